@@ -1,0 +1,32 @@
+//! Words, rules and ports of the custodian.
+//!
+//! Everything here is plain data, plain rules or a trait. Nothing here knows a runtime, an actor, a
+//! database, a vendor SDK or a cryptographic library, and nothing here can hold private key bytes.
+
+mod deadline;
+mod deployment_profile;
+mod digest;
+mod fixed_bytes;
+mod handle_id;
+mod key_id;
+mod key_state;
+pub mod ports;
+mod provider_name;
+mod public_key;
+mod scope;
+mod signature;
+mod signing_key;
+
+pub use deadline::Deadline;
+pub use deployment_profile::{DeploymentProfile, ParseDeploymentProfileError, ScopeNotPermitted};
+pub use digest::Digest;
+pub use fixed_bytes::ParseBytesError;
+pub use handle_id::{HandleId, ParseHandleIdError};
+pub use jiff::Timestamp;
+pub use key_id::{KeyId, ParseKeyIdError};
+pub use key_state::{KeyState, ParseKeyStateError};
+pub use provider_name::{ParseProviderNameError, ProviderName};
+pub use public_key::PublicKey;
+pub use scope::{ParseScopeError, Scope};
+pub use signature::Signature;
+pub use signing_key::SigningKey;

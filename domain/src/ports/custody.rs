@@ -1,0 +1,256 @@
+//! The driving port: what the outside may ask of the custodian.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::{KeyPage, KeyQuery};
+use crate::{
+    Deadline, Digest, HandleId, KeyId, ProviderName, PublicKey, Scope, ScopeNotPermitted,
+    Signature, SigningKey,
+};
+
+/// What the outside may ask of the custodian. Every call is safe to repeat: `generate` is idempotent
+/// on (scope, `key_id`), `retire` on the handle, and signing is deterministic.
+#[async_trait]
+pub trait Custody: Send + Sync {
+    /// Makes a key, or finds the one that already stands under this name.
+    ///
+    /// # Errors
+    /// [`CustodyError::KeyRetired`] when the name belongs to a retired key;
+    /// [`CustodyError::KeyNotFound`] when the named provider is not configured; and others by cause.
+    async fn generate(
+        &self,
+        request: GenerateKey,
+        deadline: Deadline,
+    ) -> Result<GeneratedOrStanding, CustodyError>;
+
+    /// Signs one digest. The signature was verified under the registered key before it is returned.
+    ///
+    /// # Errors
+    /// By cause.
+    async fn sign(
+        &self,
+        request: SignRequest,
+        deadline: Deadline,
+    ) -> Result<SignedDigest, CustodyError>;
+
+    /// Signs many digests; the results stand in the order of the requests, each on its own merits.
+    async fn sign_batch(
+        &self,
+        requests: Vec<SignRequest>,
+        deadline: Deadline,
+    ) -> Vec<Result<SignedDigest, CustodyError>>;
+
+    /// The record of one key.
+    ///
+    /// # Errors
+    /// By cause.
+    async fn key(&self, handle: HandleId, deadline: Deadline) -> Result<SigningKey, CustodyError>;
+
+    /// One page of the registered keys.
+    ///
+    /// # Errors
+    /// By cause.
+    async fn keys(&self, query: KeyQuery, deadline: Deadline) -> Result<KeyPage, CustodyError>;
+
+    /// The public half of one key, in any state, from the provider or else from the registry.
+    ///
+    /// # Errors
+    /// By cause.
+    async fn public_key(
+        &self,
+        handle: HandleId,
+        deadline: Deadline,
+    ) -> Result<PublishedKey, CustodyError>;
+
+    /// Retires one key. Once this has returned, no signature by the key is ever released.
+    ///
+    /// # Errors
+    /// By cause.
+    async fn retire(
+        &self,
+        handle: HandleId,
+        deadline: Deadline,
+    ) -> Result<SigningKey, CustodyError>;
+
+    /// Whether the process is alive: event loop and supervisor, never a back end. `None` when the
+    /// supervisor does not answer.
+    async fn liveness(&self) -> Option<Liveness>;
+
+    /// Whether the custodian can serve right now.
+    async fn readiness(&self) -> Readiness;
+}
+
+/// A request to make a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GenerateKey {
+    /// What the key shall sign for.
+    pub scope: Scope,
+    /// The operator's name of the key.
+    pub key_id: KeyId,
+    /// Which provider shall hold it; the first configured one when not given.
+    pub provider: Option<ProviderName>,
+}
+
+/// What a request to make a key led to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GeneratedOrStanding {
+    /// The key is new.
+    Generated(SigningKey),
+    /// The key stood already.
+    Standing(SigningKey),
+}
+
+/// Which key shall sign.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SignTarget {
+    /// This key.
+    Handle(HandleId),
+    /// The current key of this scope.
+    Scope(Scope),
+}
+
+/// A request to sign one digest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignRequest {
+    /// Which key shall sign.
+    pub target: SignTarget,
+    /// What shall be signed.
+    pub digest: Digest,
+}
+
+/// A verified signature and the key that made it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignedDigest {
+    /// The key that signed.
+    pub handle_id: HandleId,
+    /// What that key signs for.
+    pub scope: Scope,
+    /// The operator's name of that key.
+    pub key_id: KeyId,
+    /// The signature.
+    pub signature: Signature,
+}
+
+/// A public key and where it was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublishedKey {
+    /// The record of the key.
+    pub key: SigningKey,
+    /// The public half.
+    pub public_key: PublicKey,
+    /// Where it was read.
+    pub source: PublicKeySource,
+}
+
+/// Where a public key was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PublicKeySource {
+    /// The provider gave it just now, and it equals the registered one.
+    Provider,
+    /// The provider could not be asked; this is the registry's copy.
+    Registry,
+}
+
+/// The process is alive.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Liveness {
+    /// What an operator should know although the process is well.
+    pub warnings: Vec<String>,
+}
+
+/// Whether the custodian can serve right now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Readiness {
+    /// Whether the registry answers.
+    pub registry: CheckState,
+    /// Where each configured provider stands, in the order of configuration.
+    pub providers: Vec<(ProviderName, ProviderStatus)>,
+}
+
+impl Readiness {
+    /// Ready means: the registry answers and at least one provider is ready.
+    pub fn is_ready(&self) -> bool {
+        let serves = |(_, status): &(_, ProviderStatus)| *status == ProviderStatus::Ready;
+        self.registry == CheckState::Ok && self.providers.iter().any(serves)
+    }
+}
+
+/// The outcome of a check.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CheckState {
+    /// It answers.
+    Ok,
+    /// It does not answer.
+    Failing,
+}
+
+/// Where a provider stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProviderStatus {
+    /// It is being opened and checked for the first time.
+    Starting,
+    /// It serves.
+    Ready,
+    /// It failed and is being restarted, or waits for its next try.
+    Down,
+}
+
+impl ProviderStatus {
+    /// The name used in answers and metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Ready => "ready",
+            Self::Down => "down",
+        }
+    }
+}
+
+/// Why the custodian did not do what it was asked. The HTTP layer maps every variant to one status.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CustodyError {
+    /// The deployment profile does not serve the scope.
+    #[error("{0}")]
+    ScopeNotPermitted(#[from] ScopeNotPermitted),
+    /// The registry knows no such key, or its provider is not configured.
+    #[error("key not found")]
+    KeyNotFound,
+    /// The key is retired.
+    #[error("key retired")]
+    KeyRetired,
+    /// The keys of the scope are being rotated.
+    #[error("rotation in progress")]
+    RotationInProgress,
+    /// The provider that holds the key cannot serve now.
+    #[error("key provider unavailable")]
+    ProviderUnavailable {
+        /// How long to wait before the next try.
+        retry_after: Duration,
+        /// Whether the call may have taken effect all the same.
+        outcome_unknown: bool,
+    },
+    /// The registry cannot serve now.
+    #[error("key registry unavailable")]
+    RegistryUnavailable {
+        /// How long to wait before the next try.
+        retry_after: Duration,
+    },
+    /// Too many requests wait for this key, or for the custodian as a whole.
+    #[error("handle queue full")]
+    Overloaded {
+        /// How long to wait before the next try.
+        retry_after: Duration,
+    },
+    /// The request's deadline passed before there was an answer.
+    #[error("deadline exceeded")]
+    DeadlineExceeded,
+    /// The provider's signature does not verify under the registered key; nothing was released and
+    /// the handle is quarantined.
+    #[error("signature check failed")]
+    SignatureCheckFailed,
+    /// A defect of the custodian itself.
+    #[error("internal error")]
+    Internal,
+}

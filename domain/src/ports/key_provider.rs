@@ -1,0 +1,145 @@
+//! The driven port to one back end that holds private keys.
+
+use std::fmt;
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::Cause;
+use crate::{Deadline, Digest, HandleId, KeyId, ProviderName, PublicKey, Scope, Signature};
+
+/// One back end that holds private keys. Implementations are the only code that ever touches private
+/// key material.
+///
+/// Calls may run concurrently. Each takes the deadline of the request it serves; an implementation
+/// that cannot answer by then returns [`KeyProviderError::ProviderUnavailable`] with
+/// `outcome_unknown` set. Dropping the returned future abandons the answer, not necessarily the
+/// effect.
+#[async_trait]
+pub trait KeyProvider: Send + Sync + fmt::Debug {
+    /// What this provider is and how much it can do at once. Constant for the life of the value.
+    fn capabilities(&self) -> ProviderCapabilities;
+
+    /// Makes the key pair named `key_id` in `scope`, or finds the one that is already there.
+    ///
+    /// Idempotent: the same name yields the same handle and the same public key, and never a second
+    /// pair, also after an answer was lost. The caller serialises calls for one name.
+    ///
+    /// # Errors
+    /// [`KeyRetired`](KeyProviderError::KeyRetired) when the pair was retired;
+    /// [`RotationInProgress`](KeyProviderError::RotationInProgress) when the back end is changing
+    /// the keys of this scope; otherwise as for every call.
+    async fn generate(
+        &self,
+        scope: &Scope,
+        key_id: &KeyId,
+        deadline: Deadline,
+    ) -> Result<GeneratedKey, KeyProviderError>;
+
+    /// Signs the 64 digest bytes with pure Ed25519 (RFC 8032 §5.1.6). Deterministic, so a call may
+    /// be repeated freely.
+    ///
+    /// # Errors
+    /// [`KeyNotFound`](KeyProviderError::KeyNotFound) when this provider has no such key, also when
+    /// `handle` is not one of its own; [`KeyRetired`](KeyProviderError::KeyRetired) when it knows
+    /// the key to be retired; otherwise as for every call.
+    async fn sign(
+        &self,
+        handle: &HandleId,
+        digest: &Digest,
+        deadline: Deadline,
+    ) -> Result<Signature, KeyProviderError>;
+
+    /// Reads the public half from the back end.
+    ///
+    /// # Errors
+    /// As for [`sign`](Self::sign). A provider that can still read the public half of a retired key
+    /// may return it instead of [`KeyRetired`](KeyProviderError::KeyRetired).
+    async fn public_key(
+        &self,
+        handle: &HandleId,
+        deadline: Deadline,
+    ) -> Result<PublicKey, KeyProviderError>;
+
+    /// Makes the private half unusable, for good. Idempotent: retiring a retired key succeeds.
+    ///
+    /// # Errors
+    /// [`KeyNotFound`](KeyProviderError::KeyNotFound) when this provider never held the key, even
+    /// if the handle is of the right form; otherwise as for every call.
+    async fn retire(&self, handle: &HandleId, deadline: Deadline) -> Result<(), KeyProviderError>;
+
+    /// Looks for the pair that an earlier `generate` may have left behind when its answer was lost.
+    /// `None` means that there is certainly no such pair. Changes nothing.
+    ///
+    /// # Errors
+    /// As for every call.
+    async fn locate(
+        &self,
+        scope: &Scope,
+        key_id: &KeyId,
+        deadline: Deadline,
+    ) -> Result<Option<GeneratedKey>, KeyProviderError>;
+
+    /// Proves that the back end is there and signs as the contract says. Called before the provider
+    /// counts as ready, and from time to time afterwards.
+    ///
+    /// # Errors
+    /// As for every call.
+    async fn check(&self, deadline: Deadline) -> Result<(), KeyProviderError>;
+}
+
+/// What a provider is and how much it can do at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ProviderCapabilities {
+    /// The name that opens the handles of this provider.
+    pub name: ProviderName,
+    /// How many signatures by one key may be under way at once.
+    pub max_in_flight: NonZeroUsize,
+    /// Whether the provider is unfit for production, as the boot log and `/livez` then say.
+    pub dev_only: bool,
+}
+
+/// A key pair that a provider holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GeneratedKey {
+    /// Where the private half lives.
+    pub handle_id: HandleId,
+    /// The public half.
+    pub public_key: PublicKey,
+}
+
+/// Why a provider did not do what it was asked. Named by cause, never by vendor code.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyProviderError {
+    /// The provider holds no such key.
+    #[error("key not found")]
+    KeyNotFound,
+    /// The provider knows the key to be retired.
+    #[error("key retired")]
+    KeyRetired,
+    /// The back end is changing the keys of this scope.
+    #[error("rotation in progress")]
+    RotationInProgress,
+    /// The back end cannot be reached, is overloaded, or did not answer in time. Worth trying again.
+    #[error("key provider unavailable while {context}")]
+    ProviderUnavailable {
+        /// What was being done, in the gerund: "opening a session".
+        context: &'static str,
+        /// How long to wait before the next try.
+        retry_after: Duration,
+        /// Whether the call may have taken effect all the same.
+        outcome_unknown: bool,
+        /// What the back end said.
+        source: Option<Cause>,
+    },
+    /// The back end refuses the call for a reason that only an operator can cure. No use trying
+    /// again.
+    #[error("key provider misconfigured: failed while {context}")]
+    Misconfigured {
+        /// What was being done, in the gerund: "logging in to the token".
+        context: &'static str,
+        /// What the back end said.
+        source: Option<Cause>,
+    },
+}

@@ -1,0 +1,169 @@
+//! The driven port to the authority on key state.
+
+use std::fmt;
+use std::num::NonZeroU32;
+use std::time::Instant;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+use super::{Cause, GeneratedKey};
+use crate::{HandleId, KeyId, KeyState, ProviderName, Scope, SigningKey};
+
+/// The durable record of every key: the authority on which keys exist and which may sign.
+///
+/// A change is durable before its call returns. Uniqueness of (scope, `key_id`), of the handle and of
+/// the current key of a scope is a constraint of the store. Changes to a record are compare-and-swap
+/// on its version.
+#[async_trait]
+pub trait KeyRegistry: Send + Sync + fmt::Debug {
+    /// Reserves the name `key_id` in `scope` before the provider is asked for the key.
+    ///
+    /// # Errors
+    /// [`Unavailable`](KeyRegistryError::Unavailable).
+    async fn reserve(
+        &self,
+        scope: &Scope,
+        key_id: &KeyId,
+        provider: ProviderName,
+        at: Timestamp,
+    ) -> Result<Reservation, KeyRegistryError>;
+
+    /// Turns a reservation into an active key. It becomes the scope's current key when the scope has
+    /// none. Completing with the same key again returns the record as it stands.
+    ///
+    /// # Errors
+    /// [`Conflict`](KeyRegistryError::Conflict) when the reservation is gone or was completed with
+    /// another key; [`Unavailable`](KeyRegistryError::Unavailable).
+    async fn complete(
+        &self,
+        pending: &PendingKey,
+        generated: &GeneratedKey,
+        at: Timestamp,
+    ) -> Result<SigningKey, KeyRegistryError>;
+
+    /// Gives a reservation back because the provider certainly made no key. Idempotent.
+    ///
+    /// # Errors
+    /// [`Unavailable`](KeyRegistryError::Unavailable).
+    async fn abandon(&self, pending: &PendingKey) -> Result<(), KeyRegistryError>;
+
+    /// The reservations that are neither completed nor abandoned, oldest first.
+    ///
+    /// # Errors
+    /// [`Unavailable`](KeyRegistryError::Unavailable).
+    async fn pending(&self) -> Result<Vec<PendingKey>, KeyRegistryError>;
+
+    /// The record of one handle; `None` when it is not registered.
+    ///
+    /// # Errors
+    /// [`Unavailable`](KeyRegistryError::Unavailable).
+    async fn find(&self, handle: &HandleId) -> Result<Option<FreshKey>, KeyRegistryError>;
+
+    /// The key by which a scope-level sign signs.
+    ///
+    /// # Errors
+    /// [`Unavailable`](KeyRegistryError::Unavailable).
+    async fn current(&self, scope: &Scope) -> Result<CurrentKey, KeyRegistryError>;
+
+    /// One page of the registered keys, in the order in which they were reserved.
+    ///
+    /// # Errors
+    /// [`Unavailable`](KeyRegistryError::Unavailable).
+    async fn list(&self, query: &KeyQuery) -> Result<KeyPage, KeyRegistryError>;
+
+    /// Retires a key: it is neither current nor able to sign from here on. Retiring a retired key
+    /// returns the record as it stands.
+    ///
+    /// # Errors
+    /// [`Conflict`](KeyRegistryError::Conflict) when the record has another version than `key`;
+    /// [`Unavailable`](KeyRegistryError::Unavailable).
+    async fn retire(&self, key: &SigningKey, at: Timestamp)
+    -> Result<SigningKey, KeyRegistryError>;
+
+    /// Proves that the store answers.
+    ///
+    /// # Errors
+    /// [`Unavailable`](KeyRegistryError::Unavailable).
+    async fn check(&self) -> Result<(), KeyRegistryError>;
+}
+
+/// What [`KeyRegistry::reserve`] found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reservation {
+    /// The name was free and is now reserved.
+    Reserved(PendingKey),
+    /// The name was reserved earlier, and nobody has completed or abandoned it since.
+    AlreadyPending(PendingKey),
+    /// A key of this name stands, in whatever state.
+    Standing(SigningKey),
+}
+
+/// A name that is reserved while the provider makes the key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PendingKey {
+    /// What the key will sign for.
+    pub scope: Scope,
+    /// The operator's name of the key.
+    pub key_id: KeyId,
+    /// The provider that is asked for the key.
+    pub provider: ProviderName,
+}
+
+/// A record, with the instant up to which it may be relied on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FreshKey {
+    /// The record.
+    pub key: SigningKey,
+    /// When the record must be read again; `None` when nobody else can change it.
+    pub valid_until: Option<Instant>,
+}
+
+/// The key by which a scope-level sign signs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CurrentKey {
+    /// The scope's current key.
+    Key(FreshKey),
+    /// The scope has keys, but its current one was retired and none has followed yet.
+    Retired,
+    /// The scope never had a key.
+    Unknown,
+}
+
+/// Which keys to list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyQuery {
+    /// Only keys of this scope.
+    pub scope: Option<Scope>,
+    /// Only keys in this state.
+    pub state: Option<KeyState>,
+    /// At most this many.
+    pub limit: NonZeroU32,
+    /// Only what follows the page that named this cursor.
+    pub after: Option<u64>,
+}
+
+/// One page of registered keys.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyPage {
+    /// The keys.
+    pub keys: Vec<SigningKey>,
+    /// The cursor of the next page; `None` when this is the last one.
+    pub next: Option<u64>,
+}
+
+/// Why the registry did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyRegistryError {
+    /// The store cannot be reached, is locked, or refuses to write. Worth trying again.
+    #[error("key registry unavailable while {context}")]
+    Unavailable {
+        /// What was being done, in the gerund: "completing a reservation".
+        context: &'static str,
+        /// What the store said.
+        source: Option<Cause>,
+    },
+    /// The record is no longer what the caller believed. Read it again.
+    #[error("key record changed in the meantime")]
+    Conflict,
+}
