@@ -1,0 +1,193 @@
+//! The way of a request to its key: through the routes, past a closed mailbox, into a turn.
+
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+
+use actix::dev::{MessageResponse, ToEnvelope};
+use actix::{Handler, MailboxError, Message};
+use futures_util::FutureExt as _;
+use signer_domain::ports::{CurrentKey, CustodyError, SignRequest, SignTarget, SignedDigest};
+use signer_domain::{Deadline, Digest, HandleId, PublicKey, Scope};
+
+use super::ActorCustody;
+use crate::errors::{from_registry, provider_down};
+use crate::key::{KeyActor, KeyFace, TakeTurn};
+use crate::provider::OpenKey;
+use crate::supervisor::LookAfterProviders;
+
+/// How often a request looks for its key again after it met a closed mailbox.
+const TRIES: usize = 3;
+/// How long an item of a batch waits before it tries a full queue again.
+const OVERLOAD_PAUSE: Duration = Duration::from_millis(2);
+/// How long a provider may take to show a public key before the registry's copy is served.
+const PUBLIC_KEY_PATIENCE: Duration = Duration::from_secs(2);
+
+impl ActorCustody {
+    pub(super) async fn sign_one(
+        &self,
+        request: &SignRequest,
+        deadline: Deadline,
+    ) -> Result<SignedDigest, CustodyError> {
+        match &request.target {
+            SignTarget::Handle(handle) => self.sign_by(handle, &request.digest, deadline).await,
+            SignTarget::Scope(scope) => self.sign_for(*scope, &request.digest, deadline).await,
+        }
+    }
+
+    /// Signs one digest of a batch: it waits where a single request would be turned away.
+    pub(super) async fn sign_patiently(
+        &self,
+        request: SignRequest,
+        deadline: Deadline,
+    ) -> Result<SignedDigest, CustodyError> {
+        loop {
+            let signed = self.sign_one(&request, deadline).await;
+            match signed {
+                Err(CustodyError::Overloaded { .. }) if !deadline.is_past() => {
+                    tokio::time::sleep(OVERLOAD_PAUSE).await;
+                }
+                signed => {
+                    // Signing may never wait, so a batch has to let others run of its own accord.
+                    tokio::task::yield_now().await;
+                    return signed;
+                }
+            }
+        }
+    }
+
+    async fn sign_by(
+        &self,
+        handle: &HandleId,
+        digest: &Digest,
+        deadline: Deadline,
+    ) -> Result<SignedDigest, CustodyError> {
+        let turn = self
+            .ask_key(handle, || TakeTurn { deadline }, deadline)
+            .await??;
+        turn.sign(digest, deadline).await
+    }
+
+    async fn sign_for(
+        &self,
+        scope: Scope,
+        digest: &Digest,
+        deadline: Deadline,
+    ) -> Result<SignedDigest, CustodyError> {
+        self.settings.profile.permit(scope)?;
+        let handle = self.current_key(scope, deadline).await?;
+        match self.sign_by(&handle, digest, deadline).await {
+            // The remembered key may have been retired a moment ago: ask the registry once more.
+            Err(CustodyError::KeyRetired) => {
+                self.routes.forget_current(scope);
+                let handle = self.current_key(scope, deadline).await?;
+                self.sign_by(&handle, digest, deadline).await
+            }
+            signed => signed,
+        }
+    }
+
+    async fn current_key(
+        &self,
+        scope: Scope,
+        deadline: Deadline,
+    ) -> Result<HandleId, CustodyError> {
+        let epoch = match self.routes.current(scope) {
+            Ok(handle) => return Ok(handle),
+            Err(epoch) => epoch,
+        };
+        let read = tokio::time::timeout(deadline.remaining(), self.registry.current(&scope)).await;
+        let read = read.map_err(|_elapsed| CustodyError::DeadlineExceeded)?;
+        match read.map_err(from_registry)? {
+            CurrentKey::Key(fresh) => {
+                let handle = fresh.key.handle_id;
+                // A record that others may change is read again each time.
+                if fresh.valid_until.is_none() {
+                    self.routes.remember_current(scope, handle.clone(), epoch);
+                }
+                Ok(handle)
+            }
+            CurrentKey::Retired => Err(CustodyError::KeyRetired),
+            CurrentKey::Unknown => Err(CustodyError::KeyNotFound),
+        }
+    }
+
+    /// Sends a message to the actor of a key, opening the actor when it is not in memory.
+    pub(super) async fn ask_key<M>(
+        &self,
+        handle: &HandleId,
+        message: impl Fn() -> M,
+        deadline: Deadline,
+    ) -> Result<M::Result, CustodyError>
+    where
+        M: Message + Send + 'static,
+        M::Result: Send,
+        KeyActor: Handler<M>,
+        <KeyActor as Handler<M>>::Result: MessageResponse<KeyActor, M>,
+        <KeyActor as actix::Actor>::Context: ToEnvelope<KeyActor, M>,
+    {
+        for _ in 0..TRIES {
+            let Some(way) = self.routes.way_to(handle)? else {
+                self.open(handle, deadline).await?;
+                continue;
+            };
+            let answer = way.addr.send(message());
+            match tokio::time::timeout(deadline.remaining(), answer).await {
+                Ok(Ok(answer)) => return Ok(answer),
+                // The actor died, before this message or over it. Every message may be repeated.
+                Ok(Err(MailboxError::Closed)) => self.routes.bury_key(handle, &way.addr),
+                Ok(Err(MailboxError::Timeout)) | Err(_) => {
+                    return Err(CustodyError::DeadlineExceeded);
+                }
+            }
+        }
+        Err(CustodyError::Internal)
+    }
+
+    async fn open(&self, handle: &HandleId, deadline: Deadline) -> Result<(), CustodyError> {
+        self.check_handle(handle)?;
+        let provider = self
+            .routes
+            .provider(handle.provider())
+            .ok_or_else(provider_down)?;
+        let opened = provider.send(OpenKey {
+            handle: handle.clone(),
+        });
+        self.answer_of_provider(opened, deadline).await
+    }
+
+    /// Waits for a provider actor's answer. A closed mailbox is a death, which the supervisor is told
+    /// of at once.
+    pub(super) async fn answer_of_provider<T>(
+        &self,
+        answer: impl Future<Output = Result<Result<T, CustodyError>, MailboxError>>,
+        deadline: Deadline,
+    ) -> Result<T, CustodyError> {
+        match tokio::time::timeout(deadline.remaining(), answer).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(MailboxError::Closed)) => {
+                // A full mailbox means that it is looking already.
+                drop(self.supervisor.try_send(LookAfterProviders));
+                Err(provider_down())
+            }
+            Ok(Err(MailboxError::Timeout)) | Err(_) => Err(CustodyError::DeadlineExceeded),
+        }
+    }
+}
+
+/// Reads the public half from the provider; `None` when it cannot be asked, or shows another key
+/// than the registered one: then the handle is quarantined.
+pub(super) async fn read_public_key(face: &KeyFace, deadline: Deadline) -> Option<PublicKey> {
+    let patience = deadline.remaining().min(PUBLIC_KEY_PATIENCE);
+    let call = face
+        .provider
+        .public_key(&face.key.handle_id, Deadline::after(patience));
+    let answer = tokio::time::timeout(patience, AssertUnwindSafe(call).catch_unwind()).await;
+    let shown = answer.ok()?.ok()?.ok()?;
+    if shown != face.key.public_key {
+        face.gate.quarantine();
+        tracing::error!(key_id = %face.key.key_id, "provider shows another public key than the registered one");
+        return None;
+    }
+    Some(shown)
+}

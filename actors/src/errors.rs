@@ -1,0 +1,67 @@
+//! From the errors of the driven ports to the errors of custody.
+
+use std::time::Duration;
+
+use signer_domain::ports::{CustodyError, KeyProviderError, KeyRegistryError};
+
+/// How long a caller should wait when nobody knows better.
+pub(crate) const RETRY_SOON: Duration = Duration::from_secs(1);
+
+/// Maps a provider's error; the cause goes to the log and no further.
+pub(crate) fn from_provider(error: KeyProviderError) -> CustodyError {
+    match error {
+        KeyProviderError::KeyNotFound => CustodyError::KeyNotFound,
+        KeyProviderError::KeyRetired => CustodyError::KeyRetired,
+        KeyProviderError::RotationInProgress => CustodyError::RotationInProgress,
+        KeyProviderError::ProviderUnavailable {
+            context,
+            retry_after,
+            outcome_unknown,
+            source,
+        } => {
+            tracing::warn!(context, outcome_unknown, cause = ?source, "key provider unavailable");
+            CustodyError::ProviderUnavailable {
+                retry_after,
+                outcome_unknown,
+            }
+        }
+        KeyProviderError::Misconfigured { context, source } => {
+            tracing::error!(context, cause = ?source, "key provider misconfigured");
+            CustodyError::ProviderUnavailable {
+                retry_after: RETRY_SOON,
+                outcome_unknown: false,
+            }
+        }
+    }
+}
+
+/// Maps a registry's error; the cause goes to the log and no further.
+pub(crate) fn from_registry(error: KeyRegistryError) -> CustodyError {
+    match error {
+        KeyRegistryError::Unavailable { context, source } => {
+            tracing::warn!(context, cause = ?source, "key registry unavailable");
+        }
+        KeyRegistryError::Conflict => {
+            tracing::warn!("key record changed in the meantime");
+        }
+    }
+    CustodyError::RegistryUnavailable {
+        retry_after: RETRY_SOON,
+    }
+}
+
+/// The provider cannot be reached, and nothing was asked of it.
+pub(crate) const fn provider_down() -> CustodyError {
+    CustodyError::ProviderUnavailable {
+        retry_after: RETRY_SOON,
+        outcome_unknown: false,
+    }
+}
+
+/// The provider did not answer before the deadline.
+pub(crate) const fn provider_silent() -> CustodyError {
+    CustodyError::ProviderUnavailable {
+        retry_after: RETRY_SOON,
+        outcome_unknown: true,
+    }
+}

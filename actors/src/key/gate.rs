@@ -1,0 +1,103 @@
+//! What must outlive a key's actor: the turns that are out, the queue and the quarantine.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use signer_domain::Deadline;
+use signer_domain::ports::CustodyError;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::admission::Admission;
+
+/// The turns of one key, first come first served. Holding all of them is the barrier of a retirement.
+///
+/// The gate outlives the actor: when an actor dies or its provider is rebuilt, the next one takes
+/// over the gate, so that a retirement also waits for turns that the former actor granted.
+#[derive(Debug)]
+pub(crate) struct KeyGate {
+    /// Who waits for this key.
+    pub(crate) queue: Admission,
+    turns: Arc<Semaphore>,
+    max_turns: u32,
+    quarantined: AtomicBool,
+}
+
+impl KeyGate {
+    /// A gate that lets `max_turns` sign at once and `queue` wait.
+    pub(crate) fn new(max_turns: usize, queue: usize) -> Self {
+        let max_turns = u32::try_from(max_turns)
+            .unwrap_or(u32::MAX)
+            .clamp(1, 65_536);
+        let permits = usize::try_from(max_turns).unwrap_or(1);
+        Self {
+            queue: Admission::new(queue),
+            turns: Arc::new(Semaphore::new(permits)),
+            max_turns,
+            quarantined: AtomicBool::new(false),
+        }
+    }
+
+    /// A turn, if one is free and nobody waits for it.
+    pub(crate) fn try_turn(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.turns).try_acquire_owned().ok()
+    }
+
+    /// Waits for a turn.
+    ///
+    /// # Errors
+    /// [`CustodyError::KeyRetired`] when the key was retired meanwhile;
+    /// [`CustodyError::DeadlineExceeded`] when the deadline passed first.
+    pub(crate) async fn turn(
+        &self,
+        deadline: Deadline,
+    ) -> Result<OwnedSemaphorePermit, CustodyError> {
+        self.permits(1, deadline.remaining()).await
+    }
+
+    /// Waits until every turn has come back, and lets nobody sign while the result is held.
+    ///
+    /// # Errors
+    /// As for [`turn`](Self::turn).
+    pub(crate) async fn barrier(
+        &self,
+        deadline: Deadline,
+    ) -> Result<OwnedSemaphorePermit, CustodyError> {
+        self.permits(self.max_turns, deadline.remaining()).await
+    }
+
+    async fn permits(
+        &self,
+        count: u32,
+        within: Duration,
+    ) -> Result<OwnedSemaphorePermit, CustodyError> {
+        let wait = Arc::clone(&self.turns).acquire_many_owned(count);
+        tokio::time::timeout(within, wait)
+            .await
+            .map_err(|_elapsed| CustodyError::DeadlineExceeded)?
+            .map_err(|_closed| CustodyError::KeyRetired)
+    }
+
+    /// Shuts the gate for good: the key is retired. Who waits is told so.
+    pub(crate) fn close(&self) {
+        self.turns.close();
+    }
+
+    /// Shuts the key away because a signature of its provider did not verify.
+    pub(crate) fn quarantine(&self) {
+        self.quarantined.store(true, Ordering::Release);
+    }
+
+    /// Whether the key is shut away.
+    pub(crate) fn is_quarantined(&self) -> bool {
+        self.quarantined.load(Ordering::Acquire)
+    }
+
+    /// Whether the gate holds nothing that must be remembered: nobody waits, no turn is out, and no
+    /// quarantine stands.
+    pub(crate) fn is_idle(&self) -> bool {
+        let all_back = self.turns.is_closed()
+            || u32::try_from(self.turns.available_permits()) == Ok(self.max_turns);
+        self.queue.is_empty() && all_back && !self.is_quarantined()
+    }
+}

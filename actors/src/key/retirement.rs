@@ -1,0 +1,81 @@
+//! How a key is retired.
+
+use std::panic::AssertUnwindSafe;
+
+use futures_util::FutureExt as _;
+use signer_domain::ports::{CustodyError, KeyProviderError, KeyRegistry, KeyRegistryError};
+use signer_domain::{Deadline, KeyState, SigningKey, Timestamp};
+
+use super::KeyFace;
+use crate::errors::{from_provider, from_registry, provider_silent};
+
+/// Retires the key: waits until every turn has come back, then the provider, then the registry. When
+/// a step fails the key is as it was for the registry, and the call may be repeated.
+///
+/// # Errors
+/// By cause.
+pub(crate) async fn retire(
+    face: &KeyFace,
+    registry: &dyn KeyRegistry,
+    deadline: Deadline,
+) -> Result<SigningKey, CustodyError> {
+    if face.key.state == KeyState::Retired {
+        return Ok(face.key.clone());
+    }
+    let barrier = match face.gate.barrier(deadline).await {
+        Ok(barrier) => barrier,
+        // Somebody else's retirement came first.
+        Err(CustodyError::KeyRetired) => return registered(face, registry).await,
+        Err(error) => return Err(error),
+    };
+    tell_provider(face, deadline).await?;
+    let retired = record(face, registry).await?;
+    face.gate.close();
+    drop(barrier);
+    tracing::info!(key_id = %retired.key_id, scope = %retired.scope, "key retired");
+    Ok(retired)
+}
+
+async fn tell_provider(face: &KeyFace, deadline: Deadline) -> Result<(), CustodyError> {
+    let call = face.provider.retire(&face.key.handle_id, deadline);
+    let guarded = AssertUnwindSafe(call).catch_unwind();
+    match tokio::time::timeout(deadline.remaining(), guarded).await {
+        // A provider that does not hold the key has nothing to make unusable. The software provider
+        // says so of each key it did not generate since it was started; the registry's word counts.
+        Ok(Ok(Ok(()) | Err(KeyProviderError::KeyNotFound | KeyProviderError::KeyRetired))) => {
+            Ok(())
+        }
+        Ok(Ok(Err(error))) => Err(from_provider(error)),
+        Ok(Err(_panic)) => {
+            face.metrics.panics.inc();
+            tracing::error!(key_id = %face.key.key_id, "provider panicked while retiring");
+            Err(CustodyError::Internal)
+        }
+        Err(_elapsed) => Err(provider_silent()),
+    }
+}
+
+async fn record(face: &KeyFace, registry: &dyn KeyRegistry) -> Result<SigningKey, CustodyError> {
+    let now = Timestamp::now();
+    match registry.retire(&face.key, now).await {
+        Ok(retired) => Ok(retired),
+        Err(KeyRegistryError::Conflict) => {
+            let key = registered(face, registry).await?;
+            registry.retire(&key, now).await.map_err(from_registry)
+        }
+        Err(error) => Err(from_registry(error)),
+    }
+}
+
+async fn registered(
+    face: &KeyFace,
+    registry: &dyn KeyRegistry,
+) -> Result<SigningKey, CustodyError> {
+    let found = registry
+        .find(&face.key.handle_id)
+        .await
+        .map_err(from_registry)?;
+    found
+        .map(|fresh| fresh.key)
+        .ok_or(CustodyError::KeyNotFound)
+}

@@ -1,0 +1,158 @@
+//! Permission to sign once, and what is known of the key it is for.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Instant;
+
+use futures_util::FutureExt as _;
+use prometheus_client::metrics::counter::Counter;
+use signer_domain::ports::{
+    CustodyError, FreshKey, KeyProvider, KeyProviderError, SignatureVerifier, SignedDigest,
+};
+use signer_domain::{Deadline, Digest, Signature, SigningKey};
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::KeyGate;
+use crate::errors::{from_provider, provider_silent};
+use crate::metrics::Metrics;
+
+/// What is known of one key, and the way to its provider. Immutable: a change makes a new one.
+#[derive(Debug, Clone)]
+pub(crate) struct KeyFace {
+    pub(crate) key: SigningKey,
+    pub(crate) valid_until: Option<Instant>,
+    pub(crate) provider: Arc<dyn KeyProvider>,
+    /// None only where verification after signing is switched off.
+    pub(crate) verifier: Option<Arc<dyn SignatureVerifier>>,
+    pub(crate) gate: Arc<KeyGate>,
+    pub(crate) signatures: Counter,
+    pub(crate) metrics: Metrics,
+}
+
+impl KeyFace {
+    /// The same key with another record.
+    pub(crate) fn with_record(&self, fresh: FreshKey) -> Self {
+        Self {
+            key: fresh.key,
+            valid_until: fresh.valid_until,
+            ..self.clone()
+        }
+    }
+
+    /// Whether the record may still be relied on.
+    pub(crate) fn is_fresh(&self) -> bool {
+        self.valid_until.is_none_or(|until| Instant::now() < until)
+    }
+
+    /// The guard in front of the provider: state first, then quarantine.
+    ///
+    /// # Errors
+    /// [`CustodyError::KeyRetired`], [`CustodyError::SignatureCheckFailed`].
+    pub(crate) fn may_sign(&self) -> Result<(), CustodyError> {
+        if !self.key.state.may_sign() {
+            return Err(CustodyError::KeyRetired);
+        }
+        if self.gate.is_quarantined() {
+            return Err(CustodyError::SignatureCheckFailed);
+        }
+        Ok(())
+    }
+}
+
+/// Waits for a turn behind others.
+///
+/// # Errors
+/// When the key may not sign, was retired meanwhile, or the deadline passed.
+pub(crate) async fn wait(face: Arc<KeyFace>, deadline: Deadline) -> Result<Turn, CustodyError> {
+    if !face.is_fresh() {
+        return Err(CustodyError::RegistryUnavailable {
+            retry_after: crate::errors::RETRY_SOON,
+        });
+    }
+    face.may_sign()?;
+    let permit = face.gate.turn(deadline).await?;
+    Ok(Turn::new(permit, face))
+}
+
+/// Permission to sign once. While it is held no retirement of the key completes.
+#[derive(Debug)]
+pub(crate) struct Turn {
+    face: Arc<KeyFace>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Turn {
+    pub(crate) const fn new(permit: OwnedSemaphorePermit, face: Arc<KeyFace>) -> Self {
+        Self {
+            face,
+            _permit: permit,
+        }
+    }
+
+    /// Signs and verifies on the caller's thread, and gives the turn back.
+    ///
+    /// # Errors
+    /// By cause. Nothing is released that does not verify.
+    pub(crate) async fn sign(
+        self,
+        digest: &Digest,
+        deadline: Deadline,
+    ) -> Result<SignedDigest, CustodyError> {
+        let face = self.face.as_ref();
+        if deadline.is_past() {
+            return Err(CustodyError::DeadlineExceeded);
+        }
+        // A quarantine may have come between the grant and now.
+        face.may_sign()?;
+        let signature = ask(face, digest, deadline).await?;
+        check(face, digest, &signature)?;
+        face.signatures.inc();
+        Ok(SignedDigest {
+            handle_id: face.key.handle_id.clone(),
+            scope: face.key.scope,
+            key_id: face.key.key_id.clone(),
+            signature,
+        })
+    }
+}
+
+async fn ask(
+    face: &KeyFace,
+    digest: &Digest,
+    deadline: Deadline,
+) -> Result<Signature, CustodyError> {
+    let signing = face.provider.sign(&face.key.handle_id, digest, deadline);
+    let guarded = AssertUnwindSafe(signing).catch_unwind();
+    match tokio::time::timeout(deadline.remaining(), guarded).await {
+        Ok(Ok(Ok(signature))) => Ok(signature),
+        // The registry knows the key, so a provider that does not has lost it or cannot see it.
+        Ok(Ok(Err(KeyProviderError::KeyNotFound))) => {
+            tracing::error!(key_id = %face.key.key_id, "provider does not hold a registered key");
+            Err(CustodyError::KeyNotFound)
+        }
+        Ok(Ok(Err(error))) => Err(from_provider(error)),
+        Ok(Err(_panic)) => {
+            face.metrics.panics.inc();
+            tracing::error!(key_id = %face.key.key_id, "provider panicked while signing");
+            Err(CustodyError::Internal)
+        }
+        Err(_elapsed) => Err(provider_silent()),
+    }
+}
+
+fn check(face: &KeyFace, digest: &Digest, signature: &Signature) -> Result<(), CustodyError> {
+    let Some(verifier) = &face.verifier else {
+        return Ok(());
+    };
+    if verifier.accepts(digest, signature) {
+        return Ok(());
+    }
+    face.gate.quarantine();
+    face.metrics.check_failed(face.key.provider());
+    tracing::error!(
+        key_id = %face.key.key_id,
+        provider = %face.key.provider(),
+        "signature does not verify under the registered key; handle quarantined"
+    );
+    Err(CustodyError::SignatureCheckFailed)
+}

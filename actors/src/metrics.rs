@@ -1,0 +1,145 @@
+//! What the actors count.
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+use signer_domain::ProviderName;
+use signer_domain::ports::ProviderStatus;
+
+/// The counters of the actors. Cheap to clone; all clones count together.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Metrics {
+    signatures: Family<OfProvider, Counter>,
+    check_failures: Family<OfProvider, Counter>,
+    restarts: Family<Restart, Counter>,
+    status: Family<Status, Gauge>,
+    /// Requests refused because a key's queue, or the custodian as a whole, was full.
+    pub(crate) overloads: Counter,
+    /// Provider calls that panicked.
+    pub(crate) panics: Counter,
+    /// Key actors in memory.
+    pub(crate) resident_keys: Gauge,
+    /// Reservations that start-up or a retry completed or dropped.
+    pub(crate) repairs: Counter,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfProvider {
+    provider: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Restart {
+    provider: &'static str,
+    cause: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Status {
+    provider: &'static str,
+    status: &'static str,
+}
+
+impl Metrics {
+    /// Makes the counters and registers them under the prefix of the process.
+    pub(crate) fn register(registry: &mut Registry) -> Self {
+        let metrics = Self::default();
+        let mut add = Registrar(registry.sub_registry_with_prefix("plexsphere_signer"));
+        add.0.register(
+            "signatures",
+            "Signatures released",
+            metrics.signatures.clone(),
+        );
+        add.0.register(
+            "signature_check_failures",
+            "Signatures that did not verify under the registered key and were not released",
+            metrics.check_failures.clone(),
+        );
+        add.0.register(
+            "provider_restarts",
+            "Restarts of a provider, by cause",
+            metrics.restarts.clone(),
+        );
+        add.0.register(
+            "provider_status",
+            "1 for the status a provider is in, 0 for the others",
+            metrics.status.clone(),
+        );
+        add.counter(
+            "overloads",
+            "Requests refused because a queue was full",
+            &metrics.overloads,
+        );
+        add.counter(
+            "provider_panics",
+            "Provider calls that panicked",
+            &metrics.panics,
+        );
+        add.counter(
+            "repairs",
+            "Reservations completed or dropped by repair",
+            &metrics.repairs,
+        );
+        add.0.register(
+            "resident_keys",
+            "Key actors in memory",
+            metrics.resident_keys.clone(),
+        );
+        metrics
+    }
+
+    /// The counter of released signatures of one provider.
+    pub(crate) fn signatures_of(&self, provider: ProviderName) -> Counter {
+        self.signatures
+            .get_or_create(&OfProvider {
+                provider: provider.as_str(),
+            })
+            .clone()
+    }
+
+    /// Counts a signature that did not verify.
+    pub(crate) fn check_failed(&self, provider: ProviderName) {
+        self.check_failures
+            .get_or_create(&OfProvider {
+                provider: provider.as_str(),
+            })
+            .inc();
+    }
+
+    /// Counts a restart.
+    pub(crate) fn restarted(&self, provider: ProviderName, cause: &'static str) {
+        self.restarts
+            .get_or_create(&Restart {
+                provider: provider.as_str(),
+                cause,
+            })
+            .inc();
+    }
+
+    /// Shows where a provider stands.
+    pub(crate) fn show_status(&self, provider: ProviderName, now: ProviderStatus) {
+        for status in [
+            ProviderStatus::Starting,
+            ProviderStatus::Ready,
+            ProviderStatus::Down,
+        ] {
+            let label = Status {
+                provider: provider.as_str(),
+                status: status.as_str(),
+            };
+            self.status
+                .get_or_create(&label)
+                .set(i64::from(status == now));
+        }
+    }
+}
+
+struct Registrar<'a>(&'a mut Registry);
+
+impl Registrar<'_> {
+    fn counter(&mut self, name: &str, help: &str, counter: &Counter) {
+        self.0.register(name, help, counter.clone());
+    }
+}

@@ -1,0 +1,180 @@
+//! One actor for each provider: it owns the provider and opens the actors of its keys.
+
+mod generation;
+mod opening;
+mod repair;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::prelude::*;
+use signer_domain::ports::{
+    CustodyError, GeneratedOrStanding, KeyProvider, KeyRegistry, ProviderStatus, VerifierFactory,
+};
+use signer_domain::{Deadline, HandleId, KeyId, ProviderName, Scope};
+use tokio::sync::oneshot;
+
+pub(crate) use repair::repair;
+
+use crate::key::KeyActor;
+use crate::metrics::Metrics;
+use crate::routes::Routes;
+use crate::settings::CustodySettings;
+
+/// How long a periodic check of a provider may take.
+const CHECK_DEADLINE: Duration = Duration::from_secs(5);
+
+/// What the actors of one provider share.
+#[derive(Debug, Clone)]
+pub(crate) struct ProviderContext {
+    pub(crate) provider: Arc<dyn KeyProvider>,
+    pub(crate) registry: Arc<dyn KeyRegistry>,
+    pub(crate) routes: Arc<Routes>,
+    pub(crate) settings: Arc<CustodySettings>,
+    pub(crate) verifier_for: VerifierFactory,
+    pub(crate) metrics: Metrics,
+}
+
+impl ProviderContext {
+    pub(crate) fn name(&self) -> ProviderName {
+        self.provider.capabilities().name
+    }
+}
+
+type GenerateOutcome = Result<GeneratedOrStanding, CustodyError>;
+
+/// Owns one provider. It dies with its value: the supervisor then builds both anew.
+#[derive(Debug)]
+pub(crate) struct ProviderActor {
+    context: ProviderContext,
+    /// Who waits for which key to be made; calls for one name are served by one call to the
+    /// provider.
+    generating: HashMap<(Scope, KeyId), Vec<oneshot::Sender<GenerateOutcome>>>,
+}
+
+impl ProviderActor {
+    pub(crate) fn new(context: ProviderContext) -> Self {
+        Self {
+            context,
+            generating: HashMap::new(),
+        }
+    }
+
+    /// Asks the provider to prove that it works. The check runs as part of this actor, so that a
+    /// panic in it ends the actor: a provider that cannot even be checked is rebuilt.
+    fn check(&mut self, ctx: &mut Context<Self>) {
+        let context = self.context.clone();
+        let check = async move {
+            let deadline = Deadline::after(CHECK_DEADLINE);
+            let answer = context.provider.check(deadline);
+            match tokio::time::timeout(deadline.remaining(), answer).await {
+                Ok(Ok(())) => ProviderStatus::Ready,
+                Ok(Err(error)) => {
+                    tracing::warn!(provider = %context.name(), cause = ?error, "check failed");
+                    ProviderStatus::Down
+                }
+                Err(_elapsed) => {
+                    tracing::warn!(provider = %context.name(), "check did not end in time");
+                    ProviderStatus::Down
+                }
+            }
+        };
+        ctx.spawn(check.into_actor(self).map(|status, actor, _| {
+            let context = &actor.context;
+            context.routes.note_status(context.name(), status);
+            context.routes.passivate(context.settings.resident_keys);
+        }));
+    }
+}
+
+impl Actor for ProviderActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.set_mailbox_capacity(self.context.settings.max_in_flight.saturating_add(16));
+        ctx.run_interval(self.context.settings.check_interval, Self::check);
+    }
+}
+
+/// Asks for the actor of a key to be opened.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<(), CustodyError>")]
+pub(crate) struct OpenKey {
+    pub(crate) handle: HandleId,
+}
+
+impl Handler<OpenKey> for ProviderActor {
+    type Result = ResponseActFuture<Self, Result<(), CustodyError>>;
+
+    fn handle(&mut self, OpenKey { handle }: OpenKey, _: &mut Self::Context) -> Self::Result {
+        let read = opening::read(self.context.clone(), handle);
+        Box::pin(
+            read.into_actor(self)
+                .map(|fresh, actor, _| opening::open(&actor.context, fresh?)),
+        )
+    }
+}
+
+/// Asks for a key to be made.
+#[derive(Debug, Message)]
+#[rtype(result = "GenerateOutcome")]
+pub(crate) struct Generate {
+    pub(crate) scope: Scope,
+    pub(crate) key_id: KeyId,
+    pub(crate) deadline: Deadline,
+}
+
+impl Handler<Generate> for ProviderActor {
+    type Result = ResponseFuture<GenerateOutcome>;
+
+    fn handle(&mut self, request: Generate, ctx: &mut Self::Context) -> Self::Result {
+        let (reply, outcome) = oneshot::channel();
+        let name = (request.scope, request.key_id.clone());
+        let waiting = self.generating.entry(name.clone()).or_default();
+        waiting.push(reply);
+        if waiting.len() == 1 {
+            // A task of its own: a panic of the provider ends this call, not the actor.
+            let work = actix_rt::spawn(generation::generate(self.context.clone(), request));
+            ctx.spawn(work.into_actor(self).map(move |outcome, actor, _| {
+                let outcome = outcome.unwrap_or_else(|panic| {
+                    actor.context.metrics.panics.inc();
+                    tracing::error!(cause = %panic, "provider panicked while generating");
+                    Err(CustodyError::Internal)
+                });
+                let mut outcome = outcome;
+                for reply in actor.generating.remove(&name).unwrap_or_default() {
+                    // Who no longer listens needs no answer.
+                    drop(reply.send(outcome.clone()));
+                    // The key is new to the first who asked; to the others it stands.
+                    if let Ok(GeneratedOrStanding::Generated(key)) = outcome {
+                        outcome = Ok(GeneratedOrStanding::Standing(key));
+                    }
+                }
+            }));
+        }
+        Box::pin(async move { outcome.await.unwrap_or(Err(CustodyError::Internal)) })
+    }
+}
+
+/// Ends the actor by a panic, as a defect of its own would.
+#[cfg(feature = "_crash")]
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Crash;
+
+#[cfg(feature = "_crash")]
+impl Handler<Crash> for ProviderActor {
+    type Result = ();
+
+    #[expect(clippy::panic, reason = "that is the point")]
+    fn handle(&mut self, _: Crash, _: &mut Self::Context) {
+        panic!("provider actor crashed on demand");
+    }
+}
+
+/// Starts a key actor beside its provider's.
+fn start_key(context: &ProviderContext, key: KeyActor, handle: HandleId) {
+    let gate = key.gate();
+    context.routes.admit_key(handle, key.start(), gate);
+}

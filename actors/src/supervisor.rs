@@ -1,0 +1,223 @@
+//! The actor that owns the provider actors and brings them back.
+
+mod backoff;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::prelude::*;
+use actix_rt::{Arbiter, ArbiterHandle};
+use signer_domain::ports::{
+    CustodyError, KeyProvider, KeyProviderError, KeyRegistry, Liveness, VerifierFactory,
+};
+use signer_domain::{Deadline, ProviderName};
+
+use self::backoff::Backoff;
+use crate::errors::from_provider;
+use crate::metrics::Metrics;
+use crate::provider::{ProviderActor, ProviderContext, repair};
+use crate::routes::Routes;
+use crate::settings::{CustodySettings, ProviderSpec};
+
+/// How often the supervisor looks whether its provider actors live, besides being told.
+const WATCH_INTERVAL: Duration = Duration::from_millis(500);
+/// How long a provider may take to prove at start that it works.
+const FIRST_CHECK_DEADLINE: Duration = Duration::from_secs(10);
+
+/// Owns one provider actor for each configured provider. It holds their factories, not their values:
+/// a mailbox that has closed is a death, and the provider is built anew.
+pub(crate) struct SupervisorActor {
+    children: HashMap<ProviderName, Child>,
+    shared: Shared,
+}
+
+struct Child {
+    spec: ProviderSpec,
+    /// The provider's own thread, so that one provider that blocks delays no other.
+    arbiter: Option<Arbiter>,
+    backoff: Backoff,
+    phase: Phase,
+    dev_only: bool,
+}
+
+enum Phase {
+    Opening,
+    Up(Addr<ProviderActor>),
+    Waiting,
+}
+
+/// What every provider actor is given.
+#[derive(Clone)]
+pub(crate) struct Shared {
+    pub(crate) registry: Arc<dyn KeyRegistry>,
+    pub(crate) routes: Arc<Routes>,
+    pub(crate) settings: Arc<CustodySettings>,
+    pub(crate) verifier_for: VerifierFactory,
+    pub(crate) metrics: Metrics,
+}
+
+impl SupervisorActor {
+    pub(crate) fn new(specs: Vec<ProviderSpec>, shared: Shared) -> Self {
+        let policy = shared.settings.restart;
+        let child = |spec: ProviderSpec| Child {
+            spec,
+            arbiter: None,
+            backoff: Backoff::new(policy),
+            phase: Phase::Waiting,
+            dev_only: false,
+        };
+        let children = specs
+            .into_iter()
+            .map(|spec| (spec.name, child(spec)))
+            .collect();
+        Self { children, shared }
+    }
+
+    fn open(&mut self, name: ProviderName, ctx: &mut Context<Self>) {
+        let Some(child) = self.children.get_mut(&name) else {
+            return;
+        };
+        child.phase = Phase::Opening;
+        let arbiter = child.arbiter.get_or_insert_with(Arbiter::new).handle();
+        let opening = open_provider(child.spec.clone(), self.shared.clone(), arbiter);
+        // A task of its own: a panic in a factory is a failed start, not the end of the supervisor.
+        let task = actix_rt::spawn(opening);
+        ctx.spawn(task.into_actor(self).map(move |opened, actor, ctx| match opened {
+            Ok(Ok(opened)) => actor.admit(name, opened),
+            Ok(Err(_logged)) => actor.retry(name, "start", ctx),
+            Err(panic) => {
+                tracing::error!(provider = %name, cause = %panic, "provider panicked at start");
+                actor.retry(name, "panic", ctx);
+            }
+        }));
+    }
+
+    fn admit(&mut self, name: ProviderName, opened: Opened) {
+        let Some(child) = self.children.get_mut(&name) else {
+            return;
+        };
+        child.dev_only = opened.dev_only;
+        child.phase = Phase::Up(opened.addr.clone());
+        self.shared.routes.admit_provider(name, opened.addr);
+        tracing::info!(provider = %name, "provider ready");
+    }
+
+    fn retry(&mut self, name: ProviderName, cause: &'static str, ctx: &mut Context<Self>) {
+        let Some(child) = self.children.get_mut(&name) else {
+            return;
+        };
+        child.phase = Phase::Waiting;
+        let wait = child.backoff.next_wait();
+        self.shared.routes.bury_provider(name);
+        self.shared.metrics.restarted(name, cause);
+        tracing::warn!(provider = %name, cause, wait_ms = wait.as_millis(), "provider restarts");
+        ctx.run_later(wait, move |actor, ctx| actor.open(name, ctx));
+    }
+
+    fn bury_the_dead(&mut self, ctx: &mut Context<Self>) {
+        let is_dead = |child: &Child| matches!(&child.phase, Phase::Up(addr) if !addr.connected());
+        let dead: Vec<_> = self
+            .children
+            .values()
+            .filter(|child| is_dead(child))
+            .map(|c| c.spec.name)
+            .collect();
+        for name in dead {
+            self.retry(name, "death", ctx);
+        }
+    }
+
+    fn liveness(&self) -> Liveness {
+        let mut names: Vec<_> = self
+            .children
+            .values()
+            .filter(|child| child.dev_only)
+            .map(|c| c.spec.name)
+            .collect();
+        names.sort_unstable();
+        let warning = |name: ProviderName| format!("key provider \"{name}\" is dev-only");
+        Liveness {
+            warnings: names.into_iter().map(warning).collect(),
+        }
+    }
+}
+
+struct Opened {
+    addr: Addr<ProviderActor>,
+    dev_only: bool,
+}
+
+/// Builds a provider, has it prove itself, settles what was left open, and starts its actor.
+async fn open_provider(
+    spec: ProviderSpec,
+    shared: Shared,
+    arbiter: ArbiterHandle,
+) -> Result<Opened, CustodyError> {
+    let provider = built(&spec).await.map_err(from_provider)?;
+    let dev_only = provider.capabilities().dev_only;
+    let Shared {
+        registry,
+        routes,
+        settings,
+        verifier_for,
+        metrics,
+    } = shared;
+    let context = ProviderContext {
+        provider,
+        registry,
+        routes,
+        settings,
+        verifier_for,
+        metrics,
+    };
+    repair(&context).await?;
+    let addr = ProviderActor::start_in_arbiter(&arbiter, |_| ProviderActor::new(context));
+    Ok(Opened { addr, dev_only })
+}
+
+async fn built(spec: &ProviderSpec) -> Result<Arc<dyn KeyProvider>, KeyProviderError> {
+    let provider = (spec.factory)().await?;
+    provider
+        .check(Deadline::after(FIRST_CHECK_DEADLINE))
+        .await?;
+    Ok(provider)
+}
+
+impl Actor for SupervisorActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        let names: Vec<_> = self.children.keys().copied().collect();
+        for name in names {
+            self.open(name, ctx);
+        }
+        ctx.run_interval(WATCH_INTERVAL, Self::bury_the_dead);
+    }
+}
+
+/// Asks whether the supervisor lives, and what an operator should know.
+#[derive(Debug, Message)]
+#[rtype(result = "Liveness")]
+pub(crate) struct Ping;
+
+impl Handler<Ping> for SupervisorActor {
+    type Result = MessageResult<Ping>;
+
+    fn handle(&mut self, _: Ping, _: &mut Self::Context) -> Self::Result {
+        MessageResult(self.liveness())
+    }
+}
+
+/// Tells the supervisor that somebody met a closed mailbox.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct LookAfterProviders;
+
+impl Handler<LookAfterProviders> for SupervisorActor {
+    type Result = ();
+
+    fn handle(&mut self, _: LookAfterProviders, ctx: &mut Self::Context) {
+        self.bury_the_dead(ctx);
+    }
+}
