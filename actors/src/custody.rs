@@ -96,7 +96,7 @@ impl ActorCustody {
 
     /// A handle of a provider that is not configured is a key that does not exist here.
     fn check_handle(&self, handle: &HandleId) -> Result<(), CustodyError> {
-        let configured = self.routes.is_configured(handle.provider());
+        let configured = self.routes.providers.is_configured(handle.provider());
         if configured {
             Ok(())
         } else {
@@ -119,12 +119,16 @@ impl Custody for ActorCustody {
             provider,
         } = request;
         self.settings.profile.permit(scope)?;
-        let name = provider.or_else(|| self.routes.first_provider());
+        let name = provider.or_else(|| self.routes.providers.first());
         let name = name.ok_or(CustodyError::KeyNotFound)?;
-        if !self.routes.is_configured(name) {
+        if !self.routes.providers.is_configured(name) {
             return Err(CustodyError::KeyNotFound);
         }
-        let addr = self.routes.provider(name).ok_or_else(provider_down)?;
+        let addr = self
+            .routes
+            .providers
+            .address(name)
+            .ok_or_else(provider_down)?;
         let outcome = addr.send(Generate {
             scope,
             key_id,

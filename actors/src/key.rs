@@ -185,7 +185,7 @@ impl Handler<Retire> for KeyActor {
                 key: key.clone(),
                 valid_until: actor.face.valid_until,
             });
-            actor.routes.forget_current(key.scope);
+            actor.routes.currents.forget(key.scope);
             Ok(key)
         }))
     }

@@ -82,8 +82,11 @@ impl ProviderActor {
         };
         ctx.spawn(check.into_actor(self).map(|status, actor, _| {
             let context = &actor.context;
-            context.routes.note_status(context.name(), status);
-            context.routes.passivate(context.settings.resident_keys);
+            context.routes.providers.note_status(context.name(), status);
+            context
+                .routes
+                .keys
+                .passivate(context.settings.resident_keys);
         }));
     }
 }
@@ -176,5 +179,5 @@ impl Handler<Crash> for ProviderActor {
 /// Starts a key actor beside its provider's.
 fn start_key(context: &ProviderContext, key: KeyActor, handle: HandleId) {
     let gate = key.gate();
-    context.routes.admit_key(handle, key.start(), gate);
+    context.routes.keys.admit(handle, key.start(), gate);
 }

@@ -99,7 +99,7 @@ impl SupervisorActor {
         };
         child.dev_only = opened.dev_only;
         child.phase = Phase::Up(opened.addr.clone());
-        self.shared.routes.admit_provider(name, opened.addr);
+        self.shared.routes.providers.admit(name, opened.addr);
         tracing::info!(provider = %name, "provider ready");
     }
 

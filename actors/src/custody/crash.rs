@@ -8,7 +8,7 @@ use crate::{key, provider};
 impl ActorCustody {
     /// Kills the actor of a key by a panic. Returns whether there was one.
     pub async fn crash_key(&self, handle: &HandleId) -> bool {
-        match self.routes.way_to(handle) {
+        match self.routes.keys.way_to(handle) {
             Ok(Some(way)) => way.addr.send(key::Crash).await.is_err(),
             Ok(None) | Err(_) => false,
         }
@@ -16,7 +16,7 @@ impl ActorCustody {
 
     /// Kills the actor of a provider by a panic. Returns whether there was one.
     pub async fn crash_provider(&self, name: ProviderName) -> bool {
-        match self.routes.provider(name) {
+        match self.routes.providers.address(name) {
             Some(addr) => addr.send(provider::Crash).await.is_err(),
             None => false,
         }

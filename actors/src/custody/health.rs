@@ -31,7 +31,7 @@ impl Health {
     pub(super) async fn readiness(&self, registry: &dyn KeyRegistry, routes: &Routes) -> Readiness {
         Readiness {
             registry: self.registry(registry).await,
-            providers: routes.statuses(),
+            providers: routes.providers.statuses(),
         }
     }
 

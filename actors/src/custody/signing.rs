@@ -79,7 +79,7 @@ impl ActorCustody {
         match self.sign_by(&handle, digest, deadline).await {
             // The remembered key may have been retired a moment ago: ask the registry once more.
             Err(CustodyError::KeyRetired) => {
-                self.routes.forget_current(scope);
+                self.routes.currents.forget(scope);
                 let handle = self.current_key(scope, deadline).await?;
                 self.sign_by(&handle, digest, deadline).await
             }
@@ -92,7 +92,7 @@ impl ActorCustody {
         scope: Scope,
         deadline: Deadline,
     ) -> Result<HandleId, CustodyError> {
-        let epoch = match self.routes.current(scope) {
+        let epoch = match self.routes.currents.recall(scope) {
             Ok(handle) => return Ok(handle),
             Err(epoch) => epoch,
         };
@@ -103,7 +103,7 @@ impl ActorCustody {
                 let handle = fresh.key.handle_id;
                 // A record that others may change is read again each time.
                 if fresh.valid_until.is_none() {
-                    self.routes.remember_current(scope, handle.clone(), epoch);
+                    self.routes.currents.remember(scope, handle.clone(), epoch);
                 }
                 Ok(handle)
             }
@@ -127,7 +127,7 @@ impl ActorCustody {
         <KeyActor as actix::Actor>::Context: ToEnvelope<KeyActor, M>,
     {
         for _ in 0..TRIES {
-            let Some(way) = self.routes.way_to(handle)? else {
+            let Some(way) = self.routes.keys.way_to(handle)? else {
                 self.open(handle, deadline).await?;
                 continue;
             };
@@ -135,7 +135,7 @@ impl ActorCustody {
             match tokio::time::timeout(deadline.remaining(), answer).await {
                 Ok(Ok(answer)) => return Ok(answer),
                 // The actor died, before this message or over it. Every message may be repeated.
-                Ok(Err(MailboxError::Closed)) => self.routes.bury_key(handle, &way.addr),
+                Ok(Err(MailboxError::Closed)) => self.routes.keys.bury(handle, &way.addr),
                 Ok(Err(MailboxError::Timeout)) | Err(_) => {
                     return Err(CustodyError::DeadlineExceeded);
                 }

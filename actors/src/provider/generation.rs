@@ -88,7 +88,7 @@ async fn make(
         }
         Err(error) => return Err(from_registry(error)),
     };
-    context.routes.forget_current(key.scope);
+    context.routes.currents.forget(key.scope);
     tracing::info!(key_id = %key.key_id, scope = %key.scope, "key generated");
     Ok(GeneratedOrStanding::Generated(key))
 }

@@ -32,7 +32,7 @@ pub(super) async fn read(
 /// [`CustodyError::SignatureCheckFailed`] when the registered public key is not usable.
 pub(super) fn open(context: &ProviderContext, fresh: FreshKey) -> Result<(), CustodyError> {
     let handle = fresh.key.handle_id.clone();
-    if context.routes.is_resident(&handle) {
+    if context.routes.keys.is_resident(&handle) {
         return Ok(());
     }
     let face = face(context, fresh)?;
@@ -43,7 +43,10 @@ pub(super) fn open(context: &ProviderContext, fresh: FreshKey) -> Result<(), Cus
         KeyActor::new(face, registry, routes, mailbox),
         handle,
     );
-    context.routes.passivate(context.settings.resident_keys);
+    context
+        .routes
+        .keys
+        .passivate(context.settings.resident_keys);
     Ok(())
 }
 

@@ -40,7 +40,7 @@ async fn settle(context: &ProviderContext, pending: &PendingKey) -> Result<(), C
             .complete(pending, &generated, now)
             .await
             .map_err(from_registry)?;
-        context.routes.forget_current(pending.scope);
+        context.routes.currents.forget(pending.scope);
         "completed"
     } else {
         context

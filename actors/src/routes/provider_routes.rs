@@ -1,0 +1,98 @@
+//! From a provider's name to its actor and status.
+
+use actix::Addr;
+use parking_lot::RwLock;
+use signer_domain::ProviderName;
+use signer_domain::ports::ProviderStatus;
+
+use crate::metrics::Metrics;
+use crate::provider::ProviderActor;
+
+/// The configured providers, in the order of configuration.
+#[derive(Debug)]
+pub(crate) struct ProviderRoutes {
+    table: RwLock<Vec<ProviderRoute>>,
+    metrics: Metrics,
+}
+
+#[derive(Debug)]
+struct ProviderRoute {
+    name: ProviderName,
+    addr: Option<Addr<ProviderActor>>,
+    status: ProviderStatus,
+}
+
+impl ProviderRoutes {
+    pub(super) fn new(names: impl IntoIterator<Item = ProviderName>, metrics: Metrics) -> Self {
+        let starting = |name| ProviderRoute {
+            name,
+            addr: None,
+            status: ProviderStatus::Starting,
+        };
+        let table: Vec<_> = names.into_iter().map(starting).collect();
+        for route in &table {
+            metrics.show_status(route.name, route.status);
+        }
+        Self {
+            table: RwLock::new(table),
+            metrics,
+        }
+    }
+
+    /// Whether the provider is configured.
+    pub(crate) fn is_configured(&self, name: ProviderName) -> bool {
+        self.table.read().iter().any(|route| route.name == name)
+    }
+
+    /// The provider that serves `generate` when the caller names none.
+    pub(crate) fn first(&self) -> Option<ProviderName> {
+        self.table.read().first().map(|route| route.name)
+    }
+
+    /// The address of a provider that is up.
+    pub(crate) fn address(&self, name: ProviderName) -> Option<Addr<ProviderActor>> {
+        let table = self.table.read();
+        table
+            .iter()
+            .find(|route| route.name == name)
+            .and_then(|route| route.addr.clone())
+    }
+
+    /// Makes a provider actor reachable and ready.
+    pub(crate) fn admit(&self, name: ProviderName, addr: Addr<ProviderActor>) {
+        self.change(name, |route| {
+            route.addr = Some(addr);
+            route.status = ProviderStatus::Ready;
+        });
+    }
+
+    /// Forgets the address of a provider actor that has died.
+    pub(super) fn bury(&self, name: ProviderName) {
+        self.change(name, |route| {
+            route.addr = None;
+            route.status = ProviderStatus::Down;
+        });
+    }
+
+    /// Notes where a provider stands.
+    pub(crate) fn note_status(&self, name: ProviderName, status: ProviderStatus) {
+        self.change(name, |route| route.status = status);
+    }
+
+    /// Where every configured provider stands.
+    pub(crate) fn statuses(&self) -> Vec<(ProviderName, ProviderStatus)> {
+        self.table
+            .read()
+            .iter()
+            .map(|route| (route.name, route.status))
+            .collect()
+    }
+
+    fn change(&self, name: ProviderName, change: impl FnOnce(&mut ProviderRoute)) {
+        let mut table = self.table.write();
+        if let Some(route) = table.iter_mut().find(|route| route.name == name) {
+            change(route);
+            self.metrics.show_status(name, route.status);
+        }
+    }
+}
