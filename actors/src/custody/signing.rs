@@ -148,7 +148,8 @@ impl ActorCustody {
         self.check_handle(handle)?;
         let provider = self
             .routes
-            .provider(handle.provider())
+            .providers
+            .address(handle.provider())
             .ok_or_else(provider_down)?;
         let opened = provider.send(OpenKey {
             handle: handle.clone(),

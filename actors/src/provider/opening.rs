@@ -70,6 +70,7 @@ fn face(context: &ProviderContext, fresh: FreshKey) -> Result<KeyFace, CustodyEr
     Ok(KeyFace {
         gate: context
             .routes
+            .keys
             .gate_of(&key.handle_id)
             .unwrap_or_else(new_gate),
         signatures: context.metrics.signatures_of(capabilities.name),
