@@ -101,3 +101,85 @@ impl KeyGate {
         self.queue.is_empty() && all_back && !self.is_quarantined()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn soon() -> Deadline {
+        Deadline::after(Duration::from_secs(5))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_barrier_waits_for_turns_that_are_out_and_goes_before_later_ones() {
+        let gate = Arc::new(KeyGate::new(2, 8));
+        let out = gate.try_turn().unwrap();
+        let order = Arc::new(parking_lot::Mutex::new(Vec::new()));
+        let waiting = |name: &'static str, is_barrier: bool| {
+            let (gate, order) = (Arc::clone(&gate), Arc::clone(&order));
+            tokio::spawn(async move {
+                let held = if is_barrier {
+                    gate.barrier(soon()).await
+                } else {
+                    gate.turn(soon()).await
+                };
+                order.lock().push(name);
+                held.map(drop)
+            })
+        };
+        let barrier = waiting("barrier", true);
+        tokio::task::yield_now().await;
+        assert!(
+            gate.try_turn().is_none(),
+            "nobody overtakes a waiting barrier"
+        );
+        let later = waiting("later turn", false);
+        tokio::task::yield_now().await;
+        assert!(order.lock().is_empty());
+        drop(out);
+        barrier.await.unwrap().unwrap();
+        later.await.unwrap().unwrap();
+        assert_eq!(*order.lock(), ["barrier", "later turn"]);
+        assert!(gate.is_idle());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_at_a_gate_that_closes_learns_that_the_key_is_retired() {
+        let gate = Arc::new(KeyGate::new(1, 8));
+        let barrier = gate.barrier(soon()).await.unwrap();
+        let waiter = {
+            let gate = Arc::clone(&gate);
+            tokio::spawn(async move { gate.turn(soon()).await.map(drop) })
+        };
+        tokio::task::yield_now().await;
+        gate.close();
+        drop(barrier);
+        assert_eq!(waiter.await.unwrap(), Err(CustodyError::KeyRetired));
+        assert!(gate.try_turn().is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_turn_that_does_not_come_in_time_is_a_missed_deadline() {
+        let gate = KeyGate::new(1, 8);
+        let _out = gate.try_turn().unwrap();
+        assert_eq!(
+            gate.turn(soon()).await.map(drop),
+            Err(CustodyError::DeadlineExceeded)
+        );
+        assert_eq!(
+            gate.barrier(soon()).await.map(drop),
+            Err(CustodyError::DeadlineExceeded)
+        );
+    }
+
+    #[test]
+    fn a_gate_that_holds_a_turn_or_a_quarantine_is_not_idle() {
+        let gate = KeyGate::new(1, 8);
+        let turn = gate.try_turn();
+        assert!(!gate.is_idle());
+        drop(turn);
+        assert!(gate.is_idle());
+        gate.quarantine();
+        assert!(!gate.is_idle());
+    }
+}
