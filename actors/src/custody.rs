@@ -193,7 +193,10 @@ impl Custody for ActorCustody {
             source: PublicKeySource::Registry,
             key,
         };
-        let Ok(face) = self.ask_key(&key.handle_id, || ReadFace, deadline).await else {
+        let Ok(face) = self
+            .ask_key(&key.handle_id, |seat| ReadFace { _seat: seat }, deadline)
+            .await
+        else {
             return Ok(from_registry(key));
         };
         match signing::read_public_key(&face, deadline).await {
@@ -212,7 +215,7 @@ impl Custody for ActorCustody {
         deadline: Deadline,
     ) -> Result<SigningKey, CustodyError> {
         let _seat = self.admit()?;
-        self.ask_key(&handle, || Retire { deadline }, deadline)
+        self.ask_key(&handle, |seat| Retire { deadline, seat }, deadline)
             .await?
     }
 

@@ -13,6 +13,7 @@ use signer_domain::{Deadline, SigningKey};
 pub(crate) use gate::KeyGate;
 pub(crate) use turn::{KeyFace, Turn};
 
+use crate::admission::Seat;
 use crate::errors::from_registry;
 use crate::routes::Routes;
 
@@ -98,31 +99,25 @@ impl Actor for KeyActor {
 #[rtype(result = "Result<Turn, CustodyError>")]
 pub(crate) struct TakeTurn {
     pub(crate) deadline: Deadline,
+    pub(crate) seat: Seat,
 }
 
 impl Handler<TakeTurn> for KeyActor {
     type Result = Response<Result<Turn, CustodyError>>;
 
-    fn handle(&mut self, TakeTurn { deadline }: TakeTurn, ctx: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, request: TakeTurn, ctx: &mut Self::Context) -> Self::Result {
+        let TakeTurn { deadline, seat } = request;
         self.breathe(ctx);
         match self.grant(deadline) {
             Grant::Now(turn) => Response::reply(Ok(turn)),
             Grant::Refused(error) => Response::reply(Err(error)),
-            Grant::AfterOthers => Response::fut(turn::wait(Arc::clone(&self.face), deadline)),
+            Grant::AfterOthers => Response::fut(turn::wait(Arc::clone(&self.face), deadline, seat)),
             Grant::AfterRefresh => {
                 let myself = ctx.address();
                 Response::fut(async move {
-                    myself
-                        .send(Refresh)
-                        .await
-                        .map_err(|_gone| CustodyError::Internal)??;
-                    // The record is fresh now, or has just become stale again, which is an answer
-                    // too: a stale record must not sign.
-                    let face = myself
-                        .send(ReadFace)
-                        .await
-                        .map_err(|_gone| CustodyError::Internal)?;
-                    turn::wait(face, deadline).await
+                    let refreshed = myself.send(Refresh).await;
+                    let face = refreshed.map_err(|_died| CustodyError::Internal)??;
+                    turn::wait(face, deadline, seat).await
                 })
             }
         }
@@ -131,11 +126,11 @@ impl Handler<TakeTurn> for KeyActor {
 
 /// Reads the record again because it may no longer be relied on.
 #[derive(Debug, Message)]
-#[rtype(result = "Result<(), CustodyError>")]
+#[rtype(result = "Result<Arc<KeyFace>, CustodyError>")]
 struct Refresh;
 
 impl Handler<Refresh> for KeyActor {
-    type Result = ResponseActFuture<Self, Result<(), CustodyError>>;
+    type Result = ResponseActFuture<Self, Result<Arc<KeyFace>, CustodyError>>;
 
     fn handle(&mut self, _: Refresh, _: &mut Self::Context) -> Self::Result {
         let registry = Arc::clone(&self.registry);
@@ -146,7 +141,7 @@ impl Handler<Refresh> for KeyActor {
                 .map_err(from_registry)?
                 .ok_or(CustodyError::KeyNotFound)?;
             actor.adopt(fresh);
-            Ok(())
+            Ok(Arc::clone(&actor.face))
         }))
     }
 }
@@ -154,7 +149,9 @@ impl Handler<Refresh> for KeyActor {
 /// Asks for what is known of the key.
 #[derive(Debug, Message)]
 #[rtype(result = "Arc<KeyFace>")]
-pub(crate) struct ReadFace;
+pub(crate) struct ReadFace {
+    pub(crate) _seat: Seat,
+}
 
 impl Handler<ReadFace> for KeyActor {
     type Result = MessageResult<ReadFace>;
@@ -170,15 +167,19 @@ impl Handler<ReadFace> for KeyActor {
 #[rtype(result = "Result<SigningKey, CustodyError>")]
 pub(crate) struct Retire {
     pub(crate) deadline: Deadline,
+    pub(crate) seat: Seat,
 }
 
 impl Handler<Retire> for KeyActor {
     type Result = ResponseActFuture<Self, Result<SigningKey, CustodyError>>;
 
-    fn handle(&mut self, Retire { deadline }: Retire, _: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, Retire { deadline, seat }: Retire, _: &mut Self::Context) -> Self::Result {
         let face = Arc::clone(&self.face);
         let registry = Arc::clone(&self.registry);
-        let work = async move { retirement::retire(&face, registry.as_ref(), deadline).await };
+        let work = async move {
+            let _seat = seat;
+            retirement::retire(&face, registry.as_ref(), deadline).await
+        };
         Box::pin(work.into_actor(self).map(|retired, actor, _| {
             let key = retired?;
             actor.adopt(FreshKey {

@@ -7,7 +7,7 @@ mod provider_routes;
 use signer_domain::ProviderName;
 
 pub(crate) use current_keys::CurrentKeys;
-pub(crate) use key_routes::KeyRoutes;
+pub(crate) use key_routes::{KeyRoutes, Way};
 pub(crate) use provider_routes::ProviderRoutes;
 
 use crate::metrics::Metrics;

@@ -11,9 +11,11 @@ use signer_domain::ports::{CurrentKey, CustodyError, SignRequest, SignTarget, Si
 use signer_domain::{Deadline, Digest, HandleId, PublicKey, Scope};
 
 use super::ActorCustody;
+use crate::admission::Seat;
 use crate::errors::{from_registry, provider_down};
 use crate::key::{KeyActor, KeyFace, TakeTurn};
 use crate::provider::OpenKey;
+use crate::routes::Way;
 use crate::supervisor::LookAfterProviders;
 
 /// How often a request looks for its key again after it met a closed mailbox.
@@ -63,7 +65,7 @@ impl ActorCustody {
         deadline: Deadline,
     ) -> Result<SignedDigest, CustodyError> {
         let turn = self
-            .ask_key(handle, || TakeTurn { deadline }, deadline)
+            .ask_key(handle, |seat| TakeTurn { deadline, seat }, deadline)
             .await??;
         turn.sign(digest, deadline).await
     }
@@ -116,7 +118,7 @@ impl ActorCustody {
     pub(super) async fn ask_key<M>(
         &self,
         handle: &HandleId,
-        message: impl Fn() -> M,
+        message: impl Fn(Seat) -> M,
         deadline: Deadline,
     ) -> Result<M::Result, CustodyError>
     where
@@ -127,15 +129,15 @@ impl ActorCustody {
         <KeyActor as actix::Actor>::Context: ToEnvelope<KeyActor, M>,
     {
         for _ in 0..TRIES {
-            let Some(way) = self.routes.keys.way_to(handle)? else {
+            let Some(Way { addr, seat }) = self.routes.keys.way_to(handle)? else {
                 self.open(handle, deadline).await?;
                 continue;
             };
-            let answer = way.addr.send(message());
+            let answer = addr.send(message(seat));
             match tokio::time::timeout(deadline.remaining(), answer).await {
                 Ok(Ok(answer)) => return Ok(answer),
                 // The actor died, before this message or over it. Every message may be repeated.
-                Ok(Err(MailboxError::Closed)) => self.routes.keys.bury(handle, &way.addr),
+                Ok(Err(MailboxError::Closed)) => self.routes.keys.bury(handle, &addr),
                 Ok(Err(MailboxError::Timeout)) | Err(_) => {
                     return Err(CustodyError::DeadlineExceeded);
                 }

@@ -13,7 +13,8 @@ use signer_domain::{Deadline, Digest, Signature, SigningKey};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::KeyGate;
-use crate::errors::{from_provider, provider_silent};
+use crate::admission::Seat;
+use crate::errors::{RETRY_SOON, from_provider, provider_silent};
 use crate::metrics::Metrics;
 
 /// What is known of one key, and the way to its provider. Immutable: a change makes a new one.
@@ -59,18 +60,23 @@ impl KeyFace {
     }
 }
 
-/// Waits for a turn behind others.
+/// Waits for a turn behind others, in the seat that was taken for it.
 ///
 /// # Errors
 /// When the key may not sign, was retired meanwhile, or the deadline passed.
-pub(crate) async fn wait(face: Arc<KeyFace>, deadline: Deadline) -> Result<Turn, CustodyError> {
+pub(crate) async fn wait(
+    face: Arc<KeyFace>,
+    deadline: Deadline,
+    seat: Seat,
+) -> Result<Turn, CustodyError> {
     if !face.is_fresh() {
         return Err(CustodyError::RegistryUnavailable {
-            retry_after: crate::errors::RETRY_SOON,
+            retry_after: RETRY_SOON,
         });
     }
     face.may_sign()?;
     let permit = face.gate.turn(deadline).await?;
+    drop(seat);
     Ok(Turn::new(permit, face))
 }
 

@@ -35,8 +35,9 @@ struct KeyRoute {
 #[derive(Debug)]
 pub(crate) struct Way {
     pub(crate) addr: Addr<KeyActor>,
-    /// Keeps the actor from being passivated, and others from overcrowding it.
-    _seat: Seat,
+    /// Travels with the message: it keeps the actor from being passivated, and others from
+    /// overcrowding it, also when the asker has gone away.
+    pub(crate) seat: Seat,
 }
 
 impl KeyRoutes {
@@ -68,7 +69,7 @@ impl KeyRoutes {
         })?;
         Ok(Some(Way {
             addr: addr.clone(),
-            _seat: seat,
+            seat,
         }))
     }
 
