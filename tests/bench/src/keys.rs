@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use ring::rand::SystemRandom;
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
+use signer_adapters::verifier_for;
 use signer_domain::ports::SignatureVerifier;
 use signer_domain::{Digest, HandleId, KeyId, ProviderName, PublicKey, Scope, Signature};
 
 use crate::Outcome;
-use crate::verify::verifier_for;
 
 /// One key pair with what an answer about it needs.
 #[derive(Debug)]

@@ -12,7 +12,6 @@ mod raw;
 mod startup;
 mod stats;
 mod suite;
-mod verify;
 mod wire;
 
 use std::io::Write as _;

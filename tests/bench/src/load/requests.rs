@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 use serde_json::json;
+use signer_adapters::verifier_for;
 use signer_domain::ports::SignatureVerifier;
 use signer_domain::{Digest, PublicKey};
 
 use crate::Outcome;
 use crate::keys::handle_text;
-use crate::verify::verifier_for;
 use crate::wire::{Client, key_path, render};
 
 /// How many different digests each handle is asked to sign.
@@ -88,6 +88,20 @@ impl RequestSet {
         Ok(Self {
             requests,
             signatures_per_request: size,
+        })
+    }
+
+    /// Asks `key` for one signature over `digest`.
+    #[cfg(test)]
+    pub(super) fn asking(key: &crate::keys::PreparedKey, digest: Digest) -> Outcome<Self> {
+        let asked = vec![Asked {
+            digest,
+            verifier: verifier_for(&key.public_key)?,
+        }];
+        let bytes = Vec::new();
+        Ok(Self {
+            requests: vec![Request { bytes, asked }],
+            signatures_per_request: 1,
         })
     }
 
