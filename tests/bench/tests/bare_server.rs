@@ -1,10 +1,6 @@
 //! The load generator against the bare server, as processes.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a broken set-up fails the test"
-)]
+#![expect(clippy::unwrap_used, reason = "a broken set-up fails the test")]
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
@@ -71,13 +67,13 @@ fn all_answers_are_signatures(report: &Value) -> bool {
 fn every_way_of_loading_yields_signatures_that_verify() {
     let bare = Bare::start();
     let server = bare.process.id().to_string();
-    let base = ["load", "--handles", "2", "--seconds", "0.2"];
+    let common = ["load", "--handles", "2", "--seconds", "0.2"];
     for more in [
         &["--connections", "4", "--server", &server][..],
         &["--connections", "1", "--pin"],
         &["--connections", "2", "--batch", "16"],
     ] {
-        let report = bare.measure(&[&base[..], more].concat());
+        let report = bare.measure(&[&common[..], more].concat());
         assert!(all_answers_are_signatures(&report), "{report}");
     }
 }
