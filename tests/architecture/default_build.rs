@@ -1,0 +1,138 @@
+//! What the default build pulls in, and what it must not: no loader of foreign modules, no cloud
+//! SDK, no test double; and in the domain no runtime, no cryptography, no database.
+
+use std::collections::BTreeSet;
+
+use crate::crates::is_called;
+use crate::workspace::{SHIPPED, tree};
+
+const BEHIND_A_FEATURE: [&str; 13] = [
+    "aws-",
+    "azure_",
+    "cryptoki",
+    "cryptoki-sys",
+    "dlopen",
+    "dlopen2",
+    "google-cloud-",
+    "libloading",
+    "openssl-sys",
+    "pkcs11",
+    "reqwest",
+    "rustls",
+    "tonic",
+];
+
+const TOO_HEAVY_FOR_THE_DOMAIN: [&str; 19] = [
+    "actix",
+    "actix-",
+    "aws-",
+    "axum",
+    "azure_",
+    "cryptoki",
+    "curve25519-dalek",
+    "ed25519-dalek",
+    "google-cloud-",
+    "hkdf",
+    "hyper",
+    "libloading",
+    "libsqlite3-",
+    "ring",
+    "rusqlite",
+    "sha2",
+    "sqlx",
+    "sqlx-",
+    "tokio",
+];
+
+/// The crates that the lines of a tree name.
+fn crate_names(tree: &[String]) -> BTreeSet<&str> {
+    tree.iter()
+        .filter_map(|line| line.split_whitespace().next())
+        .collect()
+}
+
+/// Crates of a tree that bear a forbidden name.
+fn unwanted<'tree>(tree: &'tree [String], forbidden: &[&str]) -> Vec<&'tree str> {
+    let bears_one = |name: &&str| forbidden.iter().any(|unwanted| is_called(name, unwanted));
+    crate_names(tree).into_iter().filter(bears_one).collect()
+}
+
+/// Lines of the form "name version path|feature,feature" in which one of our crates has a feature
+/// on that is made for tests. Other projects may call their features what they like.
+fn test_features(tree: &[String]) -> BTreeSet<&str> {
+    let is_ours = |line: &&str| line.starts_with(SHIPPED) || line.starts_with("signer-");
+    let has_one = |line: &&str| {
+        let features = line.split_once('|').map_or("", |(_, features)| features);
+        features.split(',').any(|feature| feature.starts_with('_'))
+    };
+    tree.iter()
+        .map(String::as_str)
+        .filter(is_ours)
+        .filter(has_one)
+        .collect()
+}
+
+fn feature_tree(arguments: &[&str]) -> Vec<String> {
+    let format = ["--edges", "normal", "--format", "{p}|{f}"];
+    tree(SHIPPED, &[&format, arguments].concat())
+}
+
+fn lines(text: &str) -> Vec<String> {
+    text.lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn the_default_build_pulls_no_module_loader_and_no_cloud_sdk() {
+    let tree = tree(SHIPPED, &["--edges", "normal"]);
+    assert_eq!(unwanted(&tree, &BEHIND_A_FEATURE), Vec::<&str>::new());
+    assert!(
+        crate_names(&tree).contains("signer-adapters"),
+        "the tree was read"
+    );
+}
+
+#[test]
+fn a_module_loader_or_a_cloud_sdk_in_the_tree_is_noticed() {
+    let tree = lines("clap v4.6.0\nlibloading v0.8.9\naws-sdk-kms v1.129.0 (*)\nazure_core v1.1.0");
+    assert_eq!(
+        unwanted(&tree, &BEHIND_A_FEATURE),
+        ["aws-sdk-kms", "azure_core", "libloading"]
+    );
+}
+
+#[test]
+fn the_domain_pulls_no_runtime_no_cryptography_and_no_database() {
+    let tree = tree("signer-domain", &["--edges", "normal"]);
+    assert_eq!(
+        unwanted(&tree, &TOO_HEAVY_FOR_THE_DOMAIN),
+        Vec::<&str>::new()
+    );
+    assert!(
+        crate_names(&tree).contains("thiserror"),
+        "the tree was read"
+    );
+}
+
+#[test]
+fn a_runtime_in_the_domain_is_noticed() {
+    let tree = lines("thiserror v2.0.21\ntokio v1.54.0\nactix-rt v2.15.0\nsqlx-core v0.9.0");
+    let found = unwanted(&tree, &TOO_HEAVY_FOR_THE_DOMAIN);
+    assert_eq!(found, ["actix-rt", "sqlx-core", "tokio"]);
+}
+
+#[test]
+fn the_default_build_switches_no_test_feature_on() {
+    assert_eq!(test_features(&feature_tree(&[])), BTreeSet::new());
+}
+
+#[test]
+fn a_test_feature_that_is_on_is_noticed() {
+    let tree = feature_tree(&["--features", "_testdouble"]);
+    let found = test_features(&tree);
+    assert!(
+        found
+            .iter()
+            .any(|line| line.starts_with("signer-adapters ")),
+        "in {found:?}"
+    );
+}

@@ -1,0 +1,182 @@
+//! Private key material has one place: `adapters/src/providers/software`.
+
+use std::path::Path;
+
+use crate::workspace::shipped_sources;
+
+/// Types that hold private key bytes, and calls that take some. `signer_domain::SigningKey` is the
+/// record of the registry and holds none; the type of that name in `ed25519_dalek` does.
+const NAMES: [&str; 14] = [
+    "Ed25519KeyPair",
+    "EcdsaKeyPair",
+    "ExpandedSecretKey",
+    "KeyPair",
+    "KeypairBytes",
+    "PrivateKey",
+    "SecretKey",
+    "SecretSeed",
+    "from_keypair_bytes",
+    "from_pkcs8",
+    "from_pkcs8_maybe_unchecked",
+    "from_seed_and_public_key",
+    "from_seed_unchecked",
+    "hazmat",
+];
+
+/// The only directory whose files may name them, and the double of the tests, which borrows them
+/// and is never shipped.
+const HOMES: [&str; 4] = [
+    "adapters/src/providers/software/",
+    "adapters/src/providers/software.rs",
+    "adapters/src/providers/testdouble/",
+    "adapters/src/providers/testdouble.rs",
+];
+
+/// The names of private key types that the shipped part of a source mentions.
+fn private_key_names(source: &str) -> Vec<&str> {
+    let code: Vec<&str> = shipped_lines(source)
+        .filter_map(|line| line.split("//").next())
+        .collect();
+    let mentioned = || code.iter().copied().flat_map(words);
+    let mut found: Vec<&str> = mentioned().filter(|word| NAMES.contains(word)).collect();
+    if mentioned().any(|word| word == "ed25519_dalek") {
+        found.extend(mentioned().filter(|word| *word == "SigningKey"));
+    }
+    let disguises = ["ed25519_dalek as", "ed25519_dalek::*", "ring::signature::*"];
+    found.extend(
+        disguises
+            .into_iter()
+            .filter(|way| code.iter().any(|line| line.contains(way))),
+    );
+    found
+}
+
+/// The lines outside of `#[cfg(test)] mod tests { .. }`, which rustfmt closes in the first column.
+fn shipped_lines(source: &str) -> impl Iterator<Item = &str> {
+    let mut in_tests = false;
+    let mut previous = "";
+    source.lines().filter(move |line| {
+        let begins = previous == "#[cfg(test)]" && line.starts_with("mod ") && line.ends_with('{');
+        let was_inside = in_tests;
+        in_tests = (in_tests || begins) && *line != "}";
+        previous = line;
+        !was_inside && !begins
+    })
+}
+
+fn words(code: &str) -> impl Iterator<Item = &str> {
+    code.split(|letter: char| !letter.is_alphanumeric() && letter != '_')
+}
+
+fn is_home(path: &Path) -> bool {
+    let path = path.to_string_lossy();
+    HOMES.iter().any(|home| path.starts_with(home))
+}
+
+/// Files that hold nothing but tests.
+fn is_tests(path: &Path) -> bool {
+    path.ends_with("tests.rs") || path.components().any(|part| part.as_os_str() == "tests")
+}
+
+/// Declarations that would let code outside of the home hold a private key.
+fn published_private_types(source: &str) -> Vec<&str> {
+    let published = [
+        "pub struct",
+        "pub enum",
+        "pub type",
+        "pub use",
+        "pub(crate)",
+    ];
+    shipped_lines(source)
+        .map(str::trim)
+        .filter(|line| published.iter().any(|start| line.starts_with(start)))
+        .filter(|line| words(line).any(|word| NAMES.contains(&word)))
+        .collect()
+}
+
+#[test]
+fn only_the_software_provider_names_private_key_types() {
+    let mut complaints = Vec::new();
+    let mut at_home = 0;
+    for (path, source) in shipped_sources() {
+        let names = private_key_names(&source);
+        if is_home(&path) {
+            at_home += names.len();
+        } else if !is_tests(&path) && !names.is_empty() {
+            complaints.push(format!("{} names {names:?}", path.display()));
+        }
+    }
+    assert_eq!(complaints, Vec::<String>::new());
+    assert!(at_home > 0, "the scan finds the types where they are");
+}
+
+#[test]
+fn the_software_provider_publishes_no_private_key_type() {
+    for (path, source) in shipped_sources() {
+        let published = published_private_types(&source);
+        assert_eq!(published, Vec::<&str>::new(), "in {}", path.display());
+    }
+}
+
+#[test]
+fn a_private_key_type_is_noticed_however_it_is_named() {
+    for source in [
+        "use ring::signature::{Ed25519KeyPair, KeyPair as _};",
+        "let key = ring::signature::Ed25519KeyPair::from_seed_unchecked(&seed)?;",
+        "use ed25519_dalek::{Signer as _, SigningKey};",
+        "use ed25519_dalek::{\n    Signer as _,\n    SigningKey,\n};",
+        "fn sign(key: &ed25519_dalek::SigningKey) {}",
+        "use ed25519_dalek as dalek;",
+        "use ed25519_dalek::*;",
+        "use ed25519_dalek::hazmat::ExpandedSecretKey;",
+        "struct SecretSeed([u8; 32]);",
+        "#[cfg(test)]\nmod tests {\n    use super::*;\n}\n\nstruct SecretSeed;",
+        "#[cfg(test)]\nmod tests;\n\nstruct SecretSeed;",
+    ] {
+        assert_ne!(private_key_names(source), Vec::<&str>::new(), "in {source}");
+    }
+}
+
+#[test]
+fn the_record_of_the_registry_public_keys_tests_and_comments_are_no_private_keys() {
+    for source in [
+        "use signer_domain::SigningKey;",
+        "use ed25519_dalek::{Verifier as _, VerifyingKey};",
+        "// Holds no SecretSeed and no Ed25519KeyPair.",
+        "/// Never an `Ed25519KeyPair`.",
+        "#[cfg(test)]\nmod tests {\n    use ring::signature::Ed25519KeyPair;\n}",
+        "let signing_key = key_pairs.len();",
+    ] {
+        assert_eq!(private_key_names(source), Vec::<&str>::new(), "in {source}");
+    }
+}
+
+#[test]
+fn a_published_private_key_type_is_noticed() {
+    let sources = [
+        "pub struct SecretSeed(u8);",
+        "pub use key_pair::KeyPair;",
+        "pub(crate) struct KeyPair;",
+    ];
+    for source in sources {
+        assert_eq!(published_private_types(source), [source]);
+    }
+    assert_eq!(
+        published_private_types("pub(super) struct SecretSeed(u8);"),
+        Vec::<&str>::new()
+    );
+}
+
+#[test]
+fn only_the_software_provider_and_the_double_are_homes() {
+    assert!(is_home(Path::new(
+        "adapters/src/providers/software/key_pair.rs"
+    )));
+    assert!(is_home(Path::new("adapters/src/providers/testdouble.rs")));
+    assert!(!is_home(Path::new(
+        "adapters/src/providers/software_two.rs"
+    )));
+    assert!(!is_home(Path::new(
+        "http/src/adapters/src/providers/software.rs"
+    )));
+}

@@ -1,0 +1,143 @@
+//! Reads the real workspace: its members, their dependencies, the trees that cargo resolves.
+
+use std::collections::BTreeSet;
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
+
+/// The members that measure and test. They are tools for developers and no part of what is shipped.
+pub(crate) const TOOLS: [&str; 2] = ["signer-bench", "signer-test-support"];
+
+/// The package that is shipped.
+pub(crate) const SHIPPED: &str = "plexsphere-signer";
+
+/// One line of a `[dependencies]` table: which member asks for which crate.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Edge {
+    /// The member of the workspace.
+    pub(crate) from: String,
+    /// The crate it depends on.
+    pub(crate) to: String,
+    /// Whether only its tests see that crate.
+    pub(crate) tests_only: bool,
+}
+
+impl Edge {
+    /// An edge of the shipped code.
+    pub(crate) fn new(from: &str, to: &str) -> Self {
+        Self {
+            from: from.to_owned(),
+            to: to.to_owned(),
+            tests_only: false,
+        }
+    }
+}
+
+/// What cargo knows about the members, without the rest of the graph.
+pub(crate) fn metadata() -> Metadata {
+    MetadataCommand::new()
+        .manifest_path(root().join("Cargo.toml"))
+        .no_deps()
+        .exec()
+        .expect("cargo metadata answers")
+}
+
+/// Every dependency that a member declares, optional ones and those of its tests too.
+pub(crate) fn edges() -> BTreeSet<Edge> {
+    let metadata = metadata();
+    let of_package = |package: &Package| -> Vec<Edge> {
+        let from = package.name.to_string();
+        package
+            .dependencies
+            .iter()
+            .map(|dependency| Edge {
+                tests_only: dependency.kind == DependencyKind::Development,
+                ..Edge::new(&from, &dependency.name)
+            })
+            .collect()
+    };
+    metadata
+        .workspace_packages()
+        .into_iter()
+        .flat_map(of_package)
+        .collect()
+}
+
+/// The names of all members.
+pub(crate) fn members() -> BTreeSet<String> {
+    metadata()
+        .workspace_packages()
+        .iter()
+        .map(|package| package.name.to_string())
+        .collect()
+}
+
+/// The manifest of every member, with its text.
+pub(crate) fn manifests() -> Vec<(PathBuf, String)> {
+    let metadata = metadata();
+    let paths = metadata
+        .workspace_packages()
+        .into_iter()
+        .map(|package| &package.manifest_path);
+    paths
+        .map(|path| (path.clone().into(), read(path.as_std_path())))
+        .collect()
+}
+
+/// Every Rust source below the `src` directories of the shipped members, relative to the root.
+pub(crate) fn shipped_sources() -> Vec<(PathBuf, String)> {
+    let metadata = metadata();
+    let mut found = Vec::new();
+    for package in metadata.workspace_packages() {
+        if !TOOLS.contains(&package.name.as_str()) {
+            let directory = package
+                .manifest_path
+                .parent()
+                .expect("a manifest has a directory");
+            collect(directory.join("src").as_std_path(), &mut found);
+        }
+    }
+    found
+}
+
+/// The lines of `cargo tree` without its drawing, for one member and extra arguments.
+pub(crate) fn tree(member: &str, arguments: &[&str]) -> Vec<String> {
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let output = Command::new(cargo)
+        .current_dir(root())
+        .args(["tree", "--locked", "--prefix", "none", "--package", member])
+        .args(arguments)
+        .output()
+        .expect("cargo tree starts");
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "cargo tree refuses: {complaint}");
+    String::from_utf8_lossy(&output.stdout)
+        .lines()
+        .map(str::to_owned)
+        .collect()
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).expect("a file of the workspace is readable")
+}
+
+fn collect(directory: &Path, found: &mut Vec<(PathBuf, String)>) {
+    for entry in fs::read_dir(directory).expect("a source directory is readable") {
+        let path = entry.expect("a source directory can be listed").path();
+        if path.is_dir() {
+            collect(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let relative = path
+                .strip_prefix(root())
+                .expect("a member lies below the root");
+            found.push((relative.to_owned(), read(&path)));
+        }
+    }
+}
