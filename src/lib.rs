@@ -1,1 +1,83 @@
-//! To be written.
+//! The program `plexsphere-signer`: command line, configuration, and the composition root.
+//!
+//! Only `wiring` names adapters. Everything else knows ports, settings and words.
+
+mod cli;
+mod client;
+mod commands;
+mod config;
+mod dev;
+mod exit;
+mod failure;
+mod hardening;
+mod hash_file;
+mod openssh;
+mod output;
+mod public_key_file;
+mod serve;
+mod table;
+mod telemetry;
+mod wiring;
+
+pub use wiring::ProviderSet;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use clap::error::ErrorKind;
+
+use cli::{Cli, Command};
+use exit::Exit;
+use failure::Failure;
+
+/// Runs the command line and tells how it ended.
+pub fn run(args: impl IntoIterator<Item = OsString>, providers: ProviderSet) -> ExitCode {
+    match parse(args).and_then(|cli| cli.map_or(Ok(()), |cli| dispatch(&cli, providers))) {
+        Ok(()) => Exit::Ok.into(),
+        Err(failure) => {
+            output::say(&failure);
+            failure.exit().into()
+        }
+    }
+}
+
+/// Reads the command line; `None` when it asked for help or the version, which are shown.
+fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Option<Cli>, Failure> {
+    match Cli::try_parse_from(args) {
+        Ok(cli) => Ok(Some(cli)),
+        Err(shown) => match shown.kind() {
+            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+                output::write(shown.to_string()).map(|()| None)
+            }
+            ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+                output::say_help(&shown);
+                Err(Failure::usage("a command is missing"))
+            }
+            _ => Err(Failure::usage(cli::explain(&shown))),
+        },
+    }
+}
+
+fn dispatch(cli: &Cli, providers: ProviderSet) -> Result<(), Failure> {
+    let client = match cli.command.client_args() {
+        Some(behind) => behind.or(&cli.client),
+        None => match cli.client.first_given() {
+            None => cli.client.clone(),
+            Some(flag) => {
+                return Err(Failure::usage(format_args!(
+                    "{flag} before a command is for commands that ask a custodian; leave it out"
+                )));
+            }
+        },
+    };
+    match &cli.command {
+        Command::Serve(args) => serve::serve(args, providers),
+        Command::Keys(command) => commands::keys(command, &client),
+        Command::Sign(args) => commands::sign(args, &client),
+        Command::Verify(args) => commands::verify(args),
+        Command::Probe(args) => commands::probe(args, &client),
+        Command::Openapi => commands::openapi(),
+        Command::Completion { shell } => commands::completion(*shell),
+    }
+}

@@ -1,2 +1,9 @@
-//! To be written.
-fn main() {}
+//! The command `plexsphere-signer`.
+
+use std::process::ExitCode;
+
+use plexsphere_signer::{ProviderSet, run};
+
+fn main() -> ExitCode {
+    run(std::env::args_os(), ProviderSet::Shipped)
+}

@@ -1,0 +1,124 @@
+//! The command line: what can be typed, and nothing of what it does.
+
+mod client_args;
+mod keys;
+mod serve;
+mod shell;
+mod sign;
+mod usage;
+mod verify;
+
+pub(crate) use client_args::{ClientArgs, OutputFormat};
+pub(crate) use keys::{
+    GenerateArgs, HandleArgs, KeysCommand, ListArgs, PublicKeyArgs, PublicKeyFormat,
+};
+pub(crate) use serve::ServeArgs;
+pub(crate) use shell::Shell;
+pub(crate) use sign::SignArgs;
+pub(crate) use usage::explain;
+pub(crate) use verify::VerifyArgs;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// The one process that touches Ed25519 private keys.
+///
+/// It generates keys, signs SHA-512 digests, shows public keys and retires keys, over a Unix socket.
+/// Data goes to standard output, messages go to standard error.
+#[derive(Debug, Parser)]
+#[command(
+    name = "plexsphere-signer",
+    version,
+    arg_required_else_help = true,
+    disable_help_subcommand = true,
+    after_help = EXIT_STATUS
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) client: ClientArgs,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXIT_STATUS: &str = "\
+Exit status: 0 ok, 1 general failure, 2 usage or invalid input, 3 not found, 4 conflict,
+5 denied, 6 unavailable (try again), 7 integrity failure, 8 key retired.";
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the custodian.
+    Serve(Box<ServeArgs>),
+    /// Generate, list, show and retire keys.
+    #[command(subcommand, arg_required_else_help = true)]
+    Keys(KeysCommand),
+    /// Sign a file: its SHA-512 digest is computed here, and only the digest travels.
+    Sign(SignArgs),
+    /// Verify a signature over the SHA-512 digest of a file, offline.
+    Verify(VerifyArgs),
+    /// Ask for a probe, as a Kubernetes exec probe does: exit status 0 or 1.
+    Probe(ProbeArgs),
+    /// Print the OpenAPI 3.1 document.
+    Openapi,
+    /// Print the completion script of a shell.
+    Completion {
+        /// The shell.
+        #[arg(value_enum)]
+        shell: Shell,
+    },
+}
+
+impl Command {
+    /// The flags of a client command that were written behind it; `None` when it asks no server.
+    pub(crate) const fn client_args(&self) -> Option<&ClientArgs> {
+        match self {
+            Self::Keys(command) => Some(command.client_args()),
+            Self::Sign(args) => Some(&args.client),
+            Self::Probe(args) => Some(&args.client),
+            Self::Serve(_) | Self::Verify(_) | Self::Openapi | Self::Completion { .. } => None,
+        }
+    }
+}
+
+/// `probe`.
+#[derive(Debug, Args)]
+pub(crate) struct ProbeArgs {
+    /// Which probe.
+    #[arg(value_enum)]
+    pub(crate) probe: Probe,
+    #[command(flatten)]
+    pub(crate) client: ClientArgs,
+}
+
+/// The probes a custodian answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Probe {
+    /// Whether the process is alive.
+    Livez,
+    /// Whether it can serve.
+    Readyz,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn client_flags_may_stand_before_or_behind_the_command() {
+        for line in [
+            ["x", "--socket", "s", "keys", "list"],
+            ["x", "keys", "list", "--socket", "s"],
+        ] {
+            let cli = Cli::try_parse_from(line).unwrap();
+            let behind = cli.command.client_args().unwrap();
+            let merged = behind.or(&cli.client);
+            assert_eq!(merged.socket, Some("s".into()));
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! What each command does.
+
+mod key_table;
+mod keys;
+mod probe;
+mod public_key;
+mod shell;
+mod sign;
+mod verify;
+
+pub(crate) use keys::keys;
+pub(crate) use probe::probe;
+pub(crate) use shell::{completion, openapi};
+pub(crate) use sign::sign;
+pub(crate) use verify::verify;
+
+use std::future::Future;
+
+use crate::failure::Failure;
+
+/// Runs what asks the custodian, on a runtime of its own.
+pub(crate) fn ask<T>(asking: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|cause| Failure::general(format_args!("no runtime can be started: {cause}")))?
+        .block_on(asking)
+}

@@ -1,0 +1,24 @@
+//! Keys as a table.
+
+use signer_http::wire::KeyDocument;
+
+use crate::table::Table;
+
+/// One row a key.
+pub(super) fn key_table(keys: &[KeyDocument]) -> String {
+    let mut table = Table::new(["HANDLE", "STATE", "CURRENT", "VALID FROM", "VALID UNTIL"]);
+    for key in keys {
+        let current = if key.current { "yes" } else { "no" };
+        let until = key
+            .valid_until
+            .map_or_else(|| "-".to_owned(), |at| at.to_string());
+        table.push(vec![
+            key.handle_id.to_string(),
+            key.state.to_string(),
+            current.to_owned(),
+            key.valid_from.to_string(),
+            until,
+        ]);
+    }
+    table.render()
+}

@@ -1,0 +1,24 @@
+//! `openapi` and `completion`: what is known without a custodian.
+
+use clap::CommandFactory as _;
+
+use crate::cli::{Cli, Shell};
+use crate::failure::Failure;
+use crate::output;
+
+/// Prints the OpenAPI document.
+pub(crate) fn openapi() -> Result<(), Failure> {
+    output::write_line(signer_http::openapi_json())
+}
+
+/// Prints the completion script.
+pub(crate) fn completion(shell: Shell) -> Result<(), Failure> {
+    let mut script = Vec::new();
+    clap_complete::generate(
+        clap_complete::Shell::from(shell),
+        &mut Cli::command(),
+        "plexsphere-signer",
+        &mut script,
+    );
+    output::write(script)
+}

@@ -1,0 +1,135 @@
+//! The settings that the environment holds, as text.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+
+use serde::Deserialize;
+
+use super::setting::PREFIX;
+use crate::failure::Failure;
+
+/// The variables with our prefix, as they were found.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Environment {
+    pub(super) key_provider: Option<String>,
+    pub(super) socket: Option<String>,
+    pub(super) socket_mode: Option<String>,
+    pub(super) health_listen: Option<String>,
+    pub(super) registry: Option<String>,
+    pub(super) deployment_profile: Option<String>,
+    pub(super) software_seed_file: Option<String>,
+    pub(super) request_deadline: Option<String>,
+    pub(super) max_in_flight: Option<String>,
+    pub(super) drain_timeout: Option<String>,
+    pub(super) log_format: Option<String>,
+    pub(super) log_level: Option<String>,
+    #[serde(flatten)]
+    others: BTreeMap<String, String>,
+}
+
+impl Environment {
+    /// Reads the variables of this process.
+    ///
+    /// # Errors
+    /// When a variable with our prefix is not text, or is none that is obeyed: a setting that was
+    /// misspelt must not be passed over.
+    pub(crate) fn read() -> Result<Self, Failure> {
+        Self::from_variables(std::env::vars_os())
+    }
+
+    pub(super) fn from_variables(
+        variables: impl IntoIterator<Item = (OsString, OsString)>,
+    ) -> Result<Self, Failure> {
+        let mut ours = Vec::new();
+        for (name, value) in variables {
+            let Some(name) = name.to_str().filter(|name| name.starts_with(PREFIX)) else {
+                continue;
+            };
+            let value = value.into_string().map_err(|_bytes| {
+                Failure::usage(format_args!(
+                    "{name} must be UTF-8 text: set it anew or unset it"
+                ))
+            })?;
+            ours.push((name.to_owned(), value));
+        }
+        let found: Self = envy::prefixed(PREFIX)
+            .from_iter(ours)
+            .map_err(|cause| Failure::usage(format_args!("the environment is unclear: {cause}")))?;
+        match found.others.keys().find(|name| !names_a_service(name)) {
+            None => Ok(found),
+            Some(name) => Err(Failure::usage(format_args!(
+                "{PREFIX}{} is no setting of this program: unset it, or see serve --help for those \
+                 that are",
+                name.to_uppercase()
+            ))),
+        }
+    }
+}
+
+/// Whether Kubernetes sets this variable by itself, for a Service whose name begins like our prefix.
+fn names_a_service(name: &str) -> bool {
+    name.split('_').any(|word| word == "port") || name.ends_with("service_host")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::ffi::OsStringExt as _;
+
+    use super::*;
+
+    fn read(pairs: &[(&str, &str)]) -> Result<Environment, String> {
+        Environment::from_variables(
+            pairs
+                .iter()
+                .map(|(name, value)| (name.into(), value.into())),
+        )
+        .map_err(|failure| failure.to_string())
+    }
+
+    #[test]
+    fn reads_only_variables_with_the_prefix() {
+        let found = read(&[
+            ("PLEXSPHERE_SIGNER_SOCKET", "/a"),
+            ("SOCKET_MODE", "0666"),
+            ("HOME", "/root"),
+        ])
+        .unwrap();
+        assert_eq!(found.socket.as_deref(), Some("/a"));
+        assert_eq!(found.socket_mode, None);
+    }
+
+    #[test]
+    fn refuses_a_variable_that_nobody_obeys() {
+        assert_eq!(
+            read(&[("PLEXSPHERE_SIGNER_SOKCET", "/a")]).unwrap_err(),
+            "PLEXSPHERE_SIGNER_SOKCET is no setting of this program: unset it, or see \
+             serve --help for those that are"
+        );
+    }
+
+    #[test]
+    fn passes_over_what_kubernetes_sets_for_a_service_of_our_name() {
+        read(&[
+            ("PLEXSPHERE_SIGNER_SERVICE_HOST", "10.0.0.1"),
+            ("PLEXSPHERE_SIGNER_SERVICE_PORT", "9090"),
+            ("PLEXSPHERE_SIGNER_SERVICE_PORT_HEALTH", "9090"),
+            ("PLEXSPHERE_SIGNER_PORT", "tcp://10.0.0.1:9090"),
+            ("PLEXSPHERE_SIGNER_PORT_9090_TCP_ADDR", "10.0.0.1"),
+        ])
+        .unwrap();
+    }
+
+    #[test]
+    fn refuses_bytes_that_are_no_text() {
+        let variables = [(
+            OsString::from("PLEXSPHERE_SIGNER_SOCKET"),
+            OsString::from_vec(vec![0xff]),
+        )];
+        let failure = Environment::from_variables(variables).unwrap_err();
+        assert_eq!(
+            failure.to_string(),
+            "PLEXSPHERE_SIGNER_SOCKET must be UTF-8 text: set it anew or unset it"
+        );
+    }
+}

@@ -1,0 +1,113 @@
+//! The forms of single values: each says what it must be.
+
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use signer_domain::ProviderName;
+
+const LONGEST: Duration = Duration::from_secs(60 * 60);
+const MOST_IN_FLIGHT: usize = 1_000_000;
+
+/// A path.
+pub(super) fn path(text: &str) -> Result<PathBuf, &'static str> {
+    if text.is_empty() || text.contains('\0') {
+        Err("must be a path")
+    } else {
+        Ok(text.into())
+    }
+}
+
+/// An octal mode that lets at least its owner connect.
+pub(super) fn socket_mode(text: &str) -> Result<u32, &'static str> {
+    const MUST: &str = "must be three or four octal digits that let the owner read and write, \
+                        such as 0600 or 0660";
+    let octal = |byte: u8| (b'0'..=b'7').contains(&byte);
+    let shaped = (3..=4).contains(&text.len()) && text.bytes().all(octal);
+    u32::from_str_radix(text, 8)
+        .ok()
+        .filter(|mode| shaped && *mode <= 0o777 && mode & 0o600 == 0o600)
+        .ok_or(MUST)
+}
+
+/// An address and a port to listen on.
+pub(super) fn listen_address(text: &str) -> Result<SocketAddr, &'static str> {
+    text.parse().map_err(
+        |_unspecific| "must be an IP address and a port, such as 127.0.0.1:9090 or [::]:9090",
+    )
+}
+
+/// A time a request may take.
+pub(super) fn deadline(text: &str) -> Result<Duration, &'static str> {
+    humantime::parse_duration(text)
+        .ok()
+        .filter(|duration| (Duration::from_millis(1)..=LONGEST).contains(duration))
+        .ok_or("must be a duration from 1ms to 1h, such as 10s or 500ms")
+}
+
+/// A time a stop may take; zero is fine.
+pub(super) fn drain_timeout(text: &str) -> Result<Duration, &'static str> {
+    humantime::parse_duration(text)
+        .ok()
+        .filter(|duration| *duration <= LONGEST)
+        .ok_or("must be a duration of at most 1h, such as 20s or 500ms")
+}
+
+/// A number of requests.
+pub(super) fn max_in_flight(text: &str) -> Result<NonZeroUsize, &'static str> {
+    text.parse()
+        .ok()
+        .filter(|count: &NonZeroUsize| count.get() <= MOST_IN_FLIGHT)
+        .ok_or("must be a number from 1 to 1000000")
+}
+
+/// The names of the providers, in their order.
+pub(super) fn providers<'a>(
+    names: impl Iterator<Item = &'a str>,
+) -> Result<Vec<ProviderName>, String> {
+    let mut providers = Vec::new();
+    for text in names {
+        let provider = ProviderName::parse(text).map_err(|must| must.to_string())?;
+        if providers.contains(&provider) {
+            return Err(format!(
+                "must name each provider once, and {provider} is repeated"
+            ));
+        }
+        providers.push(provider);
+    }
+    Ok(providers)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_socket_mode_is_octal_and_lets_the_owner_in() {
+        assert_eq!(socket_mode("0600"), Ok(0o600));
+        assert_eq!(socket_mode("666"), Ok(0o666));
+        for text in [
+            "", "6", "0o600", "+600", "0900", "1777", "0400", "00600", "rw-",
+        ] {
+            assert!(socket_mode(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_deadline_is_neither_zero_nor_endless() {
+        assert_eq!(deadline("500ms"), Ok(Duration::from_millis(500)));
+        for text in ["0s", "10", "-1s", "1us", "2h", "584542046090years", ""] {
+            assert!(deadline(text).is_err(), "{text}");
+        }
+        assert_eq!(drain_timeout("0s"), Ok(Duration::ZERO));
+    }
+
+    #[test]
+    fn at_least_one_request_is_under_way() {
+        assert!(max_in_flight("1").is_ok());
+        for text in ["0", "-1", "1e3", "1000001", "99999999999999999999"] {
+            assert!(max_in_flight(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! Makes a configuration of flags and environment, or says what stands in the way.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use signer_domain::{DeploymentProfile, ProviderName};
+
+use super::{
+    Config, DEFAULT_SOCKET, Environment, Installation, Setting, Source, Verification, limits,
+};
+use crate::cli::ServeArgs;
+use crate::dev;
+use crate::failure::Failure;
+use crate::telemetry::{LogFormat, LogLevel, LogSettings};
+
+/// Picks the text of a setting: flag, else environment, else the default where there is one.
+macro_rules! pick {
+    ($flag:literal, $field:ident of $args:ident, $environment:ident) => {
+        Setting::pick($flag, $args.$field.as_ref(), $environment.$field.as_ref())
+    };
+    ($flag:literal, $field:ident of $args:ident, $environment:ident, else $default:expr) => {
+        pick!($flag, $field of $args, $environment).unwrap_or_else(|| Setting {
+            value: String::from($default),
+            source: Source::Default($flag),
+        })
+    };
+}
+
+/// Resolves every setting. Creates nothing.
+///
+/// # Errors
+/// When a value is missing, is not of its form, names a place that is not there, or contradicts
+/// another.
+pub(crate) fn resolve(
+    args: &ServeArgs,
+    environment: &Environment,
+    default_format: LogFormat,
+) -> Result<Config, Failure> {
+    let log = log_settings(args, environment, default_format)?;
+    let health_listen = pick!("--health-listen", health_listen of args, environment)
+        .map(|text| text.parse(limits::listen_address))
+        .transpose()?;
+    let request_deadline =
+        pick!("--request-deadline", request_deadline of args, environment, else "10s")
+            .parse(limits::deadline)?;
+    let max_in_flight = pick!("--max-in-flight", max_in_flight of args, environment, else "1024")
+        .parse(limits::max_in_flight)?;
+    let drain_timeout = pick!("--drain-timeout", drain_timeout of args, environment, else "20s")
+        .parse(limits::drain_timeout)?;
+    let custody = if args.dev {
+        CustodyPart::of_development()
+    } else {
+        CustodyPart::configured(args, environment)?
+    };
+    let verification = verification(args, &custody.providers.value)?;
+    Ok(Config {
+        installation: custody.installation,
+        providers: custody.providers,
+        software_seed_file: custody.software_seed_file,
+        socket: custody.socket,
+        socket_mode: custody.socket_mode,
+        health_listen,
+        registry: custody.registry,
+        deployment_profile: custody.deployment_profile,
+        verification,
+        request_deadline: request_deadline.value,
+        max_in_flight: max_in_flight.value,
+        drain_timeout: drain_timeout.value,
+        log,
+    })
+}
+
+/// The settings that the development set-up brings along, and everybody else configures.
+struct CustodyPart {
+    installation: Installation,
+    providers: Setting<Vec<ProviderName>>,
+    software_seed_file: Option<Setting<PathBuf>>,
+    socket: Setting<PathBuf>,
+    socket_mode: u32,
+    registry: Setting<String>,
+    deployment_profile: DeploymentProfile,
+}
+
+impl CustodyPart {
+    fn of_development() -> Self {
+        fn given<T>(value: T) -> Setting<T> {
+            let source = Source::Flag("--dev");
+            Setting { value, source }
+        }
+        Self {
+            installation: Installation::Development,
+            providers: given(vec![ProviderName::Software]),
+            software_seed_file: Some(given(dev::seed_file())),
+            socket: given(dev::socket()),
+            socket_mode: 0o600,
+            registry: given(dev::registry_url()),
+            deployment_profile: DeploymentProfile::SelfhostedSingle,
+        }
+    }
+
+    fn configured(args: &ServeArgs, environment: &Environment) -> Result<Self, Failure> {
+        let providers = providers(args, environment)?;
+        let deployment_profile = pick!(
+            "--deployment-profile", deployment_profile of args, environment,
+            else DeploymentProfile::SelfhostedSingle.as_str()
+        )
+        .parse(DeploymentProfile::from_str)?;
+        let socket_mode = pick!("--socket-mode", socket_mode of args, environment, else "0600")
+            .parse(limits::socket_mode)?;
+        let socket = pick!("--socket", socket of args, environment, else DEFAULT_SOCKET)
+            .parse(limits::path)?;
+        let registry = pick!(
+            "--registry", registry of args, environment,
+            else "sqlite:/var/lib/plexsphere-signer/registry.db"
+        );
+        let software_seed_file = software_seed_file(args, environment, &providers.value)?;
+        Ok(Self {
+            installation: Installation::Configured,
+            providers,
+            software_seed_file,
+            socket,
+            socket_mode: socket_mode.value,
+            registry,
+            deployment_profile: deployment_profile.value,
+        })
+    }
+}
+
+fn providers(
+    args: &ServeArgs,
+    environment: &Environment,
+) -> Result<Setting<Vec<ProviderName>>, Failure> {
+    const FLAG: &str = "--key-provider";
+    if !args.key_provider.is_empty() {
+        let names = args.key_provider.iter().map(String::as_str);
+        let text = Setting {
+            value: args.key_provider.join(","),
+            source: Source::Flag(FLAG),
+        };
+        return text.parse(|_joined| limits::providers(names));
+    }
+    match Setting::pick(FLAG, None, environment.key_provider.as_ref()) {
+        Some(text) => text.parse(|list| limits::providers(list.split(','))),
+        None => Err(Failure::usage(
+            "--key-provider is required; name the provider that holds the keys, as in \
+             --key-provider pkcs11, or try things out with --dev",
+        )),
+    }
+}
+
+fn software_seed_file(
+    args: &ServeArgs,
+    environment: &Environment,
+    providers: &[ProviderName],
+) -> Result<Option<Setting<PathBuf>>, Failure> {
+    let text = pick!("--software-seed-file", software_seed_file of args, environment);
+    let configured = providers.contains(&ProviderName::Software);
+    match text {
+        Some(text) if configured => {
+            let file = text.parse(limits::path)?;
+            Ok(Some(file))
+        }
+        Some(text) => Err(text.source.refuse(
+            &text.value,
+            "is for the software provider, which is not configured; leave it out, or add \
+             --key-provider software",
+        )),
+        None if configured => Err(Failure::usage(
+            "--software-seed-file is required with --key-provider software; name a file of exactly \
+             32 random bytes that only its owner can read",
+        )),
+        None => Ok(None),
+    }
+}
+
+fn verification(args: &ServeArgs, providers: &[ProviderName]) -> Result<Verification, Failure> {
+    if !args.no_verify_after_sign {
+        return Ok(Verification::BeforeRelease);
+    }
+    if providers == [ProviderName::Software] {
+        return Ok(Verification::Off);
+    }
+    Err(Failure::usage(
+        "--no-verify-after-sign is for the software provider alone; leave it out, or configure no \
+         other provider",
+    ))
+}
+
+fn log_settings(
+    args: &ServeArgs,
+    environment: &Environment,
+    default_format: LogFormat,
+) -> Result<LogSettings, Failure> {
+    let format = pick!(
+        "--log-format", log_format of args, environment, else default_format.as_str()
+    )
+    .parse(LogFormat::parse)?;
+    let level = pick!("--log-level", log_level of args, environment, else LogLevel::Info.as_str())
+        .parse(LogLevel::parse)?;
+    Ok(LogSettings {
+        format: format.value,
+        level: level.value,
+    })
+}

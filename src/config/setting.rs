@@ -1,0 +1,123 @@
+//! One setting, and where its value came from, so that a refusal can name the place to cure.
+
+use std::fmt;
+
+use crate::failure::{Failure, quoted};
+
+/// What opens the name of every variable of ours.
+pub(super) const PREFIX: &str = "PLEXSPHERE_SIGNER_";
+
+/// A value and where it came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Setting<T> {
+    pub(crate) value: T,
+    pub(crate) source: Source,
+}
+
+/// Where a value came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// The flag was given.
+    Flag(&'static str),
+    /// The environment holds the value of this flag.
+    Environment(&'static str),
+    /// Nobody said; the flag is the place to say.
+    Default(&'static str),
+}
+
+impl Source {
+    /// The flag that sets the value.
+    pub(crate) const fn flag(self) -> &'static str {
+        match self {
+            Self::Flag(flag) | Self::Environment(flag) | Self::Default(flag) => flag,
+        }
+    }
+
+    /// A refusal of `value`: what is wrong with it, and how to cure it.
+    pub(crate) fn refuse(self, value: impl fmt::Display, problem: impl fmt::Display) -> Failure {
+        let flag = self.flag();
+        let value = quoted(value);
+        self.explain(format_args!("{flag} {value}: {problem}"))
+    }
+
+    /// A refusal in the words of `sentence`, with the place to cure where that is not the flag.
+    pub(crate) fn explain(self, sentence: impl fmt::Display) -> Failure {
+        match self {
+            Self::Flag(_) => Failure::usage(sentence),
+            Self::Environment(flag) => {
+                let variable = variable(flag);
+                Failure::usage(format_args!("{sentence} (set by {variable})"))
+            }
+            Self::Default(_) => Failure::usage(format_args!("{sentence} (the default)")),
+        }
+    }
+}
+
+impl Setting<String> {
+    /// Picks the text that counts: the flag's, else the environment's.
+    pub(super) fn pick(
+        flag: &'static str,
+        typed: Option<&String>,
+        found: Option<&String>,
+    ) -> Option<Self> {
+        let of = |value: &String, source| Self {
+            value: value.clone(),
+            source,
+        };
+        typed
+            .map(|value| of(value, Source::Flag(flag)))
+            .or_else(|| found.map(|value| of(value, Source::Environment(flag))))
+    }
+
+    /// Reads the text.
+    ///
+    /// # Errors
+    /// When `read` refuses it, in the words of `read`'s error: "must be ...".
+    pub(super) fn parse<T, E: fmt::Display>(
+        self,
+        read: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Result<Setting<T>, Failure> {
+        match read(&self.value) {
+            Ok(value) => Ok(Setting {
+                value,
+                source: self.source,
+            }),
+            Err(problem) => Err(self.source.refuse(&self.value, problem)),
+        }
+    }
+}
+
+/// The variable that stands for `flag`.
+pub(crate) fn variable(flag: &str) -> String {
+    let name = flag.trim_start_matches('-').replace('-', "_");
+    format!("{PREFIX}{}", name.to_uppercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_flag_wins_over_the_environment() {
+        let typed = "a".to_owned();
+        let found = "b".to_owned();
+        let pick = |typed, found| Setting::pick("--x", typed, found).map(|setting| setting.source);
+        assert_eq!(pick(Some(&typed), Some(&found)), Some(Source::Flag("--x")));
+        assert_eq!(pick(None, Some(&found)), Some(Source::Environment("--x")));
+        assert_eq!(pick(None, None), None);
+    }
+
+    #[test]
+    fn a_refusal_names_the_place_to_cure() {
+        let refuse = |source: Source| source.refuse("7", "must be even").to_string();
+        assert_eq!(refuse(Source::Flag("--a-b")), "--a-b \"7\": must be even");
+        assert_eq!(
+            refuse(Source::Environment("--a-b")),
+            "--a-b \"7\": must be even (set by PLEXSPHERE_SIGNER_A_B)"
+        );
+        assert_eq!(
+            refuse(Source::Default("--a-b")),
+            "--a-b \"7\": must be even (the default)"
+        );
+    }
+}

@@ -1,0 +1,317 @@
+//! Precedence and refusals, setting by setting.
+
+use clap::Parser as _;
+
+use super::*;
+use crate::cli::{Cli, Command};
+use crate::failure::Failure;
+use crate::telemetry::LogFormat;
+
+/// Flags that leave nothing required open, without a provider of files.
+const PKCS11: [&str; 2] = ["--key-provider", "pkcs11"];
+
+fn configure(flags: &[&str], variables: &[(&str, &str)]) -> Result<Config, String> {
+    let line = ["x", "serve"].iter().chain(flags);
+    let Command::Serve(args) = Cli::try_parse_from(line).unwrap().command else {
+        panic!("not serve");
+    };
+    let variables = variables.iter().map(|(name, value)| {
+        let name = format!("PLEXSPHERE_SIGNER_{name}");
+        (name.into(), value.into())
+    });
+    Environment::from_variables(variables)
+        .and_then(|environment| resolve(&args, &environment, LogFormat::Json))
+        .map_err(|failure: Failure| failure.to_string())
+}
+
+fn configure_with(flags: &[&str], variables: &[(&str, &str)]) -> Result<Config, String> {
+    let flags: Vec<&str> = PKCS11.iter().chain(flags).copied().collect();
+    configure(&flags, variables)
+}
+
+#[test]
+fn nobody_has_to_say_more_than_the_provider() {
+    let config = configure_with(&[], &[]).unwrap();
+    assert_eq!(config.installation, Installation::Configured);
+    assert_eq!(config.providers.value, [ProviderName::Pkcs11]);
+    assert_eq!(
+        config.socket.value,
+        PathBuf::from("/run/plexsphere-signer/signer.sock")
+    );
+    assert_eq!(config.socket_mode, 0o600);
+    assert_eq!(config.health_listen, None);
+    assert_eq!(
+        config.registry.value,
+        "sqlite:/var/lib/plexsphere-signer/registry.db"
+    );
+    assert_eq!(
+        config.deployment_profile,
+        DeploymentProfile::SelfhostedSingle
+    );
+    assert_eq!(config.software_seed_file, None);
+    assert_eq!(config.verification, Verification::BeforeRelease);
+    assert_eq!(config.request_deadline, Duration::from_secs(10));
+    assert_eq!(config.max_in_flight.get(), 1024);
+    assert_eq!(config.drain_timeout, Duration::from_secs(20));
+    assert_eq!(config.log.format.as_str(), "json");
+    assert_eq!(config.log.level.as_str(), "info");
+}
+
+/// One setting: its variable, its flag, a value of the environment, a value of the flag, and how to
+/// show what came of it.
+type Row = (
+    &'static str,
+    &'static str,
+    &'static str,
+    &'static str,
+    fn(&Config) -> String,
+);
+
+const ROWS: [Row; 10] = [
+    ("SOCKET", "--socket", "/e", "/f", |c| {
+        c.socket.value.display().to_string()
+    }),
+    ("SOCKET_MODE", "--socket-mode", "0660", "0666", |c| {
+        format!("0{:o}", c.socket_mode)
+    }),
+    (
+        "HEALTH_LISTEN",
+        "--health-listen",
+        "127.0.0.1:1",
+        "[::1]:2",
+        |c| c.health_listen.as_ref().unwrap().value.to_string(),
+    ),
+    ("REGISTRY", "--registry", "sqlite:/e", "sqlite:/f", |c| {
+        c.registry.value.clone()
+    }),
+    (
+        "DEPLOYMENT_PROFILE",
+        "--deployment-profile",
+        "saas",
+        "selfhosted-multi",
+        |c| c.deployment_profile.to_string(),
+    ),
+    (
+        "REQUEST_DEADLINE",
+        "--request-deadline",
+        "1s",
+        "500ms",
+        |c| humantime::format_duration(c.request_deadline).to_string(),
+    ),
+    ("MAX_IN_FLIGHT", "--max-in-flight", "7", "8", |c| {
+        c.max_in_flight.to_string()
+    }),
+    ("DRAIN_TIMEOUT", "--drain-timeout", "1s", "2s", |c| {
+        humantime::format_duration(c.drain_timeout).to_string()
+    }),
+    ("LOG_FORMAT", "--log-format", "text", "json", |c| {
+        c.log.format.as_str().to_owned()
+    }),
+    ("LOG_LEVEL", "--log-level", "warn", "debug", |c| {
+        c.log.level.as_str().to_owned()
+    }),
+];
+
+#[test]
+fn the_environment_wins_over_the_default_and_the_flag_over_both() {
+    for (variable, flag, of_environment, of_flag, show) in ROWS {
+        let found = configure_with(&[], &[(variable, of_environment)]).unwrap();
+        assert_eq!(show(&found), of_environment, "{variable}");
+        let typed = configure_with(&[flag, of_flag], &[(variable, of_environment)]).unwrap();
+        assert_eq!(show(&typed), of_flag, "{flag}");
+    }
+}
+
+#[test]
+fn a_value_of_the_environment_that_does_not_count_is_not_judged() {
+    for (variable, flag, _, of_flag, show) in ROWS {
+        let typed = configure_with(&[flag, of_flag], &[(variable, "?")]).unwrap();
+        assert_eq!(show(&typed), of_flag, "{flag}");
+    }
+}
+
+#[test]
+fn providers_come_as_repeated_flags_or_as_a_list() {
+    let expected = [ProviderName::Pkcs11, ProviderName::AwsKms];
+    let flags = ["--key-provider", "pkcs11", "--key-provider", "aws-kms"];
+    let typed = configure(&flags, &[("KEY_PROVIDER", "gcp-kms")]).unwrap();
+    assert_eq!(typed.providers.value, expected);
+    let found = configure(&[], &[("KEY_PROVIDER", "pkcs11,aws-kms")]).unwrap();
+    assert_eq!(found.providers.value, expected);
+}
+
+#[test]
+fn every_bad_value_is_told_with_its_place_and_its_cure() {
+    for (flags, variables, sentence) in [
+        (
+            &["--socket-mode", "rw"][..],
+            &[][..],
+            "--socket-mode \"rw\": must be three or four octal digits that let the owner read and \
+             write, such as 0600 or 0660",
+        ),
+        (
+            &[],
+            &[("SOCKET_MODE", "0400")],
+            "--socket-mode \"0400\": must be three or four octal digits that let the owner read \
+             and write, such as 0600 or 0660 (set by PLEXSPHERE_SIGNER_SOCKET_MODE)",
+        ),
+        (
+            &[],
+            &[("SOCKET", "")],
+            "--socket \"\": must be a path (set by PLEXSPHERE_SIGNER_SOCKET)",
+        ),
+        (
+            &["--health-listen", "localhost:9090"],
+            &[],
+            "--health-listen \"localhost:9090\": must be an IP address and a port, such as \
+             127.0.0.1:9090 or [::]:9090",
+        ),
+        (
+            &["--deployment-profile", "cloud"],
+            &[],
+            "--deployment-profile \"cloud\": must be one of saas, selfhosted-single, \
+             selfhosted-multi",
+        ),
+        (
+            &["--request-deadline", "10"],
+            &[],
+            "--request-deadline \"10\": must be a duration from 1ms to 1h, such as 10s or 500ms",
+        ),
+        (
+            &["--max-in-flight", "0"],
+            &[],
+            "--max-in-flight \"0\": must be a number from 1 to 1000000",
+        ),
+        (
+            &["--drain-timeout", "2h"],
+            &[],
+            "--drain-timeout \"2h\": must be a duration of at most 1h, such as 20s or 500ms",
+        ),
+        (
+            &["--log-format", "logfmt"],
+            &[],
+            "--log-format \"logfmt\": must be one of json, text",
+        ),
+        (
+            &["--log-level", "verbose"],
+            &[],
+            "--log-level \"verbose\": must be one of error, warn, info, debug, trace",
+        ),
+        (
+            &["--software-seed-file", "/seed"],
+            &[],
+            "--software-seed-file \"/seed\": is for the software provider, which is not \
+             configured; leave it out, or add --key-provider software",
+        ),
+        (
+            &["--no-verify-after-sign"],
+            &[],
+            "--no-verify-after-sign is for the software provider alone; leave it out, or configure \
+             no other provider",
+        ),
+    ] {
+        assert_eq!(configure_with(flags, variables).unwrap_err(), sentence);
+    }
+}
+
+#[test]
+fn every_bad_provider_is_told_with_its_place_and_its_cure() {
+    let software = [
+        "--key-provider",
+        "software",
+        "--software-seed-file",
+        "/seed",
+    ];
+    let both = [&software[..], &PKCS11, &["--no-verify-after-sign"]].concat();
+    for (flags, variables, sentence) in [
+        (
+            &[][..],
+            &[][..],
+            "--key-provider is required; name the provider that holds the keys, as in \
+             --key-provider pkcs11, or try things out with --dev",
+        ),
+        (
+            &["--key-provider", "vault"],
+            &[],
+            "--key-provider \"vault\": must be one of software, pkcs11, aws-kms, gcp-kms, azure-kv",
+        ),
+        (
+            &[],
+            &[("KEY_PROVIDER", "pkcs11, aws-kms")],
+            "--key-provider \"pkcs11, aws-kms\": must be one of software, pkcs11, aws-kms, \
+             gcp-kms, azure-kv (set by PLEXSPHERE_SIGNER_KEY_PROVIDER)",
+        ),
+        (
+            &[],
+            &[("KEY_PROVIDER", "pkcs11,pkcs11")],
+            "--key-provider \"pkcs11,pkcs11\": must name each provider once, and pkcs11 is \
+             repeated (set by PLEXSPHERE_SIGNER_KEY_PROVIDER)",
+        ),
+        (
+            &["--key-provider", "software"],
+            &[],
+            "--software-seed-file is required with --key-provider software; name a file of exactly \
+             32 random bytes that only its owner can read",
+        ),
+        (
+            &both,
+            &[],
+            "--no-verify-after-sign is for the software provider alone; leave it out, or configure \
+             no other provider",
+        ),
+    ] {
+        assert_eq!(configure(flags, variables).unwrap_err(), sentence);
+    }
+}
+
+#[test]
+fn only_the_software_provider_alone_may_go_unverified() {
+    let flags = [
+        "--key-provider",
+        "software",
+        "--software-seed-file",
+        "/seed",
+        "--no-verify-after-sign",
+    ];
+    let config = configure(&flags, &[]).unwrap();
+    assert_eq!(config.verification, Verification::Off);
+}
+
+#[test]
+fn the_development_set_up_brings_its_own_places_whatever_the_environment_says() {
+    let variables = [
+        ("SOCKET", "/e"),
+        ("KEY_PROVIDER", "pkcs11"),
+        ("LOG_LEVEL", "debug"),
+    ];
+    let config = configure(&["--dev"], &variables).unwrap();
+    assert_eq!(config.installation, Installation::Development);
+    assert_eq!(config.providers.value, [ProviderName::Software]);
+    assert_eq!(
+        config.socket.value,
+        PathBuf::from(".plexsphere-signer/signer.sock")
+    );
+    assert_eq!(
+        config.registry.value,
+        "sqlite:.plexsphere-signer/registry.db"
+    );
+    assert_eq!(config.log.level.as_str(), "debug");
+}
+
+#[test]
+fn the_development_set_up_is_not_mixed_with_places_of_ones_own() {
+    for flag in [
+        "--key-provider",
+        "--socket",
+        "--socket-mode",
+        "--registry",
+        "--deployment-profile",
+        "--software-seed-file",
+    ] {
+        let refused = Cli::try_parse_from(["x", "serve", "--dev", flag, "v"]).unwrap_err();
+        assert!(
+            crate::cli::explain(&refused).contains("cannot be used with"),
+            "{flag}"
+        );
+    }
+}

@@ -1,0 +1,38 @@
+//! Closes what an ordinary process leaves open: core dumps, debuggers, privilege by execution.
+
+use std::io;
+
+use rustix::fs::Mode;
+use rustix::process::{DumpableBehavior, Resource, Rlimit};
+use tracing::warn;
+
+/// Hardens this process before it reads a secret.
+///
+/// # Errors
+/// When the kernel refuses a measure that keeps key material out of reach of others.
+pub(crate) fn harden() -> io::Result<()> {
+    rustix::process::umask(Mode::RWXG | Mode::RWXO);
+    rustix::process::setrlimit(
+        Resource::Core,
+        Rlimit {
+            current: Some(0),
+            maximum: Some(0),
+        },
+    )?;
+    rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
+    rustix::thread::set_no_new_privs(true)?;
+    raise_open_files();
+    Ok(())
+}
+
+/// Lifts the soft limit on open files to the hard one: each connection is an open file.
+fn raise_open_files() {
+    let limit = rustix::process::getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        maximum: limit.maximum,
+    };
+    if let Err(cause) = rustix::process::setrlimit(Resource::Nofile, raised) {
+        warn!(%cause, "limit on open files stays as it is");
+    }
+}

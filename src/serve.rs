@@ -1,0 +1,163 @@
+//! `serve`: from a configuration to a custodian that serves, and back.
+
+mod stop;
+
+use std::net::TcpListener;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::thread::available_parallelism;
+
+use actix_rt::System;
+use prometheus_client::registry::Registry as Metrics;
+use signer_actors::{ActorCustody, CustodySettings, ProviderSpec, VerifyAfterSign};
+use signer_domain::ports::{Custody, KeyRegistry};
+use signer_http::socket::{BoundSocket, SocketSettings};
+use signer_http::{HttpMetrics, HttpSettings, Telemetry};
+use tracing::{info, warn};
+
+use crate::cli::ServeArgs;
+use crate::config::{self, Config, Environment, Installation, Verification};
+use crate::failure::Failure;
+use crate::telemetry::{self, LogFormat};
+use crate::wiring::{self, ProviderSet, RegistryPlace};
+use crate::{dev, hardening, output};
+use stop::StopSignals;
+
+/// Runs the custodian until it is told to stop.
+///
+/// Everything that can be told to be wrong is told before anything is created.
+///
+/// # Errors
+/// With one sentence that names the flag and the cure.
+pub(crate) fn serve(args: &ServeArgs, set: ProviderSet) -> Result<(), Failure> {
+    let environment = Environment::read()?;
+    let config = config::resolve(args, &environment, default_format(args))?;
+    wiring::check_support(&config, set)?;
+    let registry = RegistryPlace::of(&config)?;
+    telemetry::start(config.log).map_err(Failure::general)?;
+    hardening::harden().map_err(|cause| {
+        Failure::general(format_args!(
+            "the kernel refuses to harden the process: {cause}"
+        ))
+    })?;
+    if config.installation == Installation::Development {
+        dev::prepare_directory()?;
+        wiring::provide_development_seed(&dev::seed_file())?;
+    }
+    let providers = wiring::providers(&config)?;
+    let entrance = Entrance::open(&config)?;
+    System::new().block_on(run(config, registry, providers, entrance))
+}
+
+fn default_format(args: &ServeArgs) -> LogFormat {
+    if args.dev {
+        LogFormat::Text
+    } else {
+        LogFormat::of_standard_error()
+    }
+}
+
+/// Where requests come in.
+struct Entrance {
+    socket: BoundSocket,
+    health: Option<TcpListener>,
+}
+
+impl Entrance {
+    /// Takes the socket before the registry is opened: of two custodians with the same settings, the
+    /// second one learns here that it is.
+    fn open(config: &Config) -> Result<Self, Failure> {
+        let health = config.health_listen.as_ref().map(|address| {
+            TcpListener::bind(address.value).map_err(|cause| {
+                let problem = format!("cannot be listened on ({cause}); choose another address");
+                address.source.refuse(address.value, problem)
+            })
+        });
+        let health = health.transpose()?;
+        let settings = SocketSettings {
+            path: config.socket.value.clone(),
+            mode: config.socket_mode,
+        };
+        let socket =
+            BoundSocket::bind(settings).map_err(|refusal| config.socket.source.explain(refusal))?;
+        Ok(Self { socket, health })
+    }
+}
+
+async fn run(
+    config: Config,
+    place: RegistryPlace,
+    providers: Vec<ProviderSpec>,
+    entrance: Entrance,
+) -> Result<(), Failure> {
+    let stop = StopSignals::listen().map_err(|cause| {
+        Failure::general(format_args!("signals cannot be listened to: {cause}"))
+    })?;
+    let registry = place.open().await?;
+    let mut metrics = Metrics::default();
+    let http = HttpMetrics::register(&mut metrics);
+    let custody: Arc<dyn Custody> = Arc::new(ActorCustody::start(
+        custody_settings(&config),
+        Arc::clone(&registry) as Arc<dyn KeyRegistry>,
+        wiring::VERIFIER,
+        providers,
+        &mut metrics,
+    ));
+    let telemetry = Telemetry {
+        http,
+        registry: Arc::new(metrics),
+    };
+    announce(&config);
+    let served = signer_http::serve(
+        http_settings(&config),
+        entrance.socket,
+        entrance.health,
+        custody,
+        telemetry,
+        stop.received(),
+    )
+    .await;
+    if let Err(cause) = registry.close().await {
+        warn!(%cause, "registry not closed in order; nothing is lost");
+    }
+    info!("stopped");
+    served.map_err(|cause| Failure::general(format_args!("serving ended: {cause}")))
+}
+
+fn custody_settings(config: &Config) -> CustodySettings {
+    CustodySettings {
+        max_in_flight: config.max_in_flight.get(),
+        verify_after_sign: match config.verification {
+            Verification::BeforeRelease => VerifyAfterSign::Always,
+            Verification::Off => VerifyAfterSign::Never,
+        },
+        ..CustodySettings::new(config.deployment_profile)
+    }
+}
+
+fn http_settings(config: &Config) -> HttpSettings {
+    HttpSettings {
+        workers: available_parallelism().map_or(1, NonZeroUsize::get),
+        request_deadline: config.request_deadline,
+        drain_timeout: config.drain_timeout,
+    }
+}
+
+/// Says where the custodian serves: in the log, and for the development set-up on standard output.
+fn announce(config: &Config) {
+    if config.verification == Verification::Off {
+        warn!("signatures leave without being verified");
+    }
+    info!(
+        version = env!("CARGO_PKG_VERSION"),
+        socket = %config.socket.value.display(),
+        profile = %config.deployment_profile,
+        "serving"
+    );
+    if config.installation == Installation::Development {
+        let lines = dev::lines_to_try(&config.socket.value);
+        if let Err(failure) = output::write(lines) {
+            warn!(cause = %failure, "lines to try not shown");
+        }
+    }
+}

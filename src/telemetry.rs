@@ -1,0 +1,149 @@
+//! Log lines on standard error: one JSON object a line, or text for people.
+
+mod panic_hook;
+
+use std::io::{self, IsTerminal as _};
+
+use tracing::Level;
+use tracing_subscriber::Layer as _;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::{SubscriberInitExt as _, TryInitError};
+
+/// The crates whose lines the chosen level governs; others are heard from warnings upwards.
+const OWN_TARGETS: [&str; 5] = [
+    "plexsphere_signer",
+    "signer_actors",
+    "signer_adapters",
+    "signer_domain",
+    "signer_http",
+];
+
+/// What is logged, and how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct LogSettings {
+    pub(crate) format: LogFormat,
+    pub(crate) level: LogLevel,
+}
+
+/// The form of a log line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LogFormat {
+    /// One JSON object a line, for collectors.
+    Json,
+    /// Text, for people.
+    Text,
+}
+
+impl LogFormat {
+    /// Text for a person at a terminal, JSON for everything else.
+    pub(crate) fn of_standard_error() -> Self {
+        if io::stderr().is_terminal() {
+            Self::Text
+        } else {
+            Self::Json
+        }
+    }
+
+    pub(crate) fn parse(text: &str) -> Result<Self, &'static str> {
+        match text {
+            "json" => Ok(Self::Json),
+            "text" => Ok(Self::Text),
+            _ => Err("must be one of json, text"),
+        }
+    }
+
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Json => "json",
+            Self::Text => "text",
+        }
+    }
+}
+
+/// The least severity that is logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LogLevel {
+    Error,
+    Warn,
+    Info,
+    Debug,
+    Trace,
+}
+
+impl LogLevel {
+    pub(crate) fn parse(text: &str) -> Result<Self, &'static str> {
+        [
+            Self::Error,
+            Self::Warn,
+            Self::Info,
+            Self::Debug,
+            Self::Trace,
+        ]
+        .into_iter()
+        .find(|level| level.as_str() == text)
+        .ok_or("must be one of error, warn, info, debug, trace")
+    }
+
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+            Self::Trace => "trace",
+        }
+    }
+
+    const fn filter(self) -> LevelFilter {
+        LevelFilter::from_level(match self {
+            Self::Error => Level::ERROR,
+            Self::Warn => Level::WARN,
+            Self::Info => Level::INFO,
+            Self::Debug => Level::DEBUG,
+            Self::Trace => Level::TRACE,
+        })
+    }
+}
+
+/// Sends every log line of this process to standard error, panics included.
+///
+/// # Errors
+/// When the process has a subscriber already.
+pub(crate) fn start(settings: LogSettings) -> Result<(), TryInitError> {
+    let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr);
+    let lines = match settings.format {
+        LogFormat::Json => lines.json().flatten_event(true).boxed(),
+        LogFormat::Text => lines.with_ansi(io::stderr().is_terminal()).boxed(),
+    };
+    let level = settings.level.filter();
+    let filter = Targets::new()
+        .with_default(level.min(LevelFilter::WARN))
+        .with_targets(OWN_TARGETS.map(|target| (target, level)));
+    tracing_subscriber::registry()
+        .with(lines.with_filter(filter))
+        .try_init()?;
+    panic_hook::install();
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_level_reads_back_as_itself() {
+        for name in ["error", "warn", "info", "debug", "trace"] {
+            assert_eq!(LogLevel::parse(name).map(LogLevel::as_str), Ok(name));
+        }
+        assert!(LogLevel::parse("INFO").is_err());
+    }
+
+    #[test]
+    fn every_format_reads_back_as_itself() {
+        for name in ["json", "text"] {
+            assert_eq!(LogFormat::parse(name).map(LogFormat::as_str), Ok(name));
+        }
+        assert!(LogFormat::parse("logfmt").is_err());
+    }
+}

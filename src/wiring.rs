@@ -1,0 +1,167 @@
+//! Joins adapters to ports. The only place that names an adapter.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use signer_actors::ProviderSpec;
+use signer_adapters::providers::software::{OpenSoftwareError, SoftwareProvider, create_seed_file};
+use signer_adapters::providers::support;
+#[cfg(feature = "_testdouble")]
+use signer_adapters::providers::testdouble::TestDouble;
+use signer_adapters::registry::{OpenRegistryError, RegistryRefusal, RegistryUrl, SqliteRegistry};
+use signer_domain::ProviderName;
+use signer_domain::ports::{KeyProvider, KeyProviderError, VerifierFactory};
+
+use crate::config::{Config, Installation, Setting, Source};
+use crate::failure::Failure;
+
+/// Checks signatures, in `serve` and in `verify` alike.
+pub(crate) const VERIFIER: VerifierFactory = signer_adapters::verifier_for;
+
+/// The providers that a binary accepts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProviderSet {
+    /// Those that hold real keys.
+    Shipped,
+    /// The scripted double of the process tests, too.
+    #[cfg(feature = "_testdouble")]
+    WithTestdouble,
+}
+
+impl ProviderSet {
+    fn includes(self, provider: ProviderName) -> bool {
+        match self {
+            Self::Shipped => provider.as_str() != "testdouble",
+            #[cfg(feature = "_testdouble")]
+            Self::WithTestdouble => true,
+        }
+    }
+}
+
+/// Refuses a provider that this binary does not hold. Another one is never put in its place.
+///
+/// # Errors
+/// With the sentence that names the cure.
+pub(crate) fn check_support(config: &Config, set: ProviderSet) -> Result<(), Failure> {
+    let Setting { value, source } = &config.providers;
+    for provider in value {
+        support(*provider).map_err(|refusal| source.explain(refusal))?;
+        if !set.includes(*provider) {
+            return Err(source.refuse(provider, "is not a provider of this binary"));
+        }
+    }
+    Ok(())
+}
+
+/// Where the registry is kept, and who said so.
+#[derive(Debug)]
+pub(crate) struct RegistryPlace {
+    url: RegistryUrl,
+    source: Source,
+}
+
+impl RegistryPlace {
+    /// Reads where the registry is kept. Its directory has to be there already, but for the
+    /// development set-up, which makes its own. Creates nothing.
+    ///
+    /// # Errors
+    /// When there is no such place.
+    pub(crate) fn of(config: &Config) -> Result<Self, Failure> {
+        let Setting { value, source } = &config.registry;
+        let url = RegistryUrl::parse(value).map_err(|must| source.explain(must))?;
+        let place = Self {
+            url,
+            source: *source,
+        };
+        match config.installation {
+            Installation::Development => Ok(place),
+            Installation::Configured => place.require_directory(),
+        }
+    }
+
+    fn require_directory(self) -> Result<Self, Failure> {
+        let parent = match self.url.path().parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent,
+            _ => Path::new("."),
+        };
+        if parent.is_dir() {
+            return Ok(self);
+        }
+        Err(self.source.explain(OpenRegistryError {
+            url: self.url.clone(),
+            refusal: RegistryRefusal::NoDirectory(parent.to_owned()),
+        }))
+    }
+
+    /// Opens the registry, and makes it when it is not there yet.
+    ///
+    /// # Errors
+    /// When it cannot be relied on.
+    pub(crate) async fn open(&self) -> Result<Arc<SqliteRegistry>, Failure> {
+        match SqliteRegistry::open(&self.url).await {
+            Ok(registry) => Ok(Arc::new(registry)),
+            Err(refusal) => Err(self.source.explain(refusal)),
+        }
+    }
+}
+
+/// Makes the development seed, unless it is there from last time.
+///
+/// # Errors
+/// When it cannot be made.
+pub(crate) fn provide_development_seed(file: &Path) -> Result<(), Failure> {
+    if file.symlink_metadata().is_ok() {
+        return Ok(());
+    }
+    create_seed_file(file).map_err(Failure::general)
+}
+
+/// Makes the providers ready to be opened, in the order of the configuration.
+///
+/// # Errors
+/// When a provider can be told to be misconfigured before it is opened.
+pub(crate) fn providers(config: &Config) -> Result<Vec<ProviderSpec>, Failure> {
+    let names = config.providers.value.iter();
+    names.map(|name| provider(*name, config)).collect()
+}
+
+fn provider(name: ProviderName, config: &Config) -> Result<ProviderSpec, Failure> {
+    match name {
+        ProviderName::Software => open_software(config.software_seed_file.as_ref()),
+        #[cfg(feature = "_testdouble")]
+        ProviderName::Testdouble => Ok(always(name, Arc::new(TestDouble::new()))),
+        ProviderName::Pkcs11
+        | ProviderName::AwsKms
+        | ProviderName::GcpKms
+        | ProviderName::AzureKv => Err(match support(name) {
+            Err(refusal) => config.providers.source.explain(refusal),
+            Ok(()) => Failure::general(format_args!("{name} has no wiring")),
+        }),
+    }
+}
+
+/// Opens the software provider once and for all: what it remembers of retired keys outlives the
+/// actor that owns it, and its warning is written once.
+fn open_software(seed_file: Option<&Setting<PathBuf>>) -> Result<ProviderSpec, Failure> {
+    let seed_file = seed_file.ok_or_else(|| {
+        Failure::usage("--software-seed-file is required with the software provider")
+    })?;
+    match SoftwareProvider::open(&seed_file.value) {
+        Ok(provider) => Ok(always(ProviderName::Software, Arc::new(provider))),
+        Err(OpenSoftwareError::SeedFile(refusal)) => Err(seed_file.source.explain(refusal)),
+        Err(OpenSoftwareError::SelfTest(failure)) => Err(Failure::general(failure)),
+    }
+}
+
+/// A provider that is there already.
+fn always(name: ProviderName, provider: Arc<dyn KeyProvider>) -> ProviderSpec {
+    let factory = move || -> BoxFuture<'static, Result<Arc<dyn KeyProvider>, KeyProviderError>> {
+        let provider = Arc::clone(&provider);
+        Box::pin(async move { Ok(provider) })
+    };
+    ProviderSpec {
+        name,
+        factory: Arc::new(factory),
+    }
+}

@@ -1,0 +1,35 @@
+//! What the process tests share: a place to work in, the program as a user runs it, a custodian
+//! that serves there, and raw HTTP over its socket.
+//!
+//! Everything here panics when something is not as the test needs it. It depends on none of the
+//! crates under test: it sees what a user sees.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::missing_panics_doc,
+    clippy::indexing_slicing,
+    clippy::return_self_not_must_use,
+    clippy::disallowed_methods,
+    reason = "a panic is how a test fails, and a test may block its own thread"
+)]
+
+mod connection;
+mod program;
+mod response;
+mod server;
+mod wait;
+mod workplace;
+
+pub use connection::Connection;
+pub use program::{Finished, Program};
+pub use response::Response;
+pub use server::Server;
+pub use wait::{eventually, pause};
+pub use workplace::Workplace;
+
+/// The key that most tests use, and the path of its calls.
+pub const K1: &str = "/v1/keys/software%3Aplatform%7Ck1";
+
+/// The handle of [`K1`].
+pub const K1_HANDLE: &str = "software:platform|k1";

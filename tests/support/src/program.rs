@@ -1,0 +1,136 @@
+//! The program as a user runs it.
+
+use std::ffi::OsStr;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+/// The binary under test. Its environment holds nothing of ours but what a test puts there.
+#[derive(Debug, Clone)]
+pub struct Program {
+    path: PathBuf,
+    variables: Vec<(String, String)>,
+}
+
+impl Program {
+    /// The binary at `path`, which a test takes from `env!("CARGO_BIN_EXE_...")`.
+    pub fn new(path: &str) -> Self {
+        Self {
+            path: path.into(),
+            variables: Vec::new(),
+        }
+    }
+
+    /// The same program with one more variable.
+    #[must_use]
+    pub fn with_variable(mut self, name: &str, value: &str) -> Self {
+        self.variables.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Where the binary is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// A command that starts the program in `directory`.
+    pub fn command<S: AsRef<OsStr>>(
+        &self,
+        directory: &Path,
+        args: impl IntoIterator<Item = S>,
+    ) -> Command {
+        let mut command = Command::new(&self.path);
+        command
+            .args(args)
+            .current_dir(directory)
+            .stdin(Stdio::null());
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("PLEXSPHERE_SIGNER_") {
+                command.env_remove(name);
+            }
+        }
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
+        command
+    }
+
+    /// Runs the program to its end.
+    pub fn run<S: AsRef<OsStr>>(
+        &self,
+        directory: &Path,
+        args: impl IntoIterator<Item = S>,
+    ) -> Finished {
+        Finished::of(self.command(directory, args).output().unwrap())
+    }
+
+    /// Runs the program to its end with `input` on standard input.
+    pub fn run_with_input<S: AsRef<OsStr>>(
+        &self,
+        directory: &Path,
+        args: impl IntoIterator<Item = S>,
+        input: &[u8],
+    ) -> Finished {
+        let mut child = self
+            .command(directory, args)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        // A program that refuses before it reads closes the pipe; its answer tells.
+        drop(stdin.write_all(input));
+        drop(stdin);
+        Finished::of(child.wait_with_output().unwrap())
+    }
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finished {
+    /// The exit status; `None` after a signal.
+    pub status: Option<i32>,
+    /// What went to standard output.
+    pub stdout: Vec<u8>,
+    /// What went to standard error.
+    pub stderr: String,
+}
+
+impl Finished {
+    /// How the process with this output ended.
+    pub fn of(output: Output) -> Self {
+        Self {
+            status: output.status.code(),
+            stdout: output.stdout,
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
+    /// Standard output as text.
+    pub fn text(&self) -> &str {
+        std::str::from_utf8(&self.stdout).unwrap()
+    }
+
+    /// Standard output as JSON.
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.stdout).unwrap()
+    }
+
+    /// Makes sure that the run ended with `status`, and returns it for more questions.
+    #[track_caller]
+    pub fn expect_status(self, status: i32) -> Self {
+        assert_eq!(self.status, Some(status), "{self:?}");
+        self
+    }
+
+    /// The one line on standard error that tells why the run failed, less `error: `.
+    #[track_caller]
+    pub fn sentence(&self) -> &str {
+        let line = self
+            .stderr
+            .strip_suffix('\n')
+            .unwrap_or_else(|| panic!("{self:?}"));
+        assert!(!line.contains('\n'), "more than one line: {self:?}");
+        line.strip_prefix("error: ")
+            .unwrap_or_else(|| panic!("{self:?}"))
+    }
+}

@@ -1,0 +1,208 @@
+//! A custodian that runs for the length of a test.
+
+use std::ffi::OsStr;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStderr, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread::JoinHandle;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::connection::request;
+use crate::{Connection, Finished, Program, Response, Workplace, eventually};
+
+/// A running custodian. It is killed when this value is dropped.
+#[derive(Debug)]
+pub struct Server {
+    program: Program,
+    directory: PathBuf,
+    socket: PathBuf,
+    child: Child,
+    log: Option<JoinHandle<String>>,
+    lines: Receiver<String>,
+}
+
+impl Server {
+    /// Starts a custodian with the software provider, all of it in `place`, with more flags behind.
+    /// Returns once it is ready.
+    pub fn start(program: &Program, place: &Workplace, flags: &[&str]) -> Self {
+        let software = place.software_flags();
+        let all = software
+            .iter()
+            .map(String::as_str)
+            .chain(flags.iter().copied());
+        Self::start_with(program, place.path(), &place.socket(), all)
+    }
+
+    /// Starts `serve` with exactly these flags in `directory`, and waits until `socket` is ready.
+    pub fn start_with<S: AsRef<OsStr>>(
+        program: &Program,
+        directory: &Path,
+        socket: &Path,
+        flags: impl IntoIterator<Item = S>,
+    ) -> Self {
+        let mut server = Self::spawn(program, directory, socket, flags);
+        server.wait_until_ready();
+        server
+    }
+
+    /// Starts `serve` and does not wait.
+    pub fn spawn<S: AsRef<OsStr>>(
+        program: &Program,
+        directory: &Path,
+        socket: &Path,
+        flags: impl IntoIterator<Item = S>,
+    ) -> Self {
+        let mut child = program
+            .command(directory, ["serve"])
+            .args(flags)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (sender, lines) = channel();
+        let stderr: ChildStderr = child.stderr.take().unwrap();
+        let log = std::thread::spawn(move || {
+            let mut whole = String::new();
+            for line in BufReader::new(stderr).lines() {
+                let line = line.unwrap();
+                whole.push_str(&line);
+                whole.push('\n');
+                // The test may have stopped listening; the whole log is kept all the same.
+                drop(sender.send(line));
+            }
+            whole
+        });
+        Self {
+            program: program.clone(),
+            directory: directory.to_owned(),
+            socket: socket.to_owned(),
+            child,
+            log: Some(log),
+            lines,
+        }
+    }
+
+    /// Waits until the custodian says that it is ready; panics when it ends instead.
+    pub fn wait_until_ready(&mut self) {
+        let socket = self.socket.clone();
+        eventually("a custodian that is ready", || {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                panic!("ended at start with {status}: {}", self.take_log());
+            }
+            let mut connection = Connection::open(&socket).ok()?;
+            let response = connection.ask("GET", "/readyz", None).ok()?;
+            (response.status == 200).then_some(())
+        });
+    }
+
+    /// The socket.
+    pub fn socket(&self) -> &Path {
+        &self.socket
+    }
+
+    /// The process.
+    pub fn pid(&self) -> Pid {
+        Pid::from_child(&self.child)
+    }
+
+    /// A new connection.
+    pub fn connect(&self) -> Connection {
+        Connection::open(&self.socket).unwrap()
+    }
+
+    /// Asks on a connection of its own.
+    pub fn get(&self, path: &str) -> Response {
+        self.connect().ask("GET", path, None).unwrap()
+    }
+
+    /// Asks on a connection of its own, with more header fields.
+    pub fn get_with(&self, path: &str, headers: &[(&str, &str)]) -> Response {
+        let mut connection = self.connect();
+        connection
+            .send(&request("GET", path, headers, None))
+            .unwrap();
+        connection.receive().unwrap()
+    }
+
+    /// Sends a document on a connection of its own; an empty one means no body at all.
+    pub fn post(&self, path: &str, json: &str) -> Response {
+        let json = Some(json).filter(|json| !json.is_empty());
+        self.connect().ask("POST", path, json).unwrap()
+    }
+
+    /// Generates a key of the platform and makes sure that it stands.
+    pub fn generate(&self, key_id: &str) -> Response {
+        let document = format!(r#"{{"scope":"platform","key_id":"{key_id}"}}"#);
+        let response = self.post("/v1/keys", &document);
+        assert!(matches!(response.status, 200 | 201), "{response:?}");
+        response
+    }
+
+    /// Runs a client command against this custodian.
+    pub fn cli(&self, args: &[&str]) -> Finished {
+        self.client().run(&self.directory, args)
+    }
+
+    /// The program, told where this custodian is.
+    pub fn client(&self) -> Program {
+        let socket = self.socket.display().to_string();
+        self.program
+            .clone()
+            .with_variable("PLEXSPHERE_SIGNER_SOCKET", &socket)
+    }
+
+    /// Waits for a log line that `matches`.
+    pub fn wait_for_log(&self, what: &str, matches: impl Fn(&str) -> bool) -> String {
+        eventually(what, || self.lines.try_iter().find(|line| matches(line)))
+    }
+
+    /// Sends SIGTERM and waits for the end.
+    pub fn terminate(&mut self) -> ExitStatus {
+        self.signal(Signal::TERM);
+        self.child.wait().unwrap()
+    }
+
+    /// Sends SIGKILL and waits for the end.
+    pub fn kill(&mut self) -> ExitStatus {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap()
+    }
+
+    /// Sends a signal and does not wait.
+    pub fn signal(&self, signal: Signal) {
+        kill_process(self.pid(), signal).unwrap();
+    }
+
+    /// Waits for the end, whoever brings it about.
+    pub fn wait(&mut self) -> ExitStatus {
+        eventually("the end of the custodian", || {
+            self.child.try_wait().unwrap()
+        })
+    }
+
+    /// Everything the custodian logged. Ask once it has ended.
+    pub fn take_log(&mut self) -> String {
+        self.log
+            .take()
+            .map_or_else(String::new, |log| log.join().unwrap())
+    }
+
+    /// Everything the custodian wrote to standard output. Ask once it has ended.
+    pub fn take_output(&mut self) -> String {
+        let mut text = String::new();
+        if let Some(mut stdout) = self.child.stdout.take() {
+            stdout.read_to_string(&mut text).unwrap();
+        }
+        text
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended by itself, which is as good.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}

@@ -1,0 +1,86 @@
+//! A temporary directory with a seed in it.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+
+/// A private directory that goes away with this value.
+#[derive(Debug)]
+pub struct Workplace {
+    directory: TempDir,
+}
+
+impl Workplace {
+    /// An empty directory.
+    pub fn empty() -> Self {
+        let directory = tempfile::Builder::new()
+            .prefix("signer-")
+            .tempdir()
+            .unwrap();
+        Self { directory }
+    }
+
+    /// A directory with `seed.bin`: the bytes 0 to 31, so that keys are the same in every run.
+    pub fn with_seed() -> Self {
+        let place = Self::empty();
+        let seed: Vec<u8> = (0..32).collect();
+        fs::write(place.seed_file(), seed).unwrap();
+        fs::set_permissions(place.seed_file(), Permissions::from_mode(0o600)).unwrap();
+        place
+    }
+
+    /// The directory.
+    pub fn path(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// A file in the directory.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.path().join(name)
+    }
+
+    /// Where the seed is.
+    pub fn seed_file(&self) -> PathBuf {
+        self.file("seed.bin")
+    }
+
+    /// Where the socket will be.
+    pub fn socket(&self) -> PathBuf {
+        self.file("signer.sock")
+    }
+
+    /// Where the registry will be.
+    pub fn registry(&self) -> PathBuf {
+        self.file("registry.db")
+    }
+
+    /// What is in the directory, hidden files too, in order.
+    pub fn names(&self) -> Vec<String> {
+        let mut names: Vec<String> = fs::read_dir(self.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    /// The flags of a custodian with the software provider that keeps everything in here.
+    pub fn software_flags(&self) -> Vec<String> {
+        let mut flags = self.place_flags();
+        flags.extend(["--key-provider", "software", "--software-seed-file"].map(str::to_owned));
+        flags.push(self.seed_file().display().to_string());
+        flags
+    }
+
+    /// The flags that keep socket and registry in here, without any provider.
+    pub fn place_flags(&self) -> Vec<String> {
+        vec![
+            "--socket".to_owned(),
+            self.socket().display().to_string(),
+            "--registry".to_owned(),
+            format!("sqlite:{}", self.registry().display()),
+        ]
+    }
+}
