@@ -1,0 +1,204 @@
+//! The registry in one SQLite file.
+
+mod changes;
+mod connection;
+mod failure;
+mod file;
+mod lock;
+mod lookup;
+mod open;
+mod queries;
+mod record;
+mod refusal;
+mod schema;
+#[cfg(test)]
+mod tests;
+mod transaction;
+
+use std::fmt;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use signer_domain::ports::{
+    CurrentKey, FreshKey, GeneratedKey, KeyPage, KeyQuery, KeyRegistry, KeyRegistryError,
+    PendingKey, Reservation,
+};
+use signer_domain::{HandleId, KeyId, ProviderName, Scope, SigningKey};
+use sqlx::sqlite::SqliteConnection;
+
+use self::connection::{Connection, Work};
+use self::file::Identity;
+use self::lock::Claim;
+pub use self::refusal::{OpenRegistryError, RegistryRefusal};
+use super::RegistryUrl;
+
+/// The key registry in one SQLite file, which belongs to this value alone.
+///
+/// Changes go through one connection and questions through another, so a question never waits for a
+/// disk. A call answers within seconds, whatever the disk does; a change whose answer was not waited
+/// for may still have happened.
+pub struct SqliteRegistry {
+    reader: Connection,
+    writer: Connection,
+    identity: Identity,
+    #[expect(
+        dead_code,
+        reason = "held for as long as the connections; dropped after them"
+    )]
+    claim: Claim,
+}
+
+impl SqliteRegistry {
+    /// Opens the registry, and makes it when nothing stands at its path.
+    ///
+    /// The file is checked before anything is written. A refusal leaves it as it was.
+    ///
+    /// # Errors
+    /// When the registry is damaged, of a newer version, of another program, in use, or out of
+    /// reach; see [`RegistryRefusal`].
+    pub async fn open(url: &RegistryUrl) -> Result<Self, OpenRegistryError> {
+        let opened = open::open(url.path()).await;
+        let opened = opened.map_err(|refusal| OpenRegistryError {
+            url: url.clone(),
+            refusal,
+        })?;
+        Ok(Self {
+            reader: Connection::new(opened.reader),
+            writer: Connection::new(opened.writer),
+            identity: opened.identity,
+            claim: opened.claim,
+        })
+    }
+
+    /// Ends the use of the registry: waits for the change under way and moves the write-ahead log
+    /// into the database file. Every later call answers that the registry is unavailable.
+    ///
+    /// Nothing is lost without it. Closing again does nothing.
+    ///
+    /// # Errors
+    /// [`Unavailable`](KeyRegistryError::Unavailable) when SQLite does not finish in time.
+    pub async fn close(&self) -> Result<(), KeyRegistryError> {
+        let context = "closing the registry";
+        self.reader.close(context).await?;
+        self.writer.close(context).await
+    }
+
+    /// Runs `work` in a transaction that is durable before this returns.
+    async fn change<T, W>(&self, context: &'static str, work: W) -> Result<T, KeyRegistryError>
+    where
+        T: Send + 'static,
+        W: for<'c> FnOnce(&'c mut SqliteConnection) -> Work<'c, T> + Send + 'static,
+    {
+        let file = self.identity.clone();
+        self.writer
+            .run(context, move |connection| {
+                Box::pin(async move { transaction::transaction(connection, &file, work).await })
+            })
+            .await
+    }
+}
+
+impl fmt::Debug for SqliteRegistry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqliteRegistry")
+            .field("identity", &self.identity)
+            .finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl KeyRegistry for SqliteRegistry {
+    async fn reserve(
+        &self,
+        scope: &Scope,
+        key_id: &KeyId,
+        provider: ProviderName,
+        at: Timestamp,
+    ) -> Result<Reservation, KeyRegistryError> {
+        let wanted = PendingKey {
+            scope: *scope,
+            key_id: key_id.clone(),
+            provider,
+        };
+        self.change("reserving a key", move |connection| {
+            Box::pin(changes::reserve(connection, wanted, at))
+        })
+        .await
+    }
+
+    async fn complete(
+        &self,
+        pending: &PendingKey,
+        generated: &GeneratedKey,
+        at: Timestamp,
+    ) -> Result<SigningKey, KeyRegistryError> {
+        let (pending, generated) = (pending.clone(), generated.clone());
+        self.change("completing a reservation", move |connection| {
+            Box::pin(changes::complete(connection, pending, generated, at))
+        })
+        .await
+    }
+
+    async fn abandon(&self, pending: &PendingKey) -> Result<(), KeyRegistryError> {
+        let pending = pending.clone();
+        self.change("abandoning a reservation", move |connection| {
+            Box::pin(changes::abandon(connection, pending))
+        })
+        .await
+    }
+
+    async fn pending(&self) -> Result<Vec<PendingKey>, KeyRegistryError> {
+        let context = "reading the reservations";
+        self.reader
+            .run(context, |connection| Box::pin(queries::pending(connection)))
+            .await
+    }
+
+    async fn find(&self, handle: &HandleId) -> Result<Option<FreshKey>, KeyRegistryError> {
+        let handle = handle.clone();
+        self.reader
+            .run("finding a key", move |connection| {
+                Box::pin(queries::find(connection, handle))
+            })
+            .await
+    }
+
+    async fn current(&self, scope: &Scope) -> Result<CurrentKey, KeyRegistryError> {
+        let scope = *scope;
+        self.reader
+            .run("finding the current key of a scope", move |connection| {
+                Box::pin(queries::current(connection, scope))
+            })
+            .await
+    }
+
+    async fn list(&self, query: &KeyQuery) -> Result<KeyPage, KeyRegistryError> {
+        let query = query.clone();
+        self.reader
+            .run("listing the keys", move |connection| {
+                Box::pin(queries::list(connection, query))
+            })
+            .await
+    }
+
+    async fn retire(
+        &self,
+        key: &SigningKey,
+        at: Timestamp,
+    ) -> Result<SigningKey, KeyRegistryError> {
+        let (handle, version) = (key.handle_id.clone(), key.version);
+        self.change("retiring a key", move |connection| {
+            Box::pin(changes::retire(connection, handle, version, at))
+        })
+        .await
+    }
+
+    async fn check(&self) -> Result<(), KeyRegistryError> {
+        let context = "checking the registry";
+        self.reader
+            .run(context, |connection| Box::pin(queries::touch(connection)))
+            .await?;
+        self.change(context, |connection| Box::pin(queries::touch(connection)))
+            .await
+    }
+}

@@ -1,0 +1,93 @@
+//! One connection to the database, taken in turns.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use signer_domain::ports::KeyRegistryError;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteSynchronous};
+use sqlx::{ConnectOptions as _, Connection as _};
+use tokio::sync::Mutex;
+use tokio::time::timeout;
+
+use super::failure::{Failure, RegistryClosed, unavailable};
+
+/// How long SQLite waits for a lock that another program holds.
+pub(super) const BUSY_LIMIT: Duration = Duration::from_secs(2);
+
+/// How long a call waits for its turn on the connection.
+const TURN_LIMIT: Duration = Duration::from_secs(2);
+
+/// How long a call waits for its work once its turn has come: the lock, then the disk.
+const WORK_LIMIT: Duration = Duration::from_secs(4);
+
+/// The future of one piece of work.
+pub(super) type Work<'c, T> = Pin<Box<dyn Future<Output = Result<T, Failure>> + Send + 'c>>;
+
+/// One connection, used by one caller at a time, and empty once it is closed.
+///
+/// The work of a call runs as a task of its own, so a caller that gives up never cuts a change short:
+/// what was begun is finished, and the next caller finds the connection idle.
+pub(super) struct Connection(Arc<Mutex<Option<SqliteConnection>>>);
+
+impl Connection {
+    pub(super) fn new(connection: SqliteConnection) -> Self {
+        Self(Arc::new(Mutex::new(Some(connection))))
+    }
+
+    /// Does `work` as soon as the connection is free.
+    pub(super) async fn run<T, W>(
+        &self,
+        context: &'static str,
+        work: W,
+    ) -> Result<T, KeyRegistryError>
+    where
+        T: Send + 'static,
+        W: for<'c> FnOnce(&'c mut SqliteConnection) -> Work<'c, T> + Send + 'static,
+    {
+        let mut turn = timeout(TURN_LIMIT, Arc::clone(&self.0).lock_owned())
+            .await
+            .map_err(|elapsed| unavailable(context, elapsed))?;
+        let task = tokio::spawn(async move {
+            let open = turn.as_mut();
+            let connection = open.ok_or_else(|| Failure::Store(RegistryClosed.into()))?;
+            work(connection).await
+        });
+        timeout(WORK_LIMIT, task)
+            .await
+            .map_err(|elapsed| unavailable(context, elapsed))?
+            .map_err(|aborted| unavailable(context, aborted))?
+            .map_err(|failure| failure.during(context))
+    }
+
+    /// Closes the connection; closing it again does nothing.
+    pub(super) async fn close(&self, context: &'static str) -> Result<(), KeyRegistryError> {
+        let mut turn = timeout(TURN_LIMIT, self.0.lock())
+            .await
+            .map_err(|elapsed| unavailable(context, elapsed))?;
+        let Some(connection) = turn.take() else {
+            return Ok(());
+        };
+        timeout(WORK_LIMIT, connection.close())
+            .await
+            .map_err(|elapsed| unavailable(context, elapsed))?
+            .map_err(|error| unavailable(context, error))
+    }
+}
+
+/// How both connections are made: small caches, no memory map, nothing trusted, little patience.
+pub(super) fn options(path: &std::path::Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .busy_timeout(BUSY_LIMIT)
+        .statement_cache_capacity(16)
+        .thread_name(|_| "registry".to_owned())
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .pragma("cache_size", "-256")
+        .pragma("mmap_size", "0")
+        .pragma("temp_store", "MEMORY")
+        .pragma("trusted_schema", "OFF")
+        .pragma("cell_size_check", "ON")
+        .disable_statement_logging()
+}

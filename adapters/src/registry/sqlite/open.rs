@@ -1,0 +1,147 @@
+//! From a path to a registry that is sound, ours alone, and of this program's schema.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+
+use sqlx::sqlite::{SqliteConnection, SqliteJournalMode};
+use sqlx::{ConnectOptions as _, Connection as _};
+
+use super::connection::options;
+use super::file::{Found, Identity, beside, inspect, resolve};
+use super::lock::Claim;
+use super::refusal::RegistryRefusal;
+use super::schema;
+
+/// An open registry, taken apart.
+pub(super) struct Opened {
+    pub(super) reader: SqliteConnection,
+    pub(super) writer: SqliteConnection,
+    pub(super) identity: Identity,
+    pub(super) claim: Claim,
+}
+
+/// Opens the registry at `path`, and makes it when nothing stands there. A refusal leaves what
+/// stands there as it is.
+pub(super) async fn open(path: &Path) -> Result<Opened, RegistryRefusal> {
+    let path = resolve(path)?;
+    if !beside(&path, ".lock").exists() {
+        // Nobody has it open. A file that is not a registry gets no lock file put beside it.
+        inspect(&path)?;
+    }
+    let claim = Claim::take(&path)?;
+    if inspect(&path)? == Found::Nothing {
+        create(&path).await?;
+    }
+    let reader = reader(&path).await?;
+    let writer = match writer(&path).await {
+        Ok(writer) => writer,
+        Err(refusal) => return Err(close_after(refusal, reader).await),
+    };
+    let identity = Identity::of(&path).map_err(|error| inaccessible(&path, error))?;
+    Ok(Opened {
+        reader,
+        writer,
+        identity,
+        claim,
+    })
+}
+
+/// Makes an empty registry under another name and then moves it into place, so that a registry is
+/// either absent or whole.
+async fn create(path: &Path) -> Result<(), RegistryRefusal> {
+    let draft = beside(path, ".new");
+    lay_out(&draft).map_err(|error| inaccessible(&draft, error))?;
+    let mut connection = options(&draft)
+        .journal_mode(SqliteJournalMode::Delete)
+        .connect()
+        .await?;
+    schema::migrate(&mut connection).await?;
+    sqlx::raw_sql("PRAGMA journal_mode = WAL")
+        .execute(&mut connection)
+        .await?;
+    connection.close().await?;
+    put_in_place(&draft, path).map_err(|error| inaccessible(path, error))
+}
+
+/// An empty file that only we may read, without what an earlier attempt may have left.
+fn lay_out(draft: &Path) -> io::Result<()> {
+    for suffix in ["", "-journal", "-wal", "-shm"] {
+        match fs::remove_file(beside(draft, suffix)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            Ok(()) | Err(_) => {}
+        }
+    }
+    let mut exclusive = OpenOptions::new();
+    let file = exclusive
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(draft)?;
+    file.sync_all()
+}
+
+fn put_in_place(draft: &Path, path: &Path) -> io::Result<()> {
+    File::open(draft)?.sync_all()?;
+    fs::rename(draft, path)?;
+    match path.parent() {
+        Some(directory) => File::open(directory)?.sync_all(),
+        None => Ok(()),
+    }
+}
+
+/// A connection that cannot write, once the database has passed its checks through it.
+async fn reader(path: &Path) -> Result<SqliteConnection, RegistryRefusal> {
+    let reader = options(path).read_only(true).pragma("query_only", "ON");
+    let mut reader = reader.connect().await?;
+    match check(&mut reader).await {
+        Ok(()) => Ok(reader),
+        Err(refusal) => Err(close_after(refusal, reader).await),
+    }
+}
+
+async fn check(reader: &mut SqliteConnection) -> Result<(), RegistryRefusal> {
+    schema::permit(schema::version(reader).await?)?;
+    let quick_check = sqlx::query_scalar("PRAGMA quick_check(1)");
+    let finding: String = quick_check.fetch_one(reader).await?;
+    if finding == "ok" {
+        Ok(())
+    } else {
+        Err(RegistryRefusal::Corrupt(finding.replace('\n', " ")))
+    }
+}
+
+/// The connection that writes, once it has proved that it can.
+async fn writer(path: &Path) -> Result<SqliteConnection, RegistryRefusal> {
+    let writer = options(path).journal_mode(SqliteJournalMode::Wal);
+    let mut writer = writer.connect().await?;
+    match prepare(&mut writer).await {
+        Ok(()) => Ok(writer),
+        Err(refusal) => Err(close_after(refusal, writer).await),
+    }
+}
+
+async fn prepare(writer: &mut SqliteConnection) -> Result<(), RegistryRefusal> {
+    schema::migrate(writer).await?;
+    let journal_mode = sqlx::query_scalar("PRAGMA journal_mode");
+    let mode: String = journal_mode.fetch_one(writer).await?;
+    if mode == "wal" {
+        Ok(())
+    } else {
+        Err(RegistryRefusal::NoWriteAheadLog)
+    }
+}
+
+/// Waits until SQLite has let go of the files. How that went matters less than the refusal.
+async fn close_after(refusal: RegistryRefusal, connection: SqliteConnection) -> RegistryRefusal {
+    drop(connection.close().await);
+    refusal
+}
+
+fn inaccessible(path: &Path, error: io::Error) -> RegistryRefusal {
+    RegistryRefusal::Inaccessible {
+        path: path.to_owned(),
+        error,
+    }
+}

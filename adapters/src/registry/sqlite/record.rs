@@ -1,0 +1,181 @@
+//! One row of the registry, read through the types of the domain.
+
+use std::error::Error;
+
+use jiff::Timestamp;
+use signer_domain::ports::{Cause, PendingKey};
+use signer_domain::{HandleId, KeyId, KeyState, ProviderName, PublicKey, Scope, SigningKey};
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Decode, Row as _, Sqlite, Type};
+
+/// The columns that [`Record::read`] needs, as SQL.
+macro_rules! columns {
+    () => {
+        "id, scope, key_id, provider, state, is_current, handle_id, public_key, \
+         valid_from, valid_until, version"
+    };
+}
+pub(super) use columns;
+
+/// What one row says.
+#[derive(Debug)]
+pub(super) enum Record {
+    /// A reserved name.
+    Pending(PendingKey),
+    /// A registered key.
+    Standing(SigningKey),
+}
+
+impl Record {
+    /// Reads a row that holds the [`columns`].
+    pub(super) fn read(row: &SqliteRow) -> Result<Self, UnreadableRecord> {
+        let row = Reader(row);
+        let scope = row.text("scope", Scope::parse)?;
+        let key_id = row.text("key_id", KeyId::parse)?;
+        let state = row.text("state", |text| match text {
+            "pending" => Ok(None),
+            standing => KeyState::parse(standing).map(Some),
+        })?;
+        let Some(state) = state else {
+            let provider = row.text("provider", ProviderName::parse)?;
+            return Ok(Self::Pending(PendingKey {
+                scope,
+                key_id,
+                provider,
+            }));
+        };
+        Ok(Self::Standing(SigningKey {
+            scope,
+            key_id,
+            handle_id: row.text("handle_id", HandleId::parse)?,
+            public_key: row.bytes("public_key", PublicKey::from_slice)?,
+            state,
+            current: row.number("is_current", mark)?,
+            valid_from: row.number("valid_from", Timestamp::from_microsecond)?,
+            valid_until: row.optional_number("valid_until", Timestamp::from_microsecond)?,
+            version: row.number("version", u64::try_from)?,
+        }))
+    }
+
+    /// The registered key; `None` for a reservation.
+    pub(super) fn standing(self) -> Option<SigningKey> {
+        match self {
+            Self::Standing(key) => Some(key),
+            Self::Pending(_) => None,
+        }
+    }
+
+    /// The reservation; `None` for a registered key.
+    pub(super) fn pending(self) -> Option<PendingKey> {
+        match self {
+            Self::Pending(pending) => Some(pending),
+            Self::Standing(_) => None,
+        }
+    }
+}
+
+/// The position of a row in the order of reservation.
+pub(super) fn position(row: &SqliteRow) -> Result<u64, UnreadableRecord> {
+    Reader(row).number("id", u64::try_from)
+}
+
+fn mark(number: i64) -> Result<bool, NotAMark> {
+    match number {
+        0 => Ok(false),
+        1 => Ok(true),
+        _ => Err(NotAMark),
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("must be 0 or 1")]
+struct NotAMark;
+
+struct Reader<'r>(&'r SqliteRow);
+
+impl<'r> Reader<'r> {
+    fn text<T, E>(
+        &self,
+        column: &'static str,
+        parse: impl FnOnce(&'r str) -> Result<T, E>,
+    ) -> Result<T, UnreadableRecord>
+    where
+        E: Error + Send + Sync + 'static,
+    {
+        parse(self.value(column)?).map_err(|error| self.blame(column, error))
+    }
+
+    fn bytes<T, E>(
+        &self,
+        column: &'static str,
+        parse: impl FnOnce(&'r [u8]) -> Result<T, E>,
+    ) -> Result<T, UnreadableRecord>
+    where
+        E: Error + Send + Sync + 'static,
+    {
+        parse(self.value(column)?).map_err(|error| self.blame(column, error))
+    }
+
+    fn number<T, E>(
+        &self,
+        column: &'static str,
+        parse: impl FnOnce(i64) -> Result<T, E>,
+    ) -> Result<T, UnreadableRecord>
+    where
+        E: Error + Send + Sync + 'static,
+    {
+        parse(self.value(column)?).map_err(|error| self.blame(column, error))
+    }
+
+    fn optional_number<T, E>(
+        &self,
+        column: &'static str,
+        parse: impl FnOnce(i64) -> Result<T, E>,
+    ) -> Result<Option<T>, UnreadableRecord>
+    where
+        E: Error + Send + Sync + 'static,
+    {
+        let number = self.optional_value(column)?;
+        let value = number.map(parse).transpose();
+        value.map_err(|error| self.blame(column, error))
+    }
+
+    fn value<V>(&self, column: &'static str) -> Result<V, UnreadableRecord>
+    where
+        V: Decode<'r, Sqlite> + Type<Sqlite>,
+    {
+        let value = self.optional_value(column)?;
+        value.ok_or_else(|| self.blame(column, NoValue))
+    }
+
+    /// Asks for an option even where there must be a value: to the library, a null read as a number
+    /// is 0.
+    fn optional_value<V>(&self, column: &'static str) -> Result<Option<V>, UnreadableRecord>
+    where
+        V: Decode<'r, Sqlite> + Type<Sqlite>,
+    {
+        let value = self.0.try_get(column);
+        value.map_err(|error| self.blame(column, error))
+    }
+
+    fn blame(&self, column: &'static str, source: impl Into<Cause>) -> UnreadableRecord {
+        UnreadableRecord {
+            row: self.0.try_get("id").unwrap_or_default(),
+            column,
+            source: source.into(),
+        }
+    }
+}
+
+/// A row holds something that no version of the custodian writes.
+#[derive(Debug, thiserror::Error)]
+#[error("column {column} of registry row {row} is not valid")]
+pub(super) struct UnreadableRecord {
+    row: i64,
+    column: &'static str,
+    source: Cause,
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("must have a value")]
+struct NoValue;

@@ -1,0 +1,150 @@
+//! Why a registry was not opened.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+
+use super::connection::BUSY_LIMIT;
+use crate::registry::RegistryUrl;
+
+/// The registry was not opened. What stood at its path stands there unchanged.
+///
+/// Displays as one sentence with the flag, the path and the cure.
+#[derive(Debug, thiserror::Error)]
+#[error("--registry {url}: {refusal}")]
+pub struct OpenRegistryError {
+    /// The registry that was asked for.
+    pub url: RegistryUrl,
+    /// Why it was refused.
+    pub refusal: RegistryRefusal,
+}
+
+/// Why a registry was refused.
+#[derive(Debug)]
+pub enum RegistryRefusal {
+    /// The directory of the file is not there.
+    NoDirectory(PathBuf),
+    /// What stands at the path is a directory, a pipe or the like.
+    NotAFile,
+    /// The path is a symbolic link that leads nowhere.
+    DanglingLink,
+    /// The file has no content.
+    Empty,
+    /// The file is not a SQLite database.
+    NotADatabase,
+    /// The file is a SQLite database of another application.
+    Foreign,
+    /// The file was written by a newer version of the custodian.
+    Newer {
+        /// The schema version of the file.
+        found: i64,
+        /// The newest schema version that this program reads.
+        supported: i64,
+    },
+    /// The database is damaged. Holds what the check found.
+    Corrupt(String),
+    /// There is no database, but a log of one.
+    OrphanedLog(PathBuf),
+    /// Another live custodian has the registry open.
+    InUse,
+    /// Another program holds a lock on the database.
+    Locked,
+    /// A file cannot be read and written.
+    Inaccessible {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        error: io::Error,
+    },
+    /// SQLite cannot write the database or the files beside it. Holds what it said.
+    Unwritable(sqlx::Error),
+    /// The file system cannot hold a write-ahead log.
+    NoWriteAheadLog,
+    /// Anything else that SQLite said.
+    Failed(sqlx::Error),
+}
+
+impl fmt::Display for RegistryRefusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoDirectory(path) => write!(
+                f,
+                "the directory {} does not exist; create it for the user that runs the custodian, \
+                 or name another file",
+                path.display()
+            ),
+            Self::NotAFile => f.write_str("not a regular file; name another file"),
+            Self::DanglingLink => f.write_str(
+                "a symbolic link to a file that does not exist; \
+                 restore that file, or remove the link to start with an empty registry",
+            ),
+            Self::Empty => f.write_str(
+                "the file is empty, so it is not a registry; \
+                 restore it from a backup, or remove it to start with an empty registry",
+            ),
+            Self::NotADatabase => f.write_str("not a SQLite database; name another file"),
+            Self::Foreign => {
+                f.write_str("a SQLite database of another application; name another file")
+            }
+            Self::Newer { found, supported } => write!(
+                f,
+                "written by a newer version (schema {found}, while this program knows up to \
+                 {supported}); run that version, or restore a backup from before the upgrade"
+            ),
+            Self::Corrupt(finding) => write!(
+                f,
+                "the database is damaged ({finding}); restore it from a backup"
+            ),
+            Self::OrphanedLog(path) => write!(
+                f,
+                "the database is missing, but its log {} is there; restore the database beside \
+                 it, or remove the log to start with an empty registry",
+                path.display()
+            ),
+            Self::InUse => f.write_str(
+                "in use by another live process; stop that process, or name another file",
+            ),
+            Self::Locked => write!(
+                f,
+                "another program kept the database locked for {} seconds; \
+                 close that program, or name another file",
+                BUSY_LIMIT.as_secs()
+            ),
+            Self::Inaccessible { path, error } => write!(
+                f,
+                "cannot read and write {} ({error}); give it, and write access to its directory, \
+                 to the user that runs the custodian",
+                path.display()
+            ),
+            Self::Unwritable(error) => write!(
+                f,
+                "cannot write the database or its -wal and -shm files ({error}); give them, and \
+                 write access to their directory, to the user that runs the custodian"
+            ),
+            Self::NoWriteAheadLog => f.write_str(
+                "the file system cannot hold a write-ahead log; use a local file system",
+            ),
+            Self::Failed(error) => write!(
+                f,
+                "cannot be opened ({error}); check the disk, or name another file"
+            ),
+        }
+    }
+}
+
+/// The primary result codes of SQLite (<https://www.sqlite.org/rescode.html>) that say why a database
+/// cannot be opened. Any other is told as it is.
+impl From<sqlx::Error> for RegistryRefusal {
+    fn from(error: sqlx::Error) -> Self {
+        let code = error
+            .as_database_error()
+            .and_then(sqlx::error::DatabaseError::code)
+            .and_then(|code| code.parse::<u32>().ok());
+        match code.map(|extended| extended & 0xff) {
+            Some(5 | 6) => Self::Locked,
+            Some(8 | 14) => Self::Unwritable(error),
+            Some(11 | 26) => Self::Corrupt(error.to_string()),
+            _ => Self::Failed(error),
+        }
+    }
+}

@@ -1,0 +1,262 @@
+//! What only the inside of the registry can show: settings of the connections, plans, a full disk.
+
+use std::path::Path;
+
+use signer_domain::ports::KeyRegistry as _;
+use sqlx::Row as _;
+use tempfile::TempDir;
+
+use super::*;
+use crate::registry::RegistryUrl;
+
+async fn open(directory: &TempDir) -> SqliteRegistry {
+    let path = directory.path().join("registry.db");
+    let url = RegistryUrl::parse(&format!("sqlite:{}", path.display())).unwrap();
+    SqliteRegistry::open(&url).await.unwrap()
+}
+
+/// The rows of a statement, each as one line of text.
+async fn ask(connection: &Connection, sql: &'static str, column: usize) -> Vec<String> {
+    let rows = connection.run("asking", move |connection| {
+        Box::pin(async move { Ok(sqlx::query(sql).fetch_all(connection).await?) })
+    });
+    let rows = rows.await.unwrap();
+    let text = |row: &sqlx::sqlite::SqliteRow| {
+        let number = || row.get_unchecked::<i64, _>(column).to_string();
+        row.try_get::<String, _>(column)
+            .unwrap_or_else(|_| number())
+    };
+    rows.iter().map(text).collect()
+}
+
+#[tokio::test]
+async fn a_change_is_on_the_disk_before_it_is_acknowledged() {
+    let directory = tempfile::tempdir().unwrap();
+    let registry = open(&directory).await;
+    for (pragma, value) in [
+        ("PRAGMA journal_mode", "wal"),
+        // 2 is FULL: every commit waits for the log to reach the disk.
+        ("PRAGMA synchronous", "2"),
+        ("PRAGMA foreign_keys", "1"),
+        ("PRAGMA busy_timeout", "2000"),
+        ("PRAGMA mmap_size", "0"),
+        ("PRAGMA cache_size", "-256"),
+        ("PRAGMA trusted_schema", "0"),
+        ("PRAGMA user_version", "1"),
+        ("PRAGMA application_id", "1347637831"),
+    ] {
+        for connection in [&registry.writer, &registry.reader] {
+            assert_eq!(ask(connection, pragma, 0).await, [value], "{pragma}");
+        }
+    }
+    assert_eq!(ask(&registry.reader, "PRAGMA query_only", 0).await, ["1"]);
+}
+
+#[tokio::test]
+async fn the_connection_of_the_questions_cannot_write() {
+    let directory = tempfile::tempdir().unwrap();
+    let registry = open(&directory).await;
+    let answer = registry.reader.run("trying", |connection| {
+        Box::pin(async move { changes::abandon(connection, sample()).await })
+    });
+    assert!(matches!(
+        answer.await,
+        Err(KeyRegistryError::Unavailable { .. })
+    ));
+}
+
+#[tokio::test]
+async fn no_question_reads_the_whole_table() {
+    let directory = tempfile::tempdir().unwrap();
+    let registry = open(&directory).await;
+    for plan in [
+        "EXPLAIN QUERY PLAN SELECT * FROM signing_key WHERE handle_id = 'x'",
+        "EXPLAIN QUERY PLAN SELECT * FROM signing_key WHERE scope = 'x' AND key_id = 'x'",
+        "EXPLAIN QUERY PLAN SELECT * FROM signing_key WHERE state = 'pending' ORDER BY id",
+        "EXPLAIN QUERY PLAN SELECT id FROM signing_key WHERE scope = 'x' AND is_current = 1",
+        "EXPLAIN QUERY PLAN SELECT * FROM signing_key
+             WHERE id > 1 AND state <> 'pending' AND scope = 'x' ORDER BY id LIMIT 9",
+    ] {
+        let steps = ask(&registry.reader, plan, 3).await.join("; ");
+        assert!(steps.contains("USING"), "{plan}: {steps}");
+        assert!(!steps.contains("TEMP B-TREE"), "{plan}: {steps}");
+    }
+}
+
+#[tokio::test]
+async fn every_change_has_a_greater_number_than_the_one_before() {
+    let directory = tempfile::tempdir().unwrap();
+    let registry = open(&directory).await;
+    let mut last = 0;
+    for round in 0..3 {
+        let at = Timestamp::from_second(round).unwrap();
+        let PendingKey {
+            scope,
+            key_id,
+            provider,
+        } = sample();
+        registry
+            .reserve(&scope, &key_id, provider, at)
+            .await
+            .unwrap();
+        let reserved = seq(&registry).await;
+        registry
+            .reserve(&scope, &key_id, provider, at)
+            .await
+            .unwrap();
+        assert_eq!(seq(&registry).await, reserved, "nothing changed");
+        registry.abandon(&sample()).await.unwrap();
+        let abandoned = seq(&registry).await;
+        registry.abandon(&sample()).await.unwrap();
+        assert_eq!(seq(&registry).await, abandoned, "nothing changed");
+        assert!(last < reserved && reserved < abandoned);
+        last = abandoned;
+    }
+}
+
+#[tokio::test]
+async fn a_full_disk_loses_nothing_and_the_registry_works_on_once_there_is_room() {
+    let directory = tempfile::tempdir().unwrap();
+    let registry = open(&directory).await;
+    let PendingKey {
+        scope, provider, ..
+    } = sample();
+    let at = Timestamp::UNIX_EPOCH;
+    ask(&registry.writer, "PRAGMA max_page_count = 12", 0).await;
+    let mut reserved = 0;
+    let refusal = loop {
+        let key_id = KeyId::parse(&format!("{reserved:064}")).unwrap();
+        match registry.reserve(&scope, &key_id, provider, at).await {
+            Ok(_) => reserved += 1,
+            Err(refusal) => break refusal,
+        }
+        assert!(reserved < 1000, "the disk never fills");
+    };
+    let KeyRegistryError::Unavailable { context, source } = refusal else {
+        panic!("{refusal:?}");
+    };
+    assert_eq!(context, "reserving a key");
+    assert!(source.unwrap().to_string().contains("full"));
+    assert_eq!(registry.pending().await.unwrap().len(), reserved);
+
+    ask(&registry.writer, "PRAGMA max_page_count = 1000", 0).await;
+    registry.check().await.unwrap();
+    let key_id = KeyId::parse(&format!("{reserved:064}")).unwrap();
+    registry
+        .reserve(&scope, &key_id, provider, at)
+        .await
+        .unwrap();
+    assert_eq!(registry.pending().await.unwrap().len(), reserved + 1);
+}
+
+#[test]
+fn the_steps_of_the_schema_lead_to_its_version_one_by_one() {
+    let versions = schema::MIGRATIONS.map(|(version, _)| version);
+    assert!(versions.into_iter().eq(1..=schema::VERSION));
+}
+
+#[tokio::test]
+async fn the_store_itself_refuses_what_must_not_be() {
+    let directory = tempfile::tempdir().unwrap();
+    let registry = open(&directory).await;
+    let sound = "INSERT INTO signing_key VALUES
+        (1, 'platform', 'k1', 'software', 'active', 1, 'software:a', zeroblob(32), 0, 0, NULL, 1, 1)";
+    ask(&registry.writer, sound, 0).await;
+    for (rule, broken) in [
+        (
+            "two current keys",
+            "(2, 'platform', 'k2', 'software', 'active', 1, 'software:b', zeroblob(32), 0, 0, NULL, 1, 2)",
+        ),
+        (
+            "one name twice",
+            "(2, 'platform', 'k1', 'software', 'active', 0, 'software:b', zeroblob(32), 0, 0, NULL, 1, 2)",
+        ),
+        (
+            "one handle twice",
+            "(2, 'platform', 'k2', 'software', 'active', 0, 'software:a', zeroblob(32), 0, 0, NULL, 1, 2)",
+        ),
+        (
+            "one change twice",
+            "(2, 'platform', 'k2', 'software', 'active', 0, 'software:b', zeroblob(32), 0, 0, NULL, 1, 1)",
+        ),
+        (
+            "an unknown state",
+            "(2, 'platform', 'k2', 'software', 'lost', 0, 'software:b', zeroblob(32), 0, 0, NULL, 1, 2)",
+        ),
+        (
+            "a retired current key",
+            "(2, 'x', 'k2', 'software', 'retired', 1, 'software:b', zeroblob(32), 0, 0, 0, 2, 2)",
+        ),
+        (
+            "retired, but not since when",
+            "(2, 'x', 'k2', 'software', 'retired', 0, 'software:b', zeroblob(32), 0, 0, NULL, 2, 2)",
+        ),
+        (
+            "a short public key",
+            "(2, 'x', 'k2', 'software', 'active', 0, 'software:b', zeroblob(31), 0, 0, NULL, 1, 2)",
+        ),
+        (
+            "an active key without a handle",
+            "(2, 'x', 'k2', 'software', 'active', 0, NULL, zeroblob(32), 0, 0, NULL, 1, 2)",
+        ),
+        (
+            "a reservation with a handle",
+            "(2, 'x', 'k2', 'software', 'pending', 0, 'software:b', NULL, 0, NULL, NULL, 0, 2)",
+        ),
+        (
+            "the handle of another provider",
+            "(2, 'x', 'k2', 'software', 'active', 0, 'pkcs11:b', zeroblob(32), 0, 0, NULL, 1, 2)",
+        ),
+        (
+            "text where bytes belong",
+            "(2, 'x', 'k2', 'software', 'active', 0, 'software:b', '12345678901234567890123456789012', 0, 0, NULL, 1, 2)",
+        ),
+        (
+            "an active key at version 0",
+            "(2, 'x', 'k2', 'software', 'active', 0, 'software:b', zeroblob(32), 0, 0, NULL, 0, 2)",
+        ),
+    ] {
+        let answer = registry.writer.run(rule, move |connection| {
+            Box::pin(async move {
+                let insert = format!("INSERT INTO signing_key VALUES {broken}");
+                sqlx::raw_sql(sqlx::AssertSqlSafe(insert))
+                    .execute(connection)
+                    .await?;
+                Ok(())
+            })
+        });
+        let error = answer.await.expect_err(rule);
+        let cause = std::error::Error::source(&error).unwrap().to_string();
+        assert!(
+            cause.contains("constraint failed") || cause.contains("cannot store"),
+            "{cause}"
+        );
+    }
+}
+
+#[test]
+fn a_full_sentence_names_the_flag_the_path_and_the_cure() {
+    let url = RegistryUrl::parse("sqlite:/var/lib/x/registry.db").unwrap();
+    let error = OpenRegistryError {
+        url,
+        refusal: RegistryRefusal::NoDirectory(Path::new("/var/lib/x").to_owned()),
+    };
+    assert_eq!(
+        error.to_string(),
+        "--registry sqlite:/var/lib/x/registry.db: the directory /var/lib/x does not exist; \
+         create it for the user that runs the custodian, or name another file"
+    );
+}
+
+fn sample() -> PendingKey {
+    PendingKey {
+        scope: Scope::Platform,
+        key_id: KeyId::parse("k1").unwrap(),
+        provider: ProviderName::Software,
+    }
+}
+
+async fn seq(registry: &SqliteRegistry) -> i64 {
+    let answer = ask(&registry.reader, "SELECT seq FROM registry_change", 0).await;
+    answer.first().unwrap().parse().unwrap()
+}

@@ -1,0 +1,64 @@
+//! One change, all or nothing.
+
+use sqlx::sqlite::SqliteConnection;
+
+use super::connection::Work;
+use super::failure::Failure;
+use super::file::Identity;
+
+/// Does `work` in one transaction and makes its effect durable, or leaves no effect.
+///
+/// The statements are sent by hand: on a full disk SQLite rolls back by itself, and the transaction
+/// type of the library would believe itself inside a transaction ever after.
+pub(super) async fn transaction<T, W>(
+    connection: &mut SqliteConnection,
+    file: &Identity,
+    work: W,
+) -> Result<T, Failure>
+where
+    W: for<'c> FnOnce(&'c mut SqliteConnection) -> Work<'c, T>,
+{
+    begin(connection).await?;
+    match finish(connection, file, work).await {
+        Ok(value) => Ok(value),
+        Err(failure) => {
+            // Fails when SQLite has rolled back already; the first failure is the one that matters.
+            drop(rollback(connection).await);
+            Err(failure)
+        }
+    }
+}
+
+async fn finish<T, W>(
+    connection: &mut SqliteConnection,
+    file: &Identity,
+    work: W,
+) -> Result<T, Failure>
+where
+    W: for<'c> FnOnce(&'c mut SqliteConnection) -> Work<'c, T>,
+{
+    let value = work(&mut *connection).await?;
+    file.verify()
+        .map_err(|moved| Failure::Store(moved.into()))?;
+    sqlx::query("COMMIT").execute(&mut *connection).await?;
+    Ok(value)
+}
+
+/// Takes the write lock. A transaction that is open here was cut off by the end of the runtime that
+/// drove it; nobody heard of it, so it is undone.
+async fn begin(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+    let begin = "BEGIN IMMEDIATE";
+    let Err(refusal) = sqlx::query(begin).execute(&mut *connection).await else {
+        return Ok(());
+    };
+    if rollback(connection).await.is_err() {
+        return Err(refusal);
+    }
+    sqlx::query(begin).execute(&mut *connection).await?;
+    Ok(())
+}
+
+async fn rollback(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+    sqlx::query("ROLLBACK").execute(connection).await?;
+    Ok(())
+}

@@ -1,0 +1,29 @@
+//! The contract of the key registry, held by the SQLite adapter.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests fail by panicking"
+)]
+
+#[path = "registry/access.rs"]
+mod access;
+#[path = "registry/changes.rs"]
+mod changes;
+#[path = "registry/concurrency.rs"]
+mod concurrency;
+#[path = "registry/crash.rs"]
+mod crash;
+#[path = "registry/faults.rs"]
+mod faults;
+#[path = "registry/model.rs"]
+mod model;
+#[path = "registry/opening.rs"]
+mod opening;
+#[path = "registry/questions.rs"]
+mod questions;
+#[path = "registry/scale.rs"]
+mod scale;
+#[path = "registry/support.rs"]
+mod support;

@@ -1,0 +1,115 @@
+//! Many callers at once, on several event loops, as the actors are.
+
+use std::sync::{Arc, Barrier};
+use std::thread;
+
+use signer_adapters::registry::SqliteRegistry;
+use signer_domain::KeyState;
+use signer_domain::ports::{KeyRegistry as _, KeyRegistryError, Reservation};
+
+use crate::support::{
+    PLATFORM, Place, all, at, find, generate, pair, pair_salted, pending, reserve,
+};
+
+const LOOPS: u8 = 4;
+const TASKS: u8 = 8;
+
+/// Runs `work` 32 times at once: 8 tasks on each of 4 event loops.
+fn at_once<T, F>(
+    registry: SqliteRegistry,
+    work: impl Fn(Arc<SqliteRegistry>, u8) -> F + Clone + Send + 'static,
+) -> (Arc<SqliteRegistry>, Vec<T>)
+where
+    T: Send + 'static,
+    F: Future<Output = T> + Send + 'static,
+{
+    let registry = Arc::new(registry);
+    let start = Arc::new(Barrier::new(usize::from(LOOPS)));
+    let loops: Vec<_> = (0..LOOPS)
+        .map(|index| {
+            let (registry, start, work) = (Arc::clone(&registry), Arc::clone(&start), work.clone());
+            thread::spawn(move || {
+                start.wait();
+                event_loop().block_on(async {
+                    let tasks: Vec<_> = (0..TASKS)
+                        .map(|task| work(Arc::clone(&registry), index * TASKS + task))
+                        .map(tokio::spawn)
+                        .collect();
+                    let mut results = Vec::new();
+                    for task in tasks {
+                        results.push(task.await.unwrap());
+                    }
+                    results
+                })
+            })
+        })
+        .collect();
+    let results = loops.into_iter().flat_map(|one| one.join().unwrap());
+    (Arc::clone(&registry), results.collect())
+}
+
+fn event_loop() -> tokio::runtime::Runtime {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    builder.enable_all().build().unwrap()
+}
+
+#[test]
+fn of_32_reservations_of_one_name_one_wins() {
+    let (place, main) = (Place::new(), event_loop());
+    let registry = main.block_on(place.open());
+    let (_, answers) = at_once(registry, |registry, _| async move {
+        reserve(&registry, PLATFORM, "k1").await.unwrap()
+    });
+    let won = |answer: &&Reservation| matches!(answer, Reservation::Reserved(_));
+    assert_eq!(answers.iter().filter(won).count(), 1);
+    let already = Reservation::AlreadyPending(pending(PLATFORM, "k1"));
+    assert_eq!(
+        answers.iter().filter(|answer| **answer == already).count(),
+        31
+    );
+}
+
+#[test]
+fn of_32_keys_completed_in_one_scope_one_is_current() {
+    let (place, main) = (Place::new(), event_loop());
+    let registry = main.block_on(place.open());
+    let (registry, keys) = at_once(registry, |registry, number| async move {
+        generate(&registry, PLATFORM, &format!("k{number}")).await
+    });
+    assert_eq!(keys.iter().filter(|key| key.current).count(), 1);
+    let page = main.block_on(registry.list(&all(100))).unwrap();
+    assert_eq!(page.keys.len(), 32);
+    assert_eq!(page.keys.iter().filter(|key| key.current).count(), 1);
+}
+
+#[test]
+fn of_32_pairs_for_one_reservation_one_is_registered() {
+    let (place, main) = (Place::new(), event_loop());
+    let registry = main.block_on(place.open());
+    main.block_on(reserve(&registry, PLATFORM, "k1")).unwrap();
+    let (registry, answers) = at_once(registry, |registry, salt| async move {
+        let made = pair_salted(PLATFORM, "k1", salt);
+        registry
+            .complete(&pending(PLATFORM, "k1"), &made, at(1))
+            .await
+    });
+    let conflict = |answer: &&Result<_, _>| matches!(answer, Err(KeyRegistryError::Conflict));
+    assert_eq!(answers.iter().filter(conflict).count(), 31);
+    let winner = answers.into_iter().find_map(Result::ok).unwrap();
+    let found = main.block_on(find(&registry, &pair(PLATFORM, "k1").handle_id));
+    assert_eq!(found, Some(winner));
+}
+
+#[test]
+fn of_32_retirements_of_one_key_all_see_the_same_one() {
+    let (place, main) = (Place::new(), event_loop());
+    let registry = main.block_on(place.open());
+    let key = main.block_on(generate(&registry, PLATFORM, "k1"));
+    let (_, answers) = at_once(registry, move |registry, number| {
+        let key = key.clone();
+        async move { registry.retire(&key, at(number.into())).await.unwrap() }
+    });
+    assert_eq!(answers[0].state, KeyState::Retired);
+    assert_eq!(answers[0].version, 2);
+    assert!(answers.iter().all(|answer| *answer == answers[0]));
+}

@@ -1,0 +1,79 @@
+//! What is there after the process went away without a word.
+
+use std::fs;
+
+use signer_domain::ports::KeyRegistry as _;
+
+use crate::support::{PLATFORM, Place, at, find, generate, handle, open, pending, reserve};
+
+#[tokio::test]
+async fn what_was_acknowledged_is_there_after_a_drop_without_close() {
+    let place = Place::new();
+    let registry = place.open().await;
+    let active = generate(&registry, PLATFORM, "k1").await;
+    let retired = generate(&registry, PLATFORM, "k2").await;
+    let retired = registry.retire(&retired, at(2)).await.unwrap();
+    reserve(&registry, PLATFORM, "k3").await.unwrap();
+    drop(registry);
+
+    let registry = place.open().await;
+    assert_eq!(registry.pending().await.unwrap(), [pending(PLATFORM, "k3")]);
+    assert_eq!(find(&registry, &active.handle_id).await, Some(active));
+    assert_eq!(find(&registry, &retired.handle_id).await, Some(retired));
+    assert!(generate(&registry, PLATFORM, "k3").await.version == 1);
+}
+
+/// The image of the files at one moment is what a power cut leaves when every write arrived in order.
+#[tokio::test]
+async fn every_image_of_the_open_files_holds_what_was_acknowledged_by_then() {
+    let place = Place::new();
+    let registry = place.open().await;
+    for number in 0..30 {
+        let key_id = format!("k{number}");
+        let key = generate(&registry, PLATFORM, &key_id).await;
+        if number % 2 == 0 {
+            registry.retire(&key, at(2)).await.unwrap();
+        }
+        let image = Place::new();
+        for suffix in ["", "-wal"] {
+            let from = format!("{}{suffix}", place.path().display());
+            fs::copy(from, format!("{}{suffix}", image.path().display())).unwrap();
+        }
+        let restored = open(&image.path()).await.unwrap();
+        for earlier in 0..=number {
+            let found = find(&restored, &handle(PLATFORM, &format!("k{earlier}"))).await;
+            assert_eq!(found.unwrap().state.may_sign(), earlier % 2 == 1);
+        }
+    }
+}
+
+/// A torn write at the end of the log takes with it what was not acknowledged, and nothing else.
+#[tokio::test]
+async fn a_log_that_is_cut_anywhere_opens_to_some_earlier_moment() {
+    let place = Place::new();
+    let registry = place.open().await;
+    for number in 0..6 {
+        generate(&registry, PLATFORM, &format!("k{number}")).await;
+    }
+    let database = fs::read(place.path()).unwrap();
+    let log = fs::read(place.directory().join("registry.db-wal")).unwrap();
+    let mut seen = Vec::new();
+    for length in (0..=log.len()).step_by(1000).chain([log.len()]) {
+        let image = Place::new();
+        fs::write(image.path(), &database).unwrap();
+        fs::write(image.directory().join("registry.db-wal"), &log[..length]).unwrap();
+        let restored = image.open().await;
+        let mut keys = 0;
+        for number in 0..6 {
+            let found = find(&restored, &handle(PLATFORM, &format!("k{number}"))).await;
+            keys += u32::from(found.is_some());
+        }
+        seen.push(keys);
+    }
+    assert!(seen.is_sorted(), "{seen:?}");
+    assert_eq!(
+        (seen.first(), seen.last()),
+        (Some(&0), Some(&6)),
+        "{seen:?}"
+    );
+}
