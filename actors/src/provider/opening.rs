@@ -36,6 +36,9 @@ pub(super) fn open(context: &ProviderContext, fresh: FreshKey) -> Result<(), Cus
         return Ok(());
     }
     let face = face(context, fresh)?;
+    // Room is made first: the newcomer is idle until its first message arrives.
+    let others = context.settings.resident_keys.saturating_sub(1);
+    context.routes.keys.passivate(others);
     let mailbox = context.settings.queue_per_key.saturating_add(16);
     let (registry, routes) = (Arc::clone(&context.registry), Arc::clone(&context.routes));
     start_key(
@@ -43,10 +46,6 @@ pub(super) fn open(context: &ProviderContext, fresh: FreshKey) -> Result<(), Cus
         KeyActor::new(face, registry, routes, mailbox),
         handle,
     );
-    context
-        .routes
-        .keys
-        .passivate(context.settings.resident_keys);
     Ok(())
 }
 

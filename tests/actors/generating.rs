@@ -1,0 +1,130 @@
+//! Generating: idempotent, never double, nothing half-made.
+
+use std::sync::Arc;
+
+use signer_adapters::providers::testdouble::Call;
+use signer_domain::ports::{
+    Custody as _, CustodyError, GenerateKey, GeneratedOrStanding, KeyRegistry as _,
+};
+use signer_domain::{KeyId, ProviderName, Scope};
+
+use crate::house::{House, Plan, is_good, run, soon};
+
+fn generates_asked(house: &House) -> usize {
+    let calls = house.double.calls();
+    calls
+        .iter()
+        .filter(|call| matches!(call, Call::Generate { .. }))
+        .count()
+}
+
+#[test]
+fn generating_again_finds_the_key_that_stands() {
+    run(async {
+        let house = House::open(Plan::default()).await;
+        let Ok(GeneratedOrStanding::Generated(key)) = house.generate("k1").await else {
+            panic!("the first call makes the key");
+        };
+        assert_eq!(
+            house.generate("k1").await,
+            Ok(GeneratedOrStanding::Standing(key))
+        );
+        assert_eq!(generates_asked(&house), 1);
+    });
+}
+
+#[test]
+fn concurrent_calls_for_one_name_make_one_key_and_tell_one_caller_that_it_is_new() {
+    run(async {
+        let house = House::open(Plan::default()).await;
+        let calls: Vec<_> = (0..32)
+            .map(|_| {
+                let custody = Arc::clone(&house.custody);
+                let key_id = KeyId::parse("generate-slow-50ms").unwrap();
+                let request = GenerateKey {
+                    scope: Scope::Platform,
+                    key_id,
+                    provider: None,
+                };
+                actix_rt::spawn(async move { custody.generate(request, soon()).await })
+            })
+            .collect();
+        let (mut made, mut keys) = (0, Vec::new());
+        for call in calls {
+            match call.await.unwrap().unwrap() {
+                GeneratedOrStanding::Generated(key) => {
+                    made += 1;
+                    keys.push(key);
+                }
+                GeneratedOrStanding::Standing(key) => keys.push(key),
+            }
+        }
+        assert_eq!((made, generates_asked(&house)), (1, 1));
+        assert!(keys.windows(2).all(|pair| pair[0] == pair[1]));
+    });
+}
+
+#[test]
+fn a_refusal_without_effect_leaves_no_reservation_behind() {
+    run(async {
+        let house = House::open(Plan::default()).await;
+        let refused = house.generate("generate-unavailable-once").await;
+        assert!(matches!(
+            refused,
+            Err(CustodyError::ProviderUnavailable { .. })
+        ));
+        assert!(house.registry.pending().await.unwrap().is_empty());
+        let rotating = house.generate("generate-rotating").await;
+        assert_eq!(rotating, Err(CustodyError::RotationInProgress));
+        assert!(house.registry.pending().await.unwrap().is_empty());
+        assert!(house.generate("generate-unavailable-once").await.is_ok());
+    });
+}
+
+#[test]
+fn a_lost_answer_is_cured_by_asking_again_and_yields_the_key_that_was_made() {
+    run(async {
+        let house = House::open(Plan::default()).await;
+        let lost = house.generate("generate-lost-once").await;
+        assert!(matches!(
+            lost,
+            Err(CustodyError::ProviderUnavailable {
+                outcome_unknown: true,
+                ..
+            })
+        ));
+        assert_eq!(house.registry.pending().await.unwrap().len(), 1);
+        let key = house.key("generate-lost-once").await;
+        assert!(is_good(&house.sign(&key).await.unwrap(), &key));
+        assert!(house.registry.pending().await.unwrap().is_empty());
+    });
+}
+
+#[test]
+fn a_provider_that_panics_while_generating_fails_that_call_and_lives_on() {
+    run(async {
+        let house = House::open(Plan::default()).await;
+        assert_eq!(
+            house.generate("generate-panics-once").await,
+            Err(CustodyError::Internal)
+        );
+        assert!(house.generate("other").await.is_ok());
+        assert!(house.generate("generate-panics-once").await.is_ok());
+        assert_eq!(house.times_built(), 1);
+    });
+}
+
+#[test]
+fn a_provider_that_is_not_configured_cannot_be_asked_for_a_key() {
+    run(async {
+        let house = House::open(Plan::default()).await;
+        let request = GenerateKey {
+            scope: Scope::Platform,
+            key_id: KeyId::parse("k1").unwrap(),
+            provider: Some(ProviderName::Software),
+        };
+        let refused = house.custody.generate(request, soon()).await;
+        assert_eq!(refused, Err(CustodyError::KeyNotFound));
+        assert!(house.registry.pending().await.unwrap().is_empty());
+    });
+}

@@ -1,0 +1,220 @@
+//! A custody over the double and a registry in a temporary directory.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use actix_rt::System;
+use prometheus_client::registry::Registry;
+use signer_actors::{ActorCustody, CustodySettings, ProviderFactory, ProviderSpec};
+use signer_adapters::providers::testdouble::{Call, TestDouble};
+use signer_adapters::registry::{RegistryUrl, SqliteRegistry};
+use signer_adapters::verifier_for;
+use signer_domain::ports::{
+    Custody as _, CustodyError, GenerateKey, GeneratedOrStanding, KeyProvider, KeyRegistry,
+    ProviderStatus, SignRequest, SignTarget, SignedDigest,
+};
+use signer_domain::{
+    Deadline, DeploymentProfile, Digest, HandleId, KeyId, ProviderName, Scope, SigningKey,
+};
+use tempfile::TempDir;
+
+/// Everything a test of the actors needs. The double outlives restarts of its provider actor, as a
+/// real back end does.
+pub(crate) struct House {
+    pub(crate) custody: Arc<ActorCustody>,
+    pub(crate) double: TestDouble,
+    pub(crate) registry: Arc<SqliteRegistry>,
+    pub(crate) metrics: Registry,
+    /// How often the provider was built.
+    pub(crate) built: Arc<AtomicUsize>,
+    _directory: TempDir,
+}
+
+/// How a house differs from the usual one.
+pub(crate) struct Plan {
+    pub(crate) settings: CustodySettings,
+    pub(crate) double: TestDouble,
+}
+
+impl Default for Plan {
+    fn default() -> Self {
+        Self {
+            settings: CustodySettings::new(DeploymentProfile::SelfhostedSingle),
+            double: TestDouble::new(),
+        }
+    }
+}
+
+impl House {
+    /// Starts the actors and waits until the provider is ready.
+    pub(crate) async fn open(plan: Plan) -> Self {
+        let directory = TempDir::new().unwrap();
+        let url = format!("sqlite:{}", directory.path().join("registry.db").display());
+        let registry = SqliteRegistry::open(&RegistryUrl::parse(&url).unwrap())
+            .await
+            .unwrap();
+        Self::open_over(plan, Arc::new(registry), directory).await
+    }
+
+    pub(crate) async fn open_over(
+        plan: Plan,
+        registry: Arc<SqliteRegistry>,
+        directory: TempDir,
+    ) -> Self {
+        let built = Arc::new(AtomicUsize::new(0));
+        let provider = factory(plan.double.clone(), Arc::clone(&built));
+        let specs = vec![ProviderSpec {
+            name: ProviderName::Testdouble,
+            factory: provider,
+        }];
+        let mut metrics = Registry::default();
+        let custody = ActorCustody::start(
+            plan.settings,
+            Arc::clone(&registry) as Arc<dyn KeyRegistry>,
+            verifier_for,
+            specs,
+            &mut metrics,
+        );
+        let custody = Arc::new(custody);
+        let house = Self {
+            custody,
+            double: plan.double,
+            registry,
+            metrics,
+            built,
+            _directory: directory,
+        };
+        house.wait_until_ready().await;
+        house
+    }
+
+    pub(crate) async fn wait_until_ready(&self) {
+        let is_ready = || async {
+            let providers = self.custody.readiness().await.providers;
+            providers
+                .iter()
+                .all(|(_, status)| *status == ProviderStatus::Ready)
+        };
+        eventually(is_ready).await;
+    }
+
+    /// Makes a key in the platform scope.
+    pub(crate) async fn key(&self, key_id: &str) -> SigningKey {
+        match self.generate(key_id).await.unwrap() {
+            GeneratedOrStanding::Generated(key) | GeneratedOrStanding::Standing(key) => key,
+        }
+    }
+
+    pub(crate) async fn generate(&self, key_id: &str) -> Result<GeneratedOrStanding, CustodyError> {
+        let key_id = KeyId::parse(key_id).unwrap();
+        let request = GenerateKey {
+            scope: Scope::Platform,
+            key_id,
+            provider: None,
+        };
+        self.custody.generate(request, soon()).await
+    }
+
+    pub(crate) async fn sign(&self, key: &SigningKey) -> Result<SignedDigest, CustodyError> {
+        self.sign_by(&key.handle_id, soon()).await
+    }
+
+    pub(crate) async fn sign_by(
+        &self,
+        handle: &HandleId,
+        deadline: Deadline,
+    ) -> Result<SignedDigest, CustodyError> {
+        let request = SignRequest {
+            target: SignTarget::Handle(handle.clone()),
+            digest: digest(),
+        };
+        self.custody.sign(request, deadline).await
+    }
+
+    /// Starts a sign that goes on by itself.
+    pub(crate) fn start_sign(
+        &self,
+        key: &SigningKey,
+    ) -> actix_rt::task::JoinHandle<Result<SignedDigest, CustodyError>> {
+        let custody = Arc::clone(&self.custody);
+        let target = SignTarget::Handle(key.handle_id.clone());
+        let request = SignRequest {
+            target,
+            digest: digest(),
+        };
+        actix_rt::spawn(async move { custody.sign(request, soon()).await })
+    }
+
+    pub(crate) async fn retire(&self, key: &SigningKey) -> Result<SigningKey, CustodyError> {
+        self.custody.retire(key.handle_id.clone(), soon()).await
+    }
+
+    /// How often the provider was asked to sign with this key.
+    pub(crate) fn signs_asked(&self, key: &SigningKey) -> usize {
+        let is_sign = |call: &Call| matches!(call, Call::Sign { handle_id, .. } if *handle_id == key.handle_id);
+        self.double
+            .calls()
+            .iter()
+            .filter(|call| is_sign(call))
+            .count()
+    }
+
+    pub(crate) fn times_built(&self) -> usize {
+        self.built.load(Ordering::SeqCst)
+    }
+
+    /// The value of a metric without labels, or of its first line.
+    pub(crate) fn metric(&self, name: &str) -> u64 {
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &self.metrics).unwrap();
+        let full = format!("plexsphere_signer_{name}");
+        let line = text
+            .lines()
+            .find(|line| line.starts_with(&full))
+            .unwrap_or_default();
+        line.rsplit(' ')
+            .next()
+            .and_then(|value| value.parse().ok())
+            .unwrap_or(0)
+    }
+}
+
+fn factory(double: TestDouble, built: Arc<AtomicUsize>) -> ProviderFactory {
+    Arc::new(move || {
+        built.fetch_add(1, Ordering::SeqCst);
+        let provider: Arc<dyn KeyProvider> = Arc::new(double.clone());
+        Box::pin(async move { Ok(provider) })
+    })
+}
+
+/// Runs a test inside an actix system.
+pub(crate) fn run(test: impl Future<Output = ()>) {
+    System::new().block_on(test);
+}
+
+pub(crate) fn soon() -> Deadline {
+    Deadline::after(Duration::from_secs(10))
+}
+
+pub(crate) fn digest() -> Digest {
+    Digest::from_bytes([0x5a; 64])
+}
+
+/// Whether the signature verifies under the key it names.
+pub(crate) fn is_good(signed: &SignedDigest, key: &SigningKey) -> bool {
+    let verifier = verifier_for(&key.public_key).unwrap();
+    signed.handle_id == key.handle_id && verifier.accepts(&digest(), &signed.signature)
+}
+
+/// Waits until something holds; the patience only bounds a failure.
+pub(crate) async fn eventually<F: Future<Output = bool>>(holds: impl Fn() -> F) {
+    for _ in 0..1000 {
+        if holds().await {
+            return;
+        }
+        actix_rt::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert!(holds().await, "what the test waits for never came");
+}

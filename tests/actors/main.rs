@@ -1,0 +1,12 @@
+//! The actors, driven directly: the scripted double behind them, a real registry beside them.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on should say where"
+)]
+
+mod generating;
+mod house;
+mod isolation;
+mod recovery;
+mod retiring;
+mod signing;

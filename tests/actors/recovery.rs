@@ -1,0 +1,159 @@
+//! Actors and providers die and come back.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use signer_actors::CustodySettings;
+use signer_adapters::providers::testdouble::{Failure, Operation};
+use signer_adapters::registry::{RegistryUrl, SqliteRegistry};
+use signer_domain::ports::{
+    Custody as _, CustodyError, KeyProvider as _, KeyRegistry as _, ProviderStatus,
+};
+use signer_domain::{DeploymentProfile, KeyId, ProviderName, Scope, Timestamp};
+use tempfile::TempDir;
+
+use crate::house::{House, Plan, eventually, is_good, run, soon};
+
+#[test]
+fn a_key_whose_actor_died_is_served_by_the_next_one() {
+    run(async {
+        let house = House::open(Plan::default()).await;
+        let key = house.key("k1").await;
+        assert!(house.sign(&key).await.is_ok());
+        assert!(house.custody.crash_key(&key.handle_id).await);
+        assert!(is_good(&house.sign(&key).await.unwrap(), &key));
+        assert_eq!(house.times_built(), 1);
+    });
+}
+
+#[test]
+fn a_quarantine_outlives_the_actor_of_its_key() {
+    run(async {
+        let house = House::open(Plan::default()).await;
+        let key = house.key("sign-wrong-once").await;
+        assert_eq!(
+            house.sign(&key).await,
+            Err(CustodyError::SignatureCheckFailed)
+        );
+        assert!(house.custody.crash_key(&key.handle_id).await);
+        assert_eq!(
+            house.sign(&key).await,
+            Err(CustodyError::SignatureCheckFailed)
+        );
+    });
+}
+
+#[test]
+fn a_provider_that_died_is_built_anew_and_answers_unavailable_meanwhile() {
+    run(async {
+        let house = House::open(Plan::default()).await;
+        let key = house.key("k1").await;
+        assert!(house.sign(&key).await.is_ok());
+        assert!(house.custody.crash_provider(ProviderName::Testdouble).await);
+        house.double.inject_failure(
+            Operation::Check,
+            Failure::ProviderUnavailable {
+                retry_after: Duration::from_secs(1),
+                outcome_unknown: false,
+            },
+        );
+        eventually(|| async {
+            let refused = house.sign(&key).await;
+            matches!(refused, Err(CustodyError::ProviderUnavailable { .. }))
+        })
+        .await;
+        assert!(!house.custody.readiness().await.is_ready());
+        assert!(
+            house.custody.liveness().await.is_some(),
+            "a back end never fails liveness"
+        );
+        house.double.clear_failures();
+        house.wait_until_ready().await;
+        assert!(is_good(&house.sign(&key).await.unwrap(), &key));
+        assert!(house.times_built() >= 2);
+    });
+}
+
+#[test]
+fn a_provider_that_panics_when_it_is_checked_is_built_anew() {
+    run(async {
+        let settings = CustodySettings {
+            check_interval: Duration::from_millis(50),
+            ..CustodySettings::new(DeploymentProfile::SelfhostedSingle)
+        };
+        let house = House::open(Plan {
+            settings,
+            ..Plan::default()
+        })
+        .await;
+        let key = house.key("k1").await;
+        house
+            .double
+            .inject_failures(Operation::Check, Failure::Panic, 1);
+        eventually(|| async { house.times_built() >= 2 }).await;
+        house.wait_until_ready().await;
+        assert!(house.sign(&key).await.is_ok());
+    });
+}
+
+#[test]
+fn a_check_that_fails_shows_in_readiness_and_heals_by_itself() {
+    run(async {
+        let settings = CustodySettings {
+            check_interval: Duration::from_millis(50),
+            ..CustodySettings::new(DeploymentProfile::SelfhostedSingle)
+        };
+        let house = House::open(Plan {
+            settings,
+            ..Plan::default()
+        })
+        .await;
+        house
+            .double
+            .inject_failure(Operation::Check, Failure::Misconfigured);
+        let status = || async { house.custody.readiness().await.providers[0].1 };
+        eventually(|| async { status().await == ProviderStatus::Down }).await;
+        house.double.clear_failures();
+        eventually(|| async { status().await == ProviderStatus::Ready }).await;
+        assert_eq!(house.times_built(), 1);
+    });
+}
+
+#[test]
+fn start_up_settles_what_a_crash_left_half_made_before_it_serves() {
+    run(async {
+        let directory = TempDir::new().unwrap();
+        let url = format!("sqlite:{}", directory.path().join("registry.db").display());
+        let registry = SqliteRegistry::open(&RegistryUrl::parse(&url).unwrap())
+            .await
+            .unwrap();
+        let plan = Plan::default();
+        let (made, unmade) = (
+            KeyId::parse("made").unwrap(),
+            KeyId::parse("unmade").unwrap(),
+        );
+        for key_id in [&made, &unmade] {
+            let name = ProviderName::Testdouble;
+            registry
+                .reserve(&Scope::Platform, key_id, name, Timestamp::now())
+                .await
+                .unwrap();
+        }
+        let pair = plan
+            .double
+            .generate(&Scope::Platform, &made, soon())
+            .await
+            .unwrap();
+        let house = House::open_over(plan, Arc::new(registry), directory).await;
+        assert!(house.registry.pending().await.unwrap().is_empty());
+        let key = house
+            .custody
+            .key(pair.handle_id.clone(), soon())
+            .await
+            .unwrap();
+        assert_eq!(key.public_key, pair.public_key);
+        assert!(is_good(&house.sign(&key).await.unwrap(), &key));
+        assert_eq!(house.metric("repairs_total"), 2);
+        assert!(house.generate("unmade").await.is_ok());
+    });
+}

@@ -1,0 +1,198 @@
+//! Retiring: a barrier, idempotent, final.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use signer_adapters::providers::testdouble::{Call, Failure, Operation};
+use signer_domain::ports::{
+    Custody as _, CustodyError, KeyRegistry as _, PublicKeySource, SignRequest, SignTarget,
+};
+use signer_domain::{KeyState, SigningKey};
+
+use crate::house::{House, Plan, digest, eventually, is_good, run, soon};
+
+fn retires_asked(house: &House) -> usize {
+    let calls = house.double.calls();
+    calls
+        .iter()
+        .filter(|call| matches!(call, Call::Retire { .. }))
+        .count()
+}
+
+async fn registered(house: &House, key: &SigningKey) -> SigningKey {
+    house
+        .registry
+        .find(&key.handle_id)
+        .await
+        .unwrap()
+        .unwrap()
+        .key
+}
+
+#[test]
+fn a_retired_key_signs_no_more_and_its_public_key_is_still_served() {
+    run(async {
+        let house = House::open(Plan::default()).await;
+        let key = house.key("k1").await;
+        let retired = house.retire(&key).await.unwrap();
+        assert_eq!((retired.state, retired.current), (KeyState::Retired, false));
+        assert!(retired.valid_until.is_some());
+        assert_eq!(house.sign(&key).await, Err(CustodyError::KeyRetired));
+        assert_eq!(house.generate("k1").await, Err(CustodyError::KeyRetired));
+        let published = house
+            .custody
+            .public_key(key.handle_id.clone(), soon())
+            .await
+            .unwrap();
+        assert_eq!(published.public_key, key.public_key);
+    });
+}
+
+#[test]
+fn retiring_again_yields_the_same_record_and_asks_the_provider_no_more() {
+    run(async {
+        let house = House::open(Plan::default()).await;
+        let key = house.key("k1").await;
+        let first = house.retire(&key).await.unwrap();
+        assert_eq!(house.retire(&key).await.unwrap(), first);
+        let many: Vec<_> = (0..16)
+            .map(|_| {
+                let custody = Arc::clone(&house.custody);
+                let handle = key.handle_id.clone();
+                actix_rt::spawn(async move { custody.retire(handle, soon()).await })
+            })
+            .collect();
+        for retire in many {
+            assert_eq!(retire.await.unwrap().unwrap(), first);
+        }
+        assert_eq!(retires_asked(&house), 1);
+    });
+}
+
+#[test]
+fn no_signature_is_released_after_the_retirement_was_acknowledged() {
+    run(async {
+        let house = House::open(Plan::default()).await;
+        for round in 0..20 {
+            let key = house.key(&format!("sign-slow-1ms-{round}")).await;
+            let acknowledged = Arc::new(AtomicBool::new(false));
+            let signs: Vec<_> = (0..64)
+                .map(|_| {
+                    let custody = Arc::clone(&house.custody);
+                    let acknowledged = Arc::clone(&acknowledged);
+                    let target = SignTarget::Handle(key.handle_id.clone());
+                    let key = key.clone();
+                    actix_rt::spawn(async move {
+                        let request = SignRequest {
+                            target,
+                            digest: digest(),
+                        };
+                        let signed = custody.sign(request, soon()).await;
+                        let late = acknowledged.load(Ordering::SeqCst);
+                        match signed {
+                            Ok(signed) => assert!(is_good(&signed, &key) && !late),
+                            Err(error) => assert_eq!(error, CustodyError::KeyRetired),
+                        }
+                    })
+                })
+                .collect();
+            eventually(|| async { house.signs_asked(&key) >= 1 }).await;
+            house.retire(&key).await.unwrap();
+            acknowledged.store(true, Ordering::SeqCst);
+            for sign in signs {
+                sign.await.unwrap();
+            }
+        }
+    });
+}
+
+#[test]
+fn a_retirement_waits_for_signs_under_way_even_when_the_keys_actor_died_meanwhile() {
+    run(async {
+        let house = House::open(Plan::default()).await;
+        let key = house.key("sign-slow-300ms").await;
+        let under_way = house.start_sign(&key);
+        eventually(|| async { house.signs_asked(&key) == 1 }).await;
+        assert!(house.custody.crash_key(&key.handle_id).await);
+        house.retire(&key).await.unwrap();
+        assert!(under_way.is_finished(), "the retirement overtook a sign");
+        assert!(is_good(&under_way.await.unwrap().unwrap(), &key));
+    });
+}
+
+#[test]
+fn a_retirement_that_the_provider_refuses_leaves_the_key_as_it_was() {
+    run(async {
+        let house = House::open(Plan::default()).await;
+        let key = house.key("retire-unavailable-once").await;
+        let refused = house.retire(&key).await;
+        assert!(matches!(
+            refused,
+            Err(CustodyError::ProviderUnavailable { .. })
+        ));
+        assert_eq!(registered(&house, &key).await.state, KeyState::Active);
+        assert!(house.sign(&key).await.is_ok());
+        assert_eq!(house.retire(&key).await.unwrap().state, KeyState::Retired);
+    });
+}
+
+#[test]
+fn a_lost_answer_of_the_provider_is_cured_by_retiring_again() {
+    run(async {
+        let house = House::open(Plan::default()).await;
+        let key = house.key("retire-lost-once").await;
+        let lost = house.retire(&key).await;
+        assert!(matches!(
+            lost,
+            Err(CustodyError::ProviderUnavailable {
+                outcome_unknown: true,
+                ..
+            })
+        ));
+        assert_eq!(house.sign(&key).await, Err(CustodyError::KeyRetired));
+        assert_eq!(house.retire(&key).await.unwrap().state, KeyState::Retired);
+    });
+}
+
+#[test]
+fn a_key_that_the_provider_never_held_is_retired_by_the_registrys_word() {
+    run(async {
+        let house = House::open(Plan::default()).await;
+        let key = house.key("retire-missing").await;
+        assert_eq!(house.retire(&key).await.unwrap().state, KeyState::Retired);
+        assert_eq!(registered(&house, &key).await.state, KeyState::Retired);
+    });
+}
+
+#[test]
+fn a_provider_that_panics_or_hangs_while_retiring_fails_that_call_only() {
+    run(async {
+        let house = House::open(Plan::default()).await;
+        let panics = house.key("retire-panics-once").await;
+        assert_eq!(house.retire(&panics).await, Err(CustodyError::Internal));
+        assert!(house.sign(&panics).await.is_ok());
+        assert!(house.retire(&panics).await.is_ok());
+        let hangs = house.key("retire-hangs").await;
+        let soon = signer_domain::Deadline::after(Duration::from_millis(100));
+        let refused = house.custody.retire(hangs.handle_id.clone(), soon).await;
+        assert!(refused.is_err());
+        assert!(house.sign(&hangs).await.is_ok());
+    });
+}
+
+#[test]
+fn the_public_key_comes_from_the_registry_when_the_provider_cannot_be_asked() {
+    run(async {
+        let house = House::open(Plan::default()).await;
+        let key = house.key("k1").await;
+        let read = || house.custody.public_key(key.handle_id.clone(), soon());
+        assert_eq!(read().await.unwrap().source, PublicKeySource::Provider);
+        house
+            .double
+            .inject_failures(Operation::PublicKey, Failure::Panic, 1);
+        let published = read().await.unwrap();
+        assert_eq!(published.source, PublicKeySource::Registry);
+        assert_eq!(published.public_key, key.public_key);
+    });
+}
