@@ -1,1 +1,31 @@
-//! To be written.
+//! The REST interface of the custodian, on a Unix socket.
+//!
+//! Knows the [`Custody`](signer_domain::ports::Custody) port and nothing behind it. Every error is an
+//! RFC 9457 problem, with one exception that the server library leaves no choice in: a request whose
+//! head cannot be parsed at all (bad request line, contradictory framing, more than 96 header fields,
+//! a head above 128 KiB) or that never arrives is answered 400, 431 or 408 without a body, and the
+//! connection is closed.
+
+mod accept;
+mod access;
+mod answer;
+mod body;
+mod calls;
+mod drain;
+mod metrics;
+mod op;
+mod openapi;
+mod patience;
+mod peer;
+mod query;
+mod refusal;
+mod request_id;
+mod routes;
+mod server;
+mod service;
+pub mod socket;
+pub mod wire;
+
+pub use metrics::{HttpMetrics, Telemetry};
+pub use openapi::openapi_json;
+pub use server::{HttpSettings, serve};

@@ -1,0 +1,130 @@
+//! What goes back to the caller.
+
+use std::time::Duration;
+
+use actix_http::header::{self, HeaderName, HeaderValue};
+use actix_http::{ConnectionType, Response, StatusCode};
+use bytes::Bytes;
+use serde::Serialize;
+
+use crate::refusal::{Hint, Refusal};
+use crate::request_id::RequestId;
+use crate::wire::Problem;
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const PROBLEM: HeaderValue = HeaderValue::from_static("application/problem+json");
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// An answer, less what every answer has.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    status: StatusCode,
+    content_type: HeaderValue,
+    body: Bytes,
+    extra: Option<(HeaderName, HeaderValue)>,
+}
+
+/// What becomes of the connection after the answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Afterwards {
+    /// It may carry the next request.
+    KeepAlive,
+    /// It is closed.
+    Close,
+}
+
+impl Answer {
+    /// An answer that is a JSON document.
+    pub(crate) fn json(status: StatusCode, document: &impl Serialize) -> Self {
+        Self::typed_json(status, JSON, document)
+    }
+
+    /// An answer that is a JSON document of the given media type.
+    pub(crate) fn typed_json(
+        status: StatusCode,
+        content_type: HeaderValue,
+        document: &impl Serialize,
+    ) -> Self {
+        match serde_json::to_vec(document) {
+            Ok(body) => Self::new(status, content_type, body.into()),
+            Err(error) => {
+                tracing::error!(%error, "answer not serialised");
+                Self::new(StatusCode::INTERNAL_SERVER_ERROR, JSON, Bytes::new())
+            }
+        }
+    }
+
+    pub(crate) const fn new(status: StatusCode, content_type: HeaderValue, body: Bytes) -> Self {
+        Self {
+            status,
+            content_type,
+            body,
+            extra: None,
+        }
+    }
+
+    /// The problem that puts `refusal` into words.
+    pub(crate) fn problem(refusal: Refusal, request_id: &RequestId) -> Self {
+        let Refusal { code, detail, hint } = refusal;
+        let problem = Problem::new(code, detail, request_id.as_str());
+        let answer = Self::typed_json(code.status(), PROBLEM, &problem);
+        match hint {
+            Hint::None => answer,
+            Hint::Allow(methods) => answer.with(header::ALLOW, HeaderValue::from_static(methods)),
+            Hint::RetryAfter(delay) => {
+                answer.with(header::RETRY_AFTER, HeaderValue::from(whole_seconds(delay)))
+            }
+        }
+    }
+
+    pub(crate) fn is_success(&self) -> bool {
+        self.status.is_success()
+    }
+
+    /// Adds the one header field that this kind of answer has.
+    pub(crate) fn with(self, name: HeaderName, value: HeaderValue) -> Self {
+        Self {
+            extra: Some((name, value)),
+            ..self
+        }
+    }
+
+    /// Adds what every answer has.
+    pub(crate) fn into_response(
+        self,
+        request_id: RequestId,
+        afterwards: Afterwards,
+    ) -> Response<Bytes> {
+        let mut response = Response::with_body(self.status, self.body);
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, self.content_type);
+        headers.insert(REQUEST_ID, request_id.into_header());
+        if let Some((name, value)) = self.extra {
+            headers.insert(name, value);
+        }
+        if afterwards == Afterwards::Close {
+            response
+                .head_mut()
+                .set_connection_type(ConnectionType::Close);
+        }
+        response
+    }
+}
+
+/// Rounds up to whole seconds, at least one: a caller told 0 would come back at once.
+fn whole_seconds(delay: Duration) -> u64 {
+    let rounded_up = delay.as_secs() + u64::from(delay.subsec_nanos() > 0);
+    rounded_up.max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retry_after_is_rounded_up_to_at_least_one_second() {
+        for (millis, seconds) in [(0, 1), (1, 1), (1000, 1), (1001, 2), (30_000, 30)] {
+            assert_eq!(whole_seconds(Duration::from_millis(millis)), seconds);
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! The OpenAPI 3.1 document. It says exactly what the server does, no more and no less: the
+//! contract tests generate their requests from it.
+
+mod operations;
+mod responses;
+
+use utoipa::ToSchema;
+use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::{Components, ComponentsBuilder, ObjectBuilder, Type};
+use utoipa::openapi::{
+    InfoBuilder, LicenseBuilder, OpenApiBuilder, OpenApiVersion, RefOr, Required, Schema,
+};
+
+use crate::wire;
+
+/// The name of the parameter that every call takes.
+const REQUEST_ID: &str = "RequestId";
+
+/// The OpenAPI 3.1 document of the interface, as JSON.
+pub fn openapi_json() -> String {
+    let info = InfoBuilder::new()
+        .title("plexsphere-signer")
+        .version(env!("CARGO_PKG_VERSION"))
+        .description(Some(
+            "The one process that touches Ed25519 private keys. It listens on a Unix socket. A \
+             signature is pure Ed25519 (RFC 8032) with the 64 bytes of a SHA-512 digest as the \
+             message. Every call is safe to repeat.",
+        ))
+        .license(Some(
+            LicenseBuilder::new()
+                .name("Apache-2.0")
+                .identifier(Some("Apache-2.0"))
+                .build(),
+        ));
+    let document = OpenApiBuilder::new()
+        .openapi(OpenApiVersion::Version31)
+        .info(info)
+        .paths(operations::paths())
+        .components(Some(components()))
+        .build();
+    match document.to_pretty_json() {
+        Ok(json) => json,
+        Err(error) => {
+            tracing::error!(%error, "OpenAPI document not serialised");
+            String::new()
+        }
+    }
+}
+
+fn components() -> Components {
+    let mut schemas = Vec::new();
+    collect::<wire::KeyDocument>(&mut schemas);
+    collect::<wire::KeyListDocument>(&mut schemas);
+    collect::<wire::GenerateRequest>(&mut schemas);
+    collect::<wire::SignRequest>(&mut schemas);
+    collect::<wire::SignDocument>(&mut schemas);
+    collect::<wire::BatchRequest>(&mut schemas);
+    collect::<wire::BatchDocument>(&mut schemas);
+    collect::<wire::PublicKeyDocument>(&mut schemas);
+    collect::<wire::Jwk>(&mut schemas);
+    collect::<wire::LivezDocument>(&mut schemas);
+    collect::<wire::ReadyzDocument>(&mut schemas);
+    collect::<wire::Problem>(&mut schemas);
+    ComponentsBuilder::new()
+        .schemas_from_iter(schemas)
+        .parameter(REQUEST_ID, request_id())
+        .build()
+}
+
+/// Takes a schema and every schema it refers to.
+fn collect<T: ToSchema>(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+    schemas.push((T::name().into_owned(), T::schema()));
+    T::schemas(schemas);
+}
+
+fn request_id() -> Parameter {
+    ParameterBuilder::new()
+        .name("X-Request-Id")
+        .parameter_in(ParameterIn::Header)
+        .required(Required::False)
+        .description(Some(
+            "Comes back in the answer when it is 1 to 128 letters, digits and \"._-\"; anything \
+             else is replaced by a fresh id.",
+        ))
+        .schema(Some(ObjectBuilder::new().schema_type(Type::String)))
+        .build()
+}

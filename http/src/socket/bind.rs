@@ -1,0 +1,138 @@
+//! Takes the path, in an order in which nothing of anybody else's is ever touched.
+
+use std::ffi::OsString;
+use std::fs::{File, OpenOptions, Permissions, TryLockError};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+
+use super::inspect::{inspect, inspect_directory, inspect_length};
+use super::{BindSocketError, BoundSocket, Identity, SocketPlace, SocketSettings};
+
+/// How many connections may wait to be accepted; the kernel caps it at `somaxconn`.
+const BACKLOG: i32 = 4096;
+
+/// Only the owner may connect, until the socket has the mode it was asked for.
+const TIGHT_UMASK: Mode = Mode::from_raw_mode(0o177);
+
+pub(super) fn bind(settings: SocketSettings) -> Result<BoundSocket, BindSocketError> {
+    let SocketSettings { path, mode } = settings;
+    let temporary = temporary_path(&path)?;
+    inspect_length(&path, &temporary)?;
+    inspect_directory(parent_of(&path))?;
+    inspect(&path)?;
+    let lock = lock(&path)?;
+    // What was seen before the lock was held may have changed; from here on it cannot, as far as
+    // other custodians are concerned.
+    inspect(&path)?;
+    let failed = |context| {
+        let path = path.clone();
+        move |source| BindSocketError::Io {
+            path,
+            context,
+            source,
+        }
+    };
+    let listener = listen(&temporary).map_err(failed("binding"))?;
+    let identity = move_into_place(&temporary, &path, mode).map_err(|error| {
+        // Nothing else can be done about a socket that cannot even be removed.
+        drop(std::fs::remove_file(&temporary));
+        failed("moving the socket into place")(error)
+    })?;
+    let place = SocketPlace {
+        path,
+        identity,
+        _lock: lock,
+    };
+    Ok(BoundSocket { listener, place })
+}
+
+/// A short name beside `path`, of this process only.
+fn temporary_path(path: &Path) -> Result<PathBuf, BindSocketError> {
+    if path.file_name().is_none() {
+        return Err(BindSocketError::NoFileName {
+            path: path.to_owned(),
+        });
+    }
+    Ok(path.with_file_name(format!(".{:x}", std::process::id())))
+}
+
+fn parent_of(path: &Path) -> &Path {
+    path.parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+        .unwrap_or(Path::new("."))
+}
+
+/// Takes the lock that every custodian takes before it touches the path.
+fn lock(path: &Path) -> Result<File, BindSocketError> {
+    let mut name = OsString::from(path);
+    name.push(".lock");
+    let failed = |source| BindSocketError::Io {
+        path: path.to_owned(),
+        context: "taking the lock file",
+        source,
+    };
+    // Without `O_NONBLOCK` a FIFO of that name would hang the start.
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let opened = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .custom_flags(flags.bits().cast_signed())
+        .open(name);
+    let not_a_lock_file = || BindSocketError::NotALockFile {
+        path: path.to_owned(),
+    };
+    let file = opened.map_err(|error| match Errno::from_io_error(&error) {
+        Some(Errno::LOOP | Errno::ISDIR | Errno::NXIO) => not_a_lock_file(),
+        _ => failed(error),
+    })?;
+    if !file.metadata().map_err(failed)?.is_file() {
+        return Err(not_a_lock_file());
+    }
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(BindSocketError::Locked {
+            path: path.to_owned(),
+        }),
+        Err(TryLockError::Error(error)) => Err(failed(error)),
+    }
+}
+
+/// Binds and listens at `temporary`, which only the owner can connect to.
+fn listen(temporary: &Path) -> io::Result<UnixListener> {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+    let address = SocketAddrUnix::new(temporary)?;
+    bind_tightly(&socket, &address).or_else(|error| match error {
+        // Left behind by a process of the same id that died in between.
+        Errno::ADDRINUSE => {
+            std::fs::remove_file(temporary)?;
+            Ok::<_, io::Error>(bind_tightly(&socket, &address)?)
+        }
+        other => Err(other.into()),
+    })?;
+    rustix::net::listen(&socket, BACKLOG)?;
+    Ok(UnixListener::from(socket))
+}
+
+fn bind_tightly(socket: &OwnedFd, address: &SocketAddrUnix) -> rustix::io::Result<()> {
+    let usual = rustix::process::umask(TIGHT_UMASK);
+    let bound = rustix::net::bind(socket, address);
+    rustix::process::umask(usual);
+    bound
+}
+
+fn move_into_place(temporary: &Path, path: &Path, mode: u32) -> io::Result<Identity> {
+    std::fs::set_permissions(temporary, Permissions::from_mode(mode & 0o777))?;
+    let identity = Identity::of(temporary)?;
+    std::fs::rename(temporary, path)?;
+    Ok(identity)
+}

@@ -1,0 +1,37 @@
+//! Times on the wire: RFC 3339 in UTC.
+
+use serde::{Deserialize as _, Deserializer, Serializer};
+use signer_domain::Timestamp;
+
+pub(super) fn serialize<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(time)
+}
+
+pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Timestamp, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    text.parse().map_err(serde::de::Error::custom)
+}
+
+/// The same for a time that may be `null`.
+pub(super) mod option {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+    use signer_domain::Timestamp;
+
+    #[derive(Serialize, Deserialize)]
+    struct Time(#[serde(with = "super")] Timestamp);
+
+    pub(in crate::wire) fn serialize<S: Serializer>(
+        time: &Option<Timestamp>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        time.map(Time).serialize(serializer)
+    }
+
+    pub(in crate::wire) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Timestamp>, D::Error> {
+        Ok(Option::<Time>::deserialize(deserializer)?.map(|Time(time)| time))
+    }
+}

@@ -1,0 +1,21 @@
+//! The interface as its clients meet it: a real server on a real Unix socket, over a scripted custody.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on must fail on the spot"
+)]
+
+mod abuse;
+mod drain;
+mod errors;
+mod health;
+mod keys;
+mod limits;
+mod openapi;
+mod peers;
+mod probes;
+mod sign;
+mod socket;
+mod support;

@@ -1,0 +1,98 @@
+//! Who may connect.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::{Command, Stdio};
+use std::sync::atomic::Ordering;
+
+use crate::support::{TestServer, sign_body, sign_path};
+
+/// Runs `curl` as the user `uid`, over the socket of `server`.
+fn curl_as(uid: u32, server: &TestServer, arguments: &[&str]) -> String {
+    let output = Command::new("setpriv")
+        .arg(format!("--reuid={uid}"))
+        .args([
+            "--clear-groups",
+            "curl",
+            "--silent",
+            "--show-error",
+            "--max-time",
+            "10",
+        ])
+        .args(["--write-out", " %{http_code}", "--unix-socket"])
+        .arg(&server.path)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// A server that anybody can reach. Another user can only be played by root; whoever runs the tests
+/// as somebody else has the rule's own unit tests.
+fn server_for_everybody() -> Option<TestServer> {
+    if !rustix::process::geteuid().is_root() {
+        return None;
+    }
+    let server = TestServer::start();
+    let everybody = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(server.dir.path(), everybody).unwrap();
+    Some(server)
+}
+
+#[test]
+fn another_user_is_denied_alike_for_keys_that_exist_and_that_do_not() {
+    let Some(server) = server_for_everybody() else {
+        return;
+    };
+    for target in [sign_path("k1"), sign_path("unknown"), "/nowhere".to_owned()] {
+        let url = format!("http://signer{target}");
+        let json = "Content-Type: application/json";
+        let body = sign_body();
+        let answer = curl_as(65534, &server, &["-H", json, "-d", &body, &url]);
+        assert!(answer.ends_with(" 403"), "{answer}");
+        assert!(
+            answer.contains("\"signing: peer identity denied\""),
+            "{answer}"
+        );
+    }
+    for target in ["/metrics", "/openapi.json", "/v1/keys"] {
+        let answer = curl_as(65534, &server, &[&format!("http://signer{target}")]);
+        assert!(answer.ends_with(" 403"), "{answer}");
+    }
+    assert_eq!(server.custody.signs.load(Ordering::Relaxed), 0);
+}
+
+#[test]
+fn another_user_is_denied_before_the_body_is_read() {
+    let Some(server) = server_for_everybody() else {
+        return;
+    };
+    // The announced body never comes; had the server waited for it, curl would have given up.
+    let announced = "Content-Length: 1000";
+    let url = format!("http://signer{}", sign_path("k1"));
+    let json = "Content-Type: application/json";
+    let arguments = ["-X", "POST", "-H", announced, "-H", json, &url];
+    let answer = curl_as(65534, &server, &arguments);
+    assert!(answer.ends_with(" 403"), "{answer}");
+}
+
+#[test]
+fn the_probes_are_open_to_every_user() {
+    let Some(server) = server_for_everybody() else {
+        return;
+    };
+    for target in ["/livez", "/readyz"] {
+        let answer = curl_as(65534, &server, &[&format!("http://signer{target}")]);
+        assert!(answer.ends_with(" 200"), "{answer}");
+    }
+}
+
+#[test]
+fn the_user_that_runs_the_process_is_admitted() {
+    let server = TestServer::start();
+    assert_eq!(
+        server.client().post(&sign_path("k1"), &sign_body()).status,
+        200
+    );
+}
