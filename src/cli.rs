@@ -1,4 +1,8 @@
 //! The command line: what can be typed, and nothing of what it does.
+#![expect(
+    clippy::doc_markdown,
+    reason = "the doc comments are what --help prints, where no markdown is rendered"
+)]
 
 mod client_args;
 mod keys;

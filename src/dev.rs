@@ -2,7 +2,7 @@
 
 mod lines;
 
-pub(crate) use lines::lines_to_try;
+pub(crate) use lines::show_lines_to_try;
 
 use std::fs::{self, DirBuilder};
 use std::io;

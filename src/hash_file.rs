@@ -20,11 +20,11 @@ const CHUNK: usize = 256 * 1024;
 /// When the file cannot be read.
 pub(crate) fn hash_file(path: &Path) -> Result<Digest, Failure> {
     let hashed = if path.as_os_str() == "-" {
-        hash(io::stdin().lock(), Progress::of_unknown_length())
+        hash(io::stdin().lock(), &Progress::of_unknown_length())
     } else {
         File::open(path).and_then(|file| {
             let length = file.metadata()?.len();
-            hash(file, Progress::of_length(length))
+            hash(file, &Progress::of_length(length))
         })
     };
     hashed.map_err(|cause| {
@@ -33,7 +33,7 @@ pub(crate) fn hash_file(path: &Path) -> Result<Digest, Failure> {
     })
 }
 
-fn hash(mut source: impl Read, progress: Progress) -> io::Result<Digest> {
+fn hash(mut source: impl Read, progress: &Progress) -> io::Result<Digest> {
     let mut hasher = Sha512::new();
     let mut buffer = vec![0; CHUNK];
     loop {
@@ -75,7 +75,7 @@ mod tests {
             rest: b"abc",
             interrupt: false,
         };
-        let digest = hash(trickle, Progress::of_length(3)).unwrap();
+        let digest = hash(trickle, &Progress::of_length(3)).unwrap();
         // FIPS 180-4, SHA-512 of "abc".
         assert_eq!(
             digest.to_base64(),

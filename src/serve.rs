@@ -10,7 +10,7 @@ use std::thread::available_parallelism;
 use actix_rt::System;
 use prometheus_client::registry::Registry as Metrics;
 use signer_actors::{ActorCustody, CustodySettings, ProviderSpec, VerifyAfterSign};
-use signer_domain::ports::{Custody, KeyRegistry};
+use signer_domain::ports::Custody;
 use signer_http::socket::{BoundSocket, SocketSettings};
 use signer_http::{HttpMetrics, HttpSettings, Telemetry};
 use tracing::{info, warn};
@@ -20,7 +20,7 @@ use crate::config::{self, Config, Environment, Installation, Verification};
 use crate::failure::Failure;
 use crate::telemetry::{self, LogFormat};
 use crate::wiring::{self, ProviderSet, RegistryPlace};
-use crate::{dev, hardening, output};
+use crate::{dev, hardening};
 use stop::StopSignals;
 
 /// Runs the custodian until it is told to stop.
@@ -98,7 +98,7 @@ async fn run(
     let http = HttpMetrics::register(&mut metrics);
     let custody: Arc<dyn Custody> = Arc::new(ActorCustody::start(
         custody_settings(&config),
-        Arc::clone(&registry) as Arc<dyn KeyRegistry>,
+        registry.port(),
         wiring::VERIFIER,
         providers,
         &mut metrics,
@@ -108,6 +108,12 @@ async fn run(
         registry: Arc::new(metrics),
     };
     announce(&config);
+    if config.installation == Installation::Development {
+        actix_rt::spawn(dev::show_lines_to_try(
+            config.socket.value.clone(),
+            Arc::clone(&custody),
+        ));
+    }
     let served = signer_http::serve(
         http_settings(&config),
         entrance.socket,
@@ -143,7 +149,7 @@ fn http_settings(config: &Config) -> HttpSettings {
     }
 }
 
-/// Says where the custodian serves: in the log, and for the development set-up on standard output.
+/// Says in the log where the custodian serves.
 fn announce(config: &Config) {
     if config.verification == Verification::Off {
         warn!("signatures leave without being verified");
@@ -154,10 +160,4 @@ fn announce(config: &Config) {
         profile = %config.deployment_profile,
         "serving"
     );
-    if config.installation == Installation::Development {
-        let lines = dev::lines_to_try(&config.socket.value);
-        if let Err(failure) = output::write(lines) {
-            warn!(cause = %failure, "lines to try not shown");
-        }
-    }
 }

@@ -31,10 +31,10 @@ impl Table {
         let mut text = String::new();
         for row in &self.rows {
             let cells = row.iter().zip(&widths);
-            let line: String = cells
-                .map(|(cell, width)| format!("{cell:width$}  "))
+            let padded: Vec<String> = cells
+                .map(|(cell, width)| format!("{cell:width$}"))
                 .collect();
-            text.push_str(line.trim_end());
+            text.push_str(padded.join("  ").trim_end());
             text.push('\n');
         }
         text

@@ -136,7 +136,7 @@ mod tests {
         for name in ["error", "warn", "info", "debug", "trace"] {
             assert_eq!(LogLevel::parse(name).map(LogLevel::as_str), Ok(name));
         }
-        assert!(LogLevel::parse("INFO").is_err());
+        LogLevel::parse("INFO").unwrap_err();
     }
 
     #[test]
@@ -144,6 +144,6 @@ mod tests {
         for name in ["json", "text"] {
             assert_eq!(LogFormat::parse(name).map(LogFormat::as_str), Ok(name));
         }
-        assert!(LogFormat::parse("logfmt").is_err());
+        LogFormat::parse("logfmt").unwrap_err();
     }
 }

@@ -11,7 +11,9 @@ use signer_adapters::providers::support;
 use signer_adapters::providers::testdouble::TestDouble;
 use signer_adapters::registry::{OpenRegistryError, RegistryRefusal, RegistryUrl, SqliteRegistry};
 use signer_domain::ProviderName;
-use signer_domain::ports::{KeyProvider, KeyProviderError, VerifierFactory};
+use signer_domain::ports::{
+    KeyProvider, KeyProviderError, KeyRegistry, KeyRegistryError, VerifierFactory,
+};
 
 use crate::config::{Config, Installation, Setting, Source};
 use crate::failure::Failure;
@@ -98,11 +100,30 @@ impl RegistryPlace {
     ///
     /// # Errors
     /// When it cannot be relied on.
-    pub(crate) async fn open(&self) -> Result<Arc<SqliteRegistry>, Failure> {
+    pub(crate) async fn open(&self) -> Result<OpenRegistry, Failure> {
         match SqliteRegistry::open(&self.url).await {
-            Ok(registry) => Ok(Arc::new(registry)),
+            Ok(registry) => Ok(OpenRegistry(Arc::new(registry))),
             Err(refusal) => Err(self.source.explain(refusal)),
         }
+    }
+}
+
+/// The registry, for as long as this process serves.
+#[derive(Debug)]
+pub(crate) struct OpenRegistry(Arc<SqliteRegistry>);
+
+impl OpenRegistry {
+    /// The registry as the actors know it.
+    pub(crate) fn port(&self) -> Arc<dyn KeyRegistry> {
+        Arc::<SqliteRegistry>::clone(&self.0)
+    }
+
+    /// Ends the use of the registry. Nothing is lost without it.
+    ///
+    /// # Errors
+    /// When the store does not finish in time.
+    pub(crate) async fn close(self) -> Result<(), KeyRegistryError> {
+        self.0.close().await
     }
 }
 

@@ -34,7 +34,7 @@ impl KeysCommand {
 /// `keys generate`.
 #[derive(Debug, Args)]
 pub(crate) struct GenerateArgs {
-    /// What the key signs for: `platform` or `domain:<uuid>`
+    /// What the key signs for: 'platform' or 'domain:<uuid>'
     #[arg(long, value_parser = Scope::parse)]
     pub(crate) scope: Scope,
     /// The name of the key inside its scope
@@ -63,7 +63,7 @@ pub(crate) struct ListArgs {
 /// `keys show` and `keys retire`.
 #[derive(Debug, Args)]
 pub(crate) struct HandleArgs {
-    /// The handle of the key, as in `software:platform|k1`
+    /// The handle of the key, as in 'software:platform|k1'
     #[arg(value_parser = HandleId::parse)]
     pub(crate) handle: HandleId,
     #[command(flatten)]
@@ -73,7 +73,7 @@ pub(crate) struct HandleArgs {
 /// `keys public-key`.
 #[derive(Debug, Args)]
 pub(crate) struct PublicKeyArgs {
-    /// The handle of the key, as in `software:platform|k1`
+    /// The handle of the key, as in 'software:platform|k1'
     #[arg(value_parser = HandleId::parse)]
     pub(crate) handle: HandleId,
     /// The form of the key

@@ -12,7 +12,7 @@ use super::ClientArgs;
 pub(crate) struct SignArgs {
     #[command(flatten)]
     pub(crate) target: TargetArgs,
-    /// The file to sign; `-` reads standard input
+    /// The file to sign; - reads standard input
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
     #[command(flatten)]
@@ -23,10 +23,10 @@ pub(crate) struct SignArgs {
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
 pub(crate) struct TargetArgs {
-    /// Sign with this key, as in `software:platform|k1`
+    /// Sign with this key, as in 'software:platform|k1'
     #[arg(long, value_parser = HandleId::parse)]
     pub(crate) handle: Option<HandleId>,
-    /// Sign with the current key of this scope: `platform` or `domain:<uuid>`
+    /// Sign with the current key of this scope: 'platform' or 'domain:<uuid>'
     #[arg(long, value_parser = Scope::parse)]
     pub(crate) scope: Option<Scope>,
 }

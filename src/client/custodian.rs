@@ -32,7 +32,7 @@ pub(crate) struct Custodian {
 
 impl Custodian {
     /// Longer than a custodian takes for its slowest answer under any sensible deadline.
-    const PATIENCE: Duration = Duration::from_secs(60);
+    const PATIENCE: Duration = Duration::from_mins(1);
 
     /// Connects to the custodian that `args` or the environment name.
     ///

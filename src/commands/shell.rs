@@ -6,7 +6,7 @@ use crate::cli::{Cli, Shell};
 use crate::failure::Failure;
 use crate::output;
 
-/// Prints the OpenAPI document.
+/// Prints the `OpenAPI` document.
 pub(crate) fn openapi() -> Result<(), Failure> {
     output::write_line(signer_http::openapi_json())
 }

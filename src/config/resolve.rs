@@ -1,7 +1,7 @@
 //! Makes a configuration of flags and environment, or says what stands in the way.
 
 use std::path::PathBuf;
-use std::str::FromStr;
+use std::str::FromStr as _;
 
 use signer_domain::{DeploymentProfile, ProviderName};
 

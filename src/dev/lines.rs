@@ -1,9 +1,26 @@
 //! The lines that `serve --dev` prints: from nothing to a signature that openssl accepts.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use signer_domain::ports::Custody;
+use tracing::warn;
+
+use crate::output;
+
+/// Prints the lines once they work: when the custodian is ready.
+pub(crate) async fn show_lines_to_try(socket: PathBuf, custody: Arc<dyn Custody>) {
+    while !custody.readiness().await.is_ready() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    if let Err(failure) = output::write(lines_to_try(&socket)) {
+        warn!(cause = %failure, "lines to try not shown");
+    }
+}
 
 /// Commands for a shell in the same directory; they work as they stand, again and again.
-pub(crate) fn lines_to_try(socket: &Path) -> String {
+fn lines_to_try(socket: &Path) -> String {
     let curl = format!("curl -sS --unix-socket {}", socket.display());
     let key = "http://localhost/v1/keys/software%3Aplatform%7Ck1";
     format!(
