@@ -1,0 +1,60 @@
+//! The key providers, one module each.
+//!
+//! [`support`] tells which of them this binary holds. There is no fall-back from one to another:
+//! a silent swap to the software provider would turn a mistake in production into a deployment
+//! with development keys.
+
+mod scoped_name;
+pub mod software;
+#[cfg(feature = "_testdouble")]
+pub mod testdouble;
+mod unsupported;
+
+pub use unsupported::UnsupportedProvider;
+
+use signer_domain::ProviderName;
+
+/// Whether this binary can open the provider called `name`.
+///
+/// # Errors
+/// When it cannot; the error's text is one sentence for the operator, with the cure.
+pub const fn support(name: ProviderName) -> Result<(), UnsupportedProvider> {
+    let built_in = match name {
+        ProviderName::Software => return Ok(()),
+        #[cfg(feature = "_testdouble")]
+        ProviderName::Testdouble => return Ok(()),
+        ProviderName::Pkcs11 => cfg!(feature = "pkcs11"),
+        ProviderName::AwsKms => cfg!(feature = "aws-kms"),
+        ProviderName::GcpKms => cfg!(feature = "gcp-kms"),
+        ProviderName::AzureKv => cfg!(feature = "azure-kv"),
+    };
+    if built_in {
+        Err(UnsupportedProvider::NotYet(name))
+    } else {
+        Err(UnsupportedProvider::LeftOut(name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn supports_the_software_provider() {
+        assert_eq!(support(ProviderName::Software), Ok(()));
+    }
+
+    #[cfg(not(feature = "pkcs11"))]
+    #[test]
+    fn a_provider_that_was_left_out_names_the_command_that_builds_it_in() {
+        let refusal = support(ProviderName::Pkcs11).unwrap_err();
+        assert_eq!(refusal, UnsupportedProvider::LeftOut(ProviderName::Pkcs11));
+    }
+
+    #[cfg(feature = "pkcs11")]
+    #[test]
+    fn a_provider_that_is_not_written_yet_says_so() {
+        let refusal = support(ProviderName::Pkcs11).unwrap_err();
+        assert_eq!(refusal, UnsupportedProvider::NotYet(ProviderName::Pkcs11));
+    }
+}

@@ -1,0 +1,164 @@
+//! The file that holds the seed: who may own it, who may read it, how it is found and made.
+//!
+//! A Kubernetes secret volume shows the file as a symbolic link, `seed.bin -> ..data/seed.bin` with
+//! `..data -> ..2026_11_23.../`, so links are followed, but only while every hop stays inside the
+//! directory of the given path. With `fsGroup` the file belongs to root and has mode 0440, so the
+//! group may read it when root owns it and the group is one of this process's own. Everything is
+//! judged on the opened file, hence on the very bytes that are then read.
+
+mod access;
+mod refusal;
+
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+
+use ring::rand::{SecureRandom as _, SystemRandom};
+use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags, ResolveFlags};
+use rustix::io::Errno;
+use zeroize::Zeroizing;
+
+use self::access::{FileFacts, Process};
+use self::refusal::Refusal;
+use super::secret_seed::SecretSeed;
+
+/// Why a seed file was refused or could not be made. The text is one sentence for the operator that
+/// names the flag and the cure.
+#[derive(Debug, thiserror::Error)]
+#[error("--software-seed-file {}: {refusal}", path.display())]
+pub struct SeedFileError {
+    path: PathBuf,
+    refusal: Refusal,
+}
+
+/// Reads the seed.
+pub(super) fn read(path: &Path) -> Result<SecretSeed, SeedFileError> {
+    let refused = |refusal| SeedFileError {
+        path: path.to_owned(),
+        refusal,
+    };
+    let mut file = open_beneath_its_directory(path).map_err(refused)?;
+    let facts = FileFacts::of(&file).map_err(refused)?;
+    facts.judge(&Process::current()).map_err(refused)?;
+    let length = |actual| Refusal::Length { actual };
+    if facts.length != EXPECTED_LENGTH {
+        return Err(refused(length(facts.length)));
+    }
+    let seed = SecretSeed::fill_with(|bytes| file.read_exact(bytes));
+    let seed = seed.map_err(|cause| match cause.kind() {
+        ErrorKind::UnexpectedEof => refused(Refusal::Changed),
+        _ => refused(Refusal::io("read", cause)),
+    })?;
+    let mut surplus = Zeroizing::new([0; 1]);
+    match file.read(surplus.as_mut()) {
+        Ok(0) => Ok(seed),
+        Ok(_) => Err(refused(Refusal::Changed)),
+        Err(cause) => Err(refused(Refusal::io("read", cause))),
+    }
+}
+
+/// Makes a seed file of fresh random bytes with mode 0600. It appears whole or not at all, and an
+/// existing file of that name is never touched.
+///
+/// # Errors
+/// When the name is taken, or the file cannot be made or written.
+pub fn create_seed_file(path: &Path) -> Result<(), SeedFileError> {
+    write_new(path).map_err(|refusal| SeedFileError {
+        path: path.to_owned(),
+        refusal,
+    })
+}
+
+/// [`SecretSeed::LEN`] in the type of file lengths.
+const EXPECTED_LENGTH: u64 = 32;
+
+fn write_new(path: &Path) -> Result<(), Refusal> {
+    let name = path.file_name().ok_or(Refusal::NotRegular("a directory"))?;
+    let directory = open_directory(path)?;
+    let hidden = hidden_name(name)?;
+
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+    let file = rustix::fs::openat(&directory, &hidden, flags, Mode::RUSR | Mode::WUSR)
+        .map_err(|cause| Refusal::io("created", cause))?;
+    let outcome = fill(file).and_then(|()| {
+        rustix::fs::renameat_with(
+            &directory,
+            &hidden,
+            &directory,
+            name,
+            RenameFlags::NOREPLACE,
+        )
+        .map_err(|cause| match cause {
+            Errno::EXIST => Refusal::Exists,
+            _ => Refusal::io("created", cause),
+        })
+    });
+    if let Err(refusal) = outcome {
+        // Best effort: the first failure is the one to report.
+        let _already_failed = rustix::fs::unlinkat(&directory, &hidden, AtFlags::empty());
+        return Err(refusal);
+    }
+    rustix::fs::fsync(&directory).map_err(|cause| Refusal::io("made durable", cause))
+}
+
+/// A name beside `name` that nobody else uses, so that what a crash left behind is never in the way.
+fn hidden_name(name: &OsStr) -> Result<OsString, Refusal> {
+    let mut suffix = [0; 8];
+    randomize(&mut suffix)?;
+    let mut hidden = OsString::from(".");
+    hidden.push(name);
+    hidden.push(format!(".{:016x}", u64::from_ne_bytes(suffix)));
+    Ok(hidden)
+}
+
+fn randomize(bytes: &mut [u8]) -> Result<(), Refusal> {
+    SystemRandom::new()
+        .fill(bytes)
+        .map_err(|_unspecific| Refusal::NoRandomness)
+}
+
+fn fill(file: OwnedFd) -> Result<(), Refusal> {
+    rustix::fs::fchmod(&file, Mode::RUSR | Mode::WUSR)
+        .map_err(|cause| Refusal::io("created", cause))?;
+    let mut bytes = Zeroizing::new([0; SecretSeed::LEN]);
+    randomize(bytes.as_mut())?;
+    let mut file = File::from(file);
+    file.write_all(bytes.as_ref())
+        .and_then(|()| file.sync_all())
+        .map_err(|cause| Refusal::io("written", cause))
+}
+
+fn open_directory(path: &Path) -> Result<OwnedFd, Refusal> {
+    let parent = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    rustix::fs::open(parent, flags, Mode::empty()).map_err(|cause| match cause {
+        Errno::NOENT => Refusal::Missing,
+        _ => Refusal::io("opened", cause),
+    })
+}
+
+fn open_beneath_its_directory(path: &Path) -> Result<File, Refusal> {
+    let name = path.file_name().ok_or(Refusal::NotRegular("a directory"))?;
+    let directory = open_directory(path)?;
+    // Without NONBLOCK a FIFO would hold up the start for ever.
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
+    rustix::fs::openat2(&directory, name, flags, Mode::empty(), resolve)
+        .map(File::from)
+        .map_err(|cause| match cause {
+            Errno::NOENT => Refusal::Missing,
+            Errno::XDEV => Refusal::LeadsAway,
+            Errno::LOOP => Refusal::LinkLoop,
+            Errno::NXIO => Refusal::NotRegular("a socket or a device"),
+            Errno::NOSYS => Refusal::OldKernel,
+            _ => Refusal::io("opened", cause),
+        })
+}
+
+#[cfg(test)]
+mod tests;
