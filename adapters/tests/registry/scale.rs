@@ -40,8 +40,9 @@ async fn serves_ten_thousand_keys_and_reports_how_fast() {
     let begun = Instant::now();
     let registry = place.open().await;
     let opened = begun.elapsed();
+    let begun = Instant::now();
     let found = find(&registry, &handle(PLATFORM, "release-key-009999")).await;
-    let first = begun.elapsed() - opened;
+    let first = begun.elapsed();
     assert_eq!(found.unwrap().key_id.as_str(), "release-key-009999");
 
     let begun = Instant::now();
