@@ -21,12 +21,11 @@ pub(crate) fn harden() -> io::Result<()> {
     )?;
     rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
     rustix::thread::set_no_new_privs(true)?;
-    raise_open_files();
     Ok(())
 }
 
 /// Lifts the soft limit on open files to the hard one: each connection is an open file.
-fn raise_open_files() {
+pub(crate) fn raise_open_files() {
     let limit = rustix::process::getrlimit(Resource::Nofile);
     let raised = Rlimit {
         current: limit.maximum,

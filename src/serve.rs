@@ -9,7 +9,7 @@ use std::thread::available_parallelism;
 
 use actix_rt::System;
 use prometheus_client::registry::Registry as Metrics;
-use signer_actors::{ActorCustody, CustodySettings, ProviderSpec, VerifyAfterSign};
+use signer_actors::{ActorCustody, CustodySettings, VerifyAfterSign};
 use signer_domain::ports::Custody;
 use signer_http::socket::{BoundSocket, SocketSettings};
 use signer_http::{HttpMetrics, HttpSettings, Telemetry};
@@ -34,7 +34,6 @@ pub(crate) fn serve(args: &ServeArgs, set: ProviderSet) -> Result<(), Failure> {
     let config = config::resolve(args, &environment, default_format(args))?;
     wiring::check_support(&config, set)?;
     let registry = RegistryPlace::of(&config)?;
-    telemetry::start(config.log).map_err(Failure::general)?;
     hardening::harden().map_err(|cause| {
         Failure::general(format_args!(
             "the kernel refuses to harden the process: {cause}"
@@ -44,9 +43,11 @@ pub(crate) fn serve(args: &ServeArgs, set: ProviderSet) -> Result<(), Failure> {
         dev::prepare_directory()?;
         wiring::provide_development_seed(&dev::seed_file())?;
     }
-    let providers = wiring::providers(&config)?;
+    wiring::check_providers(&config)?;
     let entrance = Entrance::open(&config)?;
-    System::new().block_on(run(config, registry, providers, entrance))
+    telemetry::start(config.log).map_err(Failure::general)?;
+    hardening::raise_open_files();
+    System::new().block_on(run(config, registry, entrance))
 }
 
 fn default_format(args: &ServeArgs) -> LogFormat {
@@ -84,16 +85,12 @@ impl Entrance {
     }
 }
 
-async fn run(
-    config: Config,
-    place: RegistryPlace,
-    providers: Vec<ProviderSpec>,
-    entrance: Entrance,
-) -> Result<(), Failure> {
+async fn run(config: Config, place: RegistryPlace, entrance: Entrance) -> Result<(), Failure> {
     let stop = StopSignals::listen().map_err(|cause| {
         Failure::general(format_args!("signals cannot be listened to: {cause}"))
     })?;
     let registry = place.open().await?;
+    let providers = wiring::providers(&config)?;
     let mut metrics = Metrics::default();
     let http = HttpMetrics::register(&mut metrics);
     let custody: Arc<dyn Custody> = Arc::new(ActorCustody::start(

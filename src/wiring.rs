@@ -138,10 +138,21 @@ pub(crate) fn provide_development_seed(file: &Path) -> Result<(), Failure> {
     create_seed_file(file).map_err(Failure::general)
 }
 
+/// Tells a provider that is misconfigured before anything is created.
+///
+/// The software provider is opened for that and closed again. Its warning goes nowhere as long as
+/// the log has not been started, so this comes first and the warning is written once.
+///
+/// # Errors
+/// When a provider cannot be opened.
+pub(crate) fn check_providers(config: &Config) -> Result<(), Failure> {
+    providers(config).map(drop)
+}
+
 /// Makes the providers ready to be opened, in the order of the configuration.
 ///
 /// # Errors
-/// When a provider can be told to be misconfigured before it is opened.
+/// When a provider cannot be opened.
 pub(crate) fn providers(config: &Config) -> Result<Vec<ProviderSpec>, Failure> {
     let names = config.providers.value.iter();
     names.map(|name| provider(*name, config)).collect()

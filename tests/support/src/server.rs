@@ -189,6 +189,25 @@ impl Server {
             .map_or_else(String::new, |log| log.join().unwrap())
     }
 
+    /// Reads standard output up to the line that begins with `last`.
+    pub fn read_output_until(&mut self, last: &str) -> String {
+        let stdout = self
+            .child
+            .stdout
+            .as_mut()
+            .expect("standard output is read once");
+        let mut text = String::new();
+        for line in BufReader::new(stdout).lines() {
+            let line = line.unwrap();
+            text.push_str(&line);
+            text.push('\n');
+            if line.starts_with(last) {
+                return text;
+            }
+        }
+        panic!("standard output ended before {last:?}: {text}");
+    }
+
     /// Everything the custodian wrote to standard output. Ask once it has ended.
     pub fn take_output(&mut self) -> String {
         let mut text = String::new();

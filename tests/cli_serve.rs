@@ -1,0 +1,148 @@
+//! `serve` with real settings: where they come from, what the log says, how it stops.
+
+use std::fs;
+use std::io::{BufReader, Write as _};
+use std::net::TcpStream;
+use std::path::Path;
+
+use signer_test_support::{Program, Response, Server, Workplace, pause};
+
+fn program() -> Program {
+    Program::new(env!("CARGO_BIN_EXE_plexsphere-signer"))
+}
+
+#[test]
+fn every_setting_may_come_from_the_environment() {
+    let place = Workplace::with_seed();
+    let path = |path: &Path| path.display().to_string();
+    let program = [
+        ("KEY_PROVIDER", "software".to_owned()),
+        ("SOFTWARE_SEED_FILE", path(&place.seed_file())),
+        ("SOCKET", path(&place.socket())),
+        ("SOCKET_MODE", "0660".to_owned()),
+        ("REGISTRY", format!("sqlite:{}", path(&place.registry()))),
+        ("DEPLOYMENT_PROFILE", "selfhosted-multi".to_owned()),
+        ("REQUEST_DEADLINE", "5s".to_owned()),
+        ("MAX_IN_FLIGHT", "16".to_owned()),
+        ("DRAIN_TIMEOUT", "1s".to_owned()),
+        ("LOG_FORMAT", "text".to_owned()),
+        ("LOG_LEVEL", "debug".to_owned()),
+    ]
+    .into_iter()
+    .fold(program(), |program, (name, value)| {
+        program.with_variable(&format!("PLEXSPHERE_SIGNER_{name}"), &value)
+    });
+    let none: [&str; 0] = [];
+    let server = Server::start_with(&program, place.path(), &place.socket(), none);
+    let refused = server.post("/v1/keys", r#"{"scope":"platform","key_id":"k1"}"#);
+    assert_eq!(refused.problem_code(), "scope_not_permitted");
+}
+
+#[test]
+fn the_log_is_json_with_exactly_one_warning_about_the_provider() {
+    let place = Workplace::with_seed();
+    let mut server = Server::start(&program(), &place, &[]);
+    server.generate("k1");
+    assert!(server.terminate().success());
+    let log = server.take_log();
+    let lines: Vec<serde_json::Value> = log
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let warnings = lines.iter().filter(|line| line["level"] == "WARN");
+    let warnings: Vec<String> = warnings.map(ToString::to_string).collect();
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert!(warnings[0].contains("dev-only"), "{warnings:?}");
+    assert_eq!(log.matches("dev-only").count(), 1);
+}
+
+#[test]
+fn going_unverified_is_a_warning_of_its_own() {
+    let place = Workplace::with_seed();
+    let mut server = Server::start(&program(), &place, &["--no-verify-after-sign"]);
+    server.generate("k1");
+    server
+        .cli(&["sign", "--scope", "platform", "/dev/null"])
+        .expect_status(0);
+    assert!(server.terminate().success());
+    assert!(
+        server
+            .take_log()
+            .contains("signatures leave without being verified")
+    );
+}
+
+#[test]
+fn a_stop_ends_with_status_0_and_leaves_no_socket() {
+    let place = Workplace::with_seed();
+    let mut server = Server::start(&program(), &place, &[]);
+    assert!(place.socket().exists());
+    assert!(server.terminate().success());
+    assert!(!place.socket().exists());
+    assert!(place.registry().exists());
+}
+
+#[test]
+fn a_second_custodian_is_refused_and_the_first_one_serves_on() {
+    let place = Workplace::with_seed();
+    let server = Server::start(&program(), &place, &[]);
+    let mut line = vec!["serve".to_owned()];
+    line.extend(place.software_flags());
+    let second = program().run(place.path(), line);
+    assert_ne!(second.status, Some(0));
+    assert!(second.sentence().starts_with("--socket "), "{second:?}");
+    server.generate("k1");
+}
+
+#[test]
+fn the_health_listener_answers_probes_and_metrics_over_tcp_and_nothing_else() {
+    let place = Workplace::with_seed();
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = free.local_addr().unwrap();
+    drop(free);
+    let flag = address.to_string();
+    let _server = Server::start(&program(), &place, &["--health-listen", &flag]);
+    let ask = |path: &str| {
+        let mut stream = TcpStream::connect(address).unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+        Response::read(&mut BufReader::new(stream)).unwrap()
+    };
+    for path in ["/livez", "/readyz", "/metrics"] {
+        assert_eq!(ask(path).status, 200, "{path}");
+    }
+    assert_eq!(ask("/v1/keys").status, 404);
+}
+
+#[test]
+fn the_process_is_hardened() {
+    let place = Workplace::with_seed();
+    let server = Server::start(&program(), &place, &[]);
+    let pid = server.pid().as_raw_nonzero();
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let limits = fs::read_to_string(format!("/proc/{pid}/limits")).unwrap();
+    let field = |text: &str, name: &str| {
+        let line = text.lines().find(|line| line.starts_with(name)).unwrap();
+        line.strip_prefix(name)
+            .unwrap()
+            .split_whitespace()
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(field(&status, "NoNewPrivs:"), ["1"]);
+    assert_eq!(field(&status, "Umask:"), ["0077"]);
+    assert_eq!(field(&limits, "Max core file size"), ["0", "0", "bytes"]);
+    let files = field(&limits, "Max open files");
+    assert_eq!(files[0], files[1], "the soft limit is the hard one");
+}
+
+#[test]
+fn a_stop_during_the_start_leaves_a_place_where_the_next_one_starts() {
+    let place = Workplace::with_seed();
+    for milliseconds in [0, 2, 5, 10, 20, 40] {
+        let flags = place.software_flags();
+        let mut early = Server::spawn(&program(), place.path(), &place.socket(), flags);
+        pause(std::time::Duration::from_millis(milliseconds));
+        early.terminate();
+    }
+    Server::start(&program(), &place, &[]).generate("k1");
+}
