@@ -7,6 +7,7 @@ mod idle;
 mod installation;
 mod keys;
 mod load;
+mod precedence;
 mod process;
 mod raw;
 mod startup;

@@ -162,6 +162,8 @@ provider, its SQLite registry and verification before every release.
 - Both servers run side by side and are loaded in turns; who comes first alternates.
 - The load generator is one thread with raw sockets; each connection waits for its answer. Every answer must be 200, and
   a sample of the signatures is verified. It shares the cores with the server, so requests/s is not the server's alone.
+- The session takes precedence over other work on the machine where the system grants it; the share that others used
+  nevertheless stands above.
 - Server CPU is the scheduler's own count over all threads of the server. It is the steadiest of the figures.
 - The single connection is measured with client and server on one core: waking another core costs more than the request.
 - The flooded handle has 32 connections, the quiet one a single connection; each side is a client thread of its own.
