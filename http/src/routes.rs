@@ -42,9 +42,8 @@ impl<'p> Call<'p> {
             Method::POST => resource.post,
             _ => None,
         };
-        call.ok_or(NoCall::OtherMethod {
-            allow: resource.allow(),
-        })
+        let allow = resource.allow();
+        call.ok_or(NoCall::OtherMethod { allow })
     }
 
     /// Whether anyone may ask this.
@@ -96,8 +95,7 @@ impl<'p> Resource<'p> {
                 get: Some(Call::List),
                 post: Some(Call::Generate),
             }),
-            (Some("v1"), Some("keys"), Some(""), ..)
-            | (Some("v1"), Some("scopes"), Some(""), ..) => None,
+            (Some("v1"), Some("keys" | "scopes"), Some(""), ..) => None,
             (Some("v1"), Some("keys"), Some(handle), None, _) => {
                 Some(Self::get(Call::Show(handle)))
             }

@@ -6,7 +6,7 @@ use utoipa::openapi::path::{
 };
 use utoipa::openapi::request_body::{RequestBody, RequestBodyBuilder};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
-use utoipa::openapi::{PathItem, Ref, Required, Response, Responses};
+use utoipa::openapi::{PathItem, Ref, RefOr, Required, Response, Responses, Schema};
 
 use super::REQUEST_ID;
 use super::responses::{ALWAYS, BODY, SIGNING, document, json, location, media, responses, text};
@@ -70,10 +70,10 @@ fn list() -> OperationBuilder {
         "list",
         "List keys, page by page, in the order in which they were made",
     )
-    .parameter(query("scope", "Only keys of this scope").schema(named("Scope")))
-    .parameter(query("state", "Only keys in this state").schema(named("KeyState")))
+    .parameter(query("scope", "Only keys of this scope").schema(Some(named("Scope"))))
+    .parameter(query("state", "Only keys in this state").schema(Some(named("KeyState"))))
     .parameter(query("limit", "At most this many keys").schema(Some(limit)))
-    .parameter(query("cursor", "The next_cursor of the page before").schema(named("Cursor")))
+    .parameter(query("cursor", "The next_cursor of the page before").schema(Some(named("Cursor"))))
     .responses(responses(
         [("200", document("One page of keys.", "KeyListDocument"))],
         &[ALWAYS],
@@ -125,7 +125,7 @@ fn sign_scope() -> OperationBuilder {
         "sign_scope",
         "Sign a digest with the current key of a scope",
     )
-    .parameter(path("scope", "The scope, percent-encoded").schema(named("Scope")))
+    .parameter(path("scope", "The scope, percent-encoded").schema(Some(named("Scope"))))
     .request_body(Some(body("SignRequest")))
     .responses(signed("SignDocument"))
 }
@@ -222,7 +222,7 @@ fn body(schema: &str) -> RequestBody {
 
 fn handle() -> Parameter {
     path("handle_id", "The handle of the key, percent-encoded")
-        .schema(named("HandleId"))
+        .schema(Some(named("HandleId")))
         .build()
 }
 
@@ -242,8 +242,8 @@ fn query(name: &str, description: &str) -> ParameterBuilder {
         .description(Some(description))
 }
 
-fn named(schema: &str) -> Option<Ref> {
-    Some(Ref::from_schema_name(schema))
+fn named(schema: &str) -> RefOr<Schema> {
+    Ref::from_schema_name(schema).into()
 }
 
 fn any_object() -> utoipa::openapi::Content {

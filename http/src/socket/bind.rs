@@ -66,7 +66,7 @@ fn temporary_path(path: &Path) -> Result<PathBuf, BindSocketError> {
 fn parent_of(path: &Path) -> &Path {
     path.parent()
         .filter(|parent| !parent.as_os_str().is_empty())
-        .unwrap_or(Path::new("."))
+        .unwrap_or_else(|| Path::new("."))
 }
 
 /// Takes the lock that every custodian takes before it touches the path.

@@ -22,6 +22,7 @@ pub(super) mod option {
     #[derive(Serialize, Deserialize)]
     struct Time(#[serde(with = "super")] Timestamp);
 
+    #[expect(clippy::ref_option, reason = "serde calls it with the field")]
     pub(in crate::wire) fn serialize<S: Serializer>(
         time: &Option<Timestamp>,
         serializer: S,

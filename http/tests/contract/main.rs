@@ -1,9 +1,7 @@
 //! The interface as its clients meet it: a real server on a real Unix socket, over a scripted custody.
 #![expect(
     clippy::unwrap_used,
-    clippy::expect_used,
     clippy::panic,
-    clippy::indexing_slicing,
     reason = "a test that cannot go on must fail on the spot"
 )]
 

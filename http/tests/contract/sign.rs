@@ -77,14 +77,15 @@ fn pipelined_requests_are_answered_in_order() {
     let server = TestServer::start();
     let mut client = server.client();
     let body = sign_body();
-    let mut bytes = String::new();
-    for number in 0..12 {
+    let length = body.len();
+    let requests = (0..12).map(|number| {
         let target = sign_path(&format!("k{number}"));
-        bytes += &format!(
-            "POST {target} HTTP/1.1\r\nHost: s\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
-            body.len()
-        );
-    }
+        format!(
+            "POST {target} HTTP/1.1\r\nHost: s\r\nContent-Type: application/json\r\n\
+             Content-Length: {length}\r\n\r\n{body}"
+        )
+    });
+    let bytes = requests.collect::<Vec<_>>().concat();
     client.write(bytes.as_bytes());
     for number in 0..12 {
         let reply = client.read("POST").unwrap();

@@ -146,7 +146,7 @@ fn a_stale_socket_is_replaced() {
     let path = dir.path().join("signer.sock");
     drop(UnixListener::bind(&path).unwrap());
     let _bound = bind(&path).unwrap();
-    assert!(Client::try_connect(&path).is_ok());
+    Client::connect(&path);
     assert_eq!(listing(dir.path()), ["signer.sock", "signer.sock.lock"]);
 }
 
@@ -221,7 +221,7 @@ fn a_path_that_does_not_fit_a_socket_address_is_refused() {
     let dir = temp_dir();
     let room = 107 - dir.path().as_os_str().len() - 1;
     let longest = dir.path().join("s".repeat(room));
-    assert!(bind(&longest).is_ok());
+    drop(bind(&longest).unwrap());
     let too_long = dir.path().join("s".repeat(room + 1));
     let expected =
         "the path is 108 bytes long and a Unix socket takes at most 107; choose a shorter one";

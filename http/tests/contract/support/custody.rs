@@ -93,7 +93,7 @@ async fn sign(request: SignRequest) -> Result<SignedDigest, CustodyError> {
         SignTarget::Scope(Scope::Domain(_)) => handle("retired"),
     };
     play(name_of(&handle_id)).await?;
-    let key_id = KeyId::parse(name_of(&handle_id)).unwrap_or(KeyId::parse("k").unwrap());
+    let key_id = KeyId::parse(name_of(&handle_id)).unwrap_or_else(|_| key("k").key_id);
     Ok(SignedDigest {
         handle_id,
         scope: Scope::Platform,
