@@ -69,10 +69,12 @@ impl House {
             name: ProviderName::Testdouble,
             factory: provider,
         }];
+        let shared = Arc::clone(&registry);
+        let registry_port: Arc<dyn KeyRegistry> = shared;
         let mut metrics = Registry::default();
         let custody = ActorCustody::start(
             plan.settings,
-            Arc::clone(&registry) as Arc<dyn KeyRegistry>,
+            registry_port,
             verifier_for,
             specs,
             &mut metrics,

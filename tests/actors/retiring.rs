@@ -132,7 +132,7 @@ fn a_retirement_that_the_provider_refuses_leaves_the_key_as_it_was() {
             Err(CustodyError::ProviderUnavailable { .. })
         ));
         assert_eq!(registered(&house, &key).await.state, KeyState::Active);
-        assert!(house.sign(&key).await.is_ok());
+        house.sign(&key).await.unwrap();
         assert_eq!(house.retire(&key).await.unwrap().state, KeyState::Retired);
     });
 }
@@ -171,13 +171,16 @@ fn a_provider_that_panics_or_hangs_while_retiring_fails_that_call_only() {
         let house = House::open(Plan::default()).await;
         let panics = house.key("retire-panics-once").await;
         assert_eq!(house.retire(&panics).await, Err(CustodyError::Internal));
-        assert!(house.sign(&panics).await.is_ok());
-        assert!(house.retire(&panics).await.is_ok());
+        house.sign(&panics).await.unwrap();
+        house.retire(&panics).await.unwrap();
         let hangs = house.key("retire-hangs").await;
         let soon = signer_domain::Deadline::after(Duration::from_millis(100));
         let refused = house.custody.retire(hangs.handle_id.clone(), soon).await;
-        assert!(refused.is_err());
-        assert!(house.sign(&hangs).await.is_ok());
+        assert!(matches!(
+            refused,
+            Err(CustodyError::ProviderUnavailable { .. } | CustodyError::DeadlineExceeded)
+        ));
+        house.sign(&hangs).await.unwrap();
     });
 }
 
