@@ -14,7 +14,7 @@ use crate::stats::Latencies;
 use crate::wire::{Client, key_path, render};
 
 /// How many new connections are tried.
-const NEWCOMERS: usize = 50;
+pub(crate) const NEWCOMERS: usize = 50;
 
 /// How long the crowd may settle, so that the server has accepted all of it.
 const SETTLING: Duration = Duration::from_millis(500);

@@ -82,7 +82,7 @@ pub(crate) fn run(arguments: &SuiteArguments) -> Outcome<()> {
     raise_open_file_limit()?;
     let figures = measure(arguments)?;
     let rows = table::rows(&figures);
-    table::print(&rows)?;
+    table::print(&figures, &rows)?;
     if let Some(path) = &arguments.json {
         std::fs::write(path, serde_json::to_vec_pretty(&figures)?)?;
     }

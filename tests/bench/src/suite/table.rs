@@ -5,6 +5,7 @@ use std::io::Write as _;
 use super::scenario::Scenario;
 use super::{Figures, Pair};
 use crate::Outcome;
+use crate::idle;
 use crate::load::LoadReport;
 use crate::stats::{float, median};
 
@@ -171,12 +172,13 @@ fn fairness_row(figures: &Figures) -> Row {
 fn idle_row(figures: &Figures) -> Row {
     let slowest =
         |side: fn(&Pair<_>) -> f64| figures.idle.iter().map(side).fold(0.0, f64::max) / 1e3;
-    let ours = slowest(|pair: &Pair<crate::idle::IdleReport>| pair.custodian.max_us);
+    let ours = slowest(|pair: &Pair<idle::IdleReport>| pair.custodian.max_us);
     let bare = slowest(|pair| pair.bare.max_us);
     let crowd = figures.idle.first().map_or(0, |pair| pair.custodian.idle);
+    let newcomers = figures.idle.len() * idle::NEWCOMERS;
     let goal = Goal::AtMost(100.0);
     Row {
-        what: format!("{crowd} idle connections: slowest of 150 new requests, ms"),
+        what: format!("{crowd} idle connections: slowest of {newcomers} new requests, ms"),
         custodian: format!("{ours:.1}"),
         reference: format!("{bare:.1}"),
         reached: format!("{ours:.1} ms"),
@@ -236,8 +238,8 @@ pub(super) fn failures(figures: &Figures) -> (f64, Option<String>) {
     (float(count), first)
 }
 
-/// Prints the rows.
-pub(super) fn print(rows: &[Row]) -> Outcome<()> {
+/// Prints the rows, and whatever failed.
+pub(super) fn print(figures: &Figures, rows: &[Row]) -> Outcome<()> {
     let mut out = std::io::stdout().lock();
     writeln!(
         out,
@@ -250,6 +252,10 @@ pub(super) fn print(rows: &[Row]) -> Outcome<()> {
             "{:<64} {:>12} {:>12} {:>26} {:>12} {}",
             row.what, row.custodian, row.reference, row.reached, row.goal, row.verdict
         )?;
+    }
+    let (failed, first) = failures(figures);
+    if let Some(cause) = first {
+        writeln!(out, "{failed:.0} requests failed, the first with {cause}")?;
     }
     Ok(())
 }
