@@ -15,7 +15,7 @@ pub(crate) use turn::{KeyFace, Turn};
 
 use crate::admission::Seat;
 use crate::errors::from_registry;
-use crate::routes::Routes;
+use crate::routes::CurrentKeys;
 
 /// After this many messages in a row the actor lets others run: a mailbox that is refilled as fast as
 /// it is drained would own the thread.
@@ -27,7 +27,7 @@ const MESSAGES_PER_SLICE: u32 = 8;
 pub(crate) struct KeyActor {
     face: Arc<KeyFace>,
     registry: Arc<dyn KeyRegistry>,
-    routes: Arc<Routes>,
+    currents: Arc<CurrentKeys>,
     mailbox: usize,
     messages: u32,
 }
@@ -36,13 +36,13 @@ impl KeyActor {
     pub(crate) fn new(
         face: KeyFace,
         registry: Arc<dyn KeyRegistry>,
-        routes: Arc<Routes>,
+        currents: Arc<CurrentKeys>,
         mailbox: usize,
     ) -> Self {
         Self {
             face: Arc::new(face),
             registry,
-            routes,
+            currents,
             mailbox,
             messages: 0,
         }
@@ -186,7 +186,7 @@ impl Handler<Retire> for KeyActor {
                 key: key.clone(),
                 valid_until: actor.face.valid_until,
             });
-            actor.routes.currents.forget(key.scope);
+            actor.currents.forget(key.scope);
             Ok(key)
         }))
     }

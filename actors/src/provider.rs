@@ -17,7 +17,6 @@ use tokio::sync::oneshot;
 
 pub(crate) use repair::repair;
 
-use crate::key::KeyActor;
 use crate::metrics::Metrics;
 use crate::routes::Routes;
 use crate::settings::CustodySettings;
@@ -174,10 +173,4 @@ impl Handler<Crash> for ProviderActor {
     fn handle(&mut self, _: Crash, _: &mut Self::Context) {
         panic!("provider actor crashed on demand");
     }
-}
-
-/// Starts a key actor beside its provider's.
-fn start_key(context: &ProviderContext, key: KeyActor, handle: HandleId) {
-    let gate = key.gate();
-    context.routes.keys.admit(handle, key.start(), gate);
 }

@@ -4,6 +4,8 @@ mod current_keys;
 mod key_routes;
 mod provider_routes;
 
+use std::sync::Arc;
+
 use signer_domain::ProviderName;
 
 pub(crate) use current_keys::CurrentKeys;
@@ -20,7 +22,7 @@ pub(crate) struct Routes {
     /// From a provider's name to its actor and status.
     pub(crate) providers: ProviderRoutes,
     /// From a scope to the handle that signs for it.
-    pub(crate) currents: CurrentKeys,
+    pub(crate) currents: Arc<CurrentKeys>,
 }
 
 impl Routes {
@@ -28,7 +30,7 @@ impl Routes {
         Self {
             keys: KeyRoutes::new(metrics.clone()),
             providers: ProviderRoutes::new(providers, metrics),
-            currents: CurrentKeys::default(),
+            currents: Arc::default(),
         }
     }
 

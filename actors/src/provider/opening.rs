@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use actix::Actor as _;
 use signer_domain::HandleId;
 use signer_domain::ports::{CustodyError, FreshKey};
 
-use super::{ProviderContext, start_key};
+use super::ProviderContext;
 use crate::errors::from_registry;
 use crate::key::{KeyActor, KeyFace, KeyGate};
 use crate::settings::VerifyAfterSign;
@@ -39,13 +40,14 @@ pub(super) fn open(context: &ProviderContext, fresh: FreshKey) -> Result<(), Cus
     // Room is made first: the newcomer is idle until its first message arrives.
     let others = context.settings.resident_keys.saturating_sub(1);
     context.routes.keys.passivate(others);
-    let mailbox = context.settings.queue_per_key.saturating_add(16);
-    let (registry, routes) = (Arc::clone(&context.registry), Arc::clone(&context.routes));
-    start_key(
-        context,
-        KeyActor::new(face, registry, routes, mailbox),
-        handle,
+    let actor = KeyActor::new(
+        face,
+        Arc::clone(&context.registry),
+        Arc::clone(&context.routes.currents),
+        context.settings.queue_per_key.saturating_add(16),
     );
+    let gate = actor.gate();
+    context.routes.keys.admit(handle, actor.start(), gate);
     Ok(())
 }
 
