@@ -16,6 +16,8 @@
 
 mod connection;
 mod program;
+mod published_key;
+mod random;
 mod response;
 mod server;
 mod wait;
@@ -23,6 +25,8 @@ mod workplace;
 
 pub use connection::Connection;
 pub use program::{Finished, Program};
+pub use published_key::{PublishedKey, path_of, sign_request};
+pub use random::Random;
 pub use response::Response;
 pub use server::Server;
 pub use wait::{eventually, pause};
