@@ -6,6 +6,8 @@
 //! a head above 128 KiB) or that never arrives is answered 400, 431 or 408 without a body, and the
 //! connection is closed.
 
+#![warn(clippy::wildcard_enum_match_arm)]
+
 mod accept;
 mod access;
 mod answer;
