@@ -30,6 +30,12 @@ use stop::StopSignals;
 /// # Errors
 /// With one sentence that names the flag and the cure.
 pub(crate) fn serve(args: &ServeArgs, set: ProviderSet) -> Result<(), Failure> {
+    // First of all: a stop that is asked for during the start is a stop in order.
+    let system = System::new();
+    let stop = system.block_on(async { StopSignals::listen() });
+    let stop = stop.map_err(|cause| {
+        Failure::general(format_args!("signals cannot be listened to: {cause}"))
+    })?;
     let environment = Environment::read()?;
     let config = config::resolve(args, &environment, default_format(args))?;
     wiring::check_support(&config, set)?;
@@ -47,7 +53,7 @@ pub(crate) fn serve(args: &ServeArgs, set: ProviderSet) -> Result<(), Failure> {
     let entrance = Entrance::open(&config)?;
     telemetry::start(config.log).map_err(Failure::general)?;
     hardening::raise_open_files();
-    System::new().block_on(run(config, registry, entrance))
+    system.block_on(run(config, registry, entrance, stop))
 }
 
 fn default_format(args: &ServeArgs) -> LogFormat {
@@ -85,10 +91,12 @@ impl Entrance {
     }
 }
 
-async fn run(config: Config, place: RegistryPlace, entrance: Entrance) -> Result<(), Failure> {
-    let stop = StopSignals::listen().map_err(|cause| {
-        Failure::general(format_args!("signals cannot be listened to: {cause}"))
-    })?;
+async fn run(
+    config: Config,
+    place: RegistryPlace,
+    entrance: Entrance,
+    stop: StopSignals,
+) -> Result<(), Failure> {
     let registry = place.open().await?;
     let providers = wiring::providers(&config)?;
     let mut metrics = Metrics::default();
