@@ -23,8 +23,8 @@ fn head(figures: &Figures) -> String {
     let machine = &figures.machine;
     format!(
         "# Performance\n\n\
-         Written by `scripts/bench`; do not edit by hand. Every figure is the median of {rounds} \
-         rounds of {seconds} s; every ratio is taken within a round.\n\n\
+         Written by `scripts/bench`; do not edit by hand. Unless a row says otherwise a figure is the median of {rounds} \
+         rounds of {seconds} s; every ratio is the median of the ratios within the rounds.\n\n\
          | | |\n| --- | --- |\n\
          | machine | {processor}, {cores} cores, Linux {kernel} |\n\
          | date | {date} |\n\
