@@ -46,12 +46,20 @@ impl Connection {
         Response::read(&mut self.stream)
     }
 
+    /// Sends a request with a JSON body, or without one, and does not wait for the answer.
+    ///
+    /// # Errors
+    /// When the connection is gone.
+    pub fn start(&mut self, method: &str, path: &str, json: Option<&str>) -> io::Result<()> {
+        self.send(&request(method, path, &[], json))
+    }
+
     /// Sends a request with a JSON body, or without one, and reads the answer.
     ///
     /// # Errors
     /// When the connection ends or breaks before the answer is whole.
     pub fn ask(&mut self, method: &str, path: &str, json: Option<&str>) -> io::Result<Response> {
-        self.send(&request(method, path, &[], json))?;
+        self.start(method, path, json)?;
         self.receive()
     }
 

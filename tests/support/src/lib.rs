@@ -20,6 +20,7 @@ mod published_key;
 mod random;
 mod response;
 mod server;
+mod stranger;
 mod wait;
 mod workplace;
 
@@ -29,6 +30,7 @@ pub use published_key::{PublishedKey, path_of, sign_request};
 pub use random::Random;
 pub use response::Response;
 pub use server::Server;
+pub use stranger::STRANGER;
 pub use wait::{eventually, pause};
 pub use workplace::Workplace;
 

@@ -140,6 +140,20 @@ impl Server {
         response
     }
 
+    /// The value of a metric, summed over its labels.
+    pub fn metric(&self, name: &str) -> u64 {
+        let text = self.get("/metrics").expect_status(200);
+        let values = text.text().lines().filter_map(|line| {
+            let rest = line
+                .strip_prefix("plexsphere_signer_")?
+                .strip_prefix(name)?;
+            let (_labels, value) = rest.rsplit_once(' ')?;
+            rest.starts_with([' ', '{'])
+                .then(|| value.parse::<u64>().unwrap())
+        });
+        values.sum()
+    }
+
     /// Runs a client command against this custodian.
     pub fn cli(&self, args: &[&str]) -> Finished {
         self.client().run(&self.directory, args)

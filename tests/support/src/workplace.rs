@@ -74,6 +74,19 @@ impl Workplace {
         flags
     }
 
+    /// The flags of a custodian that is driven by what key ids say: the scripted double first, the
+    /// software provider second. Only `signer-under-test` accepts them.
+    pub fn scripted_flags(&self) -> Vec<String> {
+        let mut flags = vec!["--key-provider".to_owned(), "testdouble".to_owned()];
+        flags.extend(self.software_flags());
+        flags
+    }
+
+    /// Lets every user of the machine reach what is in here.
+    pub fn open_to_everyone(&self) {
+        fs::set_permissions(self.path(), Permissions::from_mode(0o755)).unwrap();
+    }
+
     /// The flags that keep socket and registry in here, without any provider.
     pub fn place_flags(&self) -> Vec<String> {
         vec![
