@@ -104,8 +104,8 @@ mod tests {
 
     #[test]
     fn is_at_most_64_bytes_long() {
-        assert!(KeyId::parse(&"k".repeat(64)).is_ok());
-        assert!(KeyId::parse(&"k".repeat(65)).is_err());
+        KeyId::parse(&"k".repeat(64)).unwrap();
+        KeyId::parse(&"k".repeat(65)).unwrap_err();
     }
 
     proptest! {
