@@ -1,5 +1,6 @@
 //! Custody as the outside sees it, on top of the actors.
 
+mod batch;
 #[cfg(feature = "_crash")]
 mod crash;
 mod health;
@@ -11,7 +12,6 @@ use std::sync::Arc;
 use actix::{Actor as _, Addr, Context};
 use actix_rt::Arbiter;
 use async_trait::async_trait;
-use futures_util::StreamExt as _;
 use prometheus_client::registry::Registry;
 use signer_domain::ports::{
     Custody, CustodyError, GenerateKey, GeneratedOrStanding, KeyPage, KeyQuery, KeyRegistry,
@@ -27,9 +27,6 @@ use crate::provider::Generate;
 use crate::routes::Routes;
 use crate::settings::{CustodySettings, ProviderSpec};
 use crate::supervisor::{Shared, SupervisorActor};
-
-/// How many digests of one batch are under way at once.
-const BATCH_WIDTH: usize = 64;
 
 /// Custody implemented by the actors. Dropping it lets them stop.
 pub struct ActorCustody {
@@ -143,7 +140,8 @@ impl Custody for ActorCustody {
         deadline: Deadline,
     ) -> Result<SignedDigest, CustodyError> {
         let _seat = self.admit()?;
-        self.sign_one(&request, deadline).await
+        let turn = self.turn_for(&request.target, deadline).await?;
+        turn.sign(&request.digest, deadline).await
     }
 
     async fn sign_batch(
@@ -151,16 +149,10 @@ impl Custody for ActorCustody {
         requests: Vec<SignRequest>,
         deadline: Deadline,
     ) -> Vec<Result<SignedDigest, CustodyError>> {
-        let _seat = match self.admit() {
-            Ok(seat) => seat,
-            Err(error) => return requests.iter().map(|_| Err(error.clone())).collect(),
-        };
-        let sign = |request| async move { self.sign_patiently(request, deadline).await };
-        futures_util::stream::iter(requests)
-            .map(sign)
-            .buffered(BATCH_WIDTH)
-            .collect()
-            .await
+        match self.admit() {
+            Ok(_seat) => self.sign_all(&requests, deadline).await,
+            Err(error) => requests.iter().map(|_| Err(error.clone())).collect(),
+        }
     }
 
     async fn key(&self, handle: HandleId, deadline: Deadline) -> Result<SigningKey, CustodyError> {

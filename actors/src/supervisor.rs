@@ -9,7 +9,8 @@ use std::time::Duration;
 use actix::prelude::*;
 use actix_rt::{Arbiter, ArbiterHandle};
 use signer_domain::ports::{
-    CustodyError, KeyProvider, KeyProviderError, KeyRegistry, Liveness, VerifierFactory,
+    CustodyError, KeyProvider, KeyProviderError, KeyRegistry, Liveness, ProviderCapabilities,
+    VerifierFactory,
 };
 use signer_domain::{Deadline, ProviderName};
 
@@ -97,9 +98,12 @@ impl SupervisorActor {
         let Some(child) = self.children.get_mut(&name) else {
             return;
         };
-        child.dev_only = opened.dev_only;
+        child.dev_only = opened.capabilities.dev_only;
         child.phase = Phase::Up(opened.addr.clone());
-        self.shared.routes.providers.admit(name, opened.addr);
+        self.shared
+            .routes
+            .providers
+            .admit(opened.capabilities, opened.addr);
         tracing::info!(provider = %name, "provider ready");
     }
 
@@ -145,7 +149,7 @@ impl SupervisorActor {
 
 struct Opened {
     addr: Addr<ProviderActor>,
-    dev_only: bool,
+    capabilities: ProviderCapabilities,
 }
 
 /// Builds a provider, has it prove itself, settles what was left open, and starts its actor.
@@ -155,7 +159,7 @@ async fn open_provider(
     arbiter: ArbiterHandle,
 ) -> Result<Opened, CustodyError> {
     let provider = built(&spec).await.map_err(from_provider)?;
-    let dev_only = provider.capabilities().dev_only;
+    let capabilities = provider.capabilities();
     let Shared {
         registry,
         routes,
@@ -173,7 +177,7 @@ async fn open_provider(
     };
     repair(&context).await?;
     let addr = ProviderActor::start_in_arbiter(&arbiter, |_| ProviderActor::new(context));
-    Ok(Opened { addr, dev_only })
+    Ok(Opened { addr, capabilities })
 }
 
 async fn built(spec: &ProviderSpec) -> Result<Arc<dyn KeyProvider>, KeyProviderError> {

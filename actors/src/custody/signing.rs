@@ -7,86 +7,49 @@ use std::time::Duration;
 use actix::dev::{MessageResponse, ToEnvelope};
 use actix::{Handler, MailboxError, Message};
 use futures_util::FutureExt as _;
-use signer_domain::ports::{CurrentKey, CustodyError, SignRequest, SignTarget, SignedDigest};
-use signer_domain::{Deadline, Digest, HandleId, PublicKey, Scope};
+use signer_domain::ports::{CurrentKey, CustodyError, SignTarget};
+use signer_domain::{Deadline, HandleId, PublicKey, Scope};
 
 use super::ActorCustody;
 use crate::admission::Seat;
 use crate::errors::{from_registry, provider_down};
-use crate::key::{KeyActor, KeyFace, TakeTurn};
+use crate::key::{KeyActor, KeyFace, TakeTurn, Turn};
 use crate::provider::OpenKey;
 use crate::routes::Way;
 use crate::supervisor::LookAfterProviders;
 
 /// How often a request looks for its key again after it met a closed mailbox.
 const TRIES: usize = 3;
-/// How long an item of a batch waits before it tries a full queue again.
-const OVERLOAD_PAUSE: Duration = Duration::from_millis(2);
 /// How long a provider may take to show a public key before the registry's copy is served.
 const PUBLIC_KEY_PATIENCE: Duration = Duration::from_secs(2);
 
 impl ActorCustody {
-    pub(super) async fn sign_one(
+    /// Waits for permission to sign with the key that is meant.
+    pub(super) async fn turn_for(
         &self,
-        request: &SignRequest,
+        target: &SignTarget,
         deadline: Deadline,
-    ) -> Result<SignedDigest, CustodyError> {
-        match &request.target {
-            SignTarget::Handle(handle) => self.sign_by(handle, &request.digest, deadline).await,
-            SignTarget::Scope(scope) => self.sign_for(*scope, &request.digest, deadline).await,
-        }
-    }
-
-    /// Signs one digest of a batch: it waits where a single request would be turned away.
-    pub(super) async fn sign_patiently(
-        &self,
-        request: SignRequest,
-        deadline: Deadline,
-    ) -> Result<SignedDigest, CustodyError> {
-        loop {
-            let signed = self.sign_one(&request, deadline).await;
-            match signed {
-                Err(CustodyError::Overloaded { .. }) if !deadline.is_past() => {
-                    tokio::time::sleep(OVERLOAD_PAUSE).await;
-                }
-                signed => {
-                    // Signing may never wait, so a batch has to let others run of its own accord.
-                    tokio::task::yield_now().await;
-                    return signed;
-                }
-            }
-        }
-    }
-
-    async fn sign_by(
-        &self,
-        handle: &HandleId,
-        digest: &Digest,
-        deadline: Deadline,
-    ) -> Result<SignedDigest, CustodyError> {
-        let turn = self
-            .ask_key(handle, |seat| TakeTurn { deadline, seat }, deadline)
-            .await??;
-        turn.sign(digest, deadline).await
-    }
-
-    async fn sign_for(
-        &self,
-        scope: Scope,
-        digest: &Digest,
-        deadline: Deadline,
-    ) -> Result<SignedDigest, CustodyError> {
+    ) -> Result<Turn, CustodyError> {
+        let scope = match target {
+            SignTarget::Handle(handle) => return self.turn_of(handle, deadline).await,
+            SignTarget::Scope(scope) => *scope,
+        };
         self.settings.profile.permit(scope)?;
         let handle = self.current_key(scope, deadline).await?;
-        match self.sign_by(&handle, digest, deadline).await {
+        match self.turn_of(&handle, deadline).await {
             // The remembered key may have been retired a moment ago: ask the registry once more.
             Err(CustodyError::KeyRetired) => {
                 self.routes.currents.forget(scope);
                 let handle = self.current_key(scope, deadline).await?;
-                self.sign_by(&handle, digest, deadline).await
+                self.turn_of(&handle, deadline).await
             }
-            signed => signed,
+            turn => turn,
         }
+    }
+
+    async fn turn_of(&self, handle: &HandleId, deadline: Deadline) -> Result<Turn, CustodyError> {
+        let take = |seat| TakeTurn { deadline, seat };
+        self.ask_key(handle, take, deadline).await?
     }
 
     async fn current_key(

@@ -1,4 +1,4 @@
-//! Permission to sign once, and what is known of the key it is for.
+//! Permission to sign, and what is known of the key it is for.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -80,7 +80,7 @@ pub(crate) async fn wait(
     Ok(Turn::new(permit, face))
 }
 
-/// Permission to sign once. While it is held no retirement of the key completes.
+/// Permission to sign. While it is held no retirement of the key completes.
 #[derive(Debug)]
 pub(crate) struct Turn {
     face: Arc<KeyFace>,
@@ -95,12 +95,12 @@ impl Turn {
         }
     }
 
-    /// Signs and verifies on the caller's thread, and gives the turn back.
+    /// Signs and verifies on the caller's thread.
     ///
     /// # Errors
     /// By cause. Nothing is released that does not verify.
     pub(crate) async fn sign(
-        self,
+        &self,
         digest: &Digest,
         deadline: Deadline,
     ) -> Result<SignedDigest, CustodyError> {

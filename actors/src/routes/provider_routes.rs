@@ -1,9 +1,11 @@
 //! From a provider's name to its actor and status.
 
+use std::num::NonZeroUsize;
+
 use actix::Addr;
 use parking_lot::RwLock;
 use signer_domain::ProviderName;
-use signer_domain::ports::ProviderStatus;
+use signer_domain::ports::{ProviderCapabilities, ProviderStatus};
 
 use crate::metrics::Metrics;
 use crate::provider::ProviderActor;
@@ -20,6 +22,8 @@ struct ProviderRoute {
     name: ProviderName,
     addr: Option<Addr<ProviderActor>>,
     status: ProviderStatus,
+    /// As the provider says once it is up.
+    signs_per_turn: NonZeroUsize,
 }
 
 impl ProviderRoutes {
@@ -28,6 +32,7 @@ impl ProviderRoutes {
             name,
             addr: None,
             status: ProviderStatus::Starting,
+            signs_per_turn: NonZeroUsize::MIN,
         };
         let table: Vec<_> = names.into_iter().map(starting).collect();
         for route in &table {
@@ -58,9 +63,17 @@ impl ProviderRoutes {
             .and_then(|route| route.addr.clone())
     }
 
+    /// How many signatures of a batch one turn with this provider may cover.
+    pub(crate) fn signs_per_turn(&self, name: ProviderName) -> NonZeroUsize {
+        let table = self.table.read();
+        let route = table.iter().find(|route| route.name == name);
+        route.map_or(NonZeroUsize::MIN, |route| route.signs_per_turn)
+    }
+
     /// Makes a provider actor reachable and ready.
-    pub(crate) fn admit(&self, name: ProviderName, addr: Addr<ProviderActor>) {
-        self.change(name, |route| {
+    pub(crate) fn admit(&self, capabilities: ProviderCapabilities, addr: Addr<ProviderActor>) {
+        self.change(capabilities.name, |route| {
+            route.signs_per_turn = capabilities.signs_per_turn;
             route.addr = Some(addr);
             route.status = ProviderStatus::Ready;
         });

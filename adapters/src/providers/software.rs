@@ -41,6 +41,8 @@ pub use self::self_test::SelfTestError;
 
 /// A signature takes microseconds on the calling thread, so this bounds nothing but the queue.
 const MAX_IN_FLIGHT: NonZeroUsize = NonZeroUsize::new(64).unwrap();
+/// Some eight signatures take half a millisecond, which is how long a retirement may have to wait.
+const SIGNS_PER_TURN: NonZeroUsize = NonZeroUsize::new(8).unwrap();
 
 /// The dev-only provider. What it remembers of generated and retired keys lives in this value, so
 /// share it behind an [`Arc`] rather than open it again after a failure elsewhere.
@@ -100,6 +102,7 @@ impl KeyProvider for SoftwareProvider {
         ProviderCapabilities {
             name: ProviderName::Software,
             max_in_flight: MAX_IN_FLIGHT,
+            signs_per_turn: SIGNS_PER_TURN,
             dev_only: true,
         }
     }

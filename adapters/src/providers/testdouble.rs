@@ -154,6 +154,7 @@ impl KeyProvider for TestDouble {
         ProviderCapabilities {
             name: ProviderName::Testdouble,
             max_in_flight: self.max_in_flight,
+            signs_per_turn: NonZeroUsize::MIN,
             dev_only: true,
         }
     }

@@ -103,7 +103,7 @@ pub enum GeneratedOrStanding {
 }
 
 /// Which key shall sign.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum SignTarget {
     /// This key.
     Handle(HandleId),

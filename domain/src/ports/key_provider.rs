@@ -96,6 +96,10 @@ pub struct ProviderCapabilities {
     pub name: ProviderName,
     /// How many signatures by one key may be under way at once.
     pub max_in_flight: NonZeroUsize,
+    /// How many signatures of one batch may be made one after the other under one permission. More
+    /// than one only where signing is a computation on the calling thread, so that they would not
+    /// overlap anyway.
+    pub signs_per_turn: NonZeroUsize,
     /// Whether the provider is unfit for production, as the boot log and `/livez` then say.
     pub dev_only: bool,
 }
