@@ -8,6 +8,7 @@
     reason = "a helper that fails is a test that fails, and a long test tells what it did"
 )]
 
+mod first_start;
 mod inspection;
 mod ledger;
 mod rounds;
