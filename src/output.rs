@@ -19,7 +19,7 @@ pub(crate) fn write(data: impl AsRef<[u8]>) -> Result<(), Failure> {
 /// Writes data and one line feed to standard output.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write`](fn@write).
 pub(crate) fn write_line(data: impl AsRef<[u8]>) -> Result<(), Failure> {
     let mut line = data.as_ref().trim_ascii_end().to_vec();
     line.push(b'\n');

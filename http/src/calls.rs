@@ -1,4 +1,4 @@
-//! What each call does: plain functions over the [`Custody`] port.
+//! What each call does: plain functions over the `Custody` port.
 
 pub(crate) mod keys;
 pub(crate) mod probes;

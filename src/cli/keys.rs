@@ -34,7 +34,7 @@ impl KeysCommand {
 /// `keys generate`.
 #[derive(Debug, Args)]
 pub(crate) struct GenerateArgs {
-    /// What the key signs for: 'platform' or 'domain:<uuid>'
+    /// What the key signs for: 'platform' or 'domain:UUID'
     #[arg(long, value_parser = Scope::parse)]
     pub(crate) scope: Scope,
     /// The name of the key inside its scope

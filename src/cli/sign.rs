@@ -26,7 +26,7 @@ pub(crate) struct TargetArgs {
     /// Sign with this key, as in 'software:platform|k1'
     #[arg(long, value_parser = HandleId::parse)]
     pub(crate) handle: Option<HandleId>,
-    /// Sign with the current key of this scope: 'platform' or 'domain:<uuid>'
+    /// Sign with the current key of this scope: 'platform' or 'domain:UUID'
     #[arg(long, value_parser = Scope::parse)]
     pub(crate) scope: Option<Scope>,
 }
