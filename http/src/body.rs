@@ -46,8 +46,8 @@ pub(crate) fn has_body(headers: &HeaderMap) -> bool {
         || content_length(headers).is_some_and(|length| length > 0)
 }
 
-/// Reads the body to its end.
-pub(crate) async fn collect(mut payload: Payload, limit: usize) -> Result<Bytes, Refusal> {
+/// Reads the body to its end. What is left of it after a refusal stays in `payload`.
+pub(crate) async fn collect(payload: &mut Payload, limit: usize) -> Result<Bytes, Refusal> {
     let Some(first) = payload.next().await else {
         return Ok(Bytes::new());
     };

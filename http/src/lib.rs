@@ -11,6 +11,7 @@
 mod accept;
 mod access;
 mod answer;
+mod answer_body;
 mod body;
 mod calls;
 mod drain;

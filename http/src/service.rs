@@ -16,6 +16,7 @@ use signer_domain::ports::Custody;
 
 use crate::access::Access;
 use crate::answer::{Afterwards, Answer};
+use crate::answer_body::AnswerBody;
 use crate::body;
 use crate::calls::{keys, probes, sign};
 use crate::drain::{Drain, Stage};
@@ -65,6 +66,16 @@ struct Incoming<'r> {
     is_read: bool,
 }
 
+impl Incoming<'_> {
+    fn unread(self) -> Payload {
+        if self.is_read {
+            Payload::None
+        } else {
+            self.payload
+        }
+    }
+}
+
 impl Service {
     pub(crate) fn new(shared: Shared) -> Rc<Self> {
         Rc::new(Self {
@@ -74,7 +85,7 @@ impl Service {
     }
 
     /// Answers one request, whatever happens.
-    pub(crate) async fn respond(&self, mut request: Request) -> Response<Bytes> {
+    pub(crate) async fn respond(&self, mut request: Request) -> Response<AnswerBody> {
         let started = Instant::now();
         let payload = request.take_payload();
         let ingress = request.conn_data().copied();
@@ -115,7 +126,8 @@ impl Service {
             latency_us = started.elapsed().as_micros(),
             "request answered"
         );
-        answer.into_response(request_id, self.afterwards(&incoming))
+        let response = answer.into_response(request_id, self.afterwards(&incoming));
+        response.map_body(|_head, bytes| AnswerBody::new(bytes, incoming.unread()))
     }
 
     /// Does what was asked, or says why not.
@@ -232,8 +244,8 @@ async fn read_body(
         return Ok(Bytes::new());
     };
     body::check_declaration(incoming.head, limit)?;
-    let payload = std::mem::replace(&mut incoming.payload, Payload::None);
-    match patience.wait_for(body::collect(payload, limit)).await {
+    let collected = body::collect(&mut incoming.payload, limit);
+    match patience.wait_for(collected).await {
         Ok(body) => {
             incoming.is_read = body.is_ok();
             body

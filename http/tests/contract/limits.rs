@@ -68,6 +68,26 @@ fn a_pipelined_body_that_does_not_come_is_408_too() {
 }
 
 #[test]
+fn a_refused_body_in_chunks_that_never_ends_does_not_keep_its_connection() {
+    let server = TestServer::start_with(SHORT);
+    for (target, code) in [
+        (sign_path("k1"), "request_timeout"),
+        ("/nowhere".to_owned(), "not_found"),
+    ] {
+        let started = Instant::now();
+        let mut client = server.client();
+        client.write(
+            format!("POST {target} HTTP/1.1\r\nHost: s\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n66\r\n{{").as_bytes(),
+        );
+        let reply = client.read("POST").unwrap();
+        assert_eq!(reply.problem().code.as_str(), code);
+        assert_eq!(reply.header("connection"), Some("close"));
+        assert!(client.is_closed());
+        assert!(started.elapsed() < Duration::from_secs(4));
+    }
+}
+
+#[test]
 fn a_key_that_hangs_is_504_and_holds_up_nobody_else() {
     let server = TestServer::start_with(SHORT);
     let mut hanging: Vec<_> = (0..8).map(|_| server.client()).collect();
