@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::fs::{File, OpenOptions, Permissions, TryLockError};
 use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
@@ -112,8 +112,9 @@ fn listen(temporary: &Path) -> io::Result<UnixListener> {
     let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
     let address = SocketAddrUnix::new(temporary)?;
     bind_tightly(&socket, &address).or_else(|error| match error {
-        // Left behind by a process of the same id that died in between.
-        Errno::ADDRINUSE => {
+        // Left behind by a process of the same id that died in between. A file of another kind that
+        // happens to bear the name is somebody's, and stays.
+        Errno::ADDRINUSE if is_socket(temporary)? => {
             std::fs::remove_file(temporary)?;
             Ok::<_, io::Error>(bind_tightly(&socket, &address)?)
         }
@@ -121,6 +122,10 @@ fn listen(temporary: &Path) -> io::Result<UnixListener> {
     })?;
     rustix::net::listen(&socket, BACKLOG)?;
     Ok(UnixListener::from(socket))
+}
+
+fn is_socket(path: &Path) -> io::Result<bool> {
+    Ok(std::fs::symlink_metadata(path)?.file_type().is_socket())
 }
 
 fn bind_tightly(socket: &OwnedFd, address: &SocketAddrUnix) -> rustix::io::Result<()> {
