@@ -1,0 +1,53 @@
+//! A custodian whose keys do what their names say.
+
+use std::time::Duration;
+
+use signer_test_support::{
+    Connection, Program, Response, Server, Workplace, eventually, path_of, sign_request,
+};
+
+/// What the tests of this suite sign.
+const DIGEST: [u8; 64] = [0x5a; 64];
+
+/// Starts a custodian with the scripted double and, behind it, the software provider.
+pub(crate) fn start(place: &Workplace, flags: &[&str]) -> Server {
+    let program = Program::new(env!("CARGO_BIN_EXE_signer-under-test"));
+    let scripted = place.scripted_flags();
+    let all = scripted.iter().map(String::as_str);
+    let all = all.chain(flags.iter().copied());
+    Server::start_with(&program, place.path(), &place.socket(), all)
+}
+
+/// The path of the scripted key of that name.
+pub(crate) fn path(key_id: &str) -> String {
+    path_of(&format!("testdouble:platform|{key_id}"))
+}
+
+/// A body that asks for a signature.
+pub(crate) fn body() -> String {
+    sign_request(&DIGEST)
+}
+
+/// Asks a key to sign.
+pub(crate) fn sign(server: &Server, key_id: &str) -> Response {
+    server.post(&format!("{}/sign", path(key_id)), &body())
+}
+
+/// Asks a key to sign, and does not wait.
+pub(crate) fn start_to_sign(server: &Server, key_id: &str) -> Connection {
+    let mut connection = server.connect();
+    let path = format!("{}/sign", path(key_id));
+    connection.start("POST", &path, Some(&body())).unwrap();
+    connection
+}
+
+/// Waits until the custodian is busy with `count` requests of others.
+pub(crate) fn wait_until_busy_with(server: &Server, count: u64) {
+    // The question itself is under way as well.
+    eventually("requests under way", || {
+        (server.metric("http_requests_in_flight") > count).then_some(())
+    });
+}
+
+/// Far more than an answer takes that nobody has to wait for, even on a busy machine.
+pub(crate) const AT_ONCE: Duration = Duration::from_secs(1);
