@@ -49,7 +49,7 @@ fn half_a_request_holds_up_nobody_and_is_not_waited_for_for_ever() {
         format!("POST /nowhere HTTP/1.1\r\nHost: s\r\n{chunked}65\r\n"),
         "GET /livez HTTP/1.1\r\nHost: s\r\nContent-Length: 7\r\n\r\n".to_owned(),
     ];
-    let held: Vec<Connection> = (0..8)
+    let kept: Vec<Connection> = (0..8)
         .flat_map(|_| halves.iter().map(|half| say(&server, half)))
         .collect();
     let started = Instant::now();
@@ -61,5 +61,5 @@ fn half_a_request_holds_up_nobody_and_is_not_waited_for_for_ever() {
     });
     assert!(started.elapsed() < LIMIT, "{:?}", started.elapsed());
     assert_eq!(server.metric("signatures_total"), 1);
-    drop(held);
+    drop(kept);
 }

@@ -85,3 +85,27 @@ fn a_wait_for_the_key_beyond_the_deadline_is_a_deadline_exceeded() {
     expect_problem(&late.receive().unwrap(), "deadline_exceeded");
     drop(overtaking);
 }
+
+#[test]
+fn a_provider_that_never_answers_is_unavailable_at_the_deadline_whatever_it_was_asked() {
+    let place = Workplace::with_seed();
+    let server = scripted::start(&place, &["--request-deadline", "300ms"]);
+    let mut asked = Vec::new();
+    for number in 0..8 {
+        let [signing, retiring] = ["sign", "retire"].map(|it| format!("{it}-hangs-{number}"));
+        for key_id in [&signing, &retiring] {
+            server.generate(key_id);
+        }
+        asked.push(start_to_sign(&server, &signing));
+        let retire = format!("{}/retire", path(&retiring));
+        let name = format!(r#"{{"scope":"platform","key_id":"generate-hangs-{number}"}}"#);
+        for (path, json) in [(retire.as_str(), None), ("/v1/keys", Some(name.as_str()))] {
+            let mut connection = server.connect();
+            connection.start("POST", path, json).unwrap();
+            asked.push(connection);
+        }
+    }
+    for connection in &mut asked {
+        expect_problem(&connection.receive().unwrap(), "provider_unavailable");
+    }
+}

@@ -20,6 +20,9 @@ use crate::supervisor::LookAfterProviders;
 
 /// How often a request looks for its key again after it met a closed mailbox.
 const TRIES: usize = 3;
+/// The actors know the deadline and answer by it, with the better reason; this much later nobody
+/// waits for them any more.
+const GRACE: Duration = Duration::from_millis(100);
 /// How long a provider may take to show a public key before the registry's copy is served.
 const PUBLIC_KEY_PATIENCE: Duration = Duration::from_secs(2);
 
@@ -97,7 +100,7 @@ impl ActorCustody {
                 continue;
             };
             let answer = addr.send(message(seat));
-            match tokio::time::timeout(deadline.remaining(), answer).await {
+            match tokio::time::timeout(deadline.remaining() + GRACE, answer).await {
                 Ok(Ok(answer)) => return Ok(answer),
                 // The actor died, before this message or over it. Every message may be repeated.
                 Ok(Err(MailboxError::Closed)) => self.routes.keys.bury(handle, &addr),
@@ -129,7 +132,7 @@ impl ActorCustody {
         answer: impl Future<Output = Result<Result<T, CustodyError>, MailboxError>>,
         deadline: Deadline,
     ) -> Result<T, CustodyError> {
-        match tokio::time::timeout(deadline.remaining(), answer).await {
+        match tokio::time::timeout(deadline.remaining() + GRACE, answer).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(MailboxError::Closed)) => {
                 // A full mailbox means that it is looking already.
