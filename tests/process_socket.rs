@@ -97,13 +97,14 @@ fn a_live_socket_of_another_program_is_left_alone() {
 
 #[test]
 fn what_is_not_a_socket_is_refused_and_left_untouched() {
-    for (what, make) in [
-        ("regular file", make_file as fn(&Path)),
+    let occupants: [(&str, fn(&Path)); 5] = [
+        ("regular file", make_file),
         ("directory", make_directory),
         ("symbolic link", make_link),
         ("symbolic link", make_dangling_link),
         ("FIFO", make_fifo),
-    ] {
+    ];
+    for (what, make) in occupants {
         let place = Workplace::with_seed();
         make(&place.socket());
         let before = look_at(&place.socket());
