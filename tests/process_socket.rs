@@ -95,9 +95,12 @@ fn a_live_socket_of_another_program_is_left_alone() {
     assert_eq!(place.names(), ["seed.bin", "signer.sock"]);
 }
 
+/// Puts something at a path.
+type Occupy = fn(&Path);
+
 #[test]
 fn what_is_not_a_socket_is_refused_and_left_untouched() {
-    let occupants: [(&str, fn(&Path)); 5] = [
+    let occupants: [(&str, Occupy); 5] = [
         ("regular file", make_file),
         ("directory", make_directory),
         ("symbolic link", make_link),
