@@ -19,6 +19,10 @@ const OWN_TARGETS: [&str; 5] = [
     "signer_http",
 ];
 
+/// The HTTP parser logs an error for each request it cannot read, so anybody who may connect could
+/// fill the log: it is heard only by who looks for detail.
+const PARSER_TARGET: &str = "actix_http";
+
 /// What is logged, and how.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct LogSettings {
@@ -106,6 +110,14 @@ impl LogLevel {
     }
 }
 
+fn parser_level(level: LevelFilter) -> LevelFilter {
+    if level >= LevelFilter::DEBUG {
+        LevelFilter::WARN
+    } else {
+        LevelFilter::OFF
+    }
+}
+
 /// Sends every log line of this process to standard error, panics included.
 ///
 /// # Errors
@@ -119,6 +131,7 @@ pub(crate) fn start(settings: LogSettings) -> Result<(), TryInitError> {
     let level = settings.level.filter();
     let filter = Targets::new()
         .with_default(level.min(LevelFilter::WARN))
+        .with_target(PARSER_TARGET, parser_level(level))
         .with_targets(OWN_TARGETS.map(|target| (target, level)));
     tracing_subscriber::registry()
         .with(lines.with_filter(filter))
