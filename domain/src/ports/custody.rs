@@ -36,11 +36,14 @@ pub trait Custody: Send + Sync {
     ) -> Result<SignedDigest, CustodyError>;
 
     /// Signs many digests; the results stand in the order of the requests, each on its own merits.
+    ///
+    /// # Errors
+    /// [`CustodyError::Overloaded`] when the custodian takes no further batch.
     async fn sign_batch(
         &self,
         requests: Vec<SignRequest>,
         deadline: Deadline,
-    ) -> Vec<Result<SignedDigest, CustodyError>>;
+    ) -> Result<Vec<Result<SignedDigest, CustodyError>>, CustodyError>;
 
     /// The record of one key.
     ///

@@ -108,6 +108,8 @@ pub struct PendingKey {
     pub key_id: KeyId,
     /// The provider that is asked for the key.
     pub provider: ProviderName,
+    /// Tells this reservation from any other, also from an earlier one of the same name.
+    pub reservation: u64,
 }
 
 /// A record, with the instant up to which it may be relied on.
