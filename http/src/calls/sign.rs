@@ -55,7 +55,7 @@ pub(crate) async fn batch(
         .into_iter()
         .map(|item| (item.request, item.reference))
         .unzip();
-    let outcomes = custody.sign_batch(requests, deadline).await;
+    let outcomes = custody.sign_batch(requests, deadline).await?;
     if outcomes.len() != references.len() {
         tracing::error!(request_id = request_id.as_str(), "batch answered in part");
         return Err(Refusal::internal());

@@ -113,11 +113,6 @@ fn a_panic_leaves_every_worker_alive() {
 #[test]
 fn an_item_of_a_batch_fails_alone_with_the_same_problem() {
     let server = TestServer::start();
-    let item = |name: &str| {
-        let body = sign_body();
-        let rest = body.strip_prefix('{').unwrap();
-        format!(r#"{{"handle_id":"software:platform|{name}","reference":"{name}",{rest}"#)
-    };
     let body = format!(
         r#"{{"items":[{},{},{}]}}"#,
         item("k1"),
@@ -132,6 +127,25 @@ fn an_item_of_a_batch_fails_alone_with_the_same_problem() {
         outcomes,
         [("k1", "ok"), ("retired", "key_retired"), ("k2", "ok")]
     );
+}
+
+#[test]
+fn a_batch_the_custodian_does_not_take_is_refused_whole() {
+    let server = TestServer::start();
+    let body = format!(r#"{{"items":[{},{}]}}"#, item("k1"), item("flooded-batch"));
+    let reply = server.client().post("/v1/sign", &body);
+    assert_eq!(
+        (reply.status, reply.header("retry-after")),
+        (429, Some("2"))
+    );
+    assert_eq!(reply.problem().code.as_str(), "overloaded");
+}
+
+/// An item of a batch, to be signed by the key of the given name.
+fn item(name: &str) -> String {
+    let body = sign_body();
+    let rest = body.strip_prefix('{').unwrap();
+    format!(r#"{{"handle_id":"software:platform|{name}","reference":"{name}",{rest}"#)
 }
 
 fn summary(result: &BatchResult) -> (&str, &str) {

@@ -140,12 +140,16 @@ impl Custody for ScriptedCustody {
         &self,
         requests: Vec<SignRequest>,
         _deadline: Deadline,
-    ) -> Vec<Result<SignedDigest, CustodyError>> {
+    ) -> Result<Vec<Result<SignedDigest, CustodyError>>, CustodyError> {
+        let flood = SignTarget::Handle(handle("flooded-batch"));
+        if requests.iter().any(|request| request.target == flood) {
+            play("flooded").await?;
+        }
         let mut results = Vec::new();
         for request in requests {
             results.push(sign(request).await);
         }
-        results
+        Ok(results)
     }
 
     async fn key(&self, handle: HandleId, _deadline: Deadline) -> Result<SigningKey, CustodyError> {
