@@ -1,5 +1,5 @@
 CREATE TABLE signing_key (
-    -- The order of reservation, and the cursor of a listing.
+    -- The change that reserved the name: in the order of reservation, and never given to another row.
     id          INTEGER PRIMARY KEY,
     scope       TEXT    NOT NULL,
     key_id      TEXT    NOT NULL,

@@ -115,13 +115,14 @@ impl KeyRegistry for SqliteRegistry {
         provider: ProviderName,
         at: Timestamp,
     ) -> Result<Reservation, KeyRegistryError> {
-        let wanted = PendingKey {
+        let wanted = changes::Wanted {
             scope: *scope,
             key_id: key_id.clone(),
             provider,
+            at,
         };
         self.change("reserving a key", move |connection| {
-            Box::pin(changes::reserve(connection, wanted, at))
+            Box::pin(changes::reserve(connection, wanted))
         })
         .await
     }

@@ -2,18 +2,26 @@
 
 use jiff::Timestamp;
 use signer_domain::ports::{GeneratedKey, PendingKey, Reservation};
-use signer_domain::{HandleId, KeyState, SigningKey};
+use signer_domain::{HandleId, KeyId, KeyState, ProviderName, Scope, SigningKey};
 use sqlx::sqlite::SqliteConnection;
 
 use super::failure::Failure;
 use super::lookup::{by_handle, by_name};
 use super::record::{Record, columns};
 
+/// A name that is asked for.
+#[derive(Debug)]
+pub(super) struct Wanted {
+    pub(super) scope: Scope,
+    pub(super) key_id: KeyId,
+    pub(super) provider: ProviderName,
+    pub(super) at: Timestamp,
+}
+
 /// Reserves a name that is free; otherwise says what has it.
 pub(super) async fn reserve(
     connection: &mut SqliteConnection,
-    wanted: PendingKey,
-    at: Timestamp,
+    wanted: Wanted,
 ) -> Result<Reservation, Failure> {
     match by_name(connection, &wanted.scope, &wanted.key_id).await? {
         Some(Record::Pending(pending)) => return Ok(Reservation::AlreadyPending(pending)),
@@ -21,19 +29,24 @@ pub(super) async fn reserve(
         None => {}
     }
     let seq = next_seq(connection).await?;
-    sqlx::query(
+    let row = sqlx::query(concat!(
         "INSERT INTO signing_key
-             (scope, key_id, provider, state, is_current, reserved_at, version, seq)
-         VALUES (?1, ?2, ?3, 'pending', 0, ?4, 0, ?5)",
-    )
+             (id, scope, key_id, provider, state, is_current, reserved_at, version, seq)
+         VALUES (?5, ?1, ?2, ?3, 'pending', 0, ?4, 0, ?5)
+         RETURNING ",
+        columns!()
+    ))
     .bind(wanted.scope.to_string())
     .bind(wanted.key_id.as_str())
     .bind(wanted.provider.as_str())
-    .bind(at.as_microsecond())
+    .bind(wanted.at.as_microsecond())
     .bind(seq)
-    .execute(connection)
+    .fetch_one(connection)
     .await?;
-    Ok(Reservation::Reserved(wanted))
+    Ok(match Record::read(&row)? {
+        Record::Pending(pending) => Reservation::Reserved(pending),
+        Record::Standing(key) => Reservation::Standing(key),
+    })
 }
 
 /// Turns a reservation into an active key, the current one when its scope has none.
@@ -74,18 +87,22 @@ pub(super) async fn complete(
     Record::read(&row)?.standing().ok_or(Failure::Conflict)
 }
 
-/// Deletes a reservation, if there is one.
+/// Deletes a reservation, if it is still there. A later one of the same name has another number.
 pub(super) async fn abandon(
     connection: &mut SqliteConnection,
     pending: PendingKey,
 ) -> Result<(), Failure> {
+    let Ok(reservation) = i64::try_from(pending.reservation) else {
+        return Ok(());
+    };
     let deleted = sqlx::query(
         "DELETE FROM signing_key
-         WHERE scope = ?1 AND key_id = ?2 AND provider = ?3 AND state = 'pending'",
+         WHERE id = ?4 AND scope = ?1 AND key_id = ?2 AND provider = ?3 AND state = 'pending'",
     )
     .bind(pending.scope.to_string())
     .bind(pending.key_id.as_str())
     .bind(pending.provider.as_str())
+    .bind(reservation)
     .execute(&mut *connection)
     .await?
     .rows_affected();

@@ -42,6 +42,7 @@ impl Record {
                 scope,
                 key_id,
                 provider,
+                reservation: row.number("id", u64::try_from)?,
             }));
         };
         Ok(Self::Standing(SigningKey {
