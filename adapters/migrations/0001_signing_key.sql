@@ -1,6 +1,10 @@
 CREATE TABLE signing_key (
-    -- The change that reserved the name: in the order of reservation, and never given to another row.
+    -- The change that reserved the name. Numbers of changes only grow, so it stands for this
+    -- reservation and no later one, even of the same name.
     id          INTEGER PRIMARY KEY,
+    -- The change that made it a key: the order and the cursor of a listing. What becomes a key while
+    -- a client walks the listing lies ahead of the client.
+    listed      INTEGER,
     scope       TEXT    NOT NULL,
     key_id      TEXT    NOT NULL,
     provider    TEXT    NOT NULL,
@@ -19,6 +23,8 @@ CREATE TABLE signing_key (
     UNIQUE (scope, key_id),
     CHECK (is_current = 0 OR state = 'active'),
     CHECK ((state = 'pending') = (version = 0)),
+    CHECK ((state = 'pending') = (listed IS NULL)),
+    CHECK (listed > id),
     CHECK ((state = 'pending') = (handle_id IS NULL)),
     CHECK ((state = 'pending') = (public_key IS NULL)),
     CHECK ((state = 'pending') = (valid_from IS NULL)),
@@ -29,8 +35,10 @@ CREATE TABLE signing_key (
 -- At most one key of a scope is the current one.
 CREATE UNIQUE INDEX signing_key_current ON signing_key (scope) WHERE is_current = 1;
 
--- A scope's keys in the order of reservation.
-CREATE INDEX signing_key_scope ON signing_key (scope);
+-- The listings: of all keys, and of a scope. With the state, so that rows of another state are passed
+-- over without reading them.
+CREATE INDEX signing_key_listed ON signing_key (listed, state) WHERE listed IS NOT NULL;
+CREATE INDEX signing_key_scope ON signing_key (scope, listed, state) WHERE listed IS NOT NULL;
 
 -- Repair at start reads the reservations without reading the keys.
 CREATE INDEX signing_key_pending ON signing_key (id) WHERE state = 'pending';

@@ -29,12 +29,12 @@ pub trait KeyRegistry: Send + Sync + fmt::Debug {
         at: Timestamp,
     ) -> Result<Reservation, KeyRegistryError>;
 
-    /// Turns a reservation into an active key. It becomes the scope's current key when the scope has
+    /// Turns this very reservation into an active key. It becomes the scope's current key when the scope has
     /// none. Completing with the same key again returns the record as it stands.
     ///
     /// # Errors
-    /// [`Conflict`](KeyRegistryError::Conflict) when the reservation is gone or was completed with
-    /// another key; [`Unavailable`](KeyRegistryError::Unavailable).
+    /// [`Conflict`](KeyRegistryError::Conflict) when the reservation is gone, is another one of
+    /// the same name, or was completed with another key; [`Unavailable`](KeyRegistryError::Unavailable).
     async fn complete(
         &self,
         pending: &PendingKey,
@@ -42,7 +42,8 @@ pub trait KeyRegistry: Send + Sync + fmt::Debug {
         at: Timestamp,
     ) -> Result<SigningKey, KeyRegistryError>;
 
-    /// Gives a reservation back because the provider certainly made no key. Idempotent.
+    /// Gives this very reservation back because the provider certainly made no key. Has no effect when
+    /// it is gone, also when the name has been reserved anew.
     ///
     /// # Errors
     /// [`Unavailable`](KeyRegistryError::Unavailable).
@@ -66,7 +67,8 @@ pub trait KeyRegistry: Send + Sync + fmt::Debug {
     /// [`Unavailable`](KeyRegistryError::Unavailable).
     async fn current(&self, scope: &Scope) -> Result<CurrentKey, KeyRegistryError>;
 
-    /// One page of the registered keys, in the order in which they were reserved.
+    /// One page of the registered keys, in the order in which they became active: a key that becomes
+    /// active while pages are read stands after every key listed so far.
     ///
     /// # Errors
     /// [`Unavailable`](KeyRegistryError::Unavailable).

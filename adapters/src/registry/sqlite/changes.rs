@@ -68,8 +68,8 @@ pub(super) async fn complete(
     let seq = next_seq(connection).await?;
     let row = sqlx::query(concat!(
         "UPDATE signing_key
-         SET state = 'active', handle_id = ?3, public_key = ?4, valid_from = ?5, seq = ?6,
-             version = version + 1,
+         SET state = 'active', handle_id = ?3, public_key = ?4, valid_from = ?5,
+             listed = ?6, seq = ?6, version = version + 1,
              is_current = NOT EXISTS
                  (SELECT 1 FROM signing_key WHERE scope = ?1 AND is_current = 1)
          WHERE scope = ?1 AND key_id = ?2 AND state = 'pending'

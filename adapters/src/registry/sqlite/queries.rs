@@ -34,7 +34,7 @@ pub(super) async fn current(
         columns!(),
         " FROM signing_key WHERE id = coalesce(
              (SELECT id FROM signing_key WHERE scope = ?1 AND is_current = 1),
-             (SELECT id FROM signing_key WHERE scope = ?1 AND state <> 'pending' LIMIT 1))"
+             (SELECT id FROM signing_key WHERE scope = ?1 AND listed IS NOT NULL LIMIT 1))"
     ))
     .bind(scope.to_string())
     .fetch_optional(connection)
@@ -79,15 +79,15 @@ async fn matching(
         "SELECT ",
         columns!(),
         " FROM signing_key
-          WHERE id > ?1 AND state <> 'pending' AND (?2 IS NULL OR state = ?2) AND scope = ?4
-          ORDER BY id LIMIT ?3"
+          WHERE listed > ?1 AND (?2 IS NULL OR state = ?2) AND scope = ?4
+          ORDER BY listed LIMIT ?3"
     );
     let anywhere = concat!(
         "SELECT ",
         columns!(),
         " FROM signing_key
-          WHERE id > ?1 AND state <> 'pending' AND (?2 IS NULL OR state = ?2)
-          ORDER BY id LIMIT ?3"
+          WHERE listed > ?1 AND (?2 IS NULL OR state = ?2)
+          ORDER BY listed LIMIT ?3"
     );
     let Ok(after) = i64::try_from(query.after.unwrap_or(0)) else {
         return Ok(Vec::new());

@@ -11,7 +11,7 @@ use sqlx::{Decode, Row as _, Sqlite, Type};
 /// The columns that [`Record::read`] needs, as SQL.
 macro_rules! columns {
     () => {
-        "id, scope, key_id, provider, state, is_current, handle_id, public_key, \
+        "id, listed, scope, key_id, provider, state, is_current, handle_id, public_key, \
          valid_from, valid_until, version"
     };
 }
@@ -75,9 +75,9 @@ impl Record {
     }
 }
 
-/// The position of a row in the order of reservation.
+/// The position of a registered key in the listing.
 pub(super) fn position(row: &SqliteRow) -> Result<u64, UnreadableRecord> {
-    Reader(row).number("id", u64::try_from)
+    Reader(row).number("listed", u64::try_from)
 }
 
 fn mark(number: i64) -> Result<bool, NotAMark> {
