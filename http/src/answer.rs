@@ -1,7 +1,5 @@
 //! What goes back to the caller.
 
-use std::time::Duration;
-
 use actix_http::header::{self, HeaderName, HeaderValue};
 use actix_http::{ConnectionType, Response, StatusCode};
 use bytes::Bytes;
@@ -9,6 +7,7 @@ use serde::Serialize;
 
 use crate::refusal::{Hint, Refusal};
 use crate::request_id::RequestId;
+use crate::seconds::whole_seconds;
 use crate::wire::Problem;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -108,23 +107,5 @@ impl Answer {
                 .set_connection_type(ConnectionType::Close);
         }
         response
-    }
-}
-
-/// Rounds up to whole seconds, at least one: a caller told 0 would come back at once.
-fn whole_seconds(delay: Duration) -> u64 {
-    let rounded_up = delay.as_secs() + u64::from(delay.subsec_nanos() > 0);
-    rounded_up.max(1)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn retry_after_is_rounded_up_to_at_least_one_second() {
-        for (millis, seconds) in [(0, 1), (1, 1), (1000, 1), (1001, 2), (30_000, 30)] {
-            assert_eq!(whole_seconds(Duration::from_millis(millis)), seconds);
-        }
     }
 }

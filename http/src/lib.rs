@@ -24,6 +24,7 @@ mod query;
 mod refusal;
 mod request_id;
 mod routes;
+mod seconds;
 mod server;
 mod service;
 pub mod socket;

@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::io;
 use std::net::TcpListener;
+use std::os::unix::net::UnixListener;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,19 +12,20 @@ use actix_http::Request;
 use actix_web::HttpServer;
 use actix_web::dev::{Server, fn_service};
 use actix_web::rt::time::sleep;
-use futures_util::future::join;
+use futures_util::future::{OptionFuture, join};
 use signer_domain::ports::Custody;
 
 use crate::access::Access;
 use crate::drain::Drain;
 use crate::metrics::Telemetry;
 use crate::peer::Ingress;
+use crate::seconds::whole_seconds;
 use crate::service::{Service, Shared};
 use crate::socket::{BoundSocket, SocketPlace};
 
 /// How long a connection may take to send the head of a request, or stay idle between two.
 const IDLE_LIMIT: Duration = Duration::from_secs(5);
-/// How many connections one worker serves at once.
+/// How many connections one worker of the socket serves at once.
 const MAX_CONNECTIONS: usize = 25_000;
 /// How long callers that had already found the socket are still accepted after it is gone, and how
 /// long open connections have to carry the news that they will be closed.
@@ -31,10 +33,17 @@ const FAREWELL: Duration = Duration::from_millis(300);
 /// How long the last refusals have to be written before the workers are stopped.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
+/// What probes and scrapers need, and no more.
+const HEALTH: Pool = Pool {
+    workers: 1,
+    max_connections: 64,
+    shutdown_timeout: Duration::from_secs(1),
+};
+
 /// How the server serves.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HttpSettings {
-    /// How many threads serve; at least one.
+    /// How many threads serve the socket; at least one. The health listener has one of its own.
     pub workers: usize,
     /// How long a request may take, its body included.
     pub request_deadline: Duration,
@@ -51,7 +60,7 @@ pub struct HttpSettings {
 /// The stop happens in an order in which no request is lost: the path is freed so that nobody new
 /// finds it; connections that were already under way are still accepted for a moment, and every
 /// answer closes its connection; then the workers finish what they have. What is still unanswered
-/// after the drain timeout is refused with `draining`.
+/// after the drain timeout is refused with `draining`. Probes at `health` are answered to the end.
 ///
 /// # Errors
 /// When the listeners cannot be served, or the server fails while running.
@@ -74,44 +83,98 @@ pub async fn serve(
         access: Access::of_this_process(),
         request_deadline: settings.request_deadline,
     };
-    let server = HttpServer::new(move || {
-        let service = Service::new(shared.clone());
-        fn_service(move |request: Request| {
-            let service = Rc::clone(&service);
-            async move { Ok::<_, Infallible>(service.respond(request).await) }
-        })
-    })
-    .workers(settings.workers.max(1))
-    .max_connections(MAX_CONNECTIONS)
-    .keep_alive(IDLE_LIMIT)
-    .client_request_timeout(IDLE_LIMIT)
-    .on_connect(Ingress::remember)
-    .disable_signals()
-    .shutdown_timeout(whole_seconds(settings.drain_timeout + LAST_WORDS))
-    .listen_uds(listener)?;
-    let server = match health {
-        Some(health) => server.listen(health)?,
-        None => server,
+    let main = Pool {
+        workers: settings.workers.max(1),
+        max_connections: MAX_CONNECTIONS,
+        shutdown_timeout: settings.drain_timeout + LAST_WORDS,
     };
-    run(
-        server.run(),
-        shutdown,
-        &drain,
-        &place,
-        settings.drain_timeout,
-    )
-    .await
+    let servers = Servers {
+        main: main.serve(Listener::Socket(listener), shared.clone())?,
+        health: health
+            .map(|health| HEALTH.serve(Listener::Health(health), shared))
+            .transpose()?,
+    };
+    run(servers, shutdown, &drain, &place, settings.drain_timeout).await
+}
+
+/// The threads and connections of one listener. Each listener has its own, so that a crowd at one
+/// cannot starve the other.
+struct Pool {
+    workers: usize,
+    max_connections: usize,
+    shutdown_timeout: Duration,
+}
+
+/// What a pool serves.
+enum Listener {
+    Socket(UnixListener),
+    Health(TcpListener),
+}
+
+impl Pool {
+    fn serve(&self, listener: Listener, shared: Shared) -> io::Result<Server> {
+        let server = HttpServer::new(move || {
+            let service = Service::new(shared.clone());
+            fn_service(move |request: Request| {
+                let service = Rc::clone(&service);
+                async move { Ok::<_, Infallible>(service.respond(request).await) }
+            })
+        })
+        .workers(self.workers)
+        .max_connections(self.max_connections)
+        .keep_alive(IDLE_LIMIT)
+        .client_request_timeout(IDLE_LIMIT)
+        .on_connect(Ingress::remember)
+        .disable_signals()
+        .shutdown_timeout(whole_seconds(self.shutdown_timeout));
+        let server = match listener {
+            Listener::Socket(socket) => server.listen_uds(socket)?,
+            Listener::Health(health) => server.listen(health)?,
+        };
+        Ok(server.run())
+    }
+}
+
+/// The servers, each with its own pool.
+struct Servers {
+    main: Server,
+    health: Option<Server>,
+}
+
+impl Servers {
+    /// Runs until one of them ends.
+    async fn serve(&mut self) -> io::Result<()> {
+        let health = OptionFuture::from(self.health.as_mut());
+        tokio::select! {
+            result = &mut self.main => result,
+            Some(result) = health => result,
+        }
+    }
+
+    /// Stops the main one gracefully, and only then the other: a probe is answered to the end.
+    async fn stop(self) -> io::Result<()> {
+        stop(self.main).await?;
+        match self.health {
+            Some(health) => stop(health).await,
+            None => Ok(()),
+        }
+    }
+}
+
+async fn stop(server: Server) -> io::Result<()> {
+    let stop = server.handle().stop(true);
+    join(server, stop).await.0
 }
 
 async fn run(
-    mut server: Server,
+    mut servers: Servers,
     shutdown: impl Future<Output = ()>,
     drain: &Drain,
     place: &SocketPlace,
     drain_timeout: Duration,
 ) -> io::Result<()> {
     tokio::select! {
-        result = &mut server => return result,
+        result = servers.serve() => return result,
         () = shutdown => {}
     }
     tracing::info!("draining");
@@ -124,15 +187,10 @@ async fn run(
     };
     let finish = async {
         sleep(FAREWELL).await;
-        let stop = server.handle().stop(true);
-        join(server, stop).await.0
+        servers.stop().await
     };
     tokio::select! {
         result = finish => result,
         never = timer => match never {},
     }
-}
-
-fn whole_seconds(duration: Duration) -> u64 {
-    duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
 }

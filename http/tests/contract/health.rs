@@ -1,9 +1,10 @@
 //! The TCP listener for probes and scrapers.
 
-use std::io::{Read as _, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::net::TcpStream;
+use std::time::Duration;
 
-use crate::support::TestServer;
+use crate::support::{TestServer, sign_body, sign_path};
 
 fn ask(server: &TestServer, request: &str) -> String {
     let mut stream = TcpStream::connect(server.health).unwrap();
@@ -39,4 +40,54 @@ fn serves_nothing_else_and_does_not_tell_that_there_is_more() {
         assert!(answer.starts_with("HTTP/1.1 404 Not Found\r\n"), "{answer}");
         assert!(answer.contains("\"not_found\""), "{answer}");
     }
+}
+
+#[test]
+fn a_crowd_at_the_health_listener_is_capped_and_the_socket_does_not_notice() {
+    let server = TestServer::start();
+    let crowd: Vec<_> = (0..80)
+        .map(|_| TcpStream::connect(server.health).unwrap())
+        .collect();
+    let mut late = TcpStream::connect(server.health).unwrap();
+    late.set_read_timeout(Some(Duration::from_millis(500)))
+        .unwrap();
+    late.write_all(b"GET /livez HTTP/1.1\r\nHost: s\r\n\r\n")
+        .unwrap();
+    let waited = late.read(&mut [0]).unwrap_err();
+    assert_eq!(waited.kind(), io::ErrorKind::WouldBlock);
+    let reply = server.client().post(&sign_path("k1"), &sign_body());
+    assert_eq!(reply.status, 200);
+    drop(crowd);
+    late.set_read_timeout(Some(Duration::from_secs(10)))
+        .unwrap();
+    late.read_exact(&mut [0]).unwrap();
+}
+
+#[test]
+fn says_that_the_server_drains_until_the_last_request_is_answered() {
+    let mut server = TestServer::start();
+    let mut under_way = server.client();
+    let (target, body) = (sign_path("hang"), sign_body());
+    let headers = "Host: s\r\nContent-Type: application/json\r\n";
+    let length = body.len();
+    under_way.write(
+        format!("POST {target} HTTP/1.1\r\n{headers}Content-Length: {length}\r\n\r\n{body}")
+            .as_bytes(),
+    );
+    // The second request proves that the server has read the first.
+    assert_eq!(server.client().get("/livez").status, 200);
+    server.stop();
+    // Longer than the socket itself accepts anybody.
+    std::thread::park_timeout(Duration::from_secs(1));
+    assert!(!server.path.exists());
+    for _ in 0..3 {
+        let answer = ask(&server, "GET /readyz");
+        let status = "HTTP/1.1 503 Service Unavailable\r\n";
+        assert!(answer.starts_with(status), "{answer}");
+        assert!(answer.contains(r#""socket":"draining""#), "{answer}");
+    }
+    drop(under_way);
+    let health = server.health;
+    server.join();
+    assert!(TcpStream::connect(health).is_err());
 }
