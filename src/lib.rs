@@ -13,6 +13,7 @@ mod hardening;
 mod hash_file;
 mod openssh;
 mod output;
+mod place;
 mod public_key_file;
 mod serve;
 mod table;

@@ -1,8 +1,8 @@
 //! `serve`: from a configuration to a custodian that serves, and back.
 
+mod entrance;
 mod stop;
 
-use std::net::TcpListener;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::thread::available_parallelism;
@@ -11,7 +11,6 @@ use actix_rt::System;
 use prometheus_client::registry::Registry as Metrics;
 use signer_actors::{ActorCustody, CustodySettings, VerifyAfterSign};
 use signer_domain::ports::Custody;
-use signer_http::socket::{BoundSocket, SocketSettings};
 use signer_http::{HttpMetrics, HttpSettings, Telemetry};
 use tracing::{info, warn};
 
@@ -21,6 +20,7 @@ use crate::failure::Failure;
 use crate::telemetry::{self, LogFormat};
 use crate::wiring::{self, ProviderSet, RegistryPlace};
 use crate::{dev, hardening};
+use entrance::take_places;
 use stop::StopSignals;
 
 /// Runs the custodian until it is told to stop.
@@ -50,10 +50,7 @@ pub(crate) fn serve(args: &ServeArgs, set: ProviderSet) -> Result<(), Failure> {
         wiring::provide_development_seed(&dev::seed_file())?;
     }
     wiring::check_providers(&config)?;
-    let entrance = Entrance::open(&config)?;
-    telemetry::start(config.log).map_err(Failure::general)?;
-    hardening::raise_open_files();
-    system.block_on(run(config, registry, entrance, stop))
+    system.block_on(run(config, registry, stop))
 }
 
 fn default_format(args: &ServeArgs) -> LogFormat {
@@ -64,40 +61,10 @@ fn default_format(args: &ServeArgs) -> LogFormat {
     }
 }
 
-/// Where requests come in.
-struct Entrance {
-    socket: BoundSocket,
-    health: Option<TcpListener>,
-}
-
-impl Entrance {
-    /// Takes the socket before the registry is opened: of two custodians with the same settings, the
-    /// second one learns here that it is.
-    fn open(config: &Config) -> Result<Self, Failure> {
-        let health = config.health_listen.as_ref().map(|address| {
-            TcpListener::bind(address.value).map_err(|cause| {
-                let problem = format!("cannot be listened on ({cause}); choose another address");
-                address.source.refuse(address.value, problem)
-            })
-        });
-        let health = health.transpose()?;
-        let settings = SocketSettings {
-            path: config.socket.value.clone(),
-            mode: config.socket_mode,
-        };
-        let socket =
-            BoundSocket::bind(settings).map_err(|refusal| config.socket.source.explain(refusal))?;
-        Ok(Self { socket, health })
-    }
-}
-
-async fn run(
-    config: Config,
-    place: RegistryPlace,
-    entrance: Entrance,
-    stop: StopSignals,
-) -> Result<(), Failure> {
-    let registry = place.open().await?;
+async fn run(config: Config, place: RegistryPlace, stop: StopSignals) -> Result<(), Failure> {
+    let (registry, entrance) = take_places(&config, &place).await?;
+    telemetry::start(config.log).map_err(Failure::general)?;
+    hardening::raise_open_files();
     let providers = wiring::providers(&config)?;
     let mut metrics = Metrics::default();
     let http = HttpMetrics::register(&mut metrics);

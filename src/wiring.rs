@@ -17,6 +17,7 @@ use signer_domain::ports::{
 
 use crate::config::{Config, Installation, Setting, Source};
 use crate::failure::Failure;
+use crate::place::{directory_of, is_writable};
 
 /// Checks signatures, in `serve` and in `verify` alike.
 pub(crate) const VERIFIER: VerifierFactory = signer_adapters::verifier_for;
@@ -33,10 +34,19 @@ pub enum ProviderSet {
 
 impl ProviderSet {
     fn includes(self, provider: ProviderName) -> bool {
-        match self {
-            Self::Shipped => provider.as_str() != "testdouble",
+        match (self, provider) {
             #[cfg(feature = "_testdouble")]
-            Self::WithTestdouble => true,
+            (Self::Shipped, ProviderName::Testdouble) => false,
+            #[cfg(feature = "_testdouble")]
+            (Self::WithTestdouble, ProviderName::Testdouble) => true,
+            (
+                _,
+                ProviderName::Software
+                | ProviderName::Pkcs11
+                | ProviderName::AwsKms
+                | ProviderName::GcpKms
+                | ProviderName::AzureKv,
+            ) => true,
         }
     }
 }
@@ -83,10 +93,7 @@ impl RegistryPlace {
     }
 
     fn require_directory(self) -> Result<Self, Failure> {
-        let parent = match self.url.path().parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent,
-            _ => Path::new("."),
-        };
+        let parent = directory_of(self.url.path());
         if parent.is_dir() {
             return Ok(self);
         }
@@ -94,6 +101,18 @@ impl RegistryPlace {
             url: self.url.clone(),
             refusal: RegistryRefusal::NoDirectory(parent.to_owned()),
         }))
+    }
+
+    /// Whether [`open`](Self::open) is going to make an empty registry: no trace of one stands there,
+    /// and its directory lets us write.
+    pub(crate) fn is_to_be_made(&self) -> bool {
+        let stands = |suffix| {
+            let mut name = self.url.path().as_os_str().to_owned();
+            name.push(suffix);
+            Path::new(&name).symlink_metadata().is_ok()
+        };
+        !["", "-wal", "-journal"].into_iter().any(stands)
+            && is_writable(directory_of(self.url.path()))
     }
 
     /// Opens the registry, and makes it when it is not there yet.

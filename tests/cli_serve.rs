@@ -3,9 +3,10 @@
 use std::fs;
 use std::io::{BufReader, Write as _};
 use std::net::TcpStream;
+use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
-use signer_test_support::{Program, Response, Server, Workplace, pause};
+use signer_test_support::{Finished, Program, Response, Server, Workplace, pause};
 
 fn program() -> Program {
     Program::new(env!("CARGO_BIN_EXE_plexsphere-signer"))
@@ -92,6 +93,81 @@ fn a_second_custodian_is_refused_and_the_first_one_serves_on() {
     assert_ne!(second.status, Some(0));
     assert!(second.sentence().starts_with("--socket "), "{second:?}");
     server.generate("k1");
+}
+
+/// Where a custodian served once, without the lock files that it left.
+fn place_with_a_registry() -> Workplace {
+    let place = Workplace::with_seed();
+    let mut server = Server::start(&program(), &place, &[]);
+    server.generate("k1");
+    assert!(server.terminate().success());
+    for lock in ["registry.db.lock", "signer.sock.lock"] {
+        fs::remove_file(place.file(lock)).unwrap();
+    }
+    assert_eq!(place.names(), ["registry.db", "seed.bin"]);
+    place
+}
+
+/// Runs a custodian with the settings of `place` and the flag `flag` pointed elsewhere.
+fn refused_with(place: &Workplace, flag: &str, value: &str) -> Finished {
+    let mut line = vec!["serve".to_owned()];
+    line.extend(place.software_flags());
+    let at = line.iter().position(|word| word == flag).unwrap();
+    line[at + 1] = value.to_owned();
+    program().run(place.path(), line).expect_status(2)
+}
+
+#[test]
+fn a_custodian_that_shares_only_the_socket_is_refused_and_creates_nothing() {
+    let first = Workplace::with_seed();
+    let server = Server::start(&program(), &first, &[]);
+    let socket = first.socket().display().to_string();
+    for second in [place_with_a_registry(), Workplace::with_seed()] {
+        let before = (first.names(), second.names());
+        let refused = refused_with(&second, "--socket", &socket);
+        let expected = format!("--socket {socket}: ");
+        assert!(refused.sentence().starts_with(&expected), "{refused:?}");
+        assert_eq!((first.names(), second.names()), before);
+    }
+    server.generate("k1");
+}
+
+#[test]
+fn a_custodian_that_shares_only_the_registry_is_refused_and_creates_nothing() {
+    let first = Workplace::with_seed();
+    let server = Server::start(&program(), &first, &[]);
+    let second = Workplace::with_seed();
+    let before = (first.names(), second.names());
+    let registry = format!("sqlite:{}", first.registry().display());
+    let refused = refused_with(&second, "--registry", &registry);
+    assert_eq!(
+        refused.sentence(),
+        format!(
+            "--registry {registry}: in use by another live process; stop that process, or name \
+             another file"
+        )
+    );
+    assert_eq!((first.names(), second.names()), before);
+    server.generate("k1");
+}
+
+#[test]
+fn a_damaged_registry_is_refused_before_there_is_a_socket() {
+    let place = place_with_a_registry();
+    let file = fs::OpenOptions::new()
+        .write(true)
+        .open(place.registry())
+        .unwrap();
+    let damage = [0xa5; 64];
+    let length = file.metadata().unwrap().len();
+    for page in (4096..length).step_by(4096) {
+        file.write_all_at(&damage, page).unwrap();
+    }
+    let refused = refused_with(&place, "--socket", &place.socket().display().to_string());
+    assert!(refused.sentence().contains("damaged"), "{refused:?}");
+    let names = place.names();
+    let of_the_socket = |name: &&String| name.starts_with("signer.sock");
+    assert_eq!(names.iter().find(of_the_socket), None);
 }
 
 #[test]
