@@ -137,6 +137,27 @@ fn a_registry_without_a_directory_is_refused_before_anything_is_created() {
 }
 
 #[test]
+fn a_registry_that_cannot_be_relied_on_is_refused_before_anything_is_created() {
+    for (file, content, problem) in [
+        ("registry.db", "no database", "not a SQLite database"),
+        ("registry.db", "", "the file is empty"),
+        ("registry.db-wal", "a log", "the database is missing"),
+    ] {
+        let place = Workplace::with_seed();
+        fs::write(place.file(file), content).unwrap();
+        let flags = place.software_flags();
+        let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+        let finished = refused(&place, &flags);
+        let expected = format!(
+            "--registry sqlite:{}: {problem}",
+            place.registry().display()
+        );
+        assert!(finished.sentence().starts_with(&expected), "{finished:?}");
+        assert_eq!(fs::read_to_string(place.file(file)).unwrap(), content);
+    }
+}
+
+#[test]
 fn a_socket_without_a_directory_is_refused_before_anything_is_created() {
     let place = Workplace::with_seed();
     let seed = place.seed_file().display().to_string();
@@ -165,6 +186,19 @@ fn a_variable_that_nobody_obeys_is_refused() {
         finished
             .sentence()
             .starts_with("PLEXSPHERE_SIGNER_POLICY_FILE "),
+        "{finished:?}"
+    );
+}
+
+#[test]
+fn a_setting_that_looks_like_a_service_is_refused() {
+    let place = Workplace::empty();
+    let program = program().with_variable("PLEXSPHERE_SIGNER_HEALTH_PORT", "9090");
+    let finished = refused_by(&program, &place, &["--dev"]);
+    assert!(
+        finished
+            .sentence()
+            .starts_with("PLEXSPHERE_SIGNER_HEALTH_PORT is no setting"),
         "{finished:?}"
     );
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::net::SocketAddr;
 
 use serde::Deserialize;
 
@@ -56,9 +57,10 @@ impl Environment {
         let found: Self = envy::prefixed(PREFIX)
             .from_iter(ours)
             .map_err(|cause| Failure::usage(format_args!("the environment is unclear: {cause}")))?;
-        match found.others.keys().find(|name| !names_a_service(name)) {
+        let mut others = found.others.iter();
+        match others.find(|(name, value)| !describes_a_service(name, value)) {
             None => Ok(found),
-            Some(name) => Err(Failure::usage(format_args!(
+            Some((name, _)) => Err(Failure::usage(format_args!(
                 "{PREFIX}{} is no setting of this program: unset it, or see serve --help for those \
                  that are",
                 name.to_uppercase()
@@ -67,9 +69,32 @@ impl Environment {
     }
 }
 
-/// Whether Kubernetes sets this variable by itself, for a Service whose name begins like our prefix.
-fn names_a_service(name: &str) -> bool {
-    name.split('_').any(|word| word == "port") || name.ends_with("service_host")
+/// Whether this is a variable that Kubernetes sets by itself in every pod beside a Service that is
+/// named like us (<https://kubernetes.io/docs/tutorials/services/connect-applications-service/>).
+fn describes_a_service(name: &str, value: &str) -> bool {
+    match name {
+        "service_host" | "service_port" => true,
+        "port" => is_tcp_url(value),
+        _ => {
+            let is_named = |port: &str| !port.is_empty();
+            name.strip_prefix("service_port_").is_some_and(is_named)
+                || name.strip_prefix("port_").is_some_and(describes_a_port)
+        }
+    }
+}
+
+/// `<n>_tcp`, alone or with one of the words that Kubernetes puts behind it.
+fn describes_a_port(rest: &str) -> bool {
+    rest.split_once('_').is_some_and(|(number, what)| {
+        number.parse::<u16>().is_ok()
+            && matches!(what, "tcp" | "tcp_proto" | "tcp_port" | "tcp_addr")
+    })
+}
+
+fn is_tcp_url(value: &str) -> bool {
+    value
+        .strip_prefix("tcp://")
+        .is_some_and(|address| address.parse::<SocketAddr>().is_ok())
 }
 
 #[cfg(test)]
@@ -115,9 +140,33 @@ mod tests {
             ("PLEXSPHERE_SIGNER_SERVICE_PORT", "9090"),
             ("PLEXSPHERE_SIGNER_SERVICE_PORT_HEALTH", "9090"),
             ("PLEXSPHERE_SIGNER_PORT", "tcp://10.0.0.1:9090"),
+            ("PLEXSPHERE_SIGNER_PORT_9090_TCP", "tcp://10.0.0.1:9090"),
+            ("PLEXSPHERE_SIGNER_PORT_9090_TCP_PROTO", "tcp"),
+            ("PLEXSPHERE_SIGNER_PORT_9090_TCP_PORT", "9090"),
             ("PLEXSPHERE_SIGNER_PORT_9090_TCP_ADDR", "10.0.0.1"),
         ])
         .unwrap();
+        read(&[("PLEXSPHERE_SIGNER_PORT", "tcp://[fd00::1]:9090")]).unwrap();
+    }
+
+    #[test]
+    fn refuses_what_only_looks_like_a_service() {
+        for (name, value) in [
+            ("PORT", "9090"),
+            ("PORT", "tcp://everywhere"),
+            ("HEALTH_PORT", "9090"),
+            ("PORT_HEALTH", "9090"),
+            ("PORT_9090", "tcp://10.0.0.1:9090"),
+            ("PORT_HEALTH_TCP", "tcp://10.0.0.1:9090"),
+            ("PORT_9090_TCP_MODE", "0666"),
+            ("SERVICE_PORT_", "9090"),
+            ("SOCKET_SERVICE_HOST", "10.0.0.1"),
+        ] {
+            let name = format!("PLEXSPHERE_SIGNER_{name}");
+            let refusal = read(&[(&name, value)]).unwrap_err();
+            let expected = format!("{name} is no setting of this program: ");
+            assert!(refusal.starts_with(&expected), "{refusal}");
+        }
     }
 
     #[test]
