@@ -112,3 +112,21 @@ fn the_environment_of_a_client_does_not_disturb_it() {
     let server = Server::start_with(&program, place.path(), &socket, ["--dev"]);
     server.generate("k1");
 }
+
+#[test]
+fn a_set_up_in_the_environment_is_refused_and_nothing_is_created() {
+    let place = Workplace::empty();
+    for (name, value) in [
+        ("PLEXSPHERE_SIGNER_KEY_PROVIDER", "pkcs11"),
+        ("PLEXSPHERE_SIGNER_DEPLOYMENT_PROFILE", "saas"),
+        ("PLEXSPHERE_SIGNER_REGISTRY", "sqlite:registry.db"),
+    ] {
+        let finished = program()
+            .with_variable(name, value)
+            .run(place.path(), ["serve", "--dev"])
+            .expect_status(2);
+        let expected = format!("{name} cannot be used with --dev");
+        assert!(finished.sentence().starts_with(&expected), "{finished:?}");
+        assert!(place.names().is_empty());
+    }
+}

@@ -7,6 +7,7 @@ use signer_domain::{DeploymentProfile, ProviderName};
 
 use super::{
     Config, DEFAULT_SOCKET, Environment, Installation, Setting, Source, Verification, limits,
+    variable,
 };
 use crate::cli::ServeArgs;
 use crate::dev;
@@ -48,7 +49,7 @@ pub(crate) fn resolve(
     let drain_timeout = pick!("--drain-timeout", drain_timeout of args, environment, else "20s")
         .parse(limits::drain_timeout)?;
     let custody = if args.dev {
-        CustodyPart::of_development()
+        CustodyPart::of_development(environment)?
     } else {
         CustodyPart::configured(args, environment)?
     };
@@ -82,12 +83,29 @@ struct CustodyPart {
 }
 
 impl CustodyPart {
-    fn of_development() -> Self {
+    /// `PLEXSPHERE_SIGNER_SOCKET` alone is passed over: it also tells clients whom to ask, so it may
+    /// be there without anybody thinking of this custodian.
+    fn of_development(environment: &Environment) -> Result<Self, Failure> {
         fn given<T>(value: T) -> Setting<T> {
             let source = Source::Flag("--dev");
             Setting { value, source }
         }
-        Self {
+        for (flag, found) in [
+            ("--key-provider", &environment.key_provider),
+            ("--socket-mode", &environment.socket_mode),
+            ("--registry", &environment.registry),
+            ("--deployment-profile", &environment.deployment_profile),
+            ("--software-seed-file", &environment.software_seed_file),
+        ] {
+            if found.is_some() {
+                let variable = variable(flag);
+                return Err(Failure::usage(format_args!(
+                    "{variable} cannot be used with --dev, which brings its own set-up: unset it, \
+                     or leave --dev out"
+                )));
+            }
+        }
+        Ok(Self {
             installation: Installation::Development,
             providers: given(vec![ProviderName::Software]),
             software_seed_file: Some(given(dev::seed_file())),
@@ -95,7 +113,7 @@ impl CustodyPart {
             socket_mode: 0o600,
             registry: given(dev::registry_url()),
             deployment_profile: DeploymentProfile::SelfhostedSingle,
-        }
+        })
     }
 
     fn configured(args: &ServeArgs, environment: &Environment) -> Result<Self, Failure> {

@@ -278,12 +278,8 @@ fn only_the_software_provider_alone_may_go_unverified() {
 }
 
 #[test]
-fn the_development_set_up_brings_its_own_places_whatever_the_environment_says() {
-    let variables = [
-        ("SOCKET", "/e"),
-        ("KEY_PROVIDER", "pkcs11"),
-        ("LOG_LEVEL", "debug"),
-    ];
+fn the_development_set_up_brings_its_own_places_whatever_clients_are_told() {
+    let variables = [("SOCKET", "/e"), ("LOG_LEVEL", "debug")];
     let config = configure(&["--dev"], &variables).unwrap();
     assert_eq!(config.installation, Installation::Development);
     assert_eq!(config.providers.value, [ProviderName::Software]);
@@ -296,6 +292,25 @@ fn the_development_set_up_brings_its_own_places_whatever_the_environment_says() 
         "sqlite:.plexsphere-signer/registry.db"
     );
     assert_eq!(config.log.level.as_str(), "debug");
+}
+
+#[test]
+fn the_development_set_up_is_not_mixed_with_a_set_up_in_the_environment() {
+    for name in [
+        "KEY_PROVIDER",
+        "SOCKET_MODE",
+        "REGISTRY",
+        "DEPLOYMENT_PROFILE",
+        "SOFTWARE_SEED_FILE",
+    ] {
+        assert_eq!(
+            configure(&["--dev"], &[(name, "v")]).unwrap_err(),
+            format!(
+                "PLEXSPHERE_SIGNER_{name} cannot be used with --dev, which brings its own set-up: \
+                 unset it, or leave --dev out"
+            )
+        );
+    }
 }
 
 #[test]
