@@ -1,24 +1,29 @@
 //! Bounded counts of what is under way, instead of endless queues.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
+use signer_domain::Deadline;
 use signer_domain::ports::CustodyError;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::errors::RETRY_SOON;
 
 /// A room with a fixed number of seats. Cheap to clone; all clones share the seats.
 #[derive(Debug, Clone)]
 pub(crate) struct Admission {
-    taken: Arc<AtomicUsize>,
+    free: Arc<Semaphore>,
     seats: usize,
 }
 
+/// One taken seat; given back on drop.
+pub(crate) type Seat = OwnedSemaphorePermit;
+
 impl Admission {
-    /// A room with `seats` seats.
+    /// A room with `seats` seats, one at least.
     pub(crate) fn new(seats: usize) -> Self {
+        let seats = seats.clamp(1, Semaphore::MAX_PERMITS);
         Self {
-            taken: Arc::default(),
+            free: Arc::new(Semaphore::new(seats)),
             seats,
         }
     }
@@ -28,39 +33,39 @@ impl Admission {
     /// # Errors
     /// [`CustodyError::Overloaded`] when none is free.
     pub(crate) fn enter(&self) -> Result<Seat, CustodyError> {
-        let before = self.taken.fetch_add(1, Ordering::AcqRel);
-        let seat = Seat {
-            taken: Arc::clone(&self.taken),
-        };
-        if before < self.seats {
-            Ok(seat)
-        } else {
-            Err(CustodyError::Overloaded {
-                retry_after: RETRY_SOON,
-            })
+        let taken = Arc::clone(&self.free).try_acquire_owned();
+        taken.map_err(|_full| CustodyError::Overloaded {
+            retry_after: RETRY_SOON,
+        })
+    }
+
+    /// Waits for a seat behind those who came first.
+    ///
+    /// # Errors
+    /// [`CustodyError::DeadlineExceeded`] when none came free in time.
+    pub(crate) async fn wait(&self, deadline: Deadline) -> Result<Seat, CustodyError> {
+        let seat = Arc::clone(&self.free).acquire_owned();
+        match tokio::time::timeout(deadline.remaining(), seat).await {
+            Ok(Ok(seat)) => Ok(seat),
+            Ok(Err(_)) | Err(_) => Err(CustodyError::DeadlineExceeded),
         }
     }
 
     /// Whether nobody sits.
     pub(crate) fn is_empty(&self) -> bool {
-        self.taken.load(Ordering::Acquire) == 0
+        self.free.available_permits() == self.seats
     }
-}
 
-/// One taken seat; given back on drop.
-#[derive(Debug)]
-pub(crate) struct Seat {
-    taken: Arc<AtomicUsize>,
-}
-
-impl Drop for Seat {
-    fn drop(&mut self) {
-        self.taken.fetch_sub(1, Ordering::AcqRel);
+    /// How many may sit.
+    pub(crate) const fn seats(&self) -> usize {
+        self.seats
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
@@ -73,5 +78,18 @@ mod tests {
         let third = room.enter().unwrap();
         drop((second, third));
         assert!(room.is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_gets_the_next_free_seat_or_learns_that_time_is_up() {
+        let room = Admission::new(1);
+        let taken = room.enter().unwrap();
+        let soon = || Deadline::after(Duration::from_millis(50));
+        assert_eq!(
+            room.wait(soon()).await.map(drop),
+            Err(CustodyError::DeadlineExceeded)
+        );
+        drop(taken);
+        drop(room.wait(soon()).await.unwrap());
     }
 }

@@ -24,17 +24,20 @@ use crate::errors::{from_registry, provider_down};
 use crate::key::{ReadFace, Retire};
 use crate::metrics::Metrics;
 use crate::provider::Generate;
-use crate::routes::Routes;
+use crate::routes::{Line, Routes};
 use crate::settings::{CustodySettings, ProviderSpec};
 use crate::supervisor::{Shared, SupervisorActor};
 
-/// Custody implemented by the actors. Dropping it lets them stop.
+/// Custody implemented by the actors. They live as long as their actix system.
 pub struct ActorCustody {
     settings: Arc<CustodySettings>,
     registry: Arc<dyn KeyRegistry>,
     routes: Arc<Routes>,
     supervisor: Addr<SupervisorActor>,
-    admission: Admission,
+    /// Who reads the registry.
+    reads: Admission,
+    /// Who has a batch under way.
+    batches: Admission,
     metrics: Metrics,
     health: health::Health,
     /// The supervisor's own thread: it must answer while every provider is busy.
@@ -60,9 +63,9 @@ impl ActorCustody {
         metrics: &mut Registry,
     ) -> Self {
         let metrics = Metrics::register(metrics);
-        let names = providers.iter().map(|spec| spec.name);
-        let routes = Arc::new(Routes::new(names, metrics.clone()));
+        let names: Vec<_> = providers.iter().map(|spec| spec.name).collect();
         let settings = Arc::new(settings);
+        let routes = Arc::new(Routes::new(&names, &settings, metrics.clone()));
         let shared = Shared {
             registry: Arc::clone(&registry),
             routes: Arc::clone(&routes),
@@ -74,7 +77,8 @@ impl ActorCustody {
         let build = move |_: &mut Context<SupervisorActor>| SupervisorActor::new(providers, shared);
         let supervisor = SupervisorActor::start_in_arbiter(&arbiter.handle(), build);
         Self {
-            admission: Admission::new(settings.max_in_flight),
+            reads: Admission::new(settings.max_in_flight),
+            batches: Admission::new(settings.max_in_flight),
             health: health::Health::default(),
             settings,
             registry,
@@ -85,8 +89,8 @@ impl ActorCustody {
         }
     }
 
-    fn admit(&self) -> Result<Seat, CustodyError> {
-        self.admission.enter().inspect_err(|_overloaded| {
+    fn admit(&self, room: &Admission) -> Result<Seat, CustodyError> {
+        room.enter().inspect_err(|_overloaded| {
             self.metrics.overloads.inc();
         })
     }
@@ -109,7 +113,6 @@ impl Custody for ActorCustody {
         request: GenerateKey,
         deadline: Deadline,
     ) -> Result<GeneratedOrStanding, CustodyError> {
-        let _seat = self.admit()?;
         let GenerateKey {
             scope,
             key_id,
@@ -118,9 +121,7 @@ impl Custody for ActorCustody {
         self.settings.profile.permit(scope)?;
         let name = provider.or_else(|| self.routes.providers.first());
         let name = name.ok_or(CustodyError::KeyNotFound)?;
-        if !self.routes.providers.is_configured(name) {
-            return Err(CustodyError::KeyNotFound);
-        }
+        let _seat = self.routes.enter_work(name)?;
         let addr = self
             .routes
             .providers
@@ -139,8 +140,9 @@ impl Custody for ActorCustody {
         request: SignRequest,
         deadline: Deadline,
     ) -> Result<SignedDigest, CustodyError> {
-        let _seat = self.admit()?;
-        let turn = self.turn_for(&request.target, deadline).await?;
+        let turn = self
+            .turn_for(&request.target, Line::Single, deadline)
+            .await?;
         turn.sign(&request.digest, deadline).await
     }
 
@@ -148,15 +150,13 @@ impl Custody for ActorCustody {
         &self,
         requests: Vec<SignRequest>,
         deadline: Deadline,
-    ) -> Vec<Result<SignedDigest, CustodyError>> {
-        match self.admit() {
-            Ok(_seat) => self.sign_all(&requests, deadline).await,
-            Err(error) => requests.iter().map(|_| Err(error.clone())).collect(),
-        }
+    ) -> Result<Vec<Result<SignedDigest, CustodyError>>, CustodyError> {
+        let _seat = self.admit(&self.batches)?;
+        Ok(self.sign_all(&requests, deadline).await)
     }
 
     async fn key(&self, handle: HandleId, deadline: Deadline) -> Result<SigningKey, CustodyError> {
-        let _seat = self.admit()?;
+        let _seat = self.admit(&self.reads)?;
         self.check_handle(&handle)?;
         let found = tokio::time::timeout(deadline.remaining(), self.registry.find(&handle)).await;
         let found = found.map_err(|_elapsed| CustodyError::DeadlineExceeded)?;
@@ -167,7 +167,7 @@ impl Custody for ActorCustody {
     }
 
     async fn keys(&self, query: KeyQuery, deadline: Deadline) -> Result<KeyPage, CustodyError> {
-        let _seat = self.admit()?;
+        let _seat = self.admit(&self.reads)?;
         let page = tokio::time::timeout(deadline.remaining(), self.registry.list(&query)).await;
         page.map_err(|_elapsed| CustodyError::DeadlineExceeded)?
             .map_err(from_registry)
@@ -179,14 +179,18 @@ impl Custody for ActorCustody {
         deadline: Deadline,
     ) -> Result<PublishedKey, CustodyError> {
         let key = self.key(handle, deadline).await?;
-        let _seat = self.admit()?;
         let from_registry = |key: SigningKey| PublishedKey {
             public_key: key.public_key,
             source: PublicKeySource::Registry,
             key,
         };
         let Ok(face) = self
-            .ask_key(&key.handle_id, |seat| ReadFace { _seat: seat }, deadline)
+            .ask_key(
+                &key.handle_id,
+                Line::Control,
+                |seats| ReadFace { _seats: seats },
+                deadline,
+            )
             .await
         else {
             return Ok(from_registry(key));
@@ -206,9 +210,13 @@ impl Custody for ActorCustody {
         handle: HandleId,
         deadline: Deadline,
     ) -> Result<SigningKey, CustodyError> {
-        let _seat = self.admit()?;
-        self.ask_key(&handle, |seat| Retire { deadline, seat }, deadline)
-            .await?
+        self.ask_key(
+            &handle,
+            Line::Control,
+            |seats| Retire { deadline, seats },
+            deadline,
+        )
+        .await?
     }
 
     async fn liveness(&self) -> Option<Liveness> {

@@ -10,7 +10,12 @@ pub(crate) const RETRY_SOON: Duration = Duration::from_secs(1);
 /// Maps a provider's error; the cause goes to the log and no further.
 pub(crate) fn from_provider(error: KeyProviderError) -> CustodyError {
     match error {
-        KeyProviderError::KeyNotFound => CustodyError::KeyNotFound,
+        // The registry knows the key, so a provider that does not has lost it or cannot see it. Only
+        // the registry's word makes a key unknown.
+        KeyProviderError::KeyNotFound => {
+            tracing::error!("provider does not hold a registered key");
+            provider_down()
+        }
         KeyProviderError::KeyRetired => CustodyError::KeyRetired,
         KeyProviderError::RotationInProgress => CustodyError::RotationInProgress,
         KeyProviderError::ProviderUnavailable {
@@ -50,7 +55,7 @@ pub(crate) fn from_registry(error: KeyRegistryError) -> CustodyError {
     }
 }
 
-/// The provider cannot be reached, and nothing was asked of it.
+/// The provider cannot be reached.
 pub(crate) const fn provider_down() -> CustodyError {
     CustodyError::ProviderUnavailable {
         retry_after: RETRY_SOON,

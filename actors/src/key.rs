@@ -2,24 +2,29 @@
 
 mod gate;
 mod retirement;
+mod seats;
 mod turn;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix::prelude::*;
 use signer_domain::ports::{CustodyError, FreshKey, KeyRegistry};
 use signer_domain::{Deadline, SigningKey};
 
 pub(crate) use gate::KeyGate;
+pub(crate) use seats::Seats;
 pub(crate) use turn::{KeyFace, Turn};
 
-use crate::admission::Seat;
-use crate::errors::from_registry;
+use crate::errors::{RETRY_SOON, from_registry};
 use crate::routes::CurrentKeys;
 
 /// After this many messages in a row the actor lets others run: a mailbox that is refilled as fast as
 /// it is drained would own the thread.
 const MESSAGES_PER_SLICE: u32 = 8;
+
+/// How long each try to get a retirement on record may take.
+const FINISH_DEADLINE: Duration = Duration::from_secs(10);
 
 /// Decides who may sign with one key. It holds the registry's record of the key while it is in
 /// memory; nobody else in this process changes that record.
@@ -28,8 +33,9 @@ pub(crate) struct KeyActor {
     face: Arc<KeyFace>,
     registry: Arc<dyn KeyRegistry>,
     currents: Arc<CurrentKeys>,
-    mailbox: usize,
     messages: u32,
+    /// Whether a try to get a retirement on record is due already.
+    is_finish_due: bool,
 }
 
 impl KeyActor {
@@ -37,36 +43,89 @@ impl KeyActor {
         face: KeyFace,
         registry: Arc<dyn KeyRegistry>,
         currents: Arc<CurrentKeys>,
-        mailbox: usize,
     ) -> Self {
         Self {
             face: Arc::new(face),
             registry,
             currents,
-            mailbox,
             messages: 0,
+            is_finish_due: false,
         }
     }
 
     /// Grants a turn at once where that is possible.
-    fn grant(&self, deadline: Deadline) -> Grant {
+    fn grant(&self, deadline: Deadline, seats: Seats) -> Grant {
         if deadline.is_past() {
             return Grant::Refused(CustodyError::DeadlineExceeded);
         }
         if !self.face.is_fresh() {
-            return Grant::AfterRefresh;
+            return Grant::AfterRefresh(seats);
         }
         if let Err(error) = self.face.may_sign() {
             return Grant::Refused(error);
         }
         match self.face.gate.try_turn() {
-            Some(permit) => Grant::Now(Turn::new(permit, Arc::clone(&self.face))),
-            None => Grant::AfterOthers,
+            Some(permit) => Grant::Now(Turn::new(permit, seats, Arc::clone(&self.face))),
+            None => Grant::AfterOthers(seats),
         }
     }
 
     fn adopt(&mut self, fresh: FreshKey) {
         self.face = Arc::new(self.face.with_record(fresh));
+    }
+
+    /// Takes over what a retirement, or the try at one, led to.
+    fn settle(
+        &mut self,
+        outcome: Result<SigningKey, CustodyError>,
+        ctx: &mut Context<Self>,
+    ) -> Result<SigningKey, CustodyError> {
+        match outcome {
+            Ok(key) => {
+                let valid_until = self.face.valid_until;
+                self.adopt(FreshKey {
+                    key: key.clone(),
+                    valid_until,
+                });
+                self.currents.forget(key.scope);
+                Ok(key)
+            }
+            Err(error) => {
+                if self.face.gate.is_retiring() {
+                    self.finish_retirement_later(ctx);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// A retirement that the provider has done must get on record, whoever asked for it.
+    fn finish_retirement_later(&mut self, ctx: &mut Context<Self>) {
+        if self.is_finish_due {
+            return;
+        }
+        self.is_finish_due = true;
+        ctx.run_later(RETRY_SOON, |actor, ctx| {
+            actor.is_finish_due = false;
+            if !actor.face.gate.is_retiring() {
+                return;
+            }
+            let work = actor.retirement(Deadline::after(FINISH_DEADLINE));
+            ctx.spawn(work.into_actor(actor).map(|outcome, actor, ctx| {
+                if let Err(error) = actor.settle(outcome, ctx) {
+                    tracing::warn!(cause = %error, "retirement is not on record yet");
+                }
+            }));
+        });
+    }
+
+    fn retirement(
+        &self,
+        deadline: Deadline,
+    ) -> impl Future<Output = Result<SigningKey, CustodyError>> + use<> {
+        let face = Arc::clone(&self.face);
+        let registry = Arc::clone(&self.registry);
+        async move { retirement::retire(&face, registry.as_ref(), deadline).await }
     }
 
     /// Lets other actors of this thread run now and then.
@@ -81,8 +140,8 @@ impl KeyActor {
 
 enum Grant {
     Now(Turn),
-    AfterOthers,
-    AfterRefresh,
+    AfterOthers(Seats),
+    AfterRefresh(Seats),
     Refused(CustodyError),
 }
 
@@ -90,34 +149,39 @@ impl Actor for KeyActor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        ctx.set_mailbox_capacity(self.mailbox);
+        ctx.set_mailbox_capacity(self.face.gate.mailbox());
+        if self.face.gate.is_retiring() {
+            self.finish_retirement_later(ctx);
+        }
     }
 }
 
-/// Asks for permission to sign once.
+/// Asks for permission to sign.
 #[derive(Debug, Message)]
 #[rtype(result = "Result<Turn, CustodyError>")]
 pub(crate) struct TakeTurn {
     pub(crate) deadline: Deadline,
-    pub(crate) seat: Seat,
+    pub(crate) seats: Seats,
 }
 
 impl Handler<TakeTurn> for KeyActor {
     type Result = Response<Result<Turn, CustodyError>>;
 
     fn handle(&mut self, request: TakeTurn, ctx: &mut Self::Context) -> Self::Result {
-        let TakeTurn { deadline, seat } = request;
+        let TakeTurn { deadline, seats } = request;
         self.breathe(ctx);
-        match self.grant(deadline) {
+        match self.grant(deadline, seats) {
             Grant::Now(turn) => Response::reply(Ok(turn)),
             Grant::Refused(error) => Response::reply(Err(error)),
-            Grant::AfterOthers => Response::fut(turn::wait(Arc::clone(&self.face), deadline, seat)),
-            Grant::AfterRefresh => {
+            Grant::AfterOthers(seats) => {
+                Response::fut(turn::wait(Arc::clone(&self.face), deadline, seats))
+            }
+            Grant::AfterRefresh(seats) => {
                 let myself = ctx.address();
                 Response::fut(async move {
                     let refreshed = myself.send(Refresh).await;
                     let face = refreshed.map_err(|_died| CustodyError::Internal)??;
-                    turn::wait(face, deadline, seat).await
+                    turn::wait(face, deadline, seats).await
                 })
             }
         }
@@ -150,7 +214,7 @@ impl Handler<Refresh> for KeyActor {
 #[derive(Debug, Message)]
 #[rtype(result = "Arc<KeyFace>")]
 pub(crate) struct ReadFace {
-    pub(crate) _seat: Seat,
+    pub(crate) _seats: Seats,
 }
 
 impl Handler<ReadFace> for KeyActor {
@@ -167,28 +231,26 @@ impl Handler<ReadFace> for KeyActor {
 #[rtype(result = "Result<SigningKey, CustodyError>")]
 pub(crate) struct Retire {
     pub(crate) deadline: Deadline,
-    pub(crate) seat: Seat,
+    pub(crate) seats: Seats,
 }
 
 impl Handler<Retire> for KeyActor {
     type Result = ResponseActFuture<Self, Result<SigningKey, CustodyError>>;
 
-    fn handle(&mut self, Retire { deadline, seat }: Retire, _: &mut Self::Context) -> Self::Result {
-        let face = Arc::clone(&self.face);
-        let registry = Arc::clone(&self.registry);
+    fn handle(
+        &mut self,
+        Retire { deadline, seats }: Retire,
+        _: &mut Self::Context,
+    ) -> Self::Result {
+        let work = self.retirement(deadline);
         let work = async move {
-            let _seat = seat;
-            retirement::retire(&face, registry.as_ref(), deadline).await
+            let _seats = seats;
+            work.await
         };
-        Box::pin(work.into_actor(self).map(|retired, actor, _| {
-            let key = retired?;
-            actor.adopt(FreshKey {
-                key: key.clone(),
-                valid_until: actor.face.valid_until,
-            });
-            actor.currents.forget(key.scope);
-            Ok(key)
-        }))
+        Box::pin(
+            work.into_actor(self)
+                .map(|outcome, actor, ctx| actor.settle(outcome, ctx)),
+        )
     }
 }
 

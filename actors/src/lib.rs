@@ -3,7 +3,7 @@
 //!
 //! A supervisor owns one provider actor for each configured provider and
 //! restarts it from its factory. A provider actor opens one key actor for each handle in use. A key
-//! actor grants *turns*: permission to sign once with its key. The asker then signs on its own
+//! actor grants *turns*: permission to sign with its key. The asker then signs on its own
 //! thread while it holds the turn, so that one key uses every core while its mailbox stays short,
 //! and a retirement waits until every turn has come back.
 //!

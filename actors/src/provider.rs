@@ -4,21 +4,19 @@ mod generation;
 mod opening;
 mod repair;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
 use signer_domain::ports::{
-    CustodyError, GeneratedOrStanding, KeyProvider, KeyRegistry, ProviderStatus, VerifierFactory,
+    CustodyError, KeyProvider, KeyRegistry, ProviderStatus, VerifierFactory,
 };
 use signer_domain::{Deadline, HandleId, KeyId, ProviderName, Scope};
-use tokio::sync::oneshot;
 
 pub(crate) use repair::repair;
 
 use crate::metrics::Metrics;
-use crate::routes::Routes;
+use crate::routes::{GenerateOutcome, Routes};
 use crate::settings::CustodySettings;
 
 /// How long a periodic check of a provider may take.
@@ -39,25 +37,27 @@ impl ProviderContext {
     pub(crate) fn name(&self) -> ProviderName {
         self.provider.capabilities().name
     }
-}
 
-type GenerateOutcome = Result<GeneratedOrStanding, CustodyError>;
+    /// How many requests for one key of this provider may be under way at once.
+    pub(crate) fn queue_of_a_key(&self) -> usize {
+        let part = self
+            .routes
+            .providers
+            .work(self.name())
+            .map_or(1, |room| room.seats());
+        self.settings.queue_of_a_key(part)
+    }
+}
 
 /// Owns one provider. It dies with its value: the supervisor then builds both anew.
 #[derive(Debug)]
 pub(crate) struct ProviderActor {
     context: ProviderContext,
-    /// Who waits for which key to be made; calls for one name are served by one call to the
-    /// provider.
-    generating: HashMap<(Scope, KeyId), Vec<oneshot::Sender<GenerateOutcome>>>,
 }
 
 impl ProviderActor {
-    pub(crate) fn new(context: ProviderContext) -> Self {
-        Self {
-            context,
-            generating: HashMap::new(),
-        }
+    pub(crate) const fn new(context: ProviderContext) -> Self {
+        Self { context }
     }
 
     /// Asks the provider to prove that it works. The check runs as part of this actor, so that a
@@ -130,32 +130,8 @@ pub(crate) struct Generate {
 impl Handler<Generate> for ProviderActor {
     type Result = ResponseFuture<GenerateOutcome>;
 
-    fn handle(&mut self, request: Generate, ctx: &mut Self::Context) -> Self::Result {
-        let (reply, outcome) = oneshot::channel();
-        let name = (request.scope, request.key_id.clone());
-        let waiting = self.generating.entry(name.clone()).or_default();
-        waiting.push(reply);
-        if waiting.len() == 1 {
-            // A task of its own: a panic of the provider ends this call, not the actor.
-            let work = actix_rt::spawn(generation::generate(self.context.clone(), request));
-            ctx.spawn(work.into_actor(self).map(move |outcome, actor, _| {
-                let outcome = outcome.unwrap_or_else(|panic| {
-                    actor.context.metrics.panics.inc();
-                    tracing::error!(cause = %panic, "provider panicked while generating");
-                    Err(CustodyError::Internal)
-                });
-                let mut outcome = outcome;
-                for reply in actor.generating.remove(&name).unwrap_or_default() {
-                    // Who no longer listens needs no answer.
-                    drop(reply.send(outcome.clone()));
-                    // The key is new to the first who asked; to the others it stands.
-                    if let Ok(GeneratedOrStanding::Generated(key)) = outcome {
-                        outcome = Ok(GeneratedOrStanding::Standing(key));
-                    }
-                }
-            }));
-        }
-        Box::pin(async move { outcome.await.unwrap_or(Err(CustodyError::Internal)) })
+    fn handle(&mut self, request: Generate, _: &mut Self::Context) -> Self::Result {
+        Box::pin(generation::join(self.context.clone(), request))
     }
 }
 

@@ -15,9 +15,11 @@ pub struct CustodySettings {
     pub profile: DeploymentProfile,
     /// Whether each signature is verified before it is released.
     pub verify_after_sign: VerifyAfterSign,
-    /// How many requests may be under way at once, over all keys.
+    /// How many requests may be under way at once. Each provider has an equal part of its own, so
+    /// that one that hangs leaves the others room.
     pub max_in_flight: usize,
-    /// How many requests may wait for one key.
+    /// How many requests for one key may be under way at once; never more than half of its
+    /// provider's part.
     pub queue_per_key: usize,
     /// How many key actors stay resident; beyond it the least recently used idle ones go.
     pub resident_keys: usize,
@@ -39,6 +41,13 @@ impl CustodySettings {
             check_interval: Duration::from_secs(10),
             restart: RestartPolicy::new(),
         }
+    }
+}
+
+impl CustodySettings {
+    /// How many requests for one key may be under way at once, with `part` for its provider.
+    pub(crate) fn queue_of_a_key(&self, part: usize) -> usize {
+        self.queue_per_key.min(part / 2).max(1)
     }
 }
 

@@ -14,8 +14,10 @@ use signer_domain::ports::{
 };
 use signer_domain::{Deadline, ProviderName};
 
+use tokio::sync::oneshot;
+
 use self::backoff::Backoff;
-use crate::errors::from_provider;
+use crate::errors::{RETRY_SOON, from_provider};
 use crate::metrics::Metrics;
 use crate::provider::{ProviderActor, ProviderContext, repair};
 use crate::routes::Routes;
@@ -23,6 +25,8 @@ use crate::settings::{CustodySettings, ProviderSpec};
 
 /// How often the supervisor looks whether its provider actors live, besides being told.
 const WATCH_INTERVAL: Duration = Duration::from_millis(500);
+/// How long a provider may take to be built, checked and repaired.
+const OPEN_DEADLINE: Duration = Duration::from_secs(30);
 /// How long a provider may take to prove at start that it works.
 const FIRST_CHECK_DEADLINE: Duration = Duration::from_secs(10);
 
@@ -81,17 +85,36 @@ impl SupervisorActor {
         };
         child.phase = Phase::Opening;
         let arbiter = child.arbiter.get_or_insert_with(Arbiter::new).handle();
-        let opening = open_provider(child.spec.clone(), self.shared.clone(), arbiter);
-        // A task of its own: a panic in a factory is a failed start, not the end of the supervisor.
-        let task = actix_rt::spawn(opening);
-        ctx.spawn(task.into_actor(self).map(move |opened, actor, ctx| match opened {
-            Ok(Ok(opened)) => actor.admit(name, opened),
-            Ok(Err(_logged)) => actor.retry(name, "start", ctx),
-            Err(panic) => {
-                tracing::error!(provider = %name, cause = %panic, "provider panicked at start");
-                actor.retry(name, "panic", ctx);
-            }
-        }));
+        let (reply, opened) = oneshot::channel();
+        let opening = open_provider(child.spec.clone(), self.shared.clone(), arbiter.clone());
+        // On the provider's own thread: a factory that blocks must not keep the supervisor from
+        // answering, and a panic in it is a failed start.
+        let is_started = arbiter.spawn(async move {
+            // A supervisor that is gone needs no answer.
+            drop(reply.send(opening.await));
+        });
+        if !is_started {
+            child.arbiter = None;
+        }
+        let opened = tokio::time::timeout(OPEN_DEADLINE, opened);
+        ctx.spawn(
+            opened
+                .into_actor(self)
+                .map(move |opened, actor, ctx| match opened {
+                    Ok(Ok(Ok(opened))) => actor.admit(name, opened),
+                    Ok(Ok(Err(_logged))) => actor.retry(name, "start", ctx),
+                    Ok(Err(_panicked)) => actor.retry(name, "panic", ctx),
+                    Err(_elapsed) => actor.abandon(name, ctx),
+                }),
+        );
+    }
+
+    /// Leaves a thread behind on which a provider hangs, and starts over on another.
+    fn abandon(&mut self, name: ProviderName, ctx: &mut Context<Self>) {
+        if let Some(child) = self.children.get_mut(&name) {
+            child.arbiter = None;
+        }
+        self.retry(name, "hang", ctx);
     }
 
     fn admit(&mut self, name: ProviderName, opened: Opened) {
@@ -182,10 +205,16 @@ async fn open_provider(
 
 async fn built(spec: &ProviderSpec) -> Result<Arc<dyn KeyProvider>, KeyProviderError> {
     let provider = (spec.factory)().await?;
-    provider
-        .check(Deadline::after(FIRST_CHECK_DEADLINE))
-        .await?;
-    Ok(provider)
+    let deadline = Deadline::after(FIRST_CHECK_DEADLINE);
+    match tokio::time::timeout(deadline.remaining(), provider.check(deadline)).await {
+        Ok(checked) => checked.map(|()| provider),
+        Err(_elapsed) => Err(KeyProviderError::ProviderUnavailable {
+            context: "waiting for the first check",
+            retry_after: RETRY_SOON,
+            outcome_unknown: false,
+            source: None,
+        }),
+    }
 }
 
 impl Actor for SupervisorActor {

@@ -1,65 +1,85 @@
 //! Many digests in one request.
 
 use std::collections::HashMap;
-use std::time::Duration;
+use std::sync::Arc;
 
+use futures_util::future::join_all;
 use futures_util::{StreamExt as _, stream};
 use signer_domain::Deadline;
 use signer_domain::ports::{CustodyError, SignRequest, SignTarget, SignedDigest};
 
 use super::ActorCustody;
-use crate::key::Turn;
+use crate::admission::Seat;
+use crate::key::KeyGate;
+use crate::routes::Line;
 
-/// How many turns one batch holds or waits for at once.
-const WIDTH: usize = 64;
-/// How long a batch waits before it tries a full queue again.
-const OVERLOAD_PAUSE: Duration = Duration::from_millis(2);
+/// How many turns of one key a batch holds or waits for at once.
+const WIDTH_PER_KEY: usize = 16;
 
 type Signed = Result<SignedDigest, CustodyError>;
 
-/// Items of one batch that share a turn: positions in the batch.
-struct Share {
+/// The items of one batch that name the same key: positions in the batch.
+struct Group {
     target: SignTarget,
     positions: Vec<usize>,
 }
 
+/// One signed item, and what tells whether it may still be released.
+struct Made {
+    position: usize,
+    signed: Signed,
+    lease: Option<Arc<Lease>>,
+}
+
+/// Keeps a key's gate in place while the batch holds signatures by it.
+struct Lease {
+    gate: Arc<KeyGate>,
+    _seat: Option<Seat>,
+}
+
+impl Made {
+    /// The result, unless the key was retired while other items of the batch were still under way:
+    /// no signature is released after that was acknowledged.
+    fn release(self) -> Signed {
+        match self.lease {
+            Some(lease) if lease.gate.is_closed() => Err(CustodyError::KeyRetired),
+            Some(_) | None => self.signed,
+        }
+    }
+}
+
 impl ActorCustody {
-    /// Signs many digests; the results stand in the order of the requests.
+    /// Signs many digests; the results stand in the order of the requests. Keys do not wait for each
+    /// other.
     pub(super) async fn sign_all(
         &self,
         requests: &[SignRequest],
         deadline: Deadline,
     ) -> Vec<Signed> {
-        let shares = self.shares(requests);
-        let sign = |share| self.sign_share(share, requests, deadline);
-        let mut signed: Vec<_> = stream::iter(shares)
+        let groups = groups(requests).into_iter();
+        let signing = groups.map(|group| self.sign_group(group, requests, deadline));
+        let mut made: Vec<Made> = join_all(signing).await.into_iter().flatten().collect();
+        made.sort_unstable_by_key(|made| made.position);
+        made.into_iter().map(Made::release).collect()
+    }
+
+    async fn sign_group(
+        &self,
+        group: Group,
+        requests: &[SignRequest],
+        deadline: Deadline,
+    ) -> Vec<Made> {
+        let Group { target, positions } = group;
+        let share = self.signs_per_turn(&target);
+        let shares: Vec<Vec<usize>> = positions.chunks(share).map(<[usize]>::to_vec).collect();
+        let sign = |share| self.sign_share(&target, share, requests, deadline);
+        let made = stream::iter(shares)
             .map(sign)
-            .buffer_unordered(WIDTH)
-            .flat_map(stream::iter)
-            .collect()
-            .await;
-        signed.sort_unstable_by_key(|(position, _)| *position);
-        signed.into_iter().map(|(_, signed)| signed).collect()
+            .buffer_unordered(WIDTH_PER_KEY);
+        made.flat_map(stream::iter).collect().await
     }
 
-    /// Deals the items out: those for one key go together, as many as one turn may cover.
-    fn shares(&self, requests: &[SignRequest]) -> Vec<Share> {
-        let mut of_target: HashMap<&SignTarget, Vec<usize>> = HashMap::new();
-        for (position, request) in requests.iter().enumerate() {
-            of_target.entry(&request.target).or_default().push(position);
-        }
-        let mut shares = Vec::new();
-        for (target, positions) in of_target {
-            for some in positions.chunks(self.signs_per_turn(target)) {
-                shares.push(Share {
-                    target: target.clone(),
-                    positions: some.to_vec(),
-                });
-            }
-        }
-        shares
-    }
-
+    /// As many of a key's digests as one turn may cover.
     fn signs_per_turn(&self, target: &SignTarget) -> usize {
         let provider = match target {
             SignTarget::Handle(handle) => handle.provider(),
@@ -73,38 +93,46 @@ impl ActorCustody {
 
     async fn sign_share(
         &self,
-        share: Share,
+        target: &SignTarget,
+        positions: Vec<usize>,
         requests: &[SignRequest],
         deadline: Deadline,
-    ) -> Vec<(usize, Signed)> {
-        let turn = self.turn_patiently(&share.target, deadline).await;
-        let mut results = Vec::with_capacity(share.positions.len());
-        for position in share.positions {
+    ) -> Vec<Made> {
+        let turn = self.turn_for(target, Line::Share, deadline).await;
+        let lease = turn.as_ref().ok().map(|turn| {
+            let gate = Arc::clone(turn.gate());
+            Arc::new(Lease {
+                _seat: gate.lease(),
+                gate,
+            })
+        });
+        let mut made = Vec::with_capacity(positions.len());
+        for position in positions {
             let signed = match (&turn, requests.get(position)) {
                 (Ok(turn), Some(request)) => turn.sign(&request.digest, deadline).await,
                 (Err(error), _) => Err(error.clone()),
                 (Ok(_), None) => Err(CustodyError::Internal),
             };
-            results.push((position, signed));
+            made.push(Made {
+                position,
+                signed,
+                lease: lease.clone(),
+            });
             // Signing may never wait, so a batch has to let others run of its own accord.
             tokio::task::yield_now().await;
         }
-        results
+        made
     }
+}
 
-    /// A batch waits where a single request would be turned away.
-    async fn turn_patiently(
-        &self,
-        target: &SignTarget,
-        deadline: Deadline,
-    ) -> Result<Turn, CustodyError> {
-        loop {
-            match self.turn_for(target, deadline).await {
-                Err(CustodyError::Overloaded { .. }) if !deadline.is_past() => {
-                    tokio::time::sleep(OVERLOAD_PAUSE).await;
-                }
-                turn => return turn,
-            }
-        }
+fn groups(requests: &[SignRequest]) -> Vec<Group> {
+    let mut of_target: HashMap<&SignTarget, Vec<usize>> = HashMap::new();
+    for (position, request) in requests.iter().enumerate() {
+        of_target.entry(&request.target).or_default().push(position);
     }
+    let group = |(target, positions): (&SignTarget, _)| Group {
+        target: target.clone(),
+        positions,
+    };
+    of_target.into_iter().map(group).collect()
 }

@@ -11,11 +11,10 @@ use signer_domain::ports::{CurrentKey, CustodyError, SignTarget};
 use signer_domain::{Deadline, HandleId, PublicKey, Scope};
 
 use super::ActorCustody;
-use crate::admission::Seat;
-use crate::errors::{from_registry, provider_down};
-use crate::key::{KeyActor, KeyFace, TakeTurn, Turn};
+use crate::errors::{RETRY_SOON, from_registry, provider_down};
+use crate::key::{KeyActor, KeyFace, Seats, TakeTurn, Turn};
 use crate::provider::OpenKey;
-use crate::routes::Way;
+use crate::routes::{Line, Way};
 use crate::supervisor::LookAfterProviders;
 
 /// How often a request looks for its key again after it met a closed mailbox.
@@ -31,28 +30,34 @@ impl ActorCustody {
     pub(super) async fn turn_for(
         &self,
         target: &SignTarget,
+        line: Line,
         deadline: Deadline,
     ) -> Result<Turn, CustodyError> {
         let scope = match target {
-            SignTarget::Handle(handle) => return self.turn_of(handle, deadline).await,
+            SignTarget::Handle(handle) => return self.turn_of(handle, line, deadline).await,
             SignTarget::Scope(scope) => *scope,
         };
         self.settings.profile.permit(scope)?;
         let handle = self.current_key(scope, deadline).await?;
-        match self.turn_of(&handle, deadline).await {
+        match self.turn_of(&handle, line, deadline).await {
             // The remembered key may have been retired a moment ago: ask the registry once more.
             Err(CustodyError::KeyRetired) => {
                 self.routes.currents.forget(scope);
                 let handle = self.current_key(scope, deadline).await?;
-                self.turn_of(&handle, deadline).await
+                self.turn_of(&handle, line, deadline).await
             }
             turn => turn,
         }
     }
 
-    async fn turn_of(&self, handle: &HandleId, deadline: Deadline) -> Result<Turn, CustodyError> {
-        let take = |seat| TakeTurn { deadline, seat };
-        self.ask_key(handle, take, deadline).await?
+    async fn turn_of(
+        &self,
+        handle: &HandleId,
+        line: Line,
+        deadline: Deadline,
+    ) -> Result<Turn, CustodyError> {
+        let take = |seats| TakeTurn { deadline, seats };
+        self.ask_key(handle, line, take, deadline).await?
     }
 
     async fn current_key(
@@ -84,7 +89,8 @@ impl ActorCustody {
     pub(super) async fn ask_key<M>(
         &self,
         handle: &HandleId,
-        message: impl Fn(Seat) -> M,
+        line: Line,
+        message: impl Fn(Seats) -> M,
         deadline: Deadline,
     ) -> Result<M::Result, CustodyError>
     where
@@ -94,12 +100,10 @@ impl ActorCustody {
         <KeyActor as Handler<M>>::Result: MessageResponse<KeyActor, M>,
         <KeyActor as actix::Actor>::Context: ToEnvelope<KeyActor, M>,
     {
+        self.check_handle(handle)?;
         for _ in 0..TRIES {
-            let Some(Way { addr, seat }) = self.routes.keys.way_to(handle)? else {
-                self.open(handle, deadline).await?;
-                continue;
-            };
-            let answer = addr.send(message(seat));
+            let Way { addr, seats } = self.find_way(handle, line, deadline).await?;
+            let answer = addr.send(message(seats));
             match tokio::time::timeout(deadline.remaining() + GRACE, answer).await {
                 Ok(Ok(answer)) => return Ok(answer),
                 // The actor died, before this message or over it. Every message may be repeated.
@@ -112,8 +116,26 @@ impl ActorCustody {
         Err(CustodyError::Internal)
     }
 
+    /// The way to a key, whose actor is opened when it is not in memory.
+    async fn find_way(
+        &self,
+        handle: &HandleId,
+        line: Line,
+        deadline: Deadline,
+    ) -> Result<Way, CustodyError> {
+        for _ in 0..TRIES {
+            match self.routes.way_to(handle, line, deadline).await? {
+                Some(way) => return Ok(way),
+                None => self.open(handle, deadline).await?,
+            }
+        }
+        // It was let go each time before it could be reached: far too many keys are in use at once.
+        Err(CustodyError::Overloaded {
+            retry_after: RETRY_SOON,
+        })
+    }
+
     async fn open(&self, handle: &HandleId, deadline: Deadline) -> Result<(), CustodyError> {
-        self.check_handle(handle)?;
         let provider = self
             .routes
             .providers
@@ -155,6 +177,7 @@ pub(super) async fn read_public_key(face: &KeyFace, deadline: Deadline) -> Optio
     let shown = answer.ok()?.ok()?.ok()?;
     if shown != face.key.public_key {
         face.gate.quarantine();
+        face.metrics.check_failed(face.key.provider());
         tracing::error!(key_id = %face.key.key_id, "provider shows another public key than the registered one");
         return None;
     }

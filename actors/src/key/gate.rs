@@ -8,7 +8,12 @@ use signer_domain::Deadline;
 use signer_domain::ports::CustodyError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::admission::Admission;
+use crate::admission::{Admission, Seat};
+
+/// Room in a mailbox for what an actor sends to itself.
+const MAILBOX_SLACK: usize = 8;
+/// How many calls other than signs may be under way for one key: retirements, reads.
+const CONTROL_SEATS: usize = 32;
 
 /// The turns of one key, first come first served. Holding all of them is the barrier of a retirement.
 ///
@@ -16,11 +21,19 @@ use crate::admission::Admission;
 /// over the gate, so that a retirement also waits for turns that the former actor granted.
 #[derive(Debug)]
 pub(crate) struct KeyGate {
-    /// Who waits for this key.
-    pub(crate) queue: Admission,
+    /// Who wants one signature, from asking until it is made.
+    pub(crate) singles: Admission,
+    /// Who wants a share of a batch signed, likewise. Batches wait for a seat here, so they have
+    /// seats of their own.
+    pub(crate) shares: Admission,
+    /// Who wants anything else. A flood of signs does not keep a retirement out.
+    pub(crate) control: Admission,
+    /// Signatures that a batch has made and not yet released.
+    unreleased: Admission,
     turns: Arc<Semaphore>,
     max_turns: u32,
     quarantined: AtomicBool,
+    retiring: AtomicBool,
 }
 
 impl KeyGate {
@@ -31,11 +44,20 @@ impl KeyGate {
             .clamp(1, 65_536);
         let permits = usize::try_from(max_turns).unwrap_or(1);
         Self {
-            queue: Admission::new(queue),
+            singles: Admission::new(queue),
+            shares: Admission::new(queue / 2),
+            control: Admission::new(CONTROL_SEATS),
+            unreleased: Admission::new(Semaphore::MAX_PERMITS),
             turns: Arc::new(Semaphore::new(permits)),
             max_turns,
             quarantined: AtomicBool::new(false),
+            retiring: AtomicBool::new(false),
         }
+    }
+
+    /// How many messages the actor of this key can be sent at once.
+    pub(crate) const fn mailbox(&self) -> usize {
+        self.singles.seats() + self.shares.seats() + self.control.seats() + MAILBOX_SLACK
     }
 
     /// A turn, if one is free and nobody waits for it.
@@ -93,12 +115,35 @@ impl KeyGate {
         self.quarantined.load(Ordering::Acquire)
     }
 
-    /// Whether the gate holds nothing that must be remembered: nobody waits, no turn is out, and no
-    /// quarantine stands.
+    /// Notes that the provider has made the key unusable while the registry does not say so yet.
+    /// Nobody signs until it does.
+    pub(crate) fn begin_retiring(&self) {
+        self.retiring.store(true, Ordering::Release);
+    }
+
+    /// Whether a retirement has begun and is not on record yet.
+    pub(crate) fn is_retiring(&self) -> bool {
+        self.retiring.load(Ordering::Acquire) && !self.is_closed()
+    }
+
+    /// Whether the key is retired.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.turns.is_closed()
+    }
+
+    /// Keeps the gate in place until signatures that were made have been released or dropped.
+    pub(crate) fn lease(&self) -> Option<Seat> {
+        self.unreleased.enter().ok()
+    }
+
+    /// Whether the gate holds nothing that must be remembered: nobody waits, no turn is out, nothing
+    /// is unreleased, and neither a quarantine nor a half-done retirement stands.
     pub(crate) fn is_idle(&self) -> bool {
-        let all_back = self.turns.is_closed()
-            || u32::try_from(self.turns.available_permits()) == Ok(self.max_turns);
-        self.queue.is_empty() && all_back && !self.is_quarantined()
+        let rooms = [&self.singles, &self.shares, &self.control, &self.unreleased];
+        let all_back =
+            self.is_closed() || u32::try_from(self.turns.available_permits()) == Ok(self.max_turns);
+        let is_marked = self.is_quarantined() || self.is_retiring();
+        all_back && !is_marked && rooms.into_iter().all(Admission::is_empty)
     }
 }
 
@@ -179,7 +224,20 @@ mod tests {
         assert!(!gate.is_idle());
         drop(turn);
         assert!(gate.is_idle());
+        let lease = gate.lease();
+        assert!(!gate.is_idle());
+        drop(lease);
+        assert!(gate.is_idle());
         gate.quarantine();
         assert!(!gate.is_idle());
+    }
+
+    #[test]
+    fn a_retirement_that_has_begun_holds_the_gate_until_it_is_on_record() {
+        let gate = KeyGate::new(1, 8);
+        gate.begin_retiring();
+        assert!(gate.is_retiring() && !gate.is_idle());
+        gate.close();
+        assert!(!gate.is_retiring() && gate.is_idle());
     }
 }

@@ -9,11 +9,12 @@ use signer_domain::{Deadline, KeyState, SigningKey, Timestamp};
 use super::KeyFace;
 use crate::errors::{from_provider, from_registry, provider_silent};
 
-/// Retires the key: waits until every turn has come back, then the provider, then the registry. When
-/// a step fails the key is as it was for the registry, and the call may be repeated.
+/// Retires the key: waits until every turn has come back, then the provider, then the registry. What
+/// fails before the provider has done its part leaves the key as it was. After that there is no way
+/// back: nobody signs any more, and the retirement is finished by whoever calls next.
 ///
 /// # Errors
-/// By cause.
+/// By cause. The call may be repeated.
 pub(crate) async fn retire(
     face: &KeyFace,
     registry: &dyn KeyRegistry,
@@ -22,13 +23,21 @@ pub(crate) async fn retire(
     if face.key.state == KeyState::Retired {
         return Ok(face.key.clone());
     }
+    if deadline.is_past() {
+        return Err(CustodyError::DeadlineExceeded);
+    }
     let barrier = match face.gate.barrier(deadline).await {
         Ok(barrier) => barrier,
         // Somebody else's retirement came first.
         Err(CustodyError::KeyRetired) => return registered(face, registry).await,
         Err(error) => return Err(error),
     };
-    tell_provider(face, deadline).await?;
+    if !face.gate.is_retiring() {
+        tell_provider(face, deadline).await?;
+        // The registry may take the change and its answer still be lost, so from here on the record
+        // in memory is not to be signed under.
+        face.gate.begin_retiring();
+    }
     let retired = record(face, registry).await?;
     face.gate.close();
     drop(barrier);

@@ -6,14 +6,11 @@ use std::time::Instant;
 
 use futures_util::FutureExt as _;
 use prometheus_client::metrics::counter::Counter;
-use signer_domain::ports::{
-    CustodyError, FreshKey, KeyProvider, KeyProviderError, SignatureVerifier, SignedDigest,
-};
+use signer_domain::ports::{CustodyError, FreshKey, KeyProvider, SignatureVerifier, SignedDigest};
 use signer_domain::{Deadline, Digest, Signature, SigningKey};
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::KeyGate;
-use crate::admission::Seat;
+use super::{KeyGate, Seats};
 use crate::errors::{RETRY_SOON, from_provider, provider_silent};
 use crate::metrics::Metrics;
 
@@ -45,10 +42,12 @@ impl KeyFace {
         self.valid_until.is_none_or(|until| Instant::now() < until)
     }
 
-    /// The guard in front of the provider: state first, then quarantine.
+    /// The guard in front of the provider: state first, then quarantine, then a half-done
+    /// retirement.
     ///
     /// # Errors
-    /// [`CustodyError::KeyRetired`], [`CustodyError::SignatureCheckFailed`].
+    /// [`CustodyError::KeyRetired`], [`CustodyError::SignatureCheckFailed`],
+    /// [`CustodyError::RegistryUnavailable`].
     pub(crate) fn may_sign(&self) -> Result<(), CustodyError> {
         if !self.key.state.may_sign() {
             return Err(CustodyError::KeyRetired);
@@ -56,18 +55,23 @@ impl KeyFace {
         if self.gate.is_quarantined() {
             return Err(CustodyError::SignatureCheckFailed);
         }
+        if self.gate.is_retiring() {
+            return Err(CustodyError::RegistryUnavailable {
+                retry_after: RETRY_SOON,
+            });
+        }
         Ok(())
     }
 }
 
-/// Waits for a turn behind others, in the seat that was taken for it.
+/// Waits for a turn behind others, in the seats that were taken for it.
 ///
 /// # Errors
 /// When the key may not sign, was retired meanwhile, or the deadline passed.
 pub(crate) async fn wait(
     face: Arc<KeyFace>,
     deadline: Deadline,
-    seat: Seat,
+    seats: Seats,
 ) -> Result<Turn, CustodyError> {
     if !face.is_fresh() {
         return Err(CustodyError::RegistryUnavailable {
@@ -76,8 +80,7 @@ pub(crate) async fn wait(
     }
     face.may_sign()?;
     let permit = face.gate.turn(deadline).await?;
-    drop(seat);
-    Ok(Turn::new(permit, face))
+    Ok(Turn::new(permit, seats, face))
 }
 
 /// Permission to sign. While it is held no retirement of the key completes.
@@ -85,14 +88,26 @@ pub(crate) async fn wait(
 pub(crate) struct Turn {
     face: Arc<KeyFace>,
     _permit: OwnedSemaphorePermit,
+    /// Kept to the end, so that a key never has more requests under way than its room has seats.
+    _seats: Seats,
 }
 
 impl Turn {
-    pub(crate) const fn new(permit: OwnedSemaphorePermit, face: Arc<KeyFace>) -> Self {
+    pub(crate) const fn new(
+        permit: OwnedSemaphorePermit,
+        seats: Seats,
+        face: Arc<KeyFace>,
+    ) -> Self {
         Self {
             face,
             _permit: permit,
+            _seats: seats,
         }
+    }
+
+    /// The gate that granted the turn.
+    pub(crate) fn gate(&self) -> &Arc<KeyGate> {
+        &self.face.gate
     }
 
     /// Signs and verifies on the caller's thread.
@@ -131,11 +146,6 @@ async fn ask(
     let guarded = AssertUnwindSafe(signing).catch_unwind();
     match tokio::time::timeout(deadline.remaining(), guarded).await {
         Ok(Ok(Ok(signature))) => Ok(signature),
-        // The registry knows the key, so a provider that does not has lost it or cannot see it.
-        Ok(Ok(Err(KeyProviderError::KeyNotFound))) => {
-            tracing::error!(key_id = %face.key.key_id, "provider does not hold a registered key");
-            Err(CustodyError::KeyNotFound)
-        }
         Ok(Ok(Err(error))) => Err(from_provider(error)),
         Ok(Err(_panic)) => {
             face.metrics.panics.inc();

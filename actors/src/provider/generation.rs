@@ -1,5 +1,9 @@
 //! How a key is made: reserve the name, ask the provider, complete the record.
 
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use futures_util::FutureExt as _;
 use signer_domain::ports::{
     CustodyError, GeneratedOrStanding, KeyProviderError, KeyRegistryError, PendingKey, Reservation,
 };
@@ -7,6 +11,7 @@ use signer_domain::{Deadline, KeyState, SigningKey, Timestamp};
 
 use super::{Generate, ProviderContext};
 use crate::errors::{from_provider, from_registry, provider_down, provider_silent};
+use crate::routes::{GenerateOutcome, Place};
 
 /// Whether the reservation is this call's own, and so this call's to give back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,12 +20,36 @@ enum Origin {
     EarlierCall,
 }
 
+/// Joins the call for this name that is under way, or starts it. The call is a task of its own: a
+/// panic of the provider ends it and not the actor, and the actor's end does not cut it short.
+///
+/// # Errors
+/// By cause.
+pub(super) async fn join(context: ProviderContext, request: Generate) -> GenerateOutcome {
+    let generations = Arc::clone(&context.routes.generations);
+    let (place, outcome) = generations.join(request.scope, &request.key_id);
+    if place == Place::First {
+        let (scope, key_id) = (request.scope, request.key_id.clone());
+        let metrics = context.metrics.clone();
+        let work = AssertUnwindSafe(generate(context, request)).catch_unwind();
+        actix_rt::spawn(async move {
+            let outcome = work.await.unwrap_or_else(|_panic| {
+                metrics.panics.inc();
+                tracing::error!(%key_id, "provider panicked while generating");
+                Err(CustodyError::Internal)
+            });
+            generations.finish(scope, &key_id, outcome);
+        });
+    }
+    outcome.await.unwrap_or(Err(provider_silent()))
+}
+
 /// Makes a key, or finds the one that stands. A crash or a lost answer at any point leaves a
 /// reservation that a retry completes and start-up repairs.
 ///
 /// # Errors
 /// By cause.
-pub(super) async fn generate(
+async fn generate(
     context: ProviderContext,
     request: Generate,
 ) -> Result<GeneratedOrStanding, CustodyError> {
@@ -29,6 +58,9 @@ pub(super) async fn generate(
         key_id,
         deadline,
     } = request;
+    if deadline.is_past() {
+        return Err(CustodyError::DeadlineExceeded);
+    }
     let registry = context.registry.as_ref();
     let now = Timestamp::now();
     let reserved = registry.reserve(&scope, &key_id, context.name(), now).await;

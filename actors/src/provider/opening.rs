@@ -44,7 +44,6 @@ pub(super) fn open(context: &ProviderContext, fresh: FreshKey) -> Result<(), Cus
         face,
         Arc::clone(&context.registry),
         Arc::clone(&context.routes.currents),
-        context.settings.queue_per_key.saturating_add(16),
     );
     let gate = actor.gate();
     context.routes.keys.admit(handle, actor.start(), gate);
@@ -66,7 +65,7 @@ fn face(context: &ProviderContext, fresh: FreshKey) -> Result<KeyFace, CustodyEr
     let capabilities = context.provider.capabilities();
     let new_gate = || {
         let max_turns = capabilities.max_in_flight.get();
-        Arc::new(KeyGate::new(max_turns, context.settings.queue_per_key))
+        Arc::new(KeyGate::new(max_turns, context.queue_of_a_key()))
     };
     Ok(KeyFace {
         gate: context

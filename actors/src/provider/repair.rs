@@ -6,56 +6,77 @@ use signer_domain::ports::{CustodyError, PendingKey};
 use signer_domain::{Deadline, Timestamp};
 
 use super::ProviderContext;
-use crate::errors::{from_provider, from_registry};
+use crate::errors::{from_provider, from_registry, provider_silent};
 
-/// How long the provider may take to look for one key.
+/// How long a provider may take to look for all its open reservations together.
 const LOCATE_DEADLINE: Duration = Duration::from_secs(10);
 
-/// Settles every reservation of this provider: completes it when the provider has the key, drops it
-/// when it certainly has not. Runs before the provider takes requests.
+/// Settles the reservations of this provider: completes those whose key the provider has, drops those
+/// whose key it certainly has not. Runs before the provider takes requests. One that cannot be
+/// settled stays reserved and keeps nothing else from being served: the next call for its name, or
+/// the next start, tries again.
 ///
 /// # Errors
-/// When the registry or the provider cannot be asked; what was not settled is still reserved.
+/// When the registry cannot be asked.
 pub(crate) async fn repair(context: &ProviderContext) -> Result<(), CustodyError> {
     let pending = context.registry.pending().await.map_err(from_registry)?;
+    let deadline = Deadline::after(LOCATE_DEADLINE);
     for reservation in pending
         .iter()
         .filter(|pending| pending.provider == context.name())
     {
-        settle(context, reservation).await?;
+        let PendingKey {
+            scope,
+            key_id,
+            provider,
+            ..
+        } = reservation;
+        if context.routes.generations.is_under_way(*scope, key_id) {
+            continue;
+        }
+        match settle(context, reservation, deadline).await {
+            Ok(outcome) => {
+                context.metrics.repairs.inc();
+                tracing::info!(%scope, %key_id, %provider, outcome, "reservation repaired");
+            }
+            Err(error) => {
+                tracing::error!(%scope, %key_id, %provider, cause = %error, "reservation not settled");
+            }
+        }
     }
     Ok(())
 }
 
-async fn settle(context: &ProviderContext, pending: &PendingKey) -> Result<(), CustodyError> {
-    let deadline = Deadline::after(LOCATE_DEADLINE);
-    let located = context
+async fn settle(
+    context: &ProviderContext,
+    pending: &PendingKey,
+    deadline: Deadline,
+) -> Result<&'static str, CustodyError> {
+    let look = context
         .provider
-        .locate(&pending.scope, &pending.key_id, deadline)
-        .await;
-    let outcome = if let Some(generated) = located.map_err(from_provider)? {
-        let now = Timestamp::now();
-        context
-            .registry
-            .complete(pending, &generated, now)
-            .await
-            .map_err(from_registry)?;
-        context.routes.currents.forget(pending.scope);
-        "completed"
-    } else {
+        .locate(&pending.scope, &pending.key_id, deadline);
+    let look = tokio::time::timeout(deadline.remaining(), look).await;
+    let located = look
+        .map_err(|_elapsed| provider_silent())?
+        .map_err(from_provider)?;
+    let Some(generated) = located else {
         context
             .registry
             .abandon(pending)
             .await
             .map_err(from_registry)?;
-        "dropped"
+        return Ok("dropped");
     };
-    context.metrics.repairs.inc();
-    let PendingKey {
-        scope,
-        key_id,
-        provider,
-    } = pending;
-    tracing::info!(%scope, %key_id, %provider, outcome, "reservation repaired");
-    Ok(())
+    (context.verifier_for)(&generated.public_key).map_err(|error| {
+        tracing::error!(cause = %error, "provider holds an unusable key");
+        CustodyError::SignatureCheckFailed
+    })?;
+    let now = Timestamp::now();
+    context
+        .registry
+        .complete(pending, &generated, now)
+        .await
+        .map_err(from_registry)?;
+    context.routes.currents.forget(pending.scope);
+    Ok("completed")
 }

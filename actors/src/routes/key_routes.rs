@@ -10,7 +10,6 @@ use parking_lot::RwLock;
 use signer_domain::ports::CustodyError;
 use signer_domain::{HandleId, ProviderName};
 
-use crate::admission::Seat;
 use crate::key::{KeyActor, KeyGate};
 use crate::metrics::Metrics;
 
@@ -31,15 +30,6 @@ struct KeyRoute {
     last_used: AtomicU64,
 }
 
-/// The way to one key: the address of its actor and a seat in its queue.
-#[derive(Debug)]
-pub(crate) struct Way {
-    pub(crate) addr: Addr<KeyActor>,
-    /// Travels with the message: it keeps the actor from being passivated, and others from
-    /// overcrowding it, also when the asker has gone away.
-    pub(crate) seat: Seat,
-}
-
 impl KeyRoutes {
     pub(super) fn new(metrics: Metrics) -> Self {
         Self {
@@ -49,11 +39,16 @@ impl KeyRoutes {
         }
     }
 
-    /// The way to a resident key; `None` when its actor is not in memory.
+    /// The address and the gate of a resident key, and what `enter` took of the gate under the lock:
+    /// who has taken a seat keeps the actor from being passivated.
     ///
     /// # Errors
-    /// [`CustodyError::Overloaded`] when too many wait for the key already.
-    pub(crate) fn way_to(&self, handle: &HandleId) -> Result<Option<Way>, CustodyError> {
+    /// As `enter`.
+    pub(super) fn enter<T>(
+        &self,
+        handle: &HandleId,
+        enter: impl FnOnce(&Arc<KeyGate>) -> Result<T, CustodyError>,
+    ) -> Result<Option<(Addr<KeyActor>, T)>, CustodyError> {
         let table = self.table.read();
         let Some(KeyRoute {
             addr: Some(addr),
@@ -64,13 +59,8 @@ impl KeyRoutes {
             return Ok(None);
         };
         last_used.store(self.tick(), Ordering::Relaxed);
-        let seat = gate.queue.enter().inspect_err(|_overloaded| {
-            self.metrics.overloads.inc();
-        })?;
-        Ok(Some(Way {
-            addr: addr.clone(),
-            seat,
-        }))
+        let taken = enter(gate)?;
+        Ok(Some((addr.clone(), taken)))
     }
 
     /// The gate of a key, which a new actor takes over from the one before it.

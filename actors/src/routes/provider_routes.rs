@@ -7,6 +7,7 @@ use parking_lot::RwLock;
 use signer_domain::ProviderName;
 use signer_domain::ports::{ProviderCapabilities, ProviderStatus};
 
+use crate::admission::Admission;
 use crate::metrics::Metrics;
 use crate::provider::ProviderActor;
 
@@ -24,17 +25,25 @@ struct ProviderRoute {
     status: ProviderStatus,
     /// As the provider says once it is up.
     signs_per_turn: NonZeroUsize,
+    /// Who signs or generates with this provider.
+    work: Admission,
+    /// Who retires or reads. A flood of work does not keep them out.
+    control: Admission,
 }
 
 impl ProviderRoutes {
-    pub(super) fn new(names: impl IntoIterator<Item = ProviderName>, metrics: Metrics) -> Self {
-        let starting = |name| ProviderRoute {
-            name,
+    /// Deals `max_in_flight` out to the providers in equal parts.
+    pub(super) fn new(names: &[ProviderName], max_in_flight: usize, metrics: Metrics) -> Self {
+        let part = max_in_flight / names.len().max(1);
+        let starting = |name: &ProviderName| ProviderRoute {
+            name: *name,
             addr: None,
             status: ProviderStatus::Starting,
             signs_per_turn: NonZeroUsize::MIN,
+            work: Admission::new(part),
+            control: Admission::new(part),
         };
-        let table: Vec<_> = names.into_iter().map(starting).collect();
+        let table: Vec<_> = names.iter().map(starting).collect();
         for route in &table {
             metrics.show_status(route.name, route.status);
         }
@@ -68,6 +77,20 @@ impl ProviderRoutes {
         let table = self.table.read();
         let route = table.iter().find(|route| route.name == name);
         route.map_or(NonZeroUsize::MIN, |route| route.signs_per_turn)
+    }
+
+    /// The room for signing and generating with a provider.
+    pub(crate) fn work(&self, name: ProviderName) -> Option<Admission> {
+        let table = self.table.read();
+        let route = table.iter().find(|route| route.name == name);
+        route.map(|route| route.work.clone())
+    }
+
+    /// The room for everything else.
+    pub(crate) fn control(&self, name: ProviderName) -> Option<Admission> {
+        let table = self.table.read();
+        let route = table.iter().find(|route| route.name == name);
+        route.map(|route| route.control.clone())
     }
 
     /// Makes a provider actor reachable and ready.
