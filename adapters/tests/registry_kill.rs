@@ -5,6 +5,7 @@
 
 #![expect(
     clippy::unwrap_used,
+    clippy::panic,
     clippy::print_stdout,
     reason = "a test program fails by panicking and reports on its standard output"
 )]
@@ -18,8 +19,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use signer_adapters::registry::{RegistryRefusal, RegistryUrl, SqliteRegistry};
-use signer_domain::ports::{GeneratedKey, KeyRegistry as _, PendingKey};
-use signer_domain::{HandleId, KeyId, KeyState, ProviderName, PublicKey, Scope};
+use signer_domain::ports::{GeneratedKey, KeyRegistry as _, Reservation};
+use signer_domain::{HandleId, KeyId, KeyState, ProviderName, PublicKey, Scope, SigningKey};
 
 const ROUNDS: u32 = 40;
 const REGISTRY: &str = "REGISTRY_UNDER_FIRE";
@@ -43,21 +44,8 @@ async fn change_until_killed(url: &str) {
     let mut out = std::io::stdout();
     writeln!(out, "open").unwrap();
     for number in first.. {
-        let pending = pending(number);
-        let PendingKey {
-            scope,
-            key_id,
-            provider,
-        } = &pending;
         let now = Timestamp::now();
-        registry
-            .reserve(scope, key_id, *provider, now)
-            .await
-            .unwrap();
-        let key = registry
-            .complete(&pending, &pair(number), now)
-            .await
-            .unwrap();
+        let key = generate(&registry, number, now).await;
         writeln!(out, "{number} active").unwrap();
         if number % 2 == 0 {
             registry.retire(&key, now).await.unwrap();
@@ -149,11 +137,17 @@ fn url(path: &Path) -> RegistryUrl {
     RegistryUrl::parse(&format!("sqlite:{}", path.display())).unwrap()
 }
 
-fn pending(number: u64) -> PendingKey {
-    PendingKey {
-        scope: Scope::Platform,
-        key_id: KeyId::parse(&format!("k{number}")).unwrap(),
-        provider: ProviderName::Software,
+/// Makes the key, or meets the one of a victim that was killed before it could tell of it.
+async fn generate(registry: &SqliteRegistry, number: u64, now: Timestamp) -> SigningKey {
+    let key_id = KeyId::parse(&format!("k{number}")).unwrap();
+    let reserving = registry.reserve(&Scope::Platform, &key_id, ProviderName::Software, now);
+    match reserving.await.unwrap() {
+        Reservation::Reserved(pending) => {
+            let made = pair(number);
+            registry.complete(&pending, &made, now).await.unwrap()
+        }
+        Reservation::Standing(key) => key,
+        Reservation::AlreadyPending(pending) => panic!("{pending:?} was settled before"),
     }
 }
 

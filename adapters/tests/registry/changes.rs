@@ -1,5 +1,6 @@
 //! Reserving, completing, abandoning, retiring.
 
+use signer_adapters::registry::SqliteRegistry;
 use signer_domain::ports::{
     CurrentKey, GeneratedKey, KeyRegistry as _, KeyRegistryError, PendingKey, Reservation,
 };
@@ -7,28 +8,33 @@ use signer_domain::{HandleId, KeyState, ProviderName, SigningKey, Timestamp};
 
 use crate::support::{
     PLATFORM, Place, all, at, domain, find, generate, handle, name, names, pair, pair_salted,
-    pending, reserve,
+    reserve, reserved,
 };
 
 #[tokio::test]
 async fn reserves_a_free_name() {
     let place = Place::new();
     let registry = place.open().await;
-    let reservation = reserve(&registry, PLATFORM, "k1").await.unwrap();
-    assert_eq!(reservation, Reservation::Reserved(pending(PLATFORM, "k1")));
+    let answer = reserve(&registry, PLATFORM, "k1").await.unwrap();
+    let Reservation::Reserved(pending) = answer else {
+        panic!("{answer:?}");
+    };
+    assert_eq!((pending.scope, pending.key_id.as_str()), (PLATFORM, "k1"));
+    assert_eq!(pending.provider, ProviderName::Software);
+    assert_eq!(registry.pending().await.unwrap(), [pending]);
 }
 
 #[tokio::test]
 async fn a_second_reservation_finds_the_first_with_its_provider() {
     let place = Place::new();
     let registry = place.open().await;
-    reserve(&registry, PLATFORM, "k1").await.unwrap();
+    let first = reserved(&registry, PLATFORM, "k1").await;
     let again = registry
         .reserve(&PLATFORM, &name("k1"), ProviderName::Pkcs11, at(9))
         .await
         .unwrap();
-    assert_eq!(again, Reservation::AlreadyPending(pending(PLATFORM, "k1")));
-    assert_eq!(registry.pending().await.unwrap(), [pending(PLATFORM, "k1")]);
+    assert_eq!(again, Reservation::AlreadyPending(first.clone()));
+    assert_eq!(registry.pending().await.unwrap(), [first]);
 }
 
 #[tokio::test]
@@ -50,7 +56,10 @@ async fn one_key_id_names_one_key_in_each_scope() {
     let registry = place.open().await;
     generate(&registry, PLATFORM, "k1").await;
     let elsewhere = reserve(&registry, domain(1), "k1").await.unwrap();
-    assert_eq!(elsewhere, Reservation::Reserved(pending(domain(1), "k1")));
+    assert!(
+        matches!(elsewhere, Reservation::Reserved(_)),
+        "{elsewhere:?}"
+    );
 }
 
 #[tokio::test]
@@ -87,8 +96,9 @@ async fn the_mark_goes_to_the_first_completed_not_to_the_first_reserved() {
 async fn completing_again_with_the_same_pair_returns_the_record_as_it_stands() {
     let place = Place::new();
     let registry = place.open().await;
-    let key = generate(&registry, PLATFORM, "k1").await;
-    let (reservation, made) = (pending(PLATFORM, "k1"), pair(PLATFORM, "k1"));
+    let reservation = reserved(&registry, PLATFORM, "k1").await;
+    let made = pair(PLATFORM, "k1");
+    let key = registry.complete(&reservation, &made, at(1)).await.unwrap();
     let again = registry.complete(&reservation, &made, at(7)).await.unwrap();
     assert_eq!(again, key);
 
@@ -101,6 +111,7 @@ async fn completing_again_with_the_same_pair_returns_the_record_as_it_stands() {
 async fn completing_with_another_pair_is_a_conflict_and_changes_nothing() {
     let place = Place::new();
     let registry = place.open().await;
+    let reservation = reserved(&registry, PLATFORM, "k1").await;
     let key = generate(&registry, PLATFORM, "k1").await;
     let other_key = pair_salted(PLATFORM, "k1", 1);
     let other_handle = GeneratedKey {
@@ -108,7 +119,6 @@ async fn completing_with_another_pair_is_a_conflict_and_changes_nothing() {
         ..pair(PLATFORM, "k1")
     };
     for other in [other_key, other_handle] {
-        let reservation = pending(PLATFORM, "k1");
         let answer = registry.complete(&reservation, &other, at(2)).await;
         assert!(
             matches!(answer, Err(KeyRegistryError::Conflict)),
@@ -122,34 +132,87 @@ async fn completing_with_another_pair_is_a_conflict_and_changes_nothing() {
 async fn completing_what_is_not_reserved_is_a_conflict() {
     let place = Place::new();
     let registry = place.open().await;
-    let made = pair(PLATFORM, "k1");
-    let never = registry
-        .complete(&pending(PLATFORM, "k1"), &made, at(1))
-        .await;
-    assert!(
-        matches!(never, Err(KeyRegistryError::Conflict)),
-        "{never:?}"
-    );
+    let gone = reserved(&registry, PLATFORM, "k1").await;
+    registry.abandon(&gone).await.unwrap();
+    for reservation in [gone.reservation, 0, u64::MAX] {
+        let gone = PendingKey {
+            reservation,
+            ..gone.clone()
+        };
+        let made = pair(PLATFORM, "k1");
+        let answer = registry.complete(&gone, &made, at(1)).await;
+        assert!(
+            matches!(answer, Err(KeyRegistryError::Conflict)),
+            "{answer:?}"
+        );
+    }
+    assert_eq!(find(&registry, &handle(PLATFORM, "k1")).await, None);
+}
 
-    reserve(&registry, PLATFORM, "k1").await.unwrap();
-    registry.abandon(&pending(PLATFORM, "k1")).await.unwrap();
-    let abandoned = registry
-        .complete(&pending(PLATFORM, "k1"), &made, at(1))
-        .await;
+/// A reservation that was given back, and the one that took its name.
+async fn older_and_newer(registry: &SqliteRegistry) -> (PendingKey, PendingKey) {
+    let older = reserved(registry, PLATFORM, "k1").await;
+    registry.abandon(&older).await.unwrap();
+    let newer = reserved(registry, PLATFORM, "k1").await;
+    assert_ne!(older.reservation, newer.reservation);
+    (older, newer)
+}
+
+#[tokio::test]
+async fn an_older_reservation_of_the_name_does_not_abandon_the_newer() {
+    let place = Place::new();
+    let registry = place.open().await;
+    let (older, newer) = older_and_newer(&registry).await;
+    registry.abandon(&older).await.unwrap();
+    assert_eq!(registry.pending().await.unwrap(), [newer]);
+}
+
+#[tokio::test]
+async fn an_older_reservation_of_the_name_does_not_complete_the_newer() {
+    let place = Place::new();
+    let registry = place.open().await;
+    let (older, newer) = older_and_newer(&registry).await;
+    let made = pair(PLATFORM, "k1");
+    let answer = registry.complete(&older, &made, at(1)).await;
     assert!(
-        matches!(abandoned, Err(KeyRegistryError::Conflict)),
-        "{abandoned:?}"
+        matches!(answer, Err(KeyRegistryError::Conflict)),
+        "{answer:?}"
     );
+    assert_eq!(registry.pending().await.unwrap(), [newer.clone()]);
+
+    let key = registry.complete(&newer, &made, at(2)).await.unwrap();
+    let again = registry.complete(&older, &made, at(3)).await.unwrap();
+    assert_eq!(again, key, "the same key is registered already");
+    let other = pair_salted(PLATFORM, "k1", 1);
+    let answer = registry.complete(&older, &other, at(4)).await;
+    assert!(
+        matches!(answer, Err(KeyRegistryError::Conflict)),
+        "{answer:?}"
+    );
+}
+
+#[tokio::test]
+async fn no_reservation_is_taken_for_another_after_a_restart() {
+    let place = Place::new();
+    let registry = place.open().await;
+    let older = reserved(&registry, PLATFORM, "k1").await;
+    registry.abandon(&older).await.unwrap();
+    registry.close().await.unwrap();
+    drop(registry);
+
+    let registry = place.open().await;
+    let newer = reserved(&registry, PLATFORM, "k1").await;
+    assert!(newer.reservation > older.reservation);
 }
 
 #[tokio::test]
 async fn completing_with_a_provider_that_was_not_asked_is_a_conflict() {
     let place = Place::new();
     let registry = place.open().await;
-    reserve(&registry, PLATFORM, "k1").await.unwrap();
+    let reservation = reserved(&registry, PLATFORM, "k1").await;
     let foreign_reservation = PendingKey {
         provider: ProviderName::Pkcs11,
-        ..pending(PLATFORM, "k1")
+        ..reservation.clone()
     };
     let foreign_pair = GeneratedKey {
         handle_id: HandleId::parse("pkcs11:x:platform:k1").unwrap(),
@@ -158,7 +221,7 @@ async fn completing_with_a_provider_that_was_not_asked_is_a_conflict() {
     for (reservation, made) in [
         (foreign_reservation.clone(), pair(PLATFORM, "k1")),
         (foreign_reservation, foreign_pair.clone()),
-        (pending(PLATFORM, "k1"), foreign_pair),
+        (reservation.clone(), foreign_pair),
     ] {
         let answer = registry.complete(&reservation, &made, at(1)).await;
         assert!(
@@ -166,7 +229,7 @@ async fn completing_with_a_provider_that_was_not_asked_is_a_conflict() {
             "{answer:?}"
         );
     }
-    assert_eq!(registry.pending().await.unwrap(), [pending(PLATFORM, "k1")]);
+    assert_eq!(registry.pending().await.unwrap(), [reservation]);
 }
 
 #[tokio::test]
@@ -174,45 +237,50 @@ async fn a_handle_belongs_to_one_name() {
     let place = Place::new();
     let registry = place.open().await;
     generate(&registry, PLATFORM, "k1").await;
-    reserve(&registry, PLATFORM, "k2").await.unwrap();
+    let reservation = reserved(&registry, PLATFORM, "k2").await;
     let taken = pair(PLATFORM, "k1");
-    let answer = registry
-        .complete(&pending(PLATFORM, "k2"), &taken, at(1))
-        .await;
+    let answer = registry.complete(&reservation, &taken, at(1)).await;
     assert!(
         matches!(answer, Err(KeyRegistryError::Conflict)),
         "{answer:?}"
     );
-    assert_eq!(registry.pending().await.unwrap(), [pending(PLATFORM, "k2")]);
+    assert_eq!(registry.pending().await.unwrap(), [reservation]);
 }
 
 #[tokio::test]
 async fn abandoning_frees_the_name_again_and_again() {
     let place = Place::new();
     let registry = place.open().await;
-    reserve(&registry, PLATFORM, "k1").await.unwrap();
-    registry.abandon(&pending(PLATFORM, "k1")).await.unwrap();
-    registry.abandon(&pending(PLATFORM, "k1")).await.unwrap();
+    let reservation = reserved(&registry, PLATFORM, "k1").await;
+    registry.abandon(&reservation).await.unwrap();
+    registry.abandon(&reservation).await.unwrap();
     assert_eq!(registry.pending().await.unwrap(), []);
     let again = reserve(&registry, PLATFORM, "k1").await.unwrap();
-    assert_eq!(again, Reservation::Reserved(pending(PLATFORM, "k1")));
+    assert!(matches!(again, Reservation::Reserved(_)), "{again:?}");
 }
 
 #[tokio::test]
 async fn abandoning_leaves_keys_and_the_reservations_of_others_alone() {
     let place = Place::new();
     let registry = place.open().await;
+    let completed = reserved(&registry, PLATFORM, "k1").await;
     let key = generate(&registry, PLATFORM, "k1").await;
-    registry.abandon(&pending(PLATFORM, "k1")).await.unwrap();
+    registry.abandon(&completed).await.unwrap();
     assert_eq!(find(&registry, &key.handle_id).await, Some(key));
 
-    reserve(&registry, PLATFORM, "k2").await.unwrap();
-    let of_another = PendingKey {
+    let reservation = reserved(&registry, PLATFORM, "k2").await;
+    let of_another_provider = PendingKey {
         provider: ProviderName::Pkcs11,
-        ..pending(PLATFORM, "k2")
+        ..reservation.clone()
     };
-    registry.abandon(&of_another).await.unwrap();
-    assert_eq!(registry.pending().await.unwrap(), [pending(PLATFORM, "k2")]);
+    let of_no_row = PendingKey {
+        reservation: u64::MAX,
+        ..reservation.clone()
+    };
+    for other in [completed, of_another_provider, of_no_row] {
+        registry.abandon(&other).await.unwrap();
+    }
+    assert_eq!(registry.pending().await.unwrap(), [reservation]);
 }
 
 #[tokio::test]
@@ -295,10 +363,10 @@ async fn the_next_key_after_a_retired_current_one_becomes_current() {
 async fn keeps_instants_to_the_microsecond() {
     let place = Place::new();
     let registry = place.open().await;
-    reserve(&registry, PLATFORM, "k1").await.unwrap();
+    let reservation = reserved(&registry, PLATFORM, "k1").await;
     let precise: Timestamp = "2026-11-23T12:34:56.123456789Z".parse().unwrap();
     let kept: Timestamp = "2026-11-23T12:34:56.123456Z".parse().unwrap();
-    let (reservation, made) = (pending(PLATFORM, "k1"), pair(PLATFORM, "k1"));
+    let made = pair(PLATFORM, "k1");
     let key = registry
         .complete(&reservation, &made, precise)
         .await

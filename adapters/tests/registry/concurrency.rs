@@ -8,7 +8,7 @@ use signer_domain::KeyState;
 use signer_domain::ports::{KeyRegistry as _, KeyRegistryError, Reservation};
 
 use crate::support::{
-    PLATFORM, Place, all, at, find, generate, pair, pair_salted, pending, reserve,
+    PLATFORM, Place, all, at, find, generate, pair, pair_salted, reserve, reserved,
 };
 
 const LOOPS: u8 = 4;
@@ -62,11 +62,13 @@ fn of_32_reservations_of_one_name_one_wins() {
     });
     let won = |answer: &&Reservation| matches!(answer, Reservation::Reserved(_));
     assert_eq!(answers.iter().filter(won).count(), 1);
-    let already = Reservation::AlreadyPending(pending(PLATFORM, "k1"));
-    assert_eq!(
-        answers.iter().filter(|answer| **answer == already).count(),
-        31
-    );
+    let reservation = answers.iter().find_map(|answer| match answer {
+        Reservation::Reserved(pending) => Some(pending.clone()),
+        Reservation::AlreadyPending(_) | Reservation::Standing(_) => None,
+    });
+    let already = Reservation::AlreadyPending(reservation.unwrap());
+    let found = answers.iter().filter(|answer| **answer == already);
+    assert_eq!(found.count(), 31);
 }
 
 #[test]
@@ -86,12 +88,11 @@ fn of_32_keys_completed_in_one_scope_one_is_current() {
 fn of_32_pairs_for_one_reservation_one_is_registered() {
     let (place, main) = (Place::new(), event_loop());
     let registry = main.block_on(place.open());
-    main.block_on(reserve(&registry, PLATFORM, "k1")).unwrap();
-    let (registry, answers) = at_once(registry, |registry, salt| async move {
+    let reservation = main.block_on(reserved(&registry, PLATFORM, "k1"));
+    let (registry, answers) = at_once(registry, move |registry, salt| {
+        let reservation = reservation.clone();
         let made = pair_salted(PLATFORM, "k1", salt);
-        registry
-            .complete(&pending(PLATFORM, "k1"), &made, at(1))
-            .await
+        async move { registry.complete(&reservation, &made, at(1)).await }
     });
     let conflict = |answer: &&Result<_, _>| matches!(answer, Err(KeyRegistryError::Conflict));
     assert_eq!(answers.iter().filter(conflict).count(), 31);

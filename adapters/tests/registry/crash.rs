@@ -4,7 +4,7 @@ use std::fs;
 
 use signer_domain::ports::KeyRegistry as _;
 
-use crate::support::{PLATFORM, Place, at, find, generate, handle, open, pending, reserve};
+use crate::support::{PLATFORM, Place, at, find, generate, handle, open, reserved};
 
 #[tokio::test]
 async fn what_was_acknowledged_is_there_after_a_drop_without_close() {
@@ -13,11 +13,11 @@ async fn what_was_acknowledged_is_there_after_a_drop_without_close() {
     let active = generate(&registry, PLATFORM, "k1").await;
     let retired = generate(&registry, PLATFORM, "k2").await;
     let retired = registry.retire(&retired, at(2)).await.unwrap();
-    reserve(&registry, PLATFORM, "k3").await.unwrap();
+    let waiting = reserved(&registry, PLATFORM, "k3").await;
     drop(registry);
 
     let registry = place.open().await;
-    assert_eq!(registry.pending().await.unwrap(), [pending(PLATFORM, "k3")]);
+    assert_eq!(registry.pending().await.unwrap(), [waiting]);
     assert_eq!(find(&registry, &active.handle_id).await, Some(active));
     assert_eq!(find(&registry, &retired.handle_id).await, Some(retired));
     assert!(generate(&registry, PLATFORM, "k3").await.version == 1);

@@ -9,7 +9,7 @@ use signer_domain::ports::{CurrentKey, KeyRegistry as _, KeyRegistryError};
 use sqlx::Connection as _;
 use sqlx::sqlite::SqliteConnection;
 
-use crate::support::{PLATFORM, Place, all, at, find, generate, handle, pair, pending, reserve};
+use crate::support::{PLATFORM, Place, all, at, find, generate, handle, pair, reserve, reserved};
 
 /// The context and the cause of an unavailable registry.
 fn unavailable<T: std::fmt::Debug>(answer: Result<T, KeyRegistryError>) -> (&'static str, String) {
@@ -81,11 +81,8 @@ async fn every_caller_in_a_queue_behind_a_lock_is_answered_in_time() {
         begun.elapsed()
     );
     execute(&mut raw, "ROLLBACK").await;
-    reserve(&registry, PLATFORM, "after").await.unwrap();
-    assert_eq!(
-        registry.pending().await.unwrap(),
-        [pending(PLATFORM, "after")]
-    );
+    let after = reserved(&registry, PLATFORM, "after").await;
+    assert_eq!(registry.pending().await.unwrap(), [after]);
 }
 
 #[tokio::test]
@@ -199,8 +196,8 @@ fn a_change_that_the_end_of_its_event_loop_cuts_off_blocks_nobody() {
         drop(doomed);
         main.block_on(async {
             registry.check().await.unwrap();
-            reserve(&registry, PLATFORM, &key_id).await.unwrap();
-            let (reservation, made) = (pending(PLATFORM, &key_id), pair(PLATFORM, &key_id));
+            let reservation = reserved(&registry, PLATFORM, &key_id).await;
+            let made = pair(PLATFORM, &key_id);
             registry.complete(&reservation, &made, at(1)).await.unwrap();
         });
     }

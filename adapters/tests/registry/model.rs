@@ -10,17 +10,20 @@ use signer_domain::ports::{
 };
 use signer_domain::{KeyState, Scope, SigningKey};
 
-use crate::support::{PLATFORM, Place, at, domain, find, name, pair_salted, pending, reserve};
+use crate::support::{PLATFORM, Place, at, domain, find, pair_salted, reserve};
 
 #[derive(Debug, Clone)]
 enum Step {
     Reserve(Name),
-    Complete(Name, u8),
-    Abandon(Name),
+    Complete(Name, u8, Age),
+    Abandon(Name, Age),
     Retire(Name, u64),
     Reopen,
     Drop,
 }
+
+/// Which reservation of a name: 0 is the last one, 1 the one before it.
+type Age = usize;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Name(u8, u8);
@@ -34,10 +37,6 @@ impl Name {
         ["k1", "k2", "k3"][usize::from(self.1)]
     }
 
-    fn pending(self) -> PendingKey {
-        pending(self.scope(), self.key_id())
-    }
-
     fn pair(self, salt: u8) -> GeneratedKey {
         pair_salted(self.scope(), self.key_id(), salt)
     }
@@ -47,11 +46,16 @@ fn names() -> impl Strategy<Value = Name> {
     (0..2_u8, 0..3_u8).prop_map(|(scope, key_id)| Name(scope, key_id))
 }
 
+fn ages() -> impl Strategy<Value = Age> {
+    prop_oneof![3 => Just(0), 1 => Just(1)]
+}
+
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         6 => names().prop_map(Step::Reserve),
-        6 => (names(), 0..2_u8).prop_map(|(name, salt)| Step::Complete(name, salt)),
-        2 => names().prop_map(Step::Abandon),
+        6 => (names(), 0..2_u8, ages())
+            .prop_map(|(name, salt, age)| Step::Complete(name, salt, age)),
+        3 => (names(), ages()).prop_map(|(name, age)| Step::Abandon(name, age)),
         4 => (names(), 0..3_u64).prop_map(|(name, version)| Step::Retire(name, version)),
         1 => Just(Step::Reopen),
         1 => Just(Step::Drop),
@@ -59,43 +63,68 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 1..40)
 }
 
-/// The rows in the order of reservation; a row without a key is a reservation.
+/// What was ever reserved, what of it waits, and the keys in the order in which they became active.
 #[derive(Debug, Default)]
-struct Model(Vec<(Name, Option<SigningKey>)>);
+struct Model {
+    reserved: Vec<PendingKey>,
+    waiting: Vec<PendingKey>,
+    keys: Vec<SigningKey>,
+}
 
 impl Model {
-    fn row(&mut self, name: Name) -> Option<&mut Option<SigningKey>> {
-        let row = self.0.iter_mut().find(|(taken, _)| *taken == name);
-        row.map(|(_, key)| key)
+    fn key(&mut self, name: Name) -> Option<&mut SigningKey> {
+        let mut keys = self.keys.iter_mut();
+        keys.find(|key| key.scope == name.scope() && key.key_id.as_str() == name.key_id())
     }
 
-    fn keys(&self) -> impl Iterator<Item = &SigningKey> {
-        self.0.iter().filter_map(|(_, key)| key.as_ref())
+    /// A reservation of the name, as its caller remembers it.
+    fn remembered(&self, name: Name, age: Age) -> Option<PendingKey> {
+        let of_name = |pending: &&PendingKey| {
+            pending.scope == name.scope() && pending.key_id.as_str() == name.key_id()
+        };
+        self.reserved.iter().rev().filter(of_name).nth(age).cloned()
     }
 
-    fn reserve(&mut self, name: Name) -> Reservation {
-        match self.row(name) {
-            Some(Some(key)) => Reservation::Standing(key.clone()),
-            Some(None) => Reservation::AlreadyPending(name.pending()),
-            None => {
-                self.0.push((name, None));
-                Reservation::Reserved(name.pending())
+    /// Takes in what the registry said to a reservation, if it may say so.
+    fn reserve(&mut self, name: Name, answer: &Reservation) {
+        let last = self.remembered(name, 0);
+        let waits = last.filter(|last| self.waiting.contains(last));
+        match (answer, self.key(name), waits) {
+            (Reservation::Standing(found), Some(key), _) => assert_eq!(found, key),
+            (Reservation::AlreadyPending(found), None, Some(last)) => assert_eq!(*found, last),
+            (Reservation::Reserved(new), None, None) => {
+                let older = |old: &PendingKey| old.reservation < new.reservation;
+                assert!(self.reserved.iter().all(older), "{new:?} is not new");
+                assert_eq!(
+                    (new.scope, new.key_id.as_str()),
+                    (name.scope(), name.key_id())
+                );
+                self.reserved.push(new.clone());
+                self.waiting.push(new.clone());
             }
+            (answer, key, waits) => panic!("{answer:?} while {key:?} and {waits:?}"),
         }
     }
 
-    fn complete(&mut self, taken: Name, salt: u8, now: i64) -> Option<SigningKey> {
-        let made = taken.pair(salt);
-        let scope = taken.scope();
-        let has_current = self.keys().any(|key| key.scope == scope && key.current);
-        let row = self.row(taken)?;
-        if let Some(key) = row {
-            let same = key.public_key == made.public_key;
-            return same.then(|| key.clone());
+    fn complete(
+        &mut self,
+        pending: &PendingKey,
+        made: GeneratedKey,
+        now: i64,
+    ) -> Option<SigningKey> {
+        let same = |key: &&SigningKey| key.handle_id == made.handle_id;
+        if let Some(key) = self.keys.iter().find(same) {
+            return (key.public_key == made.public_key).then(|| key.clone());
         }
+        let place = self.waiting.iter().position(|waiting| waiting == pending)?;
+        let PendingKey { scope, key_id, .. } = self.waiting.remove(place);
+        let has_current = self
+            .keys
+            .iter()
+            .any(|key| key.scope == scope && key.current);
         let key = SigningKey {
             scope,
-            key_id: name(taken.key_id()),
+            key_id,
             handle_id: made.handle_id,
             public_key: made.public_key,
             state: KeyState::Active,
@@ -104,12 +133,12 @@ impl Model {
             valid_until: None,
             version: 1,
         };
-        *row = Some(key.clone());
+        self.keys.push(key.clone());
         Some(key)
     }
 
     fn retire(&mut self, name: Name, version: u64, now: i64) -> Option<SigningKey> {
-        let key = self.row(name)?.as_mut()?;
+        let key = self.key(name)?;
         if key.state != KeyState::Retired {
             if key.version != version {
                 return None;
@@ -133,13 +162,11 @@ fn settled(answer: Result<SigningKey, KeyRegistryError>) -> Option<SigningKey> {
 }
 
 async fn agree(registry: &SqliteRegistry, model: &Model) {
-    let waiting = model.0.iter().filter(|(_, key)| key.is_none());
-    let waiting: Vec<_> = waiting.map(|(name, _)| name.pending()).collect();
-    assert_eq!(registry.pending().await.unwrap(), waiting);
+    assert_eq!(registry.pending().await.unwrap(), model.waiting);
     for scope in [None, Some(PLATFORM), Some(domain(1))] {
         for state in [None, Some(KeyState::Active), Some(KeyState::Retired)] {
-            let wanted = model
-                .keys()
+            let wanted = model.keys.iter();
+            let wanted = wanted
                 .filter(|key| scope.is_none_or(|scope| key.scope == scope))
                 .filter(|key| state.is_none_or(|state| key.state == state));
             let wanted: Vec<_> = wanted.cloned().collect();
@@ -147,7 +174,11 @@ async fn agree(registry: &SqliteRegistry, model: &Model) {
         }
     }
     for scope in [PLATFORM, domain(1)] {
-        let mut keys = model.keys().filter(|key| key.scope == scope).peekable();
+        let mut keys = model
+            .keys
+            .iter()
+            .filter(|key| key.scope == scope)
+            .peekable();
         let any = keys.peek().is_some();
         match (
             registry.current(&scope).await.unwrap(),
@@ -159,7 +190,7 @@ async fn agree(registry: &SqliteRegistry, model: &Model) {
             (found, wanted) => panic!("{found:?} instead of {wanted:?}"),
         }
     }
-    for key in model.keys() {
+    for key in &model.keys {
         assert_eq!(find(registry, &key.handle_id).await.as_ref(), Some(key));
     }
 }
@@ -196,21 +227,23 @@ async fn replay(steps: Vec<Step>) {
                 let answer = reserve(&registry, name.scope(), name.key_id())
                     .await
                     .unwrap();
-                assert_eq!(answer, model.reserve(name));
+                model.reserve(name, &answer);
             }
-            Step::Complete(name, salt) => {
-                let (reservation, made) = (name.pending(), name.pair(salt));
-                let answer = registry.complete(&reservation, &made, at(now)).await;
-                assert_eq!(settled(answer), model.complete(name, salt, now));
+            Step::Complete(name, salt, age) => {
+                if let Some(reservation) = model.remembered(name, age) {
+                    let made = name.pair(salt);
+                    let answer = registry.complete(&reservation, &made, at(now)).await;
+                    assert_eq!(settled(answer), model.complete(&reservation, made, now));
+                }
             }
-            Step::Abandon(name) => {
-                registry.abandon(&name.pending()).await.unwrap();
-                model
-                    .0
-                    .retain(|(taken, key)| *taken != name || key.is_some());
+            Step::Abandon(name, age) => {
+                if let Some(reservation) = model.remembered(name, age) {
+                    registry.abandon(&reservation).await.unwrap();
+                    model.waiting.retain(|waiting| *waiting != reservation);
+                }
             }
             Step::Retire(name, version) => {
-                if let Some(Some(key)) = model.row(name).cloned() {
+                if let Some(key) = model.key(name).cloned() {
                     let believed = SigningKey { version, ..key };
                     let answer = registry.retire(&believed, at(now)).await;
                     assert_eq!(settled(answer), model.retire(name, version, now));

@@ -4,7 +4,7 @@ use signer_domain::KeyState;
 use signer_domain::ports::{CurrentKey, FreshKey, KeyQuery, KeyRegistry as _};
 
 use crate::support::{
-    PLATFORM, Place, all, at, domain, find, generate, handle, names, pending, reserve,
+    PLATFORM, Place, all, at, domain, find, generate, handle, names, pair, reserve, reserved,
 };
 
 #[tokio::test]
@@ -78,19 +78,14 @@ async fn a_scope_keeps_its_current_key_until_that_key_is_retired() {
 async fn shows_reservations_oldest_first() {
     let place = Place::new();
     let registry = place.open().await;
-    for key_id in ["zz", "aa", "mm"] {
-        reserve(&registry, PLATFORM, key_id).await.unwrap();
-    }
+    let first = reserved(&registry, PLATFORM, "zz").await;
     generate(&registry, PLATFORM, "aa").await;
-    let reservations = registry.pending().await.unwrap();
-    assert_eq!(
-        reservations,
-        [pending(PLATFORM, "zz"), pending(PLATFORM, "mm")]
-    );
+    let second = reserved(&registry, PLATFORM, "mm").await;
+    assert_eq!(registry.pending().await.unwrap(), [first, second]);
 }
 
 #[tokio::test]
-async fn lists_in_the_order_of_reservation_without_reservations() {
+async fn lists_in_the_order_of_becoming_active_without_reservations() {
     let place = Place::new();
     let registry = place.open().await;
     for key_id in ["zz", "aa", "mm"] {
@@ -98,7 +93,7 @@ async fn lists_in_the_order_of_reservation_without_reservations() {
     }
     generate(&registry, PLATFORM, "mm").await;
     generate(&registry, PLATFORM, "zz").await;
-    assert_eq!(names(&registry, all(10)).await, [["zz", "mm"]]);
+    assert_eq!(names(&registry, all(10)).await, [["mm", "zz"]]);
 }
 
 #[tokio::test]
@@ -133,6 +128,31 @@ async fn a_key_that_is_added_or_retired_between_pages_moves_no_other() {
 }
 
 #[tokio::test]
+async fn a_key_reserved_before_and_completed_after_the_page_is_still_shown() {
+    let place = Place::new();
+    let registry = place.open().await;
+    let slow = reserved(&registry, PLATFORM, "slow").await;
+    for key_id in ["k1", "k2"] {
+        generate(&registry, PLATFORM, key_id).await;
+    }
+    for scope in [None, Some(PLATFORM)] {
+        let query = KeyQuery { scope, ..all(1) };
+        assert_eq!(names(&registry, query).await, [["k1"], ["k2"]]);
+    }
+    let page = registry.list(&all(1)).await.unwrap();
+    let made = pair(PLATFORM, "slow");
+    registry.complete(&slow, &made, at(1)).await.unwrap();
+    for scope in [None, Some(PLATFORM)] {
+        let rest = KeyQuery {
+            scope,
+            after: page.next,
+            ..all(1)
+        };
+        assert_eq!(names(&registry, rest).await, [["k2"], ["slow"]]);
+    }
+}
+
+#[tokio::test]
 async fn lists_by_scope_and_by_state() {
     let place = Place::new();
     let registry = place.open().await;
@@ -163,7 +183,7 @@ async fn a_cursor_past_the_end_finds_nothing() {
     let place = Place::new();
     let registry = place.open().await;
     generate(&registry, PLATFORM, "k1").await;
-    for cursor in [1, 2, u64::MAX] {
+    for cursor in [2, 3, u64::MAX] {
         let query = KeyQuery {
             after: Some(cursor),
             ..all(5)

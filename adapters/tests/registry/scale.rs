@@ -17,13 +17,13 @@ async fn fill(place: &Place, keys: u32) {
         let made = pair(PLATFORM, &key_id);
         sqlx::query(
             "INSERT INTO signing_key (scope, key_id, provider, state, is_current, handle_id,
-                 public_key, reserved_at, valid_from, version, seq)
-             VALUES ('platform', ?1, 'software', 'active', 0, ?2, ?3, 1, 1, 1, ?4)",
+                 public_key, reserved_at, valid_from, version, id, listed, seq)
+             VALUES ('platform', ?1, 'software', 'active', 0, ?2, ?3, 1, 1, 1, ?4, ?4 + 1, ?4 + 1)",
         )
         .bind(key_id)
         .bind(made.handle_id.as_str())
         .bind(made.public_key.as_bytes().as_slice())
-        .bind(i64::from(number) + 1)
+        .bind(i64::from(number) * 2 + 1)
         .execute(&mut *transaction)
         .await
         .unwrap();

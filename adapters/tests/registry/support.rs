@@ -98,14 +98,6 @@ pub(crate) fn at(seconds: i64) -> Timestamp {
     Timestamp::from_second(1_800_000_000 + seconds).unwrap()
 }
 
-pub(crate) fn pending(scope: Scope, key_id: &str) -> PendingKey {
-    PendingKey {
-        scope,
-        key_id: name(key_id),
-        provider: ProviderName::Software,
-    }
-}
-
 /// The pair that the software provider would make for a name; `salt` makes it another one.
 pub(crate) fn pair_salted(scope: Scope, key_id: &str, salt: u8) -> GeneratedKey {
     let rest = format!("{scope}|{key_id}");
@@ -138,10 +130,17 @@ pub(crate) async fn reserve(
         .await
 }
 
+/// The reservation of a name: a new one, or the one that stands.
+pub(crate) async fn reserved(registry: &SqliteRegistry, scope: Scope, key_id: &str) -> PendingKey {
+    match reserve(registry, scope, key_id).await.unwrap() {
+        Reservation::Reserved(pending) | Reservation::AlreadyPending(pending) => pending,
+        Reservation::Standing(key) => panic!("{key:?} stands"),
+    }
+}
+
 /// Reserves and completes a key.
 pub(crate) async fn generate(registry: &SqliteRegistry, scope: Scope, key_id: &str) -> SigningKey {
-    reserve(registry, scope, key_id).await.unwrap();
-    let pending = pending(scope, key_id);
+    let pending = reserved(registry, scope, key_id).await;
     registry
         .complete(&pending, &pair(scope, key_id), at(1))
         .await

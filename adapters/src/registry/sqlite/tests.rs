@@ -75,7 +75,12 @@ async fn no_question_reads_the_whole_table() {
         "EXPLAIN QUERY PLAN SELECT * FROM signing_key WHERE state = 'pending' ORDER BY id",
         "EXPLAIN QUERY PLAN SELECT id FROM signing_key WHERE scope = 'x' AND is_current = 1",
         "EXPLAIN QUERY PLAN SELECT * FROM signing_key
-             WHERE id > 1 AND state <> 'pending' AND scope = 'x' ORDER BY id LIMIT 9",
+             WHERE listed > 1 AND (?2 IS NULL OR state = ?2) ORDER BY listed LIMIT 9",
+        "EXPLAIN QUERY PLAN SELECT * FROM signing_key
+             WHERE listed > 1 AND (?2 IS NULL OR state = ?2) AND scope = 'x'
+             ORDER BY listed LIMIT 9",
+        "EXPLAIN QUERY PLAN SELECT id FROM signing_key
+             WHERE scope = 'x' AND listed IS NOT NULL LIMIT 1",
     ] {
         let steps = ask(&registry.reader, plan, 3).await.join("; ");
         assert!(steps.contains("USING"), "{plan}: {steps}");
@@ -94,20 +99,24 @@ async fn every_change_has_a_greater_number_than_the_one_before() {
             scope,
             key_id,
             provider,
+            ..
         } = sample();
-        registry
+        let reservation = registry
             .reserve(&scope, &key_id, provider, at)
             .await
             .unwrap();
+        let Reservation::Reserved(pending) = reservation else {
+            panic!("{reservation:?}");
+        };
         let reserved = seq(&registry).await;
         registry
             .reserve(&scope, &key_id, provider, at)
             .await
             .unwrap();
         assert_eq!(seq(&registry).await, reserved, "nothing changed");
-        registry.abandon(&sample()).await.unwrap();
+        registry.abandon(&pending).await.unwrap();
         let abandoned = seq(&registry).await;
-        registry.abandon(&sample()).await.unwrap();
+        registry.abandon(&pending).await.unwrap();
         assert_eq!(seq(&registry).await, abandoned, "nothing changed");
         assert!(last < reserved && reserved < abandoned);
         last = abandoned;
@@ -160,60 +169,72 @@ async fn the_store_itself_refuses_what_must_not_be() {
     let directory = tempfile::tempdir().unwrap();
     let registry = open(&directory).await;
     let sound = "INSERT INTO signing_key VALUES
-        (1, 'platform', 'k1', 'software', 'active', 1, 'software:a', zeroblob(32), 0, 0, NULL, 1, 1)";
+        (1, 2, 'platform', 'k1', 'software', 'active', 1, 'software:a', zeroblob(32), 0, 0, NULL, 1, 1)";
     ask(&registry.writer, sound, 0).await;
     for (rule, broken) in [
         (
             "two current keys",
-            "(2, 'platform', 'k2', 'software', 'active', 1, 'software:b', zeroblob(32), 0, 0, NULL, 1, 2)",
+            "(3, 4, 'platform', 'k2', 'software', 'active', 1, 'software:b', zeroblob(32), 0, 0, NULL, 1, 2)",
         ),
         (
             "one name twice",
-            "(2, 'platform', 'k1', 'software', 'active', 0, 'software:b', zeroblob(32), 0, 0, NULL, 1, 2)",
+            "(3, 4, 'platform', 'k1', 'software', 'active', 0, 'software:b', zeroblob(32), 0, 0, NULL, 1, 2)",
         ),
         (
             "one handle twice",
-            "(2, 'platform', 'k2', 'software', 'active', 0, 'software:a', zeroblob(32), 0, 0, NULL, 1, 2)",
+            "(3, 4, 'platform', 'k2', 'software', 'active', 0, 'software:a', zeroblob(32), 0, 0, NULL, 1, 2)",
         ),
         (
             "one change twice",
-            "(2, 'platform', 'k2', 'software', 'active', 0, 'software:b', zeroblob(32), 0, 0, NULL, 1, 1)",
+            "(3, 4, 'platform', 'k2', 'software', 'active', 0, 'software:b', zeroblob(32), 0, 0, NULL, 1, 1)",
         ),
         (
             "an unknown state",
-            "(2, 'platform', 'k2', 'software', 'lost', 0, 'software:b', zeroblob(32), 0, 0, NULL, 1, 2)",
+            "(3, 4, 'platform', 'k2', 'software', 'lost', 0, 'software:b', zeroblob(32), 0, 0, NULL, 1, 2)",
         ),
         (
             "a retired current key",
-            "(2, 'x', 'k2', 'software', 'retired', 1, 'software:b', zeroblob(32), 0, 0, 0, 2, 2)",
+            "(3, 4, 'x', 'k2', 'software', 'retired', 1, 'software:b', zeroblob(32), 0, 0, 0, 2, 2)",
         ),
         (
             "retired, but not since when",
-            "(2, 'x', 'k2', 'software', 'retired', 0, 'software:b', zeroblob(32), 0, 0, NULL, 2, 2)",
+            "(3, 4, 'x', 'k2', 'software', 'retired', 0, 'software:b', zeroblob(32), 0, 0, NULL, 2, 2)",
         ),
         (
             "a short public key",
-            "(2, 'x', 'k2', 'software', 'active', 0, 'software:b', zeroblob(31), 0, 0, NULL, 1, 2)",
+            "(3, 4, 'x', 'k2', 'software', 'active', 0, 'software:b', zeroblob(31), 0, 0, NULL, 1, 2)",
         ),
         (
             "an active key without a handle",
-            "(2, 'x', 'k2', 'software', 'active', 0, NULL, zeroblob(32), 0, 0, NULL, 1, 2)",
+            "(3, 4, 'x', 'k2', 'software', 'active', 0, NULL, zeroblob(32), 0, 0, NULL, 1, 2)",
         ),
         (
             "a reservation with a handle",
-            "(2, 'x', 'k2', 'software', 'pending', 0, 'software:b', NULL, 0, NULL, NULL, 0, 2)",
+            "(3, NULL, 'x', 'k2', 'software', 'pending', 0, 'software:b', NULL, 0, NULL, NULL, 0, 2)",
         ),
         (
             "the handle of another provider",
-            "(2, 'x', 'k2', 'software', 'active', 0, 'pkcs11:b', zeroblob(32), 0, 0, NULL, 1, 2)",
+            "(3, 4, 'x', 'k2', 'software', 'active', 0, 'pkcs11:b', zeroblob(32), 0, 0, NULL, 1, 2)",
         ),
         (
             "text where bytes belong",
-            "(2, 'x', 'k2', 'software', 'active', 0, 'software:b', '12345678901234567890123456789012', 0, 0, NULL, 1, 2)",
+            "(3, 4, 'x', 'k2', 'software', 'active', 0, 'software:b', '12345678901234567890123456789012', 0, 0, NULL, 1, 2)",
+        ),
+        (
+            "a reservation that is listed",
+            "(3, 4, 'x', 'k2', 'software', 'pending', 0, NULL, NULL, 0, NULL, NULL, 0, 2)",
+        ),
+        (
+            "an active key that is not listed",
+            "(3, NULL, 'platform', 'k2', 'software', 'active', 0, 'software:b', zeroblob(32), 0, 0, NULL, 1, 2)",
+        ),
+        (
+            "listed before it was reserved",
+            "(3, 2, 'platform', 'k2', 'software', 'active', 0, 'software:b', zeroblob(32), 0, 0, NULL, 1, 2)",
         ),
         (
             "an active key at version 0",
-            "(2, 'x', 'k2', 'software', 'active', 0, 'software:b', zeroblob(32), 0, 0, NULL, 0, 2)",
+            "(3, 4, 'x', 'k2', 'software', 'active', 0, 'software:b', zeroblob(32), 0, 0, NULL, 0, 2)",
         ),
     ] {
         let answer = registry.writer.run(rule, move |connection| {
@@ -253,6 +274,7 @@ fn sample() -> PendingKey {
         scope: Scope::Platform,
         key_id: KeyId::parse("k1").unwrap(),
         provider: ProviderName::Software,
+        reservation: 1,
     }
 }
 
