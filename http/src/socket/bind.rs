@@ -8,11 +8,11 @@ use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _, PermissionsExt as
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{CWD, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 
-use super::inspect::{inspect, inspect_directory, inspect_length};
+use super::inspect::{Occupant, inspect, inspect_directory, inspect_length};
 use super::{BindSocketError, BoundSocket, Identity, SocketPlace, SocketSettings};
 
 /// How many connections may wait to be accepted; the kernel caps it at `somaxconn`.
@@ -30,7 +30,7 @@ pub(super) fn bind(settings: SocketSettings) -> Result<BoundSocket, BindSocketEr
     let lock = lock(&path)?;
     // What was seen before the lock was held may have changed; from here on it cannot, as far as
     // other custodians are concerned.
-    inspect(&path)?;
+    let occupant = inspect(&path)?;
     let failed = |context| {
         let path = path.clone();
         move |source| BindSocketError::Io {
@@ -40,10 +40,15 @@ pub(super) fn bind(settings: SocketSettings) -> Result<BoundSocket, BindSocketEr
         }
     };
     let listener = listen(&temporary).map_err(failed("binding"))?;
-    let identity = move_into_place(&temporary, &path, mode).map_err(|error| {
+    let moved = move_into_place(&temporary, &path, mode, occupant);
+    let identity = moved.or_else(|error| {
         // Nothing else can be done about a socket that cannot even be removed.
         drop(std::fs::remove_file(&temporary));
-        failed("moving the socket into place")(error)
+        // Whoever came in between is named as if they had been there all along.
+        if error.kind() == io::ErrorKind::AlreadyExists {
+            inspect(&path)?;
+        }
+        Err(failed("moving the socket into place")(error))
     })?;
     let place = SocketPlace {
         path,
@@ -135,9 +140,59 @@ fn bind_tightly(socket: &OwnedFd, address: &SocketAddrUnix) -> rustix::io::Resul
     bound
 }
 
-fn move_into_place(temporary: &Path, path: &Path, mode: u32) -> io::Result<Identity> {
+/// Gives the socket its mode and its name. Where nobody was, nobody is replaced.
+fn move_into_place(
+    temporary: &Path,
+    path: &Path,
+    mode: u32,
+    occupant: Occupant,
+) -> io::Result<Identity> {
     std::fs::set_permissions(temporary, Permissions::from_mode(mode & 0o777))?;
     let identity = Identity::of(temporary)?;
-    std::fs::rename(temporary, path)?;
+    match occupant {
+        Occupant::Nobody => rename_to_free(temporary, path)?,
+        Occupant::Stale => std::fs::rename(temporary, path)?,
+    }
     Ok(identity)
+}
+
+/// Renames a file to a name that nobody has.
+fn rename_to_free(from: &Path, to: &Path) -> io::Result<()> {
+    match rustix::fs::renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+        // Some file systems do not know the flag. A link does not replace anybody either.
+        Err(Errno::INVAL | Errno::NOSYS) => {
+            std::fs::hard_link(from, to)?;
+            std::fs::remove_file(from)
+        }
+        renamed => Ok(renamed?),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_came_after_the_last_look_is_not_replaced() {
+        let dir = tempfile::tempdir().unwrap();
+        let (temporary, path) = (dir.path().join("new"), dir.path().join("taken"));
+        let _listener = UnixListener::bind(&temporary).unwrap();
+        std::fs::write(&path, "precious").unwrap();
+        let moved = move_into_place(&temporary, &path, 0o600, Occupant::Nobody);
+        assert_eq!(moved.unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(std::fs::read(&path).unwrap(), b"precious");
+        std::fs::remove_file(&path).unwrap();
+        move_into_place(&temporary, &path, 0o600, Occupant::Nobody).unwrap();
+        assert!(is_socket(&path).unwrap() && !temporary.exists());
+    }
+
+    #[test]
+    fn a_stale_socket_is_replaced() {
+        let dir = tempfile::tempdir().unwrap();
+        let (temporary, path) = (dir.path().join("new"), dir.path().join("stale"));
+        drop(UnixListener::bind(&path).unwrap());
+        let _listener = UnixListener::bind(&temporary).unwrap();
+        let identity = move_into_place(&temporary, &path, 0o600, Occupant::Stale).unwrap();
+        assert_eq!(Identity::of(&path).unwrap(), identity);
+    }
 }
