@@ -11,6 +11,7 @@ use utoipa::openapi::{
     InfoBuilder, LicenseBuilder, OpenApiBuilder, OpenApiVersion, RefOr, Required, Schema,
 };
 
+use crate::request_id::MAX_LEN;
 use crate::wire;
 
 /// The name of the parameter that every call takes.
@@ -74,14 +75,15 @@ fn collect<T: ToSchema>(schemas: &mut Vec<(String, RefOr<Schema>)>) {
 }
 
 fn request_id() -> Parameter {
+    let description = format!(
+        "Comes back in the answer when it is 1 to {MAX_LEN} letters, digits and \"._-\"; anything \
+         else is replaced by a fresh id."
+    );
     ParameterBuilder::new()
         .name("X-Request-Id")
         .parameter_in(ParameterIn::Header)
         .required(Required::False)
-        .description(Some(
-            "Comes back in the answer when it is 1 to 128 letters, digits and \"._-\"; anything \
-             else is replaced by a fresh id.",
-        ))
+        .description(Some(description))
         .schema(Some(ObjectBuilder::new().schema_type(Type::String)))
         .build()
 }

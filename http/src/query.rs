@@ -11,7 +11,7 @@ use signer_domain::{KeyState, Scope};
 
 use crate::refusal::Refusal;
 
-const DEFAULT_LIMIT: NonZeroU32 = NonZeroU32::new(100).unwrap();
+pub(crate) const DEFAULT_LIMIT: NonZeroU32 = NonZeroU32::new(100).unwrap();
 pub(crate) const MAX_LIMIT: u32 = 1000;
 
 /// Refuses any query of a call that takes none.
@@ -86,12 +86,12 @@ fn set<T, P: std::fmt::Display>(
     }
 }
 
-fn parse_limit(text: &str) -> Result<NonZeroU32, &'static str> {
+fn parse_limit(text: &str) -> Result<NonZeroU32, String> {
     let is_canonical = !text.starts_with(['+', '0']);
     text.parse()
         .ok()
         .filter(|limit: &NonZeroU32| is_canonical && limit.get() <= MAX_LIMIT)
-        .ok_or("must be a whole number from 1 to 1000")
+        .ok_or_else(|| format!("must be a whole number from 1 to {MAX_LIMIT}"))
 }
 
 fn parse_cursor(text: &str) -> Result<u64, &'static str> {

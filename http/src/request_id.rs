@@ -7,7 +7,8 @@ use actix_http::header::{HeaderMap, HeaderValue};
 use uuid::{Builder, Uuid};
 
 const HEADER: &str = "x-request-id";
-const MAX_LEN: usize = 128;
+/// The most characters an id has.
+pub(crate) const MAX_LEN: usize = 128;
 
 /// The id of one request: 1 to 128 ASCII letters, digits and `._-`.
 #[derive(Debug, Clone)]

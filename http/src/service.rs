@@ -263,9 +263,9 @@ fn check_head(head: &RequestHead) -> Result<(), Refusal> {
         .sum();
     let target = head.uri.path().len() + head.uri.query().map_or(0, str::len);
     if fields + target > HEAD_LIMIT {
-        return Err(Refusal::invalid(
-            "head: path and header fields must be at most 32768 bytes long together",
-        ));
+        return Err(Refusal::invalid(format!(
+            "head: path and header fields must be at most {HEAD_LIMIT} bytes long together"
+        )));
     }
     Ok(())
 }

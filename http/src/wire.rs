@@ -6,6 +6,7 @@
 //! content.
 
 mod batch;
+mod escaped;
 mod fields;
 mod key;
 mod probe;
@@ -16,6 +17,7 @@ mod sign;
 pub(crate) mod texts;
 
 pub use batch::{BatchDocument, BatchItem, BatchRequest, BatchResult};
+pub use escaped::escaped;
 pub use key::{GenerateRequest, KeyDocument, KeyListDocument};
 pub use probe::{
     CheckStatus, LivezDocument, LivezStatus, ProviderReadiness, ReadyzChecks, ReadyzDocument,

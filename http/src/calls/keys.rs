@@ -2,7 +2,6 @@
 
 use actix_http::StatusCode;
 use actix_http::header::{self, HeaderMap, HeaderValue};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use signer_domain::ports::{Custody, GeneratedOrStanding};
 use signer_domain::{Deadline, HandleId};
 
@@ -12,14 +11,7 @@ use crate::answer::Answer;
 use crate::body;
 use crate::query::{encode_cursor, key_query};
 use crate::refusal::Refusal;
-use crate::wire::{GenerateRequest, Jwk, KeyDocument, KeyListDocument, PublicKeyDocument};
-
-/// What need not be encoded in a path segment (RFC 3986 §2.3).
-const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~');
+use crate::wire::{GenerateRequest, Jwk, KeyDocument, KeyListDocument, PublicKeyDocument, escaped};
 
 pub(crate) async fn generate(
     custody: &dyn Custody,
@@ -95,7 +87,7 @@ pub(crate) async fn public_key(
 
 /// Where a key is shown.
 fn location_of(handle: &HandleId) -> HeaderValue {
-    let segment = utf8_percent_encode(handle.as_str(), RESERVED);
+    let segment = escaped(handle);
     // Percent-encoded text is always a valid header value.
     HeaderValue::from_str(&format!("/v1/keys/{segment}"))
         .unwrap_or(HeaderValue::from_static("/v1/keys"))

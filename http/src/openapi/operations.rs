@@ -10,8 +10,8 @@ use utoipa::openapi::{PathItem, Ref, RefOr, Required, Response, Responses, Schem
 
 use super::REQUEST_ID;
 use super::responses::{ALWAYS, BODY, SIGNING, document, json, location, media, responses, text};
-use crate::query::MAX_LIMIT;
-use crate::wire::ProblemCode;
+use crate::query::{DEFAULT_LIMIT, MAX_LIMIT};
+use crate::wire::{BatchRequest, ProblemCode};
 
 /// The paths of the interface.
 pub(super) fn paths() -> Paths {
@@ -65,7 +65,7 @@ fn list() -> OperationBuilder {
         .schema_type(Type::Integer)
         .minimum(Some(1))
         .maximum(Some(MAX_LIMIT))
-        .default(Some(100.into()));
+        .default(Some(DEFAULT_LIMIT.get().into()));
     call(
         "list",
         "List keys, page by page, in the order in which they were made",
@@ -131,12 +131,11 @@ fn sign_scope() -> OperationBuilder {
 }
 
 fn sign_batch() -> OperationBuilder {
-    call(
-        "sign_batch",
-        "Sign up to 1024 digests, each on its own merits",
-    )
-    .request_body(Some(body("BatchRequest")))
-    .responses(signed("BatchDocument"))
+    let limit = BatchRequest::MAX_ITEMS;
+    let summary = format!("Sign up to {limit} digests, each on its own merits");
+    call("sign_batch", &summary)
+        .request_body(Some(body("BatchRequest")))
+        .responses(signed("BatchDocument"))
 }
 
 fn livez() -> OperationBuilder {

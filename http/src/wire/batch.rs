@@ -104,11 +104,12 @@ impl<'de> Deserialize<'de> for BatchItem {
     }
 }
 
-fn parse_reference(text: &str) -> Result<String, &'static str> {
-    if text.chars().count() <= BatchItem::MAX_REFERENCE_LEN {
+fn parse_reference(text: &str) -> Result<String, String> {
+    let limit = BatchItem::MAX_REFERENCE_LEN;
+    if text.chars().count() <= limit {
         Ok(text.to_owned())
     } else {
-        Err("must be at most 128 characters long")
+        Err(format!("must be at most {limit} characters long"))
     }
 }
 
@@ -220,12 +221,15 @@ impl<'de> Visitor<'de> for ItemsVisitor {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
         let mut items = Vec::new();
+        let limit = BatchRequest::MAX_ITEMS;
         let at = |index: usize, error: A::Error| {
             A::Error::custom(format_args!("items[{index}]: {error}"))
         };
         while let Some(item) = seq.next_element().map_err(|error| at(items.len(), error))? {
-            if items.len() == BatchRequest::MAX_ITEMS {
-                return Err(A::Error::custom("items: must be at most 1024"));
+            if items.len() == limit {
+                return Err(A::Error::custom(format_args!(
+                    "items: must be at most {limit}"
+                )));
             }
             items.push(item);
         }

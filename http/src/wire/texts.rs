@@ -10,6 +10,8 @@ use utoipa::openapi::schema::{KnownFormat, Object, ObjectBuilder, SchemaFormat, 
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
+use crate::request_id::MAX_LEN;
+
 /// Declares the schema of one text.
 macro_rules! text_schema {
     ($name:ident, $object:expr) => {
@@ -78,7 +80,7 @@ text_schema!(
 );
 text_schema!(
     RequestId,
-    sized("^[A-Za-z0-9._-]{1,128}$", 1, 128)
+    sized(format!("^[A-Za-z0-9._-]{{1,{MAX_LEN}}}$"), 1, MAX_LEN)
         .description(Some("The caller's X-Request-Id, or a fresh one."))
 );
 text_schema!(

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 use signer_http::openapi_json;
+use signer_http::wire::BatchRequest;
 
 use crate::support::TestServer;
 
@@ -93,6 +94,15 @@ fn the_patterns_accept_what_the_server_accepts() {
         handle.starts_with("^(software|pkcs11|aws-kms|gcp-kms|azure-kv"),
         "{handle}"
     );
+}
+
+#[test]
+fn a_batch_has_the_length_that_the_server_takes() {
+    let schemas = &document()["components"]["schemas"];
+    for (name, field) in [("BatchRequest", "items"), ("BatchDocument", "results")] {
+        let list = &schemas[name]["properties"][field];
+        assert_eq!(list["maxItems"], BatchRequest::MAX_ITEMS, "{name}");
+    }
 }
 
 #[test]
