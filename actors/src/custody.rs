@@ -62,8 +62,8 @@ impl ActorCustody {
         providers: Vec<ProviderSpec>,
         metrics: &mut Registry,
     ) -> Self {
-        let metrics = Metrics::register(metrics);
         let names: Vec<_> = providers.iter().map(|spec| spec.name).collect();
+        let metrics = Metrics::register(metrics, &names);
         let settings = Arc::new(settings);
         let routes = Arc::new(Routes::new(&names, &settings, metrics.clone()));
         let shared = Shared {

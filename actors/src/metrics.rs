@@ -21,7 +21,7 @@ pub(crate) struct Metrics {
     pub(crate) panics: Counter,
     /// Key actors in memory.
     pub(crate) resident_keys: Gauge,
-    /// Reservations that start-up or a retry completed or dropped.
+    /// Reservations that start-up completed or dropped.
     pub(crate) repairs: Counter,
 }
 
@@ -44,7 +44,7 @@ struct Status {
 
 impl Metrics {
     /// Makes the counters and registers them under the prefix of the process.
-    pub(crate) fn register(registry: &mut Registry) -> Self {
+    pub(crate) fn register(registry: &mut Registry, providers: &[ProviderName]) -> Self {
         let metrics = Self::default();
         let mut add = Registrar(registry.sub_registry_with_prefix("plexsphere_signer"));
         add.0.register(
@@ -79,7 +79,7 @@ impl Metrics {
         );
         add.counter(
             "repairs",
-            "Reservations completed or dropped by repair",
+            "Reservations that start-up completed or dropped",
             &metrics.repairs,
         );
         add.0.register(
@@ -87,6 +87,14 @@ impl Metrics {
             "Key actors in memory",
             metrics.resident_keys.clone(),
         );
+        // A series that begins with its first event hides that event from a rate over time.
+        for provider in providers {
+            let of_provider = OfProvider {
+                provider: provider.as_str(),
+            };
+            drop(metrics.signatures.get_or_create(&of_provider));
+            drop(metrics.check_failures.get_or_create(&of_provider));
+        }
         metrics
     }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use actix_rt::System;
 use prometheus_client::registry::Registry;
 use signer_actors::{ActorCustody, CustodySettings, ProviderFactory, ProviderSpec};
+use signer_adapters::providers::software::{SoftwareProvider, create_seed_file};
 use signer_adapters::providers::testdouble::{Call, TestDouble};
 use signer_adapters::registry::{RegistryUrl, SqliteRegistry};
 use signer_adapters::verifier_for;
@@ -20,6 +21,8 @@ use signer_domain::{
 };
 use tempfile::TempDir;
 
+use crate::forgetful::Forgetful;
+
 /// Everything a test of the actors needs. The double outlives restarts of its provider actor, as a
 /// real back end does.
 pub(crate) struct House {
@@ -29,6 +32,8 @@ pub(crate) struct House {
     pub(crate) metrics: Registry,
     /// How often the provider was built.
     pub(crate) built: Arc<AtomicUsize>,
+    /// How many further answers of the registry to `retire` get lost.
+    losses: Arc<AtomicUsize>,
     _directory: TempDir,
 }
 
@@ -36,6 +41,8 @@ pub(crate) struct House {
 pub(crate) struct Plan {
     pub(crate) settings: CustodySettings,
     pub(crate) double: TestDouble,
+    /// A second provider.
+    pub(crate) neighbour: Option<ProviderSpec>,
 }
 
 impl Default for Plan {
@@ -43,6 +50,7 @@ impl Default for Plan {
         Self {
             settings: CustodySettings::new(DeploymentProfile::SelfhostedSingle),
             double: TestDouble::new(),
+            neighbour: None,
         }
     }
 }
@@ -64,13 +72,16 @@ impl House {
         directory: TempDir,
     ) -> Self {
         let built = Arc::new(AtomicUsize::new(0));
-        let provider = factory(plan.double.clone(), Arc::clone(&built));
-        let specs = vec![ProviderSpec {
+        let mut specs = vec![ProviderSpec {
             name: ProviderName::Testdouble,
-            factory: provider,
+            factory: factory(plan.double.clone(), Arc::clone(&built)),
         }];
-        let shared = Arc::clone(&registry);
-        let registry_port: Arc<dyn KeyRegistry> = shared;
+        specs.extend(plan.neighbour);
+        let losses = Arc::new(AtomicUsize::new(0));
+        let registry_port: Arc<dyn KeyRegistry> = Arc::new(Forgetful {
+            inner: Arc::clone(&registry),
+            losses: Arc::clone(&losses),
+        });
         let mut metrics = Registry::default();
         let custody = ActorCustody::start(
             plan.settings,
@@ -86,10 +97,46 @@ impl House {
             registry,
             metrics,
             built,
+            losses,
             _directory: directory,
         };
         house.wait_until_ready().await;
         house
+    }
+
+    /// Starts the actors over the double and the software provider, and makes a key with the latter.
+    pub(crate) async fn open_with_neighbour(settings: CustodySettings) -> (Self, SigningKey) {
+        let directory = TempDir::new().unwrap();
+        let seed_file = directory.path().join("seed.bin");
+        create_seed_file(&seed_file).unwrap();
+        let software: Arc<dyn KeyProvider> = Arc::new(SoftwareProvider::open(&seed_file).unwrap());
+        let factory: ProviderFactory = Arc::new(move || {
+            let provider = Arc::clone(&software);
+            Box::pin(async move { Ok(provider) })
+        });
+        let name = ProviderName::Software;
+        let neighbour = Some(ProviderSpec { name, factory });
+        let plan = Plan {
+            settings,
+            neighbour,
+            ..Plan::default()
+        };
+        let house = Self::open(plan).await;
+        let request = GenerateKey {
+            scope: Scope::Platform,
+            key_id: KeyId::parse("neighbour").unwrap(),
+            provider: Some(name),
+        };
+        match house.custody.generate(request, soon()).await.unwrap() {
+            GeneratedOrStanding::Generated(key) | GeneratedOrStanding::Standing(key) => {
+                (house, key)
+            }
+        }
+    }
+
+    /// Makes the registry take the next retirements without answering.
+    pub(crate) fn forget_retirements(&self, count: usize) {
+        self.losses.store(count, Ordering::SeqCst);
     }
 
     pub(crate) async fn wait_until_ready(&self) {
@@ -172,14 +219,11 @@ impl House {
         let mut text = String::new();
         prometheus_client::encoding::text::encode(&mut text, &self.metrics).unwrap();
         let full = format!("plexsphere_signer_{name}");
-        let line = text
-            .lines()
-            .find(|line| line.starts_with(&full))
-            .unwrap_or_default();
+        let line = text.lines().find(|line| line.starts_with(&full)).unwrap();
         line.rsplit(' ')
             .next()
             .and_then(|value| value.parse().ok())
-            .unwrap_or(0)
+            .unwrap()
     }
 }
 

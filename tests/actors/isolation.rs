@@ -68,6 +68,7 @@ fn a_full_queue_turns_requests_away_at_once_and_serves_those_it_took() {
         let house = House::open(Plan {
             settings,
             double: one_at_a_time(),
+            ..Plan::default()
         })
         .await;
         let key = house.key("sign-slow-200ms-1").await;
@@ -94,10 +95,10 @@ fn a_full_queue_turns_requests_away_at_once_and_serves_those_it_took() {
 }
 
 #[test]
-fn the_custodian_as_a_whole_takes_no_more_than_its_share() {
+fn a_provider_takes_no_more_than_its_part_and_one_key_no_more_than_half_of_that() {
     run(async {
         let settings = CustodySettings {
-            max_in_flight: 4,
+            max_in_flight: 8,
             ..settings()
         };
         let house = House::open(Plan {
@@ -105,17 +106,51 @@ fn the_custodian_as_a_whole_takes_no_more_than_its_share() {
             ..Plan::default()
         })
         .await;
-        let key = house.key("sign-slow-200ms").await;
-        let signs: Vec<_> = (0..10).map(|_| house.start_sign(&key)).collect();
-        let mut overloaded = 0;
-        for sign in signs {
-            overloaded += usize::from(matches!(
-                sign.await.unwrap(),
-                Err(CustodyError::Overloaded { .. })
-            ));
+        let mut keys = Vec::new();
+        for number in 0..3 {
+            keys.push(house.key(&format!("sign-slow-300ms-{number}")).await);
         }
-        assert_eq!(overloaded, 6);
-        house.sign(&key).await.unwrap();
+        let started: Vec<_> = keys
+            .iter()
+            .map(|key| (0..6).map(|_| house.start_sign(key)).collect::<Vec<_>>())
+            .collect();
+        let mut served = Vec::new();
+        for signs in started {
+            let mut count = 0;
+            for sign in signs {
+                match sign.await.unwrap() {
+                    Ok(_) => count += 1,
+                    Err(error) => assert!(matches!(error, CustodyError::Overloaded { .. })),
+                }
+            }
+            served.push(count);
+        }
+        assert_eq!(served.iter().sum::<usize>(), 8);
+        assert!(served.iter().all(|count| *count <= 4), "{served:?}");
+        house.sign(&keys[0]).await.unwrap();
+    });
+}
+
+#[test]
+fn a_provider_that_hangs_leaves_the_other_ones_their_room() {
+    run(async {
+        let settings = CustodySettings {
+            max_in_flight: 16,
+            ..settings()
+        };
+        let (house, neighbour) = House::open_with_neighbour(settings).await;
+        let mut hung = Vec::new();
+        for number in 0..4 {
+            let key = house.key(&format!("sign-hangs-{number}")).await;
+            hung.extend((0..16).map(|_| house.start_sign(&key)));
+        }
+        eventually(|| async { house.metric("overloads_total") >= 1 }).await;
+        for _ in 0..20 {
+            assert!(is_good(&house.sign(&neighbour).await.unwrap(), &neighbour));
+        }
+        for sign in hung {
+            sign.abort();
+        }
     });
 }
 

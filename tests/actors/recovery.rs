@@ -7,7 +7,8 @@ use signer_actors::CustodySettings;
 use signer_adapters::providers::testdouble::{Failure, Operation};
 use signer_adapters::registry::{RegistryUrl, SqliteRegistry};
 use signer_domain::ports::{
-    Custody as _, CustodyError, KeyProvider as _, KeyRegistry as _, ProviderStatus,
+    Custody as _, CustodyError, GenerateKey, GeneratedOrStanding, KeyProvider as _,
+    KeyRegistry as _, ProviderStatus,
 };
 use signer_domain::{DeploymentProfile, KeyId, ProviderName, Scope, Timestamp};
 use tempfile::TempDir;
@@ -155,5 +156,50 @@ fn start_up_settles_what_a_crash_left_half_made_before_it_serves() {
         assert!(is_good(&house.sign(&key).await.unwrap(), &key));
         assert_eq!(house.metric("repairs_total"), 2);
         house.generate("unmade").await.unwrap();
+    });
+}
+
+#[test]
+fn a_reservation_that_cannot_be_settled_keeps_nothing_else_from_being_served() {
+    run(async {
+        let directory = TempDir::new().unwrap();
+        let url = format!("sqlite:{}", directory.path().join("registry.db").display());
+        let registry = SqliteRegistry::open(&RegistryUrl::parse(&url).unwrap())
+            .await
+            .unwrap();
+        let stuck = KeyId::parse("locate-unavailable").unwrap();
+        let name = ProviderName::Testdouble;
+        registry
+            .reserve(&Scope::Platform, &stuck, name, Timestamp::now())
+            .await
+            .unwrap();
+        let house = House::open_over(Plan::default(), Arc::new(registry), directory).await;
+        let key = house.key("k1").await;
+        assert!(is_good(&house.sign(&key).await.unwrap(), &key));
+        assert_eq!(house.registry.pending().await.unwrap().len(), 1);
+        house.key("locate-unavailable").await;
+        assert!(house.registry.pending().await.unwrap().is_empty());
+    });
+}
+
+#[test]
+fn a_generation_under_way_survives_the_death_of_its_providers_actor() {
+    run(async {
+        let house = House::open(Plan::default()).await;
+        let custody = Arc::clone(&house.custody);
+        let key_id = KeyId::parse("generate-slow-300ms").unwrap();
+        let request = GenerateKey {
+            scope: Scope::Platform,
+            key_id,
+            provider: None,
+        };
+        let made = actix_rt::spawn(async move { custody.generate(request, soon()).await });
+        eventually(|| async { house.double.calls().len() == 1 }).await;
+        assert!(house.custody.crash_provider(ProviderName::Testdouble).await);
+        let Ok(GeneratedOrStanding::Generated(key)) = made.await.unwrap() else {
+            panic!("the key was to be made");
+        };
+        house.wait_until_ready().await;
+        eventually(|| async { house.sign(&key).await.is_ok() }).await;
     });
 }

@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use signer_actors::CustodySettings;
 use signer_adapters::providers::testdouble::{Call, Failure, Operation};
 use signer_domain::ports::{
     Custody as _, CustodyError, KeyRegistry as _, PublicKeySource, SignRequest, SignTarget,
 };
-use signer_domain::{KeyState, SigningKey};
+use signer_domain::{DeploymentProfile, KeyState, SigningKey};
 
 use crate::house::{House, Plan, digest, eventually, is_good, run, soon};
 
@@ -197,5 +198,80 @@ fn the_public_key_comes_from_the_registry_when_the_provider_cannot_be_asked() {
         let published = read().await.unwrap();
         assert_eq!(published.source, PublicKeySource::Registry);
         assert_eq!(published.public_key, key.public_key);
+    });
+}
+
+#[test]
+fn a_batch_drops_the_signatures_of_a_key_that_was_retired_while_it_waited_for_another() {
+    run(async {
+        let house = House::open(Plan::default()).await;
+        let (quick, slow) = (house.key("quick").await, house.key("sign-slow-500ms").await);
+        let by = |key: &SigningKey| SignRequest {
+            target: SignTarget::Handle(key.handle_id.clone()),
+            digest: digest(),
+        };
+        let requests = vec![by(&quick), by(&slow)];
+        let custody = Arc::clone(&house.custody);
+        let batch = actix_rt::spawn(async move { custody.sign_batch(requests, soon()).await });
+        eventually(|| async { house.signs_asked(&quick) == 1 && house.signs_asked(&slow) == 1 })
+            .await;
+        house.retire(&quick).await.unwrap();
+        assert!(!batch.is_finished(), "the batch was to be still waiting");
+        let results = batch.await.unwrap().unwrap();
+        assert_eq!(results[0], Err(CustodyError::KeyRetired));
+        assert!(is_good(results[1].as_ref().unwrap(), &slow));
+    });
+}
+
+#[test]
+fn a_flood_of_signs_does_not_keep_a_retirement_out() {
+    run(async {
+        let settings = CustodySettings {
+            queue_per_key: 4,
+            ..CustodySettings::new(DeploymentProfile::SelfhostedSingle)
+        };
+        let house = House::open(Plan {
+            settings,
+            ..Plan::default()
+        })
+        .await;
+        let key = house.key("sign-slow-20ms").await;
+        let flood: Vec<_> = (0..40).map(|_| house.start_sign(&key)).collect();
+        eventually(|| async { house.signs_asked(&key) >= 1 }).await;
+        assert_eq!(house.retire(&key).await.unwrap().state, KeyState::Retired);
+        for sign in flood {
+            drop(sign.await.unwrap());
+        }
+    });
+}
+
+#[test]
+fn a_retirement_whose_record_got_lost_lets_nobody_sign_and_is_finished_by_itself() {
+    run(async {
+        let house = House::open(Plan::default()).await;
+        let key = house.key("retire-missing").await;
+        house.sign(&key).await.unwrap();
+        house.forget_retirements(1);
+        let lost = house.retire(&key).await;
+        assert!(matches!(
+            lost,
+            Err(CustodyError::RegistryUnavailable { .. })
+        ));
+        let refused = house.sign(&key).await;
+        assert!(
+            matches!(refused, Err(CustodyError::RegistryUnavailable { .. })),
+            "{refused:?}"
+        );
+        assert!(
+            house.custody.crash_key(&key.handle_id).await,
+            "the mark outlives the actor"
+        );
+        let refused = house.sign(&key).await;
+        assert!(matches!(
+            refused,
+            Err(CustodyError::RegistryUnavailable { .. } | CustodyError::KeyRetired)
+        ));
+        eventually(|| async { house.sign(&key).await == Err(CustodyError::KeyRetired) }).await;
+        assert_eq!(registered(&house, &key).await.state, KeyState::Retired);
     });
 }

@@ -7,7 +7,7 @@ use signer_adapters::providers::testdouble::{Failure, Operation, TestDouble};
 use signer_domain::ports::{
     Custody as _, CustodyError, GenerateKey, GeneratedOrStanding, SignRequest, SignTarget,
 };
-use signer_domain::{Deadline, DeploymentProfile, HandleId, KeyId, Scope};
+use signer_domain::{Deadline, DeploymentProfile, HandleId, KeyId, Scope, SigningKey};
 
 use signer_actors::CustodySettings;
 
@@ -162,7 +162,7 @@ fn a_batch_answers_in_order_each_item_on_its_own_merits() {
             ];
             requests.extend(handles.map(by));
         }
-        let results = house.custody.sign_batch(requests, soon()).await;
+        let results = house.custody.sign_batch(requests, soon()).await.unwrap();
         assert_eq!(results.len(), 200);
         for four in results.chunks(4) {
             assert!(is_good(four[0].as_ref().unwrap(), &good));
@@ -184,7 +184,12 @@ fn a_batch_waits_where_a_single_request_would_be_turned_away() {
             ..CustodySettings::new(DeploymentProfile::SelfhostedSingle)
         };
         let double = TestDouble::with_max_in_flight(NonZeroUsize::new(1).unwrap());
-        let house = House::open(Plan { settings, double }).await;
+        let house = House::open(Plan {
+            settings,
+            double,
+            ..Plan::default()
+        })
+        .await;
         let key = house.key("sign-slow-1ms").await;
         let target = SignTarget::Handle(key.handle_id.clone());
         let requests = vec![
@@ -194,7 +199,7 @@ fn a_batch_waits_where_a_single_request_would_be_turned_away() {
             };
             100
         ];
-        let results = house.custody.sign_batch(requests, soon()).await;
+        let results = house.custody.sign_batch(requests, soon()).await.unwrap();
         assert!(results.iter().all(Result::is_ok), "{results:?}");
     });
 }
@@ -222,5 +227,36 @@ fn a_profile_without_platform_keys_refuses_them_with_the_reason() {
         };
         let made = house.custody.generate(request, soon()).await;
         assert!(matches!(made, Ok(GeneratedOrStanding::Generated(_))));
+    });
+}
+
+#[test]
+fn a_key_that_hangs_takes_no_other_item_of_its_batch_along() {
+    run(async {
+        let house = House::open(Plan::default()).await;
+        let (hangs, good) = (house.key("sign-hangs").await, house.key("good").await);
+        let by = |key: &SigningKey| SignRequest {
+            target: SignTarget::Handle(key.handle_id.clone()),
+            digest: digest(),
+        };
+        let mut requests = vec![by(&hangs); 200];
+        requests.insert(100, by(&good));
+        let deadline = Deadline::after(Duration::from_millis(500));
+        let results = house.custody.sign_batch(requests, deadline).await.unwrap();
+        assert!(is_good(results[100].as_ref().unwrap(), &good));
+        assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1);
+    });
+}
+
+#[test]
+fn a_provider_that_has_lost_a_registered_key_is_unavailable_not_the_key_unknown() {
+    run(async {
+        let house = House::open(Plan::default()).await;
+        let key = house.key("sign-missing").await;
+        let refused = house.sign(&key).await;
+        assert!(matches!(
+            refused,
+            Err(CustodyError::ProviderUnavailable { .. })
+        ));
     });
 }

@@ -42,23 +42,16 @@ impl KeyFace {
         self.valid_until.is_none_or(|until| Instant::now() < until)
     }
 
-    /// The guard in front of the provider: state first, then quarantine, then a half-done
-    /// retirement.
+    /// The guard in front of the provider: state first, then quarantine.
     ///
     /// # Errors
-    /// [`CustodyError::KeyRetired`], [`CustodyError::SignatureCheckFailed`],
-    /// [`CustodyError::RegistryUnavailable`].
+    /// [`CustodyError::KeyRetired`], [`CustodyError::SignatureCheckFailed`].
     pub(crate) fn may_sign(&self) -> Result<(), CustodyError> {
         if !self.key.state.may_sign() {
             return Err(CustodyError::KeyRetired);
         }
         if self.gate.is_quarantined() {
             return Err(CustodyError::SignatureCheckFailed);
-        }
-        if self.gate.is_retiring() {
-            return Err(CustodyError::RegistryUnavailable {
-                retry_after: RETRY_SOON,
-            });
         }
         Ok(())
     }
@@ -125,6 +118,12 @@ impl Turn {
         }
         // A quarantine may have come between the grant and now.
         face.may_sign()?;
+        // Nobody holds the barrier now, so a retirement that has begun came to a halt half-way.
+        if face.gate.is_retiring() {
+            return Err(CustodyError::RegistryUnavailable {
+                retry_after: RETRY_SOON,
+            });
+        }
         let signature = ask(face, digest, deadline).await?;
         check(face, digest, &signature)?;
         face.signatures.inc();
