@@ -178,7 +178,10 @@ async fn an_older_reservation_of_the_name_does_not_complete_the_newer() {
         matches!(answer, Err(KeyRegistryError::Conflict)),
         "{answer:?}"
     );
-    assert_eq!(registry.pending().await.unwrap(), [newer.clone()]);
+    assert_eq!(
+        registry.pending().await.unwrap(),
+        std::slice::from_ref(&newer)
+    );
 
     let key = registry.complete(&newer, &made, at(2)).await.unwrap();
     let again = registry.complete(&older, &made, at(3)).await.unwrap();
