@@ -1,4 +1,4 @@
-//! Which form of a public key the caller wants.
+//! Which form of an answer the caller wants.
 
 use actix_http::header::{self, HeaderMap};
 
@@ -21,41 +21,89 @@ impl KeyForm {
         }
     }
 
-    /// The form the caller prefers. A caller that accepts none of them gets JSON all the same
-    /// (RFC 9110 §12.5.1 leaves that to the server).
+    /// The form the caller prefers.
     pub(crate) fn preferred(headers: &HeaderMap) -> Self {
-        let mut best = (Self::Json, 0);
-        for form in Self::ALL {
-            let weight = form.weight(headers);
-            if weight > best.1 {
-                best = (form, weight);
-            }
+        most_wanted(headers, Self::ALL, Self::media_type).unwrap_or(Self::Json)
+    }
+}
+
+/// The forms in which metrics are served, in the order of our own preference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum MetricsForm {
+    /// The Prometheus text format.
+    Plain,
+    OpenMetrics,
+}
+
+impl MetricsForm {
+    const ALL: [Self; 2] = [Self::Plain, Self::OpenMetrics];
+
+    const fn media_type(self) -> &'static str {
+        match self {
+            Self::Plain => "text/plain",
+            Self::OpenMetrics => "application/openmetrics-text",
         }
-        best.0
     }
 
-    /// How much the caller wants this form, in thousandths: the weight of the most specific media
-    /// range that covers it.
-    fn weight(self, headers: &HeaderMap) -> u16 {
-        let mut best = (0, 0);
-        let lines = headers.get_all(header::ACCEPT);
-        for range in lines
-            .filter_map(|line| line.to_str().ok())
-            .flat_map(|line| line.split(','))
-        {
-            let mut parts = range.split(';').map(str::trim);
-            let specificity = match parts.next() {
-                Some(range) if range.eq_ignore_ascii_case(self.media_type()) => 3,
-                Some("application/*") => 2,
-                Some("*/*") => 1,
-                _ => continue,
-            };
-            let quality = parts.find_map(|part| part.strip_prefix("q="));
-            if specificity > best.0 {
-                best = (specificity, quality.map_or(1000, thousandths));
-            }
+    /// The media type, with the version that is served.
+    pub(crate) const fn content_type(self) -> &'static str {
+        match self {
+            Self::Plain => "text/plain; version=0.0.4; charset=utf-8",
+            Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
         }
-        best.1
+    }
+
+    /// The form the caller prefers.
+    pub(crate) fn preferred(headers: &HeaderMap) -> Self {
+        most_wanted(headers, Self::ALL, Self::media_type).unwrap_or(Self::Plain)
+    }
+}
+
+/// The form the caller wants most; the first one of equals. A caller that accepts none of them gets
+/// an answer all the same (RFC 9110 §12.5.1 leaves that to the server).
+fn most_wanted<F: Copy, const N: usize>(
+    headers: &HeaderMap,
+    forms: [F; N],
+    media_type: fn(F) -> &'static str,
+) -> Option<F> {
+    let mut best = (None, 0);
+    for form in forms {
+        let weight = weight(headers, media_type(form));
+        if weight > best.1 {
+            best = (Some(form), weight);
+        }
+    }
+    best.0
+}
+
+/// How much the caller wants this media type, in thousandths: the weight of the most specific media
+/// range that covers it.
+fn weight(headers: &HeaderMap, media_type: &str) -> u16 {
+    let mut best = (0, 0);
+    let lines = headers.get_all(header::ACCEPT);
+    for range in lines
+        .filter_map(|line| line.to_str().ok())
+        .flat_map(|line| line.split(','))
+    {
+        let mut parts = range.split(';').map(str::trim);
+        let specificity = specificity(parts.next().unwrap_or_default(), media_type);
+        let quality = parts.find_map(|part| part.strip_prefix("q="));
+        if specificity > best.0 {
+            best = (specificity, quality.map_or(1000, thousandths));
+        }
+    }
+    best.1
+}
+
+/// How closely a media range names the media type; 0 when it does not cover it.
+fn specificity(range: &str, media_type: &str) -> u8 {
+    let covers_subtypes = |kind| media_type.split('/').next() == Some(kind);
+    if range.eq_ignore_ascii_case(media_type) {
+        3
+    } else if range.strip_suffix("/*").is_some_and(covers_subtypes) {
+        2
+    } else {
+        u8::from(range == "*/*")
     }
 }
 
@@ -116,5 +164,31 @@ mod tests {
             KeyForm::Jwk
         );
         assert_eq!(form_for("application/json;q=0, */*"), KeyForm::Pem);
+    }
+
+    #[test]
+    fn metrics_are_plain_text_unless_openmetrics_is_wanted_more() {
+        let form_for = |accept| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::ACCEPT, HeaderValue::from_static(accept));
+            MetricsForm::preferred(&headers)
+        };
+        let plain = HeaderMap::new();
+        assert_eq!(MetricsForm::preferred(&plain), MetricsForm::Plain);
+        for accept in [
+            "*/*",
+            "text/*",
+            "text/plain",
+            "text/html",
+            "application/json",
+        ] {
+            assert_eq!(form_for(accept), MetricsForm::Plain, "{accept}");
+        }
+        let of_prometheus = "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,\
+             application/openmetrics-text;version=0.0.1;q=0.4,text/plain;version=1.0.0;q=0.3,\
+             text/plain;version=0.0.4;q=0.2,*/*;q=0.1";
+        for accept in ["application/openmetrics-text", of_prometheus] {
+            assert_eq!(form_for(accept), MetricsForm::OpenMetrics, "{accept}");
+        }
     }
 }

@@ -15,6 +15,7 @@ mod answer_body;
 mod body;
 mod calls;
 mod drain;
+mod exposition;
 mod metrics;
 mod op;
 mod openapi;

@@ -197,7 +197,7 @@ impl Service {
             Call::Generate => keys::generate(custody, body, deadline).await,
             Call::List => keys::list(custody, query, deadline).await,
             Call::Show(handle) => keys::show(custody, handle, deadline).await,
-            Call::Retire(handle) => keys::retire(custody, handle, deadline).await,
+            Call::Retire(handle) => keys::retire(custody, handle, body, deadline).await,
             Call::PublicKey(handle) => {
                 keys::public_key(custody, handle, head.headers(), deadline).await
             }
@@ -206,7 +206,7 @@ impl Service {
                 let stage = self.shared.drain.stage();
                 Ok(probes::readyz(custody, &self.shared.socket, stage).await)
             }
-            Call::Metrics => probes::metrics(&self.shared.telemetry.registry),
+            Call::Metrics => probes::metrics(&self.shared.telemetry.registry, head.headers()),
             Call::OpenApi => Ok(probes::openapi()),
         }
     }
@@ -239,9 +239,15 @@ async fn read_body(
     call: Call<'_>,
     patience: &mut Patience<'_>,
 ) -> Result<Bytes, Refusal> {
-    let Some(limit) = call.body_limit() else {
-        body::expect_none(incoming.head)?;
-        return Ok(Bytes::new());
+    let limit = match call.body() {
+        Body::None => {
+            body::expect_none(incoming.head)?;
+            return Ok(Bytes::new());
+        }
+        Body::Optional { .. } if !body::has_body(incoming.head.headers()) => {
+            return Ok(Bytes::new());
+        }
+        Body::Optional { limit } | Body::Required { limit } => limit,
     };
     body::check_declaration(incoming.head, limit)?;
     let collected = body::collect(&mut incoming.payload, limit);
@@ -270,19 +276,29 @@ fn check_head(head: &RequestHead) -> Result<(), Refusal> {
     Ok(())
 }
 
+/// What a call has to do with a body of at most `limit` bytes.
+#[derive(Debug, Clone, Copy)]
+enum Body {
+    None,
+    Optional { limit: usize },
+    Required { limit: usize },
+}
+
 impl Call<'_> {
-    const fn body_limit(&self) -> Option<usize> {
+    const fn body(&self) -> Body {
         match self {
-            Self::Generate | Self::Sign(_) | Self::SignScope(_) => Some(BODY_LIMIT),
-            Self::Batch => Some(BATCH_LIMIT),
+            Self::Generate | Self::Sign(_) | Self::SignScope(_) => {
+                Body::Required { limit: BODY_LIMIT }
+            }
+            Self::Batch => Body::Required { limit: BATCH_LIMIT },
+            Self::Retire(_) => Body::Optional { limit: BODY_LIMIT },
             Self::List
             | Self::Show(_)
             | Self::PublicKey(_)
-            | Self::Retire(_)
             | Self::Livez
             | Self::Readyz
             | Self::Metrics
-            | Self::OpenApi => None,
+            | Self::OpenApi => Body::None,
         }
     }
 

@@ -11,7 +11,9 @@ use crate::answer::Answer;
 use crate::body;
 use crate::query::{encode_cursor, key_query};
 use crate::refusal::Refusal;
-use crate::wire::{GenerateRequest, Jwk, KeyDocument, KeyListDocument, PublicKeyDocument, escaped};
+use crate::wire::{
+    GenerateRequest, Jwk, KeyDocument, KeyListDocument, PublicKeyDocument, RetireRequest, escaped,
+};
 
 pub(crate) async fn generate(
     custody: &dyn Custody,
@@ -56,8 +58,12 @@ pub(crate) async fn show(
 pub(crate) async fn retire(
     custody: &dyn Custody,
     handle: &str,
+    body: &[u8],
     deadline: Deadline,
 ) -> Result<Answer, Refusal> {
+    if !body.is_empty() {
+        let RetireRequest {} = body::parse(body)?;
+    }
     let key = custody.retire(parse_handle(handle)?, deadline).await?;
     Ok(Answer::json(StatusCode::OK, &KeyDocument::from(key)))
 }

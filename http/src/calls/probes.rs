@@ -1,13 +1,14 @@
 //! Probes, metrics and the OpenAPI document.
 
 use actix_http::StatusCode;
-use actix_http::header::HeaderValue;
-use prometheus_client::encoding::text;
+use actix_http::header::{self, HeaderMap, HeaderValue};
 use prometheus_client::registry::Registry;
 use signer_domain::ports::Custody;
 
+use crate::accept::MetricsForm;
 use crate::answer::Answer;
 use crate::drain::Stage;
+use crate::exposition::expose;
 use crate::openapi::openapi_json;
 use crate::refusal::Refusal;
 use crate::socket::SocketPlace;
@@ -15,8 +16,6 @@ use crate::wire::{
     CheckStatus, LivezDocument, LivezStatus, ReadyzChecks, ReadyzDocument, ReadyzStatus,
 };
 
-const OPENMETRICS: HeaderValue =
-    HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 pub(crate) async fn livez(custody: &dyn Custody) -> Answer {
@@ -66,15 +65,15 @@ pub(crate) async fn readyz(custody: &dyn Custody, socket: &SocketPlace, stage: S
     Answer::json(code, &ReadyzDocument { status, checks })
 }
 
-pub(crate) fn metrics(registry: &Registry) -> Result<Answer, Refusal> {
-    let mut exposition = String::new();
-    match text::encode(&mut exposition, registry) {
-        Ok(()) => Ok(Answer::new(StatusCode::OK, OPENMETRICS, exposition.into())),
-        Err(error) => {
-            tracing::error!(%error, "metrics not encoded");
-            Err(Refusal::internal())
-        }
-    }
+pub(crate) fn metrics(registry: &Registry, headers: &HeaderMap) -> Result<Answer, Refusal> {
+    let form = MetricsForm::preferred(headers);
+    let exposition = expose(registry, form).map_err(|error| {
+        tracing::error!(%error, "metrics not encoded");
+        Refusal::internal()
+    })?;
+    let content_type = HeaderValue::from_static(form.content_type());
+    let answer = Answer::new(StatusCode::OK, content_type, exposition.into());
+    Ok(answer.with(header::VARY, HeaderValue::from_static("accept")))
 }
 
 pub(crate) fn openapi() -> Answer {

@@ -107,9 +107,10 @@ fn retire() -> OperationBuilder {
         "Retire a key, for good; no signature by it is released afterwards",
     )
     .parameter(handle())
+    .request_body(Some(optional_body("RetireRequest")))
     .responses(found(
         document("The retired key.", "KeyDocument"),
-        GENERATING,
+        &[GENERATING, BODY].concat(),
     ))
 }
 
@@ -156,8 +157,11 @@ fn readyz() -> OperationBuilder {
 }
 
 fn metrics() -> OperationBuilder {
-    let forms = [("application/openmetrics-text", text())];
-    let exposition = media("OpenMetrics text.", &forms);
+    let forms = [
+        ("text/plain", text()),
+        ("application/openmetrics-text", text()),
+    ];
+    let exposition = media("The metrics, in the form that Accept asks for.", &forms);
     call("metrics", "Metrics for Prometheus").responses(responses(
         [("200", exposition)],
         &[PROBE, &[ProblemCode::Denied]],
@@ -216,6 +220,12 @@ fn body(schema: &str) -> RequestBody {
     RequestBodyBuilder::new()
         .required(Some(Required::True))
         .content("application/json", json(schema))
+        .build()
+}
+
+fn optional_body(schema: &str) -> RequestBody {
+    RequestBodyBuilder::from(body(schema))
+        .required(Some(Required::False))
         .build()
 }
 

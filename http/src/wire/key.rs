@@ -37,6 +37,18 @@ impl<'de> Deserialize<'de> for GenerateRequest {
     }
 }
 
+/// A request to retire a key. It says nothing; many clients send an object all the same.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RetireRequest {}
+
+impl<'de> Deserialize<'de> for RetireRequest {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let [] = read_texts(deserializer, [])?;
+        Ok(Self {})
+    }
+}
+
 impl From<GenerateRequest> for GenerateKey {
     fn from(request: GenerateRequest) -> Self {
         let GenerateRequest {

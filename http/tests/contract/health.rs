@@ -89,5 +89,5 @@ fn says_that_the_server_drains_until_the_last_request_is_answered() {
     drop(under_way);
     let health = server.health;
     server.join();
-    assert!(TcpStream::connect(health).is_err());
+    TcpStream::connect(health).unwrap_err();
 }

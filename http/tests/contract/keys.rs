@@ -104,21 +104,46 @@ fn a_public_key_comes_in_the_form_that_is_asked_for() {
 }
 
 #[test]
-fn retiring_takes_no_body_and_may_be_repeated() {
+fn retiring_needs_no_body_and_may_be_repeated() {
     let server = TestServer::start();
     let mut client = server.client();
     let target = format!("{K1}/retire");
-    for body in [None, Some("")] {
-        let document: KeyDocument = client.call("POST", &target, "", body).json();
+    let json = "Content-Type: application/json\r\n";
+    for (headers, body) in [
+        ("", None),
+        ("", Some("")),
+        (json, None),
+        (json, Some("")),
+        (json, Some("{}")),
+        (json, Some(" {\n} ")),
+    ] {
+        let document: KeyDocument = client.call("POST", &target, headers, body).json();
         assert_eq!(
             (document.state, document.current),
             (KeyState::Retired, false)
         );
     }
-    assert_eq!(
-        client.post(&target, "{}").problem().detail,
-        "body: this call takes none"
-    );
+}
+
+#[test]
+fn retiring_takes_no_body_but_an_empty_object() {
+    let server = TestServer::start();
+    let target = format!("{K1}/retire");
+    for (body, detail) in [
+        (r#"{"force":true}"#, "force: is not a field of this object"),
+        ("null", "body: must be a JSON object"),
+        ("[]", "body: must be a JSON object"),
+        (
+            "{}{}",
+            "body: is not JSON: trailing characters at line 1 column 3",
+        ),
+    ] {
+        let reply = server.client().post(&target, body);
+        assert_eq!(reply.problem().detail, detail, "{body}");
+        assert_eq!(reply.status, 400, "{body}");
+    }
+    let reply = server.client().call("POST", &target, "", Some("{}"));
+    assert_eq!(reply.problem().code.as_str(), "unsupported_media_type");
 }
 
 #[test]

@@ -73,7 +73,12 @@ fn collect_references(value: &Value, found: &mut Vec<String>) {
 #[test]
 fn requests_admit_no_other_fields_and_no_null() {
     let document = document();
-    for name in ["GenerateRequest", "SignRequest", "BatchRequest"] {
+    for name in [
+        "GenerateRequest",
+        "SignRequest",
+        "BatchRequest",
+        "RetireRequest",
+    ] {
         let schema = &document["components"]["schemas"][name];
         assert_eq!(schema["additionalProperties"], false, "{name}");
         assert!(!schema.to_string().contains("null"), "{name}");
@@ -94,6 +99,18 @@ fn the_patterns_accept_what_the_server_accepts() {
         handle.starts_with("^(software|pkcs11|aws-kms|gcp-kms|azure-kv"),
         "{handle}"
     );
+}
+
+#[test]
+fn only_retiring_may_do_without_its_body() {
+    let document = document();
+    let paths = document["paths"].as_object().unwrap();
+    for (path, item) in paths {
+        let body = &item["post"]["requestBody"];
+        let required = body["required"].as_bool();
+        let expected = item.get("post").map(|_| !path.ends_with("/retire"));
+        assert_eq!(required, expected, "{path}");
+    }
 }
 
 #[test]

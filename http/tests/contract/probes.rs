@@ -84,18 +84,31 @@ fn metrics_count_requests_and_name_no_keys() {
     let reply = client.get("/metrics");
     assert_eq!(
         reply.header("content-type"),
-        Some("application/openmetrics-text; version=1.0.0; charset=utf-8")
+        Some("text/plain; version=0.0.4; charset=utf-8")
     );
+    assert_eq!(reply.header("vary"), Some("accept"));
     let text = reply.text();
     for line in [
         r#"plexsphere_signer_http_requests_total{op="sign",outcome="ok"} 1"#,
         r#"plexsphere_signer_http_requests_total{op="sign",outcome="key_retired"} 1"#,
+        "# TYPE plexsphere_signer_http_requests_total counter",
         "plexsphere_signer_http_requests_in_flight 1",
-        "# EOF",
     ] {
         assert!(text.lines().any(|found| found == line), "{line}\n{text}");
     }
     assert!(!text.contains("k1") && !text.contains("platform"));
+}
+
+#[test]
+fn metrics_come_as_openmetrics_when_that_is_asked_for() {
+    let server = TestServer::start();
+    let accept = "Accept: application/openmetrics-text;version=1.0.0,text/plain;q=0.5\r\n";
+    let reply = server.client().call("GET", "/metrics", accept, None);
+    assert_eq!(
+        reply.header("content-type"),
+        Some("application/openmetrics-text; version=1.0.0; charset=utf-8")
+    );
+    assert!(reply.text().ends_with("# EOF\n"), "{}", reply.text());
 }
 
 #[test]
