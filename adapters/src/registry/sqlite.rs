@@ -51,7 +51,8 @@ pub struct SqliteRegistry {
 impl SqliteRegistry {
     /// Opens the registry, and makes it when nothing stands at its path.
     ///
-    /// The file is checked before anything is written. A refusal leaves it as it was.
+    /// The file is checked before anything is written: every page, and up to 64 MiB every row. A
+    /// refusal leaves it as it was.
     ///
     /// # Errors
     /// When the registry is damaged, of a newer version, of another program, in use, or out of

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use signer_domain::ports::KeyRegistry as _;
-use sqlx::Row as _;
+use sqlx::{ConnectOptions as _, Connection as _, Row as _};
 use tempfile::TempDir;
 
 use super::*;
@@ -86,6 +86,58 @@ async fn no_question_reads_the_whole_table() {
         assert!(steps.contains("USING"), "{plan}: {steps}");
         assert!(!steps.contains("TEMP B-TREE"), "{plan}: {steps}");
     }
+}
+
+/// What the check at opening says of a registry of one reservation after `damage`, with its rows
+/// judged and with only its pages checked.
+async fn checked_after(damage: impl AsyncFn(&Path)) -> [Result<(), RegistryRefusal>; 2] {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("registry.db");
+    let registry = open(&directory).await;
+    let name = KeyId::parse("k1").unwrap();
+    let reserving = registry.reserve(
+        &Scope::Platform,
+        &name,
+        ProviderName::Software,
+        Timestamp::UNIX_EPOCH,
+    );
+    reserving.await.unwrap();
+    registry.close().await.unwrap();
+    damage(&path).await;
+    let mut findings = [Ok(()), Ok(())];
+    for (finding, rows_judged_up_to) in findings.iter_mut().zip([i64::MAX, 0]) {
+        let mut reader = connection::options(&path).connect().await.unwrap();
+        *finding = open::check(&mut reader, rows_judged_up_to).await;
+    }
+    findings
+}
+
+#[tokio::test]
+async fn the_check_finds_a_broken_page_at_every_size_and_a_broken_row_up_to_a_size() {
+    let [rows, pages] = checked_after(async |_| ()).await;
+    assert!(matches!((rows, pages), (Ok(()), Ok(()))));
+
+    let [rows, pages] = checked_after(async |path| {
+        let mut raw = connection::options(path).connect().await.unwrap();
+        let update = "PRAGMA ignore_check_constraints = ON; UPDATE signing_key SET is_current = 1";
+        sqlx::raw_sql(update).execute(&mut raw).await.unwrap();
+        raw.close().await.unwrap();
+    })
+    .await;
+    assert!(matches!(rows, Err(RegistryRefusal::Corrupt(_))), "{rows:?}");
+    assert!(pages.is_ok(), "{pages:?}");
+
+    let [rows, pages] = checked_after(async |path| {
+        let mut bytes = std::fs::read(path).unwrap();
+        bytes[4096..4112].fill(0xa5);
+        std::fs::write(path, bytes).unwrap();
+    })
+    .await;
+    assert!(matches!(rows, Err(RegistryRefusal::Corrupt(_))), "{rows:?}");
+    assert!(
+        matches!(pages, Err(RegistryRefusal::Corrupt(_))),
+        "{pages:?}"
+    );
 }
 
 #[tokio::test]
