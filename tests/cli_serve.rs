@@ -1,4 +1,9 @@
 //! `serve` with real settings: where they come from, what the log says, how it stops.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a helper that fails is a test that fails"
+)]
 
 use std::fs;
 use std::io::{BufReader, Write as _};
@@ -113,7 +118,7 @@ fn refused_with(place: &Workplace, flag: &str, value: &str) -> Finished {
     let mut line = vec!["serve".to_owned()];
     line.extend(place.software_flags());
     let at = line.iter().position(|word| word == flag).unwrap();
-    line[at + 1] = value.to_owned();
+    value.clone_into(&mut line[at + 1]);
     program().run(place.path(), line).expect_status(2)
 }
 
