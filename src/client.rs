@@ -5,7 +5,7 @@ mod connection;
 mod custodian;
 
 pub(crate) use answer::Answer;
-pub(crate) use custodian::{Custodian, escaped};
+pub(crate) use custodian::Custodian;
 
 use std::path::PathBuf;
 

@@ -1,13 +1,11 @@
 //! The calls of a command to the custodian.
 
-use std::fmt;
 use std::time::Duration;
 
 use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::header::{CONTENT_TYPE, HOST};
 use hyper::{Method, Request, Response};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -16,13 +14,6 @@ use super::connection::Connection;
 use super::socket_of;
 use crate::cli::ClientArgs;
 use crate::failure::Failure;
-
-/// What needs no escaping in one segment of a path (RFC 3986 §2.3).
-const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~');
 
 /// A custodian that was reached.
 #[derive(Debug)]
@@ -114,21 +105,5 @@ impl Custodian {
             .body(Full::from(document.unwrap_or_default()))
             .map_err(Failure::general)?;
         self.connection.send(request).await
-    }
-}
-
-/// One segment of a path, or one value of a query.
-pub(crate) fn escaped(value: impl fmt::Display) -> String {
-    utf8_percent_encode(&value.to_string(), SEGMENT).to_string()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn escapes_a_handle_as_the_contract_writes_it() {
-        assert_eq!(escaped("software:platform|k1"), "software%3Aplatform%7Ck1");
-        assert_eq!(escaped("a/b+c?d~e"), "a%2Fb%2Bc%3Fd~e");
     }
 }

@@ -1,12 +1,12 @@
 //! `keys`: generate, list, show, public-key, retire.
 
-use signer_http::wire::{GenerateRequest, KeyDocument, KeyListDocument};
+use signer_http::wire::{GenerateRequest, KeyDocument, KeyListDocument, escaped};
 
 use super::ask;
 use super::key_table::key_table;
 use super::public_key::public_key;
 use crate::cli::{ClientArgs, GenerateArgs, HandleArgs, KeysCommand, ListArgs, OutputFormat};
-use crate::client::{Answer, Custodian, escaped};
+use crate::client::{Answer, Custodian};
 use crate::failure::Failure;
 use crate::output;
 

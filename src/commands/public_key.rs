@@ -1,10 +1,10 @@
 //! `keys public-key`.
 
-use signer_http::wire::{Jwk, KeyDocument, PublicKeyDocument};
+use signer_http::wire::{Jwk, KeyDocument, PublicKeyDocument, escaped};
 
 use super::ask;
 use crate::cli::{ClientArgs, OutputFormat, PublicKeyArgs, PublicKeyFormat};
-use crate::client::{Answer, Custodian, escaped};
+use crate::client::{Answer, Custodian};
 use crate::failure::Failure;
 use crate::openssh::openssh_line;
 use crate::output;

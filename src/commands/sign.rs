@@ -1,11 +1,11 @@
 //! `sign`.
 
 use signer_domain::Digest;
-use signer_http::wire::{SignDocument, SignRequest};
+use signer_http::wire::{SignDocument, SignRequest, escaped};
 
 use super::ask;
 use crate::cli::{ClientArgs, OutputFormat, SignArgs};
-use crate::client::{Answer, Custodian, escaped};
+use crate::client::{Answer, Custodian};
 use crate::failure::Failure;
 use crate::hash_file::hash_file;
 use crate::output;
