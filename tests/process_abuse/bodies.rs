@@ -188,7 +188,7 @@ pub(crate) fn of_a_generate() -> Vec<Attack> {
     bodies.iter().map(refused).collect()
 }
 
-/// Calls that take no body, given one that asks for a signature.
+/// Calls that take no body, or an empty one at most, given one that asks for a signature.
 pub(crate) fn of_calls_that_take_none() -> Vec<Attack> {
     let length = coveted().len();
     let paths = [
@@ -197,8 +197,10 @@ pub(crate) fn of_calls_that_take_none() -> Vec<Attack> {
         ("POST", sign_path().replace("/sign", "/retire")),
     ];
     let with_body = |(method, path): &(&str, String)| {
-        let head =
-            format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}");
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+             Content-Length: {length}"
+        );
         let bytes = format!("{head}\r\n\r\n{}", coveted()).into_bytes();
         Attack::refused(
             format!("{method} {path} with a body"),
