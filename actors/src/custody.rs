@@ -14,8 +14,9 @@ use actix_rt::Arbiter;
 use async_trait::async_trait;
 use prometheus_client::registry::Registry;
 use signer_domain::ports::{
-    Custody, CustodyError, GenerateKey, GeneratedOrStanding, KeyPage, KeyQuery, KeyRegistry,
-    Liveness, PublicKeySource, PublishedKey, Readiness, SignRequest, SignedDigest, VerifierFactory,
+    Custody, CustodyError, GenerateKey, GeneratedOrStanding, KeyQuery, KeyRegistry, Liveness,
+    Presence, PublicKeySource, PublishedKey, Readiness, ShownKey, ShownKeys, SignRequest,
+    SignedDigest, VerifierFactory,
 };
 use signer_domain::{Deadline, HandleId, SigningKey};
 
@@ -95,6 +96,21 @@ impl ActorCustody {
         })
     }
 
+    async fn registered(
+        &self,
+        handle: &HandleId,
+        deadline: Deadline,
+    ) -> Result<SigningKey, CustodyError> {
+        let _seat = self.admit(&self.reads)?;
+        self.check_handle(handle)?;
+        let found = tokio::time::timeout(deadline.remaining(), self.registry.find(handle)).await;
+        let found = found.map_err(|_elapsed| CustodyError::DeadlineExceeded)?;
+        let fresh = found
+            .map_err(from_registry)?
+            .ok_or(CustodyError::KeyNotFound)?;
+        Ok(fresh.key)
+    }
+
     /// A handle of a provider that is not configured is a key that does not exist here.
     fn check_handle(&self, handle: &HandleId) -> Result<(), CustodyError> {
         let configured = self.routes.providers.is_configured(handle.provider());
@@ -103,6 +119,13 @@ impl ActorCustody {
         } else {
             Err(CustodyError::KeyNotFound)
         }
+    }
+}
+
+fn shown(key: SigningKey) -> ShownKey {
+    ShownKey {
+        key,
+        presence: Presence::Assumed,
     }
 }
 
@@ -155,22 +178,20 @@ impl Custody for ActorCustody {
         Ok(self.sign_all(&requests, deadline).await)
     }
 
-    async fn key(&self, handle: HandleId, deadline: Deadline) -> Result<SigningKey, CustodyError> {
-        let _seat = self.admit(&self.reads)?;
-        self.check_handle(&handle)?;
-        let found = tokio::time::timeout(deadline.remaining(), self.registry.find(&handle)).await;
-        let found = found.map_err(|_elapsed| CustodyError::DeadlineExceeded)?;
-        let fresh = found
-            .map_err(from_registry)?
-            .ok_or(CustodyError::KeyNotFound)?;
-        Ok(fresh.key)
+    async fn key(&self, handle: HandleId, deadline: Deadline) -> Result<ShownKey, CustodyError> {
+        Ok(shown(self.registered(&handle, deadline).await?))
     }
 
-    async fn keys(&self, query: KeyQuery, deadline: Deadline) -> Result<KeyPage, CustodyError> {
+    async fn keys(&self, query: KeyQuery, deadline: Deadline) -> Result<ShownKeys, CustodyError> {
         let _seat = self.admit(&self.reads)?;
         let page = tokio::time::timeout(deadline.remaining(), self.registry.list(&query)).await;
-        page.map_err(|_elapsed| CustodyError::DeadlineExceeded)?
-            .map_err(from_registry)
+        let page = page
+            .map_err(|_elapsed| CustodyError::DeadlineExceeded)?
+            .map_err(from_registry)?;
+        Ok(ShownKeys {
+            keys: page.keys.into_iter().map(shown).collect(),
+            next: page.next,
+        })
     }
 
     async fn public_key(
@@ -178,7 +199,7 @@ impl Custody for ActorCustody {
         handle: HandleId,
         deadline: Deadline,
     ) -> Result<PublishedKey, CustodyError> {
-        let key = self.key(handle, deadline).await?;
+        let key = self.registered(&handle, deadline).await?;
         let from_registry = |key: SigningKey| PublishedKey {
             public_key: key.public_key,
             source: PublicKeySource::Registry,

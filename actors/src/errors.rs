@@ -49,6 +49,7 @@ pub(crate) fn from_registry(error: KeyRegistryError) -> CustodyError {
         KeyRegistryError::Conflict => {
             tracing::warn!("key record changed in the meantime");
         }
+        KeyRegistryError::RotationInProgress => return CustodyError::RotationInProgress,
     }
     CustodyError::RegistryUnavailable {
         retry_after: RETRY_SOON,

@@ -148,6 +148,7 @@ async fn generate(registry: &SqliteRegistry, number: u64, now: Timestamp) -> Sig
         }
         Reservation::Standing(key) => key,
         Reservation::AlreadyPending(pending) => panic!("{pending:?} was settled before"),
+        Reservation::RotationInProgress => panic!("nobody rotates"),
     }
 }
 

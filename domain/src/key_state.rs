@@ -35,6 +35,24 @@ impl KeyState {
         }
     }
 
+    /// Where a key in this state stands after `change`. The one place that says which changes there
+    /// are: the registry and the actors follow it.
+    ///
+    /// # Errors
+    /// When a key in this state does not change so.
+    pub const fn after(self, change: KeyChange) -> Result<Self, ChangeRefused> {
+        match (self, change) {
+            (Self::Active, KeyChange::Superseded) => Ok(Self::Rotating),
+            (Self::Active | Self::Rotating | Self::Retired, KeyChange::Retired) => {
+                Ok(Self::Retired)
+            }
+            (Self::Rotating | Self::Retired, KeyChange::Superseded) => Err(ChangeRefused {
+                state: self,
+                change,
+            }),
+        }
+    }
+
     /// Reads a state.
     ///
     /// # Errors
@@ -47,6 +65,28 @@ impl KeyState {
             _ => Err(ParseKeyStateError),
         }
     }
+}
+
+/// What happens to a key after it has become active.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyChange {
+    /// A rotation gave its place as the current key to another one.
+    Superseded,
+    /// It was retired.
+    Retired,
+}
+
+/// A key in this state does not change so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a key that is {state} cannot be {}", match .change {
+    KeyChange::Superseded => "superseded",
+    KeyChange::Retired => "retired",
+})]
+pub struct ChangeRefused {
+    /// Where the key stands.
+    pub state: KeyState,
+    /// What was to happen to it.
+    pub change: KeyChange,
 }
 
 impl fmt::Display for KeyState {
@@ -67,3 +107,44 @@ impl FromStr for KeyState {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("must be one of active, rotating, retired")]
 pub struct ParseKeyStateError;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STATES: [KeyState; 3] = [KeyState::Active, KeyState::Rotating, KeyState::Retired];
+
+    #[test]
+    fn a_key_only_ever_moves_down_the_list() {
+        for state in STATES {
+            for change in [KeyChange::Superseded, KeyChange::Retired] {
+                if let Ok(after) = state.after(change) {
+                    assert!(after >= state, "{state} became {after}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn retiring_is_possible_in_every_state_and_final() {
+        for state in STATES {
+            assert_eq!(state.after(KeyChange::Retired), Ok(KeyState::Retired));
+        }
+        let refused = KeyState::Retired.after(KeyChange::Superseded).unwrap_err();
+        assert_eq!(
+            refused.to_string(),
+            "a key that is retired cannot be superseded"
+        );
+        assert!(!KeyState::Retired.may_sign());
+    }
+
+    #[test]
+    fn only_an_active_key_is_superseded() {
+        assert_eq!(
+            KeyState::Active.after(KeyChange::Superseded),
+            Ok(KeyState::Rotating)
+        );
+        KeyState::Rotating.after(KeyChange::Superseded).unwrap_err();
+        assert!(KeyState::Rotating.may_sign());
+    }
+}

@@ -1,22 +1,34 @@
 //! The seams of the custodian.
 //!
-//! *Driving* port: [`Custody`], what the outside may ask for. *Driven* ports: [`KeyProvider`], which
-//! holds private keys, [`KeyRegistry`], the authority on key state, and [`SignatureVerifier`], which
-//! checks every signature before it leaves.
+//! *Driving* ports: [`Custody`] and [`Rotations`], what the outside may ask for. *Driven* ports:
+//! [`KeyProvider`], which holds private keys, [`KeyRegistry`] and [`RotationRegistry`], the authority
+//! on key state, [`SignatureVerifier`], which checks every signature before it leaves, and
+//! [`AuditTrail`], which records every request before it is answered.
 
+mod audit_trail;
 mod custody;
 mod key_provider;
 mod key_registry;
+mod rotation_registry;
+mod rotations;
 mod signature_verifier;
 
+pub use audit_trail::{
+    AuditEntry, AuditItem, AuditKey, AuditOutcome, AuditPeer, AuditStatus, AuditTrail,
+    AuditUnavailable,
+};
 pub use custody::{
-    CheckState, Custody, CustodyError, GenerateKey, GeneratedOrStanding, Liveness, ProviderStatus,
-    PublicKeySource, PublishedKey, Readiness, SignRequest, SignTarget, SignedDigest,
+    CheckState, Custody, CustodyError, GenerateKey, GeneratedOrStanding, Liveness, Presence,
+    ProviderStatus, PublicKeySource, PublishedKey, Readiness, ShownKey, ShownKeys, SignRequest,
+    SignTarget, SignedDigest,
 };
 pub use key_provider::{GeneratedKey, KeyProvider, KeyProviderError, ProviderCapabilities};
 pub use key_registry::{
-    CurrentKey, FreshKey, KeyPage, KeyQuery, KeyRegistry, KeyRegistryError, PendingKey, Reservation,
+    CurrentKey, FreshKey, KeyPage, KeyQuery, KeyRegistry, KeyRegistryError, PendingKey, Purpose,
+    Reservation,
 };
+pub use rotation_registry::{RotationRegistry, RotationReservation};
+pub use rotations::{CloseRotation, OpenRotation, OpenedOrStanding, Rotations, VerificationKeys};
 pub use signature_verifier::{InvalidPublicKey, SignatureVerifier, VerifierFactory};
 
 /// The cause behind an error of a port, for the log only: it never reaches a caller.

@@ -110,6 +110,12 @@ impl From<CustodyError> for Refusal {
             CustodyError::RotationInProgress => {
                 Self::new(Code::RotationInProgress, "signing: rotation in progress")
             }
+            CustodyError::RotationNotFound => {
+                Self::new(Code::RotationNotFound, "signing: no rotation open")
+            }
+            CustodyError::NameTaken => {
+                Self::invalid("new_key_id: names another key of this scope; choose a new name")
+            }
             CustodyError::ProviderUnavailable {
                 retry_after,
                 outcome_unknown: _,

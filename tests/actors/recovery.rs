@@ -151,7 +151,8 @@ fn start_up_settles_what_a_crash_left_half_made_before_it_serves() {
             .custody
             .key(pair.handle_id.clone(), soon())
             .await
-            .unwrap();
+            .unwrap()
+            .key;
         assert_eq!(key.public_key, pair.public_key);
         assert!(is_good(&house.sign(&key).await.unwrap(), &key));
         assert_eq!(house.metric("repairs_total"), 2);

@@ -68,6 +68,7 @@ async fn generate(
         Reservation::Standing(key) => return standing(key),
         Reservation::Reserved(pending) => (pending, Origin::ThisCall),
         Reservation::AlreadyPending(pending) => (pending, Origin::EarlierCall),
+        Reservation::RotationInProgress => return Err(CustodyError::RotationInProgress),
     };
     if pending.provider != context.name() {
         // The name is being made by another provider; it stands, or is free again, very soon.

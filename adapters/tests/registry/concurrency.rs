@@ -64,7 +64,9 @@ fn of_32_reservations_of_one_name_one_wins() {
     assert_eq!(answers.iter().filter(won).count(), 1);
     let reservation = answers.iter().find_map(|answer| match answer {
         Reservation::Reserved(pending) => Some(pending.clone()),
-        Reservation::AlreadyPending(_) | Reservation::Standing(_) => None,
+        Reservation::AlreadyPending(_)
+        | Reservation::Standing(_)
+        | Reservation::RotationInProgress => None,
     });
     let already = Reservation::AlreadyPending(reservation.unwrap());
     let found = answers.iter().filter(|answer| **answer == already);

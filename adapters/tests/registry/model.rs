@@ -157,6 +157,7 @@ fn settled(answer: Result<SigningKey, KeyRegistryError>) -> Option<SigningKey> {
     match answer {
         Ok(key) => Some(key),
         Err(KeyRegistryError::Conflict) => None,
+        Err(KeyRegistryError::RotationInProgress) => panic!("nobody rotates"),
         Err(KeyRegistryError::Unavailable { context, source }) => panic!("{context}: {source:?}"),
     }
 }

@@ -135,6 +135,7 @@ pub(crate) async fn reserved(registry: &SqliteRegistry, scope: Scope, key_id: &s
     match reserve(registry, scope, key_id).await.unwrap() {
         Reservation::Reserved(pending) | Reservation::AlreadyPending(pending) => pending,
         Reservation::Standing(key) => panic!("{key:?} stands"),
+        Reservation::RotationInProgress => panic!("{scope} is being rotated"),
     }
 }
 

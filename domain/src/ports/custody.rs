@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::{KeyPage, KeyQuery};
+use super::KeyQuery;
 use crate::{
     Deadline, Digest, HandleId, KeyId, ProviderName, PublicKey, Scope, ScopeNotPermitted,
     Signature, SigningKey,
@@ -18,6 +18,7 @@ pub trait Custody: Send + Sync {
     ///
     /// # Errors
     /// [`CustodyError::KeyRetired`] when the name belongs to a retired key;
+    /// [`CustodyError::RotationInProgress`] when the name is free and the scope is being rotated;
     /// [`CustodyError::KeyNotFound`] when the named provider is not configured; and others by cause.
     async fn generate(
         &self,
@@ -49,13 +50,13 @@ pub trait Custody: Send + Sync {
     ///
     /// # Errors
     /// By cause.
-    async fn key(&self, handle: HandleId, deadline: Deadline) -> Result<SigningKey, CustodyError>;
+    async fn key(&self, handle: HandleId, deadline: Deadline) -> Result<ShownKey, CustodyError>;
 
     /// One page of the registered keys.
     ///
     /// # Errors
     /// By cause.
-    async fn keys(&self, query: KeyQuery, deadline: Deadline) -> Result<KeyPage, CustodyError>;
+    async fn keys(&self, query: KeyQuery, deadline: Deadline) -> Result<ShownKeys, CustodyError>;
 
     /// The public half of one key, in any state, from the provider or else from the registry.
     ///
@@ -70,7 +71,8 @@ pub trait Custody: Send + Sync {
     /// Retires one key. Once this has returned, no signature by the key is ever released.
     ///
     /// # Errors
-    /// By cause.
+    /// [`CustodyError::RotationInProgress`] when it is the new key of an open rotation; and others by
+    /// cause.
     async fn retire(
         &self,
         handle: HandleId,
@@ -136,6 +138,33 @@ pub struct SignedDigest {
     pub signature: Signature,
 }
 
+/// The record of a key, and whether its provider has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShownKey {
+    /// The record.
+    pub key: SigningKey,
+    /// Whether its provider has it.
+    pub presence: Presence,
+}
+
+/// Whether the provider of a key has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Presence {
+    /// As far as known.
+    Assumed,
+    /// The provider answers, and does not show the key. It may be hidden or lost.
+    Missing,
+}
+
+/// One page of keys.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShownKeys {
+    /// The keys.
+    pub keys: Vec<ShownKey>,
+    /// The cursor of the next page; `None` when this is the last one.
+    pub next: Option<u64>,
+}
+
 /// A public key and where it was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublishedKey {
@@ -170,6 +199,9 @@ pub struct Readiness {
     pub registry: CheckState,
     /// Where each configured provider stands, in the order of configuration.
     pub providers: Vec<(ProviderName, ProviderStatus)>,
+    /// What an operator should attend to although requests are served, such as a rotation that is
+    /// overdue.
+    pub warnings: Vec<String>,
 }
 
 impl Readiness {
@@ -226,6 +258,12 @@ pub enum CustodyError {
     /// The keys of the scope are being rotated.
     #[error("rotation in progress")]
     RotationInProgress,
+    /// No such rotation is open, or there never was one.
+    #[error("no rotation open")]
+    RotationNotFound,
+    /// The name of the new key of a rotation belongs to another key of its scope.
+    #[error("the name belongs to another key of the scope")]
+    NameTaken,
     /// The provider that holds the key cannot serve now.
     #[error("key provider unavailable")]
     ProviderUnavailable {

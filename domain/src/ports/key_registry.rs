@@ -17,7 +17,8 @@ use crate::{HandleId, KeyId, KeyState, ProviderName, Scope, SigningKey};
 /// on its version.
 #[async_trait]
 pub trait KeyRegistry: Send + Sync + fmt::Debug {
-    /// Reserves the name `key_id` in `scope` before the provider is asked for the key.
+    /// Reserves the name `key_id` in `scope` before the provider is asked for the key. A name that is
+    /// free cannot be reserved while the scope is being rotated.
     ///
     /// # Errors
     /// [`Unavailable`](KeyRegistryError::Unavailable).
@@ -29,7 +30,7 @@ pub trait KeyRegistry: Send + Sync + fmt::Debug {
         at: Timestamp,
     ) -> Result<Reservation, KeyRegistryError>;
 
-    /// Turns this very reservation into an active key. It becomes the scope's current key when the scope has
+    /// Turns this very reservation, which was not made for a rotation, into an active key. It becomes the scope's current key when the scope has
     /// none. Completing with the same key again returns the record as it stands.
     ///
     /// # Errors
@@ -43,7 +44,8 @@ pub trait KeyRegistry: Send + Sync + fmt::Debug {
     ) -> Result<SigningKey, KeyRegistryError>;
 
     /// Gives this very reservation back because the provider certainly made no key. Has no effect when
-    /// it is gone, also when the name has been reserved anew.
+    /// it is gone, also when the name has been reserved anew. A rotation that it was made for was never
+    /// opened.
     ///
     /// # Errors
     /// [`Unavailable`](KeyRegistryError::Unavailable).
@@ -74,12 +76,13 @@ pub trait KeyRegistry: Send + Sync + fmt::Debug {
     /// [`Unavailable`](KeyRegistryError::Unavailable).
     async fn list(&self, query: &KeyQuery) -> Result<KeyPage, KeyRegistryError>;
 
-    /// Retires a key: it is neither current nor able to sign from here on. Retiring a retired key
-    /// returns the record as it stands.
+    /// Retires a key that its provider has made unusable: it is neither current nor able to sign from
+    /// here on. Retiring a retired key returns the record as it stands.
     ///
     /// # Errors
     /// [`Conflict`](KeyRegistryError::Conflict) when the record has another version than `key`;
-    /// [`Unavailable`](KeyRegistryError::Unavailable).
+    /// [`RotationInProgress`](KeyRegistryError::RotationInProgress) when it is the new key of an open
+    /// rotation; [`Unavailable`](KeyRegistryError::Unavailable).
     async fn retire(&self, key: &SigningKey, at: Timestamp)
     -> Result<SigningKey, KeyRegistryError>;
 
@@ -99,6 +102,8 @@ pub enum Reservation {
     AlreadyPending(PendingKey),
     /// A key of this name stands, in whatever state.
     Standing(SigningKey),
+    /// The name is free, or reserved for a rotation, and the scope is being rotated.
+    RotationInProgress,
 }
 
 /// A name that is reserved while the provider makes the key.
@@ -110,8 +115,19 @@ pub struct PendingKey {
     pub key_id: KeyId,
     /// The provider that is asked for the key.
     pub provider: ProviderName,
+    /// What the key is made for.
+    pub purpose: Purpose,
     /// Tells this reservation from any other, also from an earlier one of the same name.
     pub reservation: u64,
+}
+
+/// What a reserved key is made for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// To stand beside the other keys of its scope, as the current one where there is none.
+    Generate,
+    /// To take the place of the scope's current key.
+    Rotate,
 }
 
 /// A record, with the instant up to which it may be relied on.
@@ -170,4 +186,7 @@ pub enum KeyRegistryError {
     /// The record is no longer what the caller believed. Read it again.
     #[error("key record changed in the meantime")]
     Conflict,
+    /// The key is the new one of an open rotation.
+    #[error("rotation in progress")]
+    RotationInProgress,
 }

@@ -1,7 +1,7 @@
 //! Keys: making, showing and listing them.
 
 use serde::{Deserialize, Deserializer, Serialize};
-use signer_domain::ports::GenerateKey;
+use signer_domain::ports::{GenerateKey, Presence, ShownKey};
 use signer_domain::{
     HandleId, KeyId, KeyState, ProviderName, PublicKey, Scope, SigningKey, Timestamp,
 };
@@ -95,6 +95,22 @@ pub struct KeyDocument {
     #[serde(with = "rfc3339::option")]
     #[schema(value_type = Option<texts::Time>, required = true)]
     pub valid_until: Option<Timestamp>,
+    /// There and true when the provider answers but does not show the key.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[schema(value_type = bool, required = false)]
+    pub missing: Option<bool>,
+}
+
+impl From<ShownKey> for KeyDocument {
+    fn from(shown: ShownKey) -> Self {
+        Self {
+            missing: match shown.presence {
+                Presence::Assumed => None,
+                Presence::Missing => Some(true),
+            },
+            ..Self::from(shown.key)
+        }
+    }
 }
 
 impl From<SigningKey> for KeyDocument {
@@ -109,6 +125,7 @@ impl From<SigningKey> for KeyDocument {
             public_key: key.public_key,
             valid_from: key.valid_from,
             valid_until: key.valid_until,
+            missing: None,
         }
     }
 }

@@ -102,6 +102,8 @@ problem_codes! {
         "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE, "Unsupported media type";
     /// The keys of the scope are being rotated.
     RotationInProgress = "rotation_in_progress", CONFLICT, "Rotation in progress";
+    /// No such rotation.
+    RotationNotFound = "rotation_not_found", NOT_FOUND, "Rotation not found";
     /// The key signs no more.
     KeyRetired = "key_retired", GONE, "Key retired";
     /// Too many requests wait.
@@ -143,6 +145,7 @@ impl ProblemCode {
             | Self::PayloadTooLarge
             | Self::UnsupportedMediaType
             | Self::RotationInProgress
+            | Self::RotationNotFound
             | Self::KeyRetired
             | Self::Internal
             | Self::SignatureCheckFailed => false,

@@ -3,7 +3,7 @@
 use std::error::Error;
 
 use jiff::Timestamp;
-use signer_domain::ports::{Cause, PendingKey};
+use signer_domain::ports::{Cause, PendingKey, Purpose};
 use signer_domain::{HandleId, KeyId, KeyState, ProviderName, PublicKey, Scope, SigningKey};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Decode, Row as _, Sqlite, Type};
@@ -42,6 +42,7 @@ impl Record {
                 scope,
                 key_id,
                 provider,
+                purpose: Purpose::Generate,
                 reservation: row.number("id", u64::try_from)?,
             }));
         };

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use signer_domain::ports::KeyRegistry as _;
+use signer_domain::ports::{KeyRegistry as _, Purpose};
 use sqlx::{ConnectOptions as _, Connection as _, Row as _};
 use tempfile::TempDir;
 
@@ -326,6 +326,7 @@ fn sample() -> PendingKey {
         scope: Scope::Platform,
         key_id: KeyId::parse("k1").unwrap(),
         provider: ProviderName::Software,
+        purpose: Purpose::Generate,
         reservation: 1,
     }
 }

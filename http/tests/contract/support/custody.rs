@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use signer_domain::ports::{
-    CheckState, Custody, CustodyError, GenerateKey, GeneratedOrStanding, KeyPage, KeyQuery,
-    Liveness, ProviderStatus, PublicKeySource, PublishedKey, Readiness, SignRequest, SignTarget,
-    SignedDigest,
+    CheckState, Custody, CustodyError, GenerateKey, GeneratedOrStanding, KeyQuery, Liveness,
+    Presence, ProviderStatus, PublicKeySource, PublishedKey, Readiness, ShownKey, ShownKeys,
+    SignRequest, SignTarget, SignedDigest,
 };
 use signer_domain::{
     Deadline, DeploymentProfile, HandleId, KeyId, KeyState, ProviderName, PublicKey, Scope,
@@ -152,15 +152,21 @@ impl Custody for ScriptedCustody {
         Ok(results)
     }
 
-    async fn key(&self, handle: HandleId, _deadline: Deadline) -> Result<SigningKey, CustodyError> {
-        play(name_of(&handle)).await?;
-        Ok(SigningKey {
+    async fn key(&self, handle: HandleId, _deadline: Deadline) -> Result<ShownKey, CustodyError> {
+        let name = name_of(&handle);
+        play(name).await?;
+        let presence = match name {
+            "missing" => Presence::Missing,
+            _ => Presence::Assumed,
+        };
+        let key = SigningKey {
             handle_id: handle,
             ..key("k1")
-        })
+        };
+        Ok(ShownKey { key, presence })
     }
 
-    async fn keys(&self, query: KeyQuery, _deadline: Deadline) -> Result<KeyPage, CustodyError> {
+    async fn keys(&self, query: KeyQuery, _deadline: Deadline) -> Result<ShownKeys, CustodyError> {
         let states = query.state.map_or_else(
             || HashSet::from([KeyState::Active]),
             |state| HashSet::from([state]),
@@ -170,8 +176,12 @@ impl Custody for ScriptedCustody {
             .saturating_add(u64::from(NonZeroU32::get(query.limit)))
             .min(KEYS);
         let numbers = (first..last).filter(|_| states.contains(&KeyState::Active));
-        Ok(KeyPage {
-            keys: numbers.map(|number| key(&format!("k{number}"))).collect(),
+        let shown = |number| ShownKey {
+            key: key(&format!("k{number}")),
+            presence: Presence::Assumed,
+        };
+        Ok(ShownKeys {
+            keys: numbers.map(shown).collect(),
             next: (last < KEYS).then_some(last),
         })
     }
@@ -227,6 +237,7 @@ impl Custody for ScriptedCustody {
                 CheckState::Ok
             },
             providers: vec![(ProviderName::Software, ProviderStatus::Ready)],
+            warnings: Vec::new(),
         }
     }
 }
