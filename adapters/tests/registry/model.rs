@@ -58,9 +58,9 @@ impl Name {
     }
 
     fn of(scope: Scope, key_id: &KeyId) -> Self {
-        let mut names = (0..2).flat_map(|scope| (0..5).map(move |key_id| Self(scope, key_id)));
-        let named = |name: &Self| name.scope() == scope && name.key_id() == key_id.as_str();
-        names.find(named).unwrap()
+        let mut all = (0..2).flat_map(|scope| (0..5).map(move |key_id| Self(scope, key_id)));
+        all.find(|name| name.scope() == scope && name.key_id() == key_id.as_str())
+            .unwrap()
     }
 }
 
