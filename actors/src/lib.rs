@@ -10,6 +10,7 @@
 //! Nothing here names an adapter, and nothing here can hold private key bytes.
 
 mod admission;
+mod backoff;
 mod custody;
 mod errors;
 mod key;

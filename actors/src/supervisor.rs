@@ -1,7 +1,5 @@
 //! The actor that owns the provider actors and brings them back.
 
-mod backoff;
-
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +14,7 @@ use signer_domain::{Deadline, ProviderName};
 
 use tokio::sync::oneshot;
 
-use self::backoff::Backoff;
+use crate::backoff::Backoff;
 use crate::errors::{RETRY_SOON, from_provider};
 use crate::metrics::Metrics;
 use crate::provider::{ProviderActor, ProviderContext, repair};
