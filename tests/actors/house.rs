@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use actix_rt::System;
 use prometheus_client::registry::Registry;
-use signer_actors::{ActorCustody, CustodySettings, ProviderFactory, ProviderSpec};
+use signer_actors::{ActorCustody, CustodySettings, DrivenPorts, ProviderFactory, ProviderSpec};
 use signer_adapters::providers::software::{SoftwareProvider, create_seed_file};
 use signer_adapters::providers::testdouble::{Call, TestDouble};
 use signer_adapters::registry::{RegistryUrl, SqliteRegistry};
 use signer_adapters::verifier_for;
 use signer_domain::ports::{
-    Custody as _, CustodyError, GenerateKey, GeneratedOrStanding, KeyProvider, KeyRegistry,
-    ProviderStatus, SignRequest, SignTarget, SignedDigest,
+    Custody as _, CustodyError, GenerateKey, GeneratedOrStanding, KeyProvider, ProviderStatus,
+    SignRequest, SignTarget, SignedDigest,
 };
 use signer_domain::{
     Deadline, DeploymentProfile, Digest, HandleId, KeyId, ProviderName, Scope, SigningKey,
@@ -22,6 +22,7 @@ use signer_domain::{
 use tempfile::TempDir;
 
 use crate::forgetful::Forgetful;
+use crate::notes::Notes;
 
 /// Everything a test of the actors needs. The double outlives restarts of its provider actor, as a
 /// real back end does.
@@ -30,11 +31,12 @@ pub(crate) struct House {
     pub(crate) double: TestDouble,
     pub(crate) registry: Arc<SqliteRegistry>,
     pub(crate) metrics: Registry,
+    pub(crate) notes: Arc<Notes>,
     /// How often the provider was built.
     pub(crate) built: Arc<AtomicUsize>,
     /// How many further answers of the registry to `retire` get lost.
     losses: Arc<AtomicUsize>,
-    _directory: TempDir,
+    directory: TempDir,
 }
 
 /// How a house differs from the usual one.
@@ -43,6 +45,8 @@ pub(crate) struct Plan {
     pub(crate) double: TestDouble,
     /// A second provider.
     pub(crate) neighbour: Option<ProviderSpec>,
+    /// What the process records of its own acts.
+    pub(crate) notes: Arc<Notes>,
 }
 
 impl Default for Plan {
@@ -51,6 +55,7 @@ impl Default for Plan {
             settings: CustodySettings::new(DeploymentProfile::SelfhostedSingle),
             double: TestDouble::new(),
             neighbour: None,
+            notes: Arc::default(),
         }
     }
 }
@@ -78,27 +83,27 @@ impl House {
         }];
         specs.extend(plan.neighbour);
         let losses = Arc::new(AtomicUsize::new(0));
-        let registry_port: Arc<dyn KeyRegistry> = Arc::new(Forgetful {
-            inner: Arc::clone(&registry),
-            losses: Arc::clone(&losses),
-        });
-        let mut metrics = Registry::default();
-        let custody = ActorCustody::start(
-            plan.settings,
-            registry_port,
+        let ports = DrivenPorts {
+            registry: Arc::new(Forgetful {
+                inner: Arc::clone(&registry),
+                losses: Arc::clone(&losses),
+            }),
+            rotations: Arc::<SqliteRegistry>::clone(&registry),
+            audit: Arc::<Notes>::clone(&plan.notes),
             verifier_for,
-            specs,
-            &mut metrics,
-        );
+        };
+        let mut metrics = Registry::default();
+        let custody = ActorCustody::start(plan.settings, ports, specs, &mut metrics);
         let custody = Arc::new(custody);
         let house = Self {
             custody,
             double: plan.double,
             registry,
             metrics,
+            notes: plan.notes,
             built,
             losses,
-            _directory: directory,
+            directory,
         };
         house.wait_until_ready().await;
         house

@@ -8,6 +8,7 @@ mod forgetful;
 mod generating;
 mod house;
 mod isolation;
+mod notes;
 mod recovery;
 mod retiring;
 mod signing;
