@@ -4,6 +4,7 @@
     reason = "a test that cannot go on should say where"
 )]
 
+mod closing;
 mod forgetful;
 mod generating;
 mod house;
@@ -11,4 +12,7 @@ mod isolation;
 mod notes;
 mod recovery;
 mod retiring;
+mod rotating;
 mod signing;
+mod under_load;
+mod watching;
