@@ -15,7 +15,7 @@ use signer_domain::ports::{
 };
 use signer_domain::{DeploymentProfile, HandleId, KeyState, Scope, SigningKey};
 
-use crate::house::{House, Plan, digest, eventually, is_good, run, soon};
+use crate::house::{House, Plan, digest, eventually, in_time, is_good, run, soon};
 use crate::notes::Notes;
 
 /// What a close may take at most, however ill the provider is.
@@ -65,13 +65,35 @@ fn a_provider_that_hangs_over_the_old_key_keeps_nobody_waiting() {
 fn a_signature_that_takes_longer_than_the_end_of_the_rotation_is_not_released() {
     run(async {
         let house = House::open(Plan::default()).await;
-        let old = house.key("sign-slow-3000ms").await;
+        let old = house.key("sign-slow-1500ms").await;
         house.rotate_to("new").await;
+        // The provider would make the signature all the same.
+        house
+            .double
+            .inject_failure(Operation::Retire, Failure::Misconfigured);
         let sign = house.start_sign(&old);
         eventually(|| async { house.signs_asked(&old) == 1 }).await;
         close_promptly(&house, &old).await;
         assert!(!sign.is_finished());
         assert_eq!(sign.await.unwrap(), Err(CustodyError::KeyRetired));
+    });
+}
+
+#[test]
+fn a_request_for_a_scope_whose_signature_comes_too_late_is_signed_by_the_new_key() {
+    run(async {
+        let house = House::open(Plan::default()).await;
+        let old = house.key("sign-slow-1500ms").await;
+        house
+            .double
+            .inject_failure(Operation::Retire, Failure::Misconfigured);
+        let custody = Arc::clone(&house.custody);
+        let sign = actix_rt::spawn(async move { custody.sign(for_scope(), soon()).await });
+        eventually(|| async { house.signs_asked(&old) == 1 }).await;
+        let new = house.rotate_to("new").await;
+        close_promptly(&house, &old).await;
+        assert!(!sign.is_finished());
+        assert!(is_good(&sign.await.unwrap().unwrap(), &new));
     });
 }
 
@@ -177,7 +199,7 @@ fn a_key_whose_record_was_read_before_the_end_does_not_sign_after_it() {
         house.rotate_to("new").await;
         let (was_read, go) = house.hold_next_record();
         let sign = house.start_sign(&old);
-        was_read.await.unwrap();
+        in_time(was_read).await.unwrap();
         close_promptly(&house, &old).await;
         go.send(()).unwrap();
         assert_eq!(sign.await.unwrap(), Err(CustodyError::KeyRetired));
@@ -247,6 +269,13 @@ fn race_to_sign(
     })
 }
 
+fn for_scope() -> SignRequest {
+    SignRequest {
+        target: SignTarget::Scope(Scope::Platform),
+        digest: digest(),
+    }
+}
+
 fn by(handle: &HandleId) -> SignRequest {
     SignRequest {
         target: SignTarget::Handle(handle.clone()),
@@ -260,11 +289,7 @@ fn a_batch_that_outlives_a_whole_rotation_releases_nothing_by_the_old_key_and_lo
         let house = House::open(Plan::default()).await;
         let old = house.key("old").await;
         let slow = house.key("sign-slow-1000ms").await;
-        let for_scope = SignRequest {
-            target: SignTarget::Scope(Scope::Platform),
-            digest: digest(),
-        };
-        let requests = vec![for_scope, by(&old.handle_id), by(&slow.handle_id)];
+        let requests = vec![for_scope(), by(&old.handle_id), by(&slow.handle_id)];
         let custody = Arc::clone(&house.custody);
         let batch = actix_rt::spawn(async move { custody.sign_batch(requests, soon()).await });
         eventually(|| async { house.signs_asked(&old) == 2 && house.signs_asked(&slow) == 1 })

@@ -370,6 +370,12 @@ pub(crate) fn is_good(signed: &SignedDigest, key: &SigningKey) -> bool {
     signed.handle_id == key.handle_id && verifier.accepts(&digest(), &signed.signature)
 }
 
+/// Waits for something that has to come; the patience only bounds a failure.
+pub(crate) async fn in_time<T>(something: impl Future<Output = T>) -> T {
+    let patience = Duration::from_secs(10);
+    actix_rt::time::timeout(patience, something).await.unwrap()
+}
+
 /// Waits until something holds; the patience only bounds a failure.
 pub(crate) async fn eventually<F: Future<Output = bool>>(holds: impl Fn() -> F) {
     for _ in 0..1000 {

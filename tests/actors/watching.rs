@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use signer_actors::CustodySettings;
-use signer_adapters::providers::testdouble::{Failure, Operation};
+use signer_adapters::providers::testdouble::{Call, Failure, Operation};
 use signer_domain::ports::{
     AuditOutcome, Custody as _, CustodyError, KeyProvider as _, KeyQuery, KeyRegistry as _,
     Presence, PublicKeySource, Rotations as _,
@@ -20,6 +20,11 @@ fn settings() -> CustodySettings {
 async fn presence(house: &House, key: &SigningKey) -> Presence {
     let shown = house.custody.key(key.handle_id.clone(), soon()).await;
     shown.unwrap().presence
+}
+
+fn shows_asked(house: &House) -> usize {
+    let is_show = |call: &&Call| matches!(call, Call::PublicKey { .. });
+    house.double.calls().iter().filter(is_show).count()
 }
 
 #[test]
@@ -142,7 +147,8 @@ fn missing_keys_are_noticed_without_anybody_asking_for_them_and_so_is_their_retu
         house
             .double
             .inject_failure(Operation::PublicKey, Failure::Misconfigured);
-        actix_rt::time::sleep(Duration::from_millis(200)).await;
+        let asked = shows_asked(&house);
+        eventually(|| async { shows_asked(&house) >= asked + 4 }).await;
         assert_eq!(
             house.metric("keys_missing"),
             2,
