@@ -149,12 +149,18 @@ pub(super) async fn close(
     believed: RotationTransition,
     at: Timestamp,
 ) -> Result<RotationTransition, Failure> {
-    let transition = opened(connection, &believed.scope, &believed.new_key_id).await?;
-    let is_the_same = transition.old_handle_id == believed.old_handle_id
-        && transition.new_handle_id == believed.new_handle_id;
-    if !is_the_same {
-        return Err(Failure::Conflict);
-    }
+    let RotationTransition {
+        scope,
+        old_key_id,
+        new_key_id,
+        ..
+    } = &believed;
+    let transition = queries::between(connection, scope, old_key_id, new_key_id).await?;
+    let is_believed = |found: &RotationTransition| {
+        found.old_handle_id == believed.old_handle_id
+            && found.new_handle_id == believed.new_handle_id
+    };
+    let transition = transition.filter(is_believed).ok_or(Failure::Conflict)?;
     if !transition.is_open() {
         return Ok(transition);
     }
@@ -171,13 +177,13 @@ pub(super) async fn close(
     sqlx::query(
         "UPDATE rotation SET closed_at = ?3, seq = ?4 WHERE scope = ?1 AND new_key_id = ?2",
     )
-    .bind(transition.scope.to_string())
-    .bind(transition.new_key_id.as_str())
+    .bind(scope.to_string())
+    .bind(new_key_id.as_str())
     .bind(at.as_microsecond())
     .bind(seq)
     .execute(&mut *connection)
     .await?;
-    opened(connection, &believed.scope, &believed.new_key_id).await
+    opened(connection, scope, new_key_id).await
 }
 
 /// Notes that the provider of a retired key has been told. The record that others read is the same
@@ -186,9 +192,9 @@ pub(in crate::registry::sqlite) async fn confirm(
     connection: &mut SqliteConnection,
     handle: HandleId,
 ) -> Result<(), Failure> {
-    let is_open = "SELECT EXISTS
+    let is_owed = "SELECT EXISTS
         (SELECT 1 FROM signing_key WHERE handle_id = ?1 AND unconfirmed = 1)";
-    let question = sqlx::query_scalar(is_open).bind(handle.as_str());
+    let question = sqlx::query_scalar(is_owed).bind(handle.as_str());
     if question.fetch_one(&mut *connection).await? {
         let seq = next_seq(connection).await?;
         sqlx::query("UPDATE signing_key SET unconfirmed = 0, seq = ?2 WHERE handle_id = ?1")
