@@ -1,6 +1,7 @@
 //! `serve`: from a configuration to a custodian that serves, and back.
 
 mod entrance;
+mod placeholder;
 mod stop;
 
 use std::num::NonZeroUsize;
@@ -9,7 +10,7 @@ use std::thread::available_parallelism;
 
 use actix_rt::System;
 use prometheus_client::registry::Registry as Metrics;
-use signer_actors::{ActorCustody, CustodySettings, VerifyAfterSign};
+use signer_actors::{ActorCustody, CustodySettings, DrivenPorts, VerifyAfterSign};
 use signer_domain::ports::Custody;
 use signer_http::{HttpMetrics, HttpSettings, Telemetry};
 use tracing::{info, warn};
@@ -21,6 +22,7 @@ use crate::telemetry::{self, LogFormat};
 use crate::wiring::{self, ProviderSet, RegistryPlace};
 use crate::{dev, hardening};
 use entrance::take_places;
+use placeholder::NoAudit;
 use stop::StopSignals;
 
 /// Runs the custodian until it is told to stop.
@@ -70,8 +72,12 @@ async fn run(config: Config, place: RegistryPlace, stop: StopSignals) -> Result<
     let http = HttpMetrics::register(&mut metrics);
     let custody: Arc<dyn Custody> = Arc::new(ActorCustody::start(
         custody_settings(&config),
-        registry.port(),
-        wiring::VERIFIER,
+        DrivenPorts {
+            registry: registry.port(),
+            rotations: registry.rotations(),
+            audit: Arc::new(NoAudit),
+            verifier_for: wiring::VERIFIER,
+        },
         providers,
         &mut metrics,
     ));
