@@ -17,6 +17,8 @@ use crate::{Digest, HandleId, KeyId, ProviderName, Scope, Signature};
 pub trait AuditTrail: Send + Sync + fmt::Debug {
     /// Appends an entry. It is durable when this returns.
     ///
+    /// The entry is handed over with the first poll: whoever stops waiting does not take it back.
+    ///
     /// An entry that was refused may be written later all the same: then it says that the answer was
     /// withheld.
     ///
