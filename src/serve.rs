@@ -1,6 +1,7 @@
 //! `serve`: from a configuration to a custodian that serves, and back.
 
 mod entrance;
+mod placeholder;
 mod stop;
 
 use std::num::NonZeroUsize;
@@ -11,7 +12,7 @@ use actix_rt::System;
 use prometheus_client::registry::Registry as Metrics;
 use signer_actors::{ActorCustody, CustodySettings, VerifyAfterSign};
 use signer_domain::ports::Custody;
-use signer_http::{HttpMetrics, HttpSettings, Telemetry};
+use signer_http::{HttpMetrics, HttpSettings, Ports, Telemetry};
 use tracing::{info, warn};
 
 use crate::cli::ServeArgs;
@@ -21,6 +22,7 @@ use crate::telemetry::{self, LogFormat};
 use crate::wiring::{self, ProviderSet, RegistryPlace};
 use crate::{dev, hardening};
 use entrance::take_places;
+use placeholder::{NoAudit, NoRotations};
 use stop::StopSignals;
 
 /// Runs the custodian until it is told to stop.
@@ -90,7 +92,11 @@ async fn run(config: Config, place: RegistryPlace, stop: StopSignals) -> Result<
         http_settings(&config),
         entrance.socket,
         entrance.health,
-        custody,
+        Ports {
+            custody,
+            rotations: Arc::new(NoRotations),
+            audit: Arc::new(NoAudit),
+        },
         telemetry,
         stop.received(),
     )
