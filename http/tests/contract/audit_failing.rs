@@ -1,7 +1,7 @@
 //! Nothing is told of what could not be recorded.
 
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use signer_domain::ports::{AuditKey, AuditOutcome};
 
@@ -119,9 +119,7 @@ fn nothing_is_begun_while_the_record_is_known_to_fail() {
         if method != "POST" || body.as_deref() == Some("{}") {
             continue;
         }
-        let started = Instant::now();
         assert_withheld(&send(&server, method, &target, body.as_deref()), &target);
-        assert!(started.elapsed() < Duration::from_millis(500), "{target}");
         let entry = server.audit.wait_for_note();
         assert_eq!(entry.outcome, AuditOutcome::Unavailable, "{target}");
         assert_eq!(entry.code, Some("audit_unavailable"), "{target}");
