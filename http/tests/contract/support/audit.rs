@@ -56,6 +56,11 @@ impl RecordingTrail {
         std::mem::take(&mut *self.noted.lock())
     }
 
+    /// How many entries there are.
+    pub(crate) fn count(&self) -> usize {
+        self.recorded.lock().len() + self.noted.lock().len()
+    }
+
     /// The only entry since the last one was taken.
     pub(crate) fn take_one(&self) -> AuditEntry {
         assert_eq!(self.take_noted(), []);
