@@ -4,12 +4,14 @@ mod key_table;
 mod keys;
 mod probe;
 mod public_key;
+mod rotations;
 mod shell;
 mod sign;
 mod verify;
 
 pub(crate) use keys::keys;
 pub(crate) use probe::probe;
+pub(crate) use rotations::rotations;
 pub(crate) use shell::{completion, openapi};
 pub(crate) use sign::sign;
 pub(crate) use verify::verify;

@@ -11,8 +11,7 @@ use std::thread::available_parallelism;
 use actix_rt::System;
 use prometheus_client::registry::Registry as Metrics;
 use signer_actors::{ActorCustody, CustodySettings, DrivenPorts, VerifyAfterSign};
-use signer_domain::ports::Custody;
-use signer_http::{HttpMetrics, HttpSettings, Telemetry};
+use signer_http::{HttpMetrics, HttpSettings, Ports, Telemetry};
 use tracing::{info, warn};
 
 use crate::cli::ServeArgs;
@@ -70,7 +69,7 @@ async fn run(config: Config, place: RegistryPlace, stop: StopSignals) -> Result<
     let providers = wiring::providers(&config)?;
     let mut metrics = Metrics::default();
     let http = HttpMetrics::register(&mut metrics);
-    let custody: Arc<dyn Custody> = Arc::new(ActorCustody::start(
+    let custody = Arc::new(ActorCustody::start(
         custody_settings(&config),
         DrivenPorts {
             registry: registry.port(),
@@ -89,14 +88,18 @@ async fn run(config: Config, place: RegistryPlace, stop: StopSignals) -> Result<
     if config.installation == Installation::Development {
         actix_rt::spawn(dev::show_lines_to_try(
             config.socket.value.clone(),
-            Arc::clone(&custody),
+            Arc::<ActorCustody>::clone(&custody),
         ));
     }
     let served = signer_http::serve(
         http_settings(&config),
         entrance.socket,
         entrance.health,
-        custody,
+        Ports {
+            rotations: Arc::<ActorCustody>::clone(&custody),
+            custody,
+            audit: Arc::new(NoAudit),
+        },
         telemetry,
         stop.received(),
     )

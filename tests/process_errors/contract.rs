@@ -43,7 +43,7 @@ const FAILED: &str = "the custodian failed; its log says more under this request
 const UNVERIFIED: &str = "the signature did not verify and was not released";
 const OTHER_METHODS: &str = "this path has other methods, named in the Allow header";
 
-const TABLE: [Row; 19] = {
+const TABLE: [Row; 20] = {
     use Retryable::{AfterAWhile, No, Yes};
     [
         row("invalid_request", 400, None, No),
@@ -91,6 +91,12 @@ const TABLE: [Row; 19] = {
             "registry_unavailable",
             503,
             Some("signing: key registry unavailable"),
+            AfterAWhile,
+        ),
+        row(
+            "audit_unavailable",
+            503,
+            Some("signing: audit log unavailable"),
             AfterAWhile,
         ),
         row("draining", 503, Some("signing: draining"), AfterAWhile),
