@@ -42,7 +42,7 @@ async fn a_change_is_on_the_disk_before_it_is_acknowledged() {
         ("PRAGMA mmap_size", "0"),
         ("PRAGMA cache_size", "-256"),
         ("PRAGMA trusted_schema", "0"),
-        ("PRAGMA user_version", "1"),
+        ("PRAGMA user_version", "2"),
         ("PRAGMA application_id", "1347637831"),
     ] {
         for connection in [&registry.writer, &registry.reader] {
@@ -57,7 +57,7 @@ async fn the_connection_of_the_questions_cannot_write() {
     let directory = tempfile::tempdir().unwrap();
     let registry = open(&directory).await;
     let answer = registry.reader.run("trying", |connection| {
-        Box::pin(async move { changes::abandon(connection, sample()).await })
+        Box::pin(async move { changes::next_seq(connection).await })
     });
     assert!(matches!(
         answer.await,
@@ -221,72 +221,72 @@ async fn the_store_itself_refuses_what_must_not_be() {
     let directory = tempfile::tempdir().unwrap();
     let registry = open(&directory).await;
     let sound = "INSERT INTO signing_key VALUES
-        (1, 2, 'platform', 'k1', 'software', 'active', 1, 'software:a', zeroblob(32), 0, 0, NULL, 1, 1)";
+        (1, 2, 'platform', 'k1', 'software', 'active', 1, 'software:a', zeroblob(32), 0, 0, NULL, 1, 1, 'generate', 0)";
     ask(&registry.writer, sound, 0).await;
     for (rule, broken) in [
         (
             "two current keys",
-            "(3, 4, 'platform', 'k2', 'software', 'active', 1, 'software:b', zeroblob(32), 0, 0, NULL, 1, 2)",
+            "(3, 4, 'platform', 'k2', 'software', 'active', 1, 'software:b', zeroblob(32), 0, 0, NULL, 1, 2, 'generate', 0)",
         ),
         (
             "one name twice",
-            "(3, 4, 'platform', 'k1', 'software', 'active', 0, 'software:b', zeroblob(32), 0, 0, NULL, 1, 2)",
+            "(3, 4, 'platform', 'k1', 'software', 'active', 0, 'software:b', zeroblob(32), 0, 0, NULL, 1, 2, 'generate', 0)",
         ),
         (
             "one handle twice",
-            "(3, 4, 'platform', 'k2', 'software', 'active', 0, 'software:a', zeroblob(32), 0, 0, NULL, 1, 2)",
+            "(3, 4, 'platform', 'k2', 'software', 'active', 0, 'software:a', zeroblob(32), 0, 0, NULL, 1, 2, 'generate', 0)",
         ),
         (
             "one change twice",
-            "(3, 4, 'platform', 'k2', 'software', 'active', 0, 'software:b', zeroblob(32), 0, 0, NULL, 1, 1)",
+            "(3, 4, 'platform', 'k2', 'software', 'active', 0, 'software:b', zeroblob(32), 0, 0, NULL, 1, 1, 'generate', 0)",
         ),
         (
             "an unknown state",
-            "(3, 4, 'platform', 'k2', 'software', 'lost', 0, 'software:b', zeroblob(32), 0, 0, NULL, 1, 2)",
+            "(3, 4, 'platform', 'k2', 'software', 'lost', 0, 'software:b', zeroblob(32), 0, 0, NULL, 1, 2, 'generate', 0)",
         ),
         (
             "a retired current key",
-            "(3, 4, 'x', 'k2', 'software', 'retired', 1, 'software:b', zeroblob(32), 0, 0, 0, 2, 2)",
+            "(3, 4, 'x', 'k2', 'software', 'retired', 1, 'software:b', zeroblob(32), 0, 0, 0, 2, 2, 'generate', 0)",
         ),
         (
             "retired, but not since when",
-            "(3, 4, 'x', 'k2', 'software', 'retired', 0, 'software:b', zeroblob(32), 0, 0, NULL, 2, 2)",
+            "(3, 4, 'x', 'k2', 'software', 'retired', 0, 'software:b', zeroblob(32), 0, 0, NULL, 2, 2, 'generate', 0)",
         ),
         (
             "a short public key",
-            "(3, 4, 'x', 'k2', 'software', 'active', 0, 'software:b', zeroblob(31), 0, 0, NULL, 1, 2)",
+            "(3, 4, 'x', 'k2', 'software', 'active', 0, 'software:b', zeroblob(31), 0, 0, NULL, 1, 2, 'generate', 0)",
         ),
         (
             "an active key without a handle",
-            "(3, 4, 'x', 'k2', 'software', 'active', 0, NULL, zeroblob(32), 0, 0, NULL, 1, 2)",
+            "(3, 4, 'x', 'k2', 'software', 'active', 0, NULL, zeroblob(32), 0, 0, NULL, 1, 2, 'generate', 0)",
         ),
         (
             "a reservation with a handle",
-            "(3, NULL, 'x', 'k2', 'software', 'pending', 0, 'software:b', NULL, 0, NULL, NULL, 0, 2)",
+            "(3, NULL, 'x', 'k2', 'software', 'pending', 0, 'software:b', NULL, 0, NULL, NULL, 0, 2, 'generate', 0)",
         ),
         (
             "the handle of another provider",
-            "(3, 4, 'x', 'k2', 'software', 'active', 0, 'pkcs11:b', zeroblob(32), 0, 0, NULL, 1, 2)",
+            "(3, 4, 'x', 'k2', 'software', 'active', 0, 'pkcs11:b', zeroblob(32), 0, 0, NULL, 1, 2, 'generate', 0)",
         ),
         (
             "text where bytes belong",
-            "(3, 4, 'x', 'k2', 'software', 'active', 0, 'software:b', '12345678901234567890123456789012', 0, 0, NULL, 1, 2)",
+            "(3, 4, 'x', 'k2', 'software', 'active', 0, 'software:b', '12345678901234567890123456789012', 0, 0, NULL, 1, 2, 'generate', 0)",
         ),
         (
             "a reservation that is listed",
-            "(3, 4, 'x', 'k2', 'software', 'pending', 0, NULL, NULL, 0, NULL, NULL, 0, 2)",
+            "(3, 4, 'x', 'k2', 'software', 'pending', 0, NULL, NULL, 0, NULL, NULL, 0, 2, 'generate', 0)",
         ),
         (
             "an active key that is not listed",
-            "(3, NULL, 'platform', 'k2', 'software', 'active', 0, 'software:b', zeroblob(32), 0, 0, NULL, 1, 2)",
+            "(3, NULL, 'platform', 'k2', 'software', 'active', 0, 'software:b', zeroblob(32), 0, 0, NULL, 1, 2, 'generate', 0)",
         ),
         (
             "listed before it was reserved",
-            "(3, 2, 'platform', 'k2', 'software', 'active', 0, 'software:b', zeroblob(32), 0, 0, NULL, 1, 2)",
+            "(3, 2, 'platform', 'k2', 'software', 'active', 0, 'software:b', zeroblob(32), 0, 0, NULL, 1, 2, 'generate', 0)",
         ),
         (
             "an active key at version 0",
-            "(3, 4, 'x', 'k2', 'software', 'active', 0, 'software:b', zeroblob(32), 0, 0, NULL, 0, 2)",
+            "(3, 4, 'x', 'k2', 'software', 'active', 0, 'software:b', zeroblob(32), 0, 0, NULL, 0, 2, 'generate', 0)",
         ),
     ] {
         let answer = registry.writer.run(rule, move |connection| {
