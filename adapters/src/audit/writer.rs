@@ -245,3 +245,6 @@ impl<S: Store> Writer<S> {
 fn length_of(bytes: &[u8]) -> u64 {
     u64::try_from(bytes.len()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests;
