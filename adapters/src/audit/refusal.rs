@@ -242,6 +242,12 @@ pub enum StaleRegistry {
         /// The id of this one.
         found: String,
     },
+    /// There is none.
+    #[error("there is no registry, while the audit log was kept for registry {signed}")]
+    Missing {
+        /// The registry that the checkpoint speaks of.
+        signed: String,
+    },
     /// It lacks changes.
     #[error(
         "it is older than the audit log: its last change is {found}, while the checkpoint speaks of \
