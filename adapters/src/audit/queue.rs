@@ -29,7 +29,7 @@ impl Limits {
     pub(super) const USUAL: Self = Self {
         entries: 16_384,
         bytes: 64 * 1024 * 1024,
-        batch_entries: 1_024,
+        batch_entries: 256,
         batch_bytes: 1024 * 1024,
     };
 }
