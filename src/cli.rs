@@ -4,6 +4,7 @@
     reason = "the doc comments are what --help prints, where no markdown is rendered"
 )]
 
+mod audit;
 mod client_args;
 mod keys;
 mod rotations;
@@ -13,6 +14,10 @@ mod sign;
 mod usage;
 mod verify;
 
+pub(crate) use audit::{
+    AcceptCutArgs, AcceptRegistryArgs, AuditCommand, AuditReconcileArgs, AuditTailArgs,
+    AuditVerifyArgs, CheckpointArgs,
+};
 pub(crate) use client_args::{ClientArgs, OutputFormat};
 pub(crate) use keys::{
     GenerateArgs, HandleArgs, KeysCommand, ListArgs, PublicKeyArgs, PublicKeyFormat,
@@ -66,6 +71,9 @@ pub(crate) enum Command {
     Sign(SignArgs),
     /// Verify a signature over the SHA-512 digest of a file, offline.
     Verify(VerifyArgs),
+    /// Verify, show and reconcile the audit log, offline.
+    #[command(subcommand, arg_required_else_help = true)]
+    Audit(AuditCommand),
     /// Ask for a probe, as a Kubernetes exec probe does: exit status 0 or 1.
     Probe(ProbeArgs),
     /// Print the OpenAPI 3.1 document.
@@ -86,7 +94,11 @@ impl Command {
             Self::Rotations(command) => Some(command.client_args()),
             Self::Sign(args) => Some(&args.client),
             Self::Probe(args) => Some(&args.client),
-            Self::Serve(_) | Self::Verify(_) | Self::Openapi | Self::Completion { .. } => None,
+            Self::Serve(_)
+            | Self::Verify(_)
+            | Self::Audit(_)
+            | Self::Openapi
+            | Self::Completion { .. } => None,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What each command does.
 
+mod audit;
 mod key_table;
 mod keys;
 mod probe;
@@ -9,6 +10,7 @@ mod shell;
 mod sign;
 mod verify;
 
+pub(crate) use audit::audit;
 pub(crate) use keys::keys;
 pub(crate) use probe::probe;
 pub(crate) use rotations::rotations;

@@ -38,6 +38,8 @@ pub(crate) struct Config {
     pub(crate) health_listen: Option<Setting<SocketAddr>>,
     /// The URL of the registry.
     pub(crate) registry: Setting<String>,
+    /// The record of who asked for what.
+    pub(crate) audit_log: Setting<AuditLog>,
     /// Which scopes are served.
     pub(crate) deployment_profile: DeploymentProfile,
     /// Whether a signature is verified before it leaves.
@@ -59,6 +61,17 @@ pub(crate) enum Installation {
     Configured,
     /// The ready set-up for trying things out.
     Development,
+}
+
+/// Where the record of who asked for what is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum AuditLog {
+    /// In a file beside the registry.
+    BesideRegistry,
+    /// In this file.
+    At(PathBuf),
+    /// Nowhere.
+    Off,
 }
 
 /// Whether a signature is verified before it leaves.

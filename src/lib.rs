@@ -78,6 +78,7 @@ fn dispatch(cli: &Cli, providers: ProviderSet) -> Result<(), Failure> {
         Command::Rotations(command) => commands::rotations(command, &client),
         Command::Sign(args) => commands::sign(args, &client),
         Command::Verify(args) => commands::verify(args),
+        Command::Audit(command) => commands::audit(command),
         Command::Probe(args) => commands::probe(args, &client),
         Command::Openapi => commands::openapi(),
         Command::Completion { shell } => commands::completion(*shell),

@@ -1,7 +1,7 @@
 //! `serve`: from a configuration to a custodian that serves, and back.
 
 mod entrance;
-mod placeholder;
+mod reopen;
 mod stop;
 
 use std::num::NonZeroUsize;
@@ -18,10 +18,10 @@ use crate::cli::ServeArgs;
 use crate::config::{self, Config, Environment, Installation, Verification};
 use crate::failure::Failure;
 use crate::telemetry::{self, LogFormat};
-use crate::wiring::{self, ProviderSet, RegistryPlace};
+use crate::wiring::{self, AuditPlace, OpenAudit, ProviderSet, RegistryPlace};
 use crate::{dev, hardening};
 use entrance::take_places;
-use placeholder::NoAudit;
+use reopen::ReopenSignal;
 use stop::StopSignals;
 
 /// Runs the custodian until it is told to stop.
@@ -33,8 +33,8 @@ use stop::StopSignals;
 pub(crate) fn serve(args: &ServeArgs, set: ProviderSet) -> Result<(), Failure> {
     // First of all: a stop that is asked for during the start is a stop in order.
     let system = System::new();
-    let stop = system.block_on(async { StopSignals::listen() });
-    let stop = stop.map_err(|cause| {
+    let signals = system.block_on(async { Ok((StopSignals::listen()?, ReopenSignal::listen()?)) });
+    let signals = signals.map_err(|cause: std::io::Error| {
         Failure::general(format_args!("signals cannot be listened to: {cause}"))
     })?;
     let environment = Environment::read()?;
@@ -50,8 +50,9 @@ pub(crate) fn serve(args: &ServeArgs, set: ProviderSet) -> Result<(), Failure> {
         dev::prepare_directory()?;
         wiring::provide_development_seed(&dev::seed_file())?;
     }
+    let audit = AuditPlace::of(&config, &registry)?;
     wiring::check_providers(&config)?;
-    system.block_on(run(config, registry, stop))
+    system.block_on(run(config, Places { registry, audit }, signals))
 }
 
 fn default_format(args: &ServeArgs) -> LogFormat {
@@ -62,19 +63,32 @@ fn default_format(args: &ServeArgs) -> LogFormat {
     }
 }
 
-async fn run(config: Config, place: RegistryPlace, stop: StopSignals) -> Result<(), Failure> {
-    let (registry, entrance) = take_places(&config, &place).await?;
+/// Where the state of the custodian is kept.
+struct Places {
+    registry: RegistryPlace,
+    audit: AuditPlace,
+}
+
+async fn run(
+    config: Config,
+    places: Places,
+    (stop, reopen): (StopSignals, ReopenSignal),
+) -> Result<(), Failure> {
+    let (registry, entrance) = take_places(&config, &places.registry).await?;
     telemetry::start(config.log).map_err(Failure::general)?;
+    let audit = places.audit.open(&registry).await?;
+    actix_rt::spawn(reopen.obey(audit.clone()));
     hardening::raise_open_files();
     let providers = wiring::providers(&config)?;
     let mut metrics = Metrics::default();
     let http = HttpMetrics::register(&mut metrics);
+    audit.register(&mut metrics);
     let custody = Arc::new(ActorCustody::start(
         custody_settings(&config),
         DrivenPorts {
             registry: registry.port(),
             rotations: registry.rotations(),
-            audit: Arc::new(NoAudit),
+            audit: audit.port(),
             verifier_for: wiring::VERIFIER,
         },
         providers,
@@ -84,7 +98,7 @@ async fn run(config: Config, place: RegistryPlace, stop: StopSignals) -> Result<
         http,
         registry: Arc::new(metrics),
     };
-    announce(&config);
+    announce(&config, &audit);
     if config.installation == Installation::Development {
         actix_rt::spawn(dev::show_lines_to_try(
             config.socket.value.clone(),
@@ -96,14 +110,15 @@ async fn run(config: Config, place: RegistryPlace, stop: StopSignals) -> Result<
         entrance.socket,
         entrance.health,
         Ports {
-            rotations: Arc::<ActorCustody>::clone(&custody),
-            custody,
-            audit: Arc::new(NoAudit),
+            custody: Arc::<ActorCustody>::clone(&custody),
+            rotations: custody,
+            audit: audit.port(),
         },
         telemetry,
         stop.received(),
     )
     .await;
+    audit.close().await;
     if let Err(cause) = registry.close().await {
         warn!(%cause, "registry not closed in order; nothing is lost");
     }
@@ -131,7 +146,10 @@ fn http_settings(config: &Config) -> HttpSettings {
 }
 
 /// Says in the log where the custodian serves.
-fn announce(config: &Config) {
+fn announce(config: &Config, audit: &OpenAudit) {
+    if matches!(audit, OpenAudit::Off) {
+        warn!("no audit log is kept: nothing will tell who signed what");
+    }
     if config.verification == Verification::Off {
         warn!("signatures leave without being verified");
     }

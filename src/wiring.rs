@@ -1,5 +1,12 @@
 //! Joins adapters to ports. The only place that names an adapter.
 
+mod audit;
+
+pub(crate) use audit::{AuditPlace, OpenAudit, accept_cut, accept_registry};
+/// The offline half of the audit log: what `audit` reads and checks.
+pub(crate) use signer_adapters::audit as audit_log;
+pub(crate) use signer_adapters::registry::RegistryUrl;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -9,7 +16,7 @@ use signer_adapters::providers::software::{OpenSoftwareError, SoftwareProvider, 
 use signer_adapters::providers::support;
 #[cfg(feature = "_testdouble")]
 use signer_adapters::providers::testdouble::TestDouble;
-use signer_adapters::registry::{OpenRegistryError, RegistryRefusal, RegistryUrl, SqliteRegistry};
+use signer_adapters::registry::{OpenRegistryError, RegistryRefusal, SqliteRegistry};
 use signer_domain::ProviderName;
 use signer_domain::ports::{
     KeyProvider, KeyProviderError, KeyRegistry, KeyRegistryError, RotationRegistry, VerifierFactory,
@@ -120,11 +127,14 @@ impl RegistryPlace {
     /// # Errors
     /// When it cannot be relied on.
     pub(crate) async fn open(&self) -> Result<OpenRegistry, Failure> {
-        match SqliteRegistry::open(&self.url).await {
-            Ok(registry) => Ok(OpenRegistry(Arc::new(registry))),
-            Err(refusal) => Err(self.source.explain(refusal)),
-        }
+        let opened = open(&self.url).await;
+        opened.map_err(|refusal| self.source.explain(refusal))
     }
+}
+
+async fn open(url: &RegistryUrl) -> Result<OpenRegistry, OpenRegistryError> {
+    let registry = SqliteRegistry::open(url).await?;
+    Ok(OpenRegistry(Arc::new(registry)))
 }
 
 /// The registry, for as long as this process serves.

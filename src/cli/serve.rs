@@ -14,8 +14,8 @@ pub(crate) struct ServeArgs {
     #[arg(
         long,
         conflicts_with_all = [
-            "key_provider", "socket", "socket_mode", "registry", "deployment_profile",
-            "software_seed_file",
+            "key_provider", "socket", "socket_mode", "registry", "audit_log",
+            "deployment_profile", "software_seed_file",
         ]
     )]
     pub(crate) dev: bool,
@@ -34,6 +34,10 @@ pub(crate) struct ServeArgs {
     /// sqlite:/var/lib/plexsphere-signer/registry.db]
     #[arg(long, value_name = "URL")]
     pub(crate) registry: Option<String>,
+    /// The record of who asked for what, or none to keep none [env: PLEXSPHERE_SIGNER_AUDIT_LOG]
+    /// [default: audit.jsonl beside the registry]
+    #[arg(long, value_name = "PATH|none")]
+    pub(crate) audit_log: Option<String>,
     /// What kind of installation this is: saas, selfhosted-single or selfhosted-multi [env:
     /// PLEXSPHERE_SIGNER_DEPLOYMENT_PROFILE] [default: selfhosted-single]
     #[arg(long, value_name = "PROFILE")]

@@ -18,6 +18,7 @@ pub(crate) struct Environment {
     pub(super) socket_mode: Option<String>,
     pub(super) health_listen: Option<String>,
     pub(super) registry: Option<String>,
+    pub(super) audit_log: Option<String>,
     pub(super) deployment_profile: Option<String>,
     pub(super) software_seed_file: Option<String>,
     pub(super) request_deadline: Option<String>,

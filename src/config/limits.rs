@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use signer_domain::ProviderName;
 
+use super::AuditLog;
+
 const LONGEST: Duration = Duration::from_hours(1);
 const MOST_IN_FLIGHT: usize = 1_000_000;
 
@@ -17,6 +19,16 @@ pub(super) fn path(text: &str) -> Result<PathBuf, &'static str> {
     } else {
         Ok(text.into())
     }
+}
+
+/// A path, or the word for no file.
+pub(super) fn audit_log(text: &str) -> Result<AuditLog, &'static str> {
+    if text == "none" {
+        return Ok(AuditLog::Off);
+    }
+    path(text)
+        .map(AuditLog::At)
+        .map_err(|_path| "must be a path, or none to keep no audit log")
 }
 
 /// An octal mode that lets at least its owner connect.
@@ -92,6 +104,13 @@ mod tests {
         ] {
             assert!(socket_mode(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn an_audit_log_is_a_path_or_none() {
+        assert_eq!(audit_log("none"), Ok(AuditLog::Off));
+        assert_eq!(audit_log("./none"), Ok(AuditLog::At("./none".into())));
+        audit_log("").unwrap_err();
     }
 
     #[test]

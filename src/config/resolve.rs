@@ -6,8 +6,8 @@ use std::str::FromStr as _;
 use signer_domain::{DeploymentProfile, ProviderName};
 
 use super::{
-    Config, DEFAULT_SOCKET, Environment, Installation, Setting, Source, Verification, limits,
-    variable,
+    AuditLog, Config, DEFAULT_SOCKET, Environment, Installation, Setting, Source, Verification,
+    limits, variable,
 };
 use crate::cli::ServeArgs;
 use crate::dev;
@@ -62,6 +62,7 @@ pub(crate) fn resolve(
         socket_mode: custody.socket_mode,
         health_listen,
         registry: custody.registry,
+        audit_log: custody.audit_log,
         deployment_profile: custody.deployment_profile,
         verification,
         request_deadline: request_deadline.value,
@@ -79,6 +80,7 @@ struct CustodyPart {
     socket: Setting<PathBuf>,
     socket_mode: u32,
     registry: Setting<String>,
+    audit_log: Setting<AuditLog>,
     deployment_profile: DeploymentProfile,
 }
 
@@ -94,6 +96,7 @@ impl CustodyPart {
             ("--key-provider", &environment.key_provider),
             ("--socket-mode", &environment.socket_mode),
             ("--registry", &environment.registry),
+            ("--audit-log", &environment.audit_log),
             ("--deployment-profile", &environment.deployment_profile),
             ("--software-seed-file", &environment.software_seed_file),
         ] {
@@ -112,6 +115,7 @@ impl CustodyPart {
             socket: given(dev::socket()),
             socket_mode: 0o600,
             registry: given(dev::registry_url()),
+            audit_log: given(AuditLog::BesideRegistry),
             deployment_profile: DeploymentProfile::SelfhostedSingle,
         })
     }
@@ -131,6 +135,7 @@ impl CustodyPart {
             "--registry", registry of args, environment,
             else "sqlite:/var/lib/plexsphere-signer/registry.db"
         );
+        let audit_log = audit_log(args, environment)?;
         let software_seed_file = software_seed_file(args, environment, &providers.value)?;
         Ok(Self {
             installation: Installation::Configured,
@@ -139,8 +144,19 @@ impl CustodyPart {
             socket,
             socket_mode: socket_mode.value,
             registry,
+            audit_log,
             deployment_profile: deployment_profile.value,
         })
+    }
+}
+
+fn audit_log(args: &ServeArgs, environment: &Environment) -> Result<Setting<AuditLog>, Failure> {
+    match pick!("--audit-log", audit_log of args, environment) {
+        Some(text) => text.parse(limits::audit_log),
+        None => Ok(Setting {
+            value: AuditLog::BesideRegistry,
+            source: Source::Default("--audit-log"),
+        }),
     }
 }
 

@@ -48,6 +48,7 @@ fn nobody_has_to_say_more_than_the_provider() {
         config.deployment_profile,
         DeploymentProfile::SelfhostedSingle
     );
+    assert_eq!(config.audit_log.value, AuditLog::BesideRegistry);
     assert_eq!(config.software_seed_file, None);
     assert_eq!(config.verification, Verification::BeforeRelease);
     assert_eq!(config.request_deadline, Duration::from_secs(10));
@@ -67,7 +68,13 @@ type Row = (
     fn(&Config) -> String,
 );
 
-const ROWS: [Row; 10] = [
+const ROWS: [Row; 11] = [
+    ("AUDIT_LOG", "--audit-log", "/e", "/f", |c| {
+        match &c.audit_log.value {
+            AuditLog::At(path) => path.display().to_string(),
+            AuditLog::BesideRegistry | AuditLog::Off => String::new(),
+        }
+    }),
     ("SOCKET", "--socket", "/e", "/f", |c| {
         c.socket.value.display().to_string()
     }),
@@ -159,6 +166,11 @@ fn every_bad_value_is_told_with_its_place_and_its_cure() {
             &[],
             &[("SOCKET", "")],
             "--socket \"\": must be a path (set by PLEXSPHERE_SIGNER_SOCKET)",
+        ),
+        (
+            &["--audit-log", ""],
+            &[],
+            "--audit-log \"\": must be a path, or none to keep no audit log",
         ),
         (
             &["--health-listen", "localhost:9090"],
@@ -300,6 +312,7 @@ fn the_development_set_up_is_not_mixed_with_a_set_up_in_the_environment() {
         "KEY_PROVIDER",
         "SOCKET_MODE",
         "REGISTRY",
+        "AUDIT_LOG",
         "DEPLOYMENT_PROFILE",
         "SOFTWARE_SEED_FILE",
     ] {
@@ -320,6 +333,7 @@ fn the_development_set_up_is_not_mixed_with_places_of_ones_own() {
         "--socket",
         "--socket-mode",
         "--registry",
+        "--audit-log",
         "--deployment-profile",
         "--software-seed-file",
     ] {
