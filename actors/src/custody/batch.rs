@@ -55,9 +55,10 @@ impl Made {
     /// The result, unless the key was retired while other items of the batch were still under way:
     /// no signature is released after that was acknowledged.
     fn release(self) -> Signed {
+        let signed = self.signed?;
         match self.lease {
-            Some(lease) if lease.gate.is_closed() => Err(CustodyError::KeyRetired),
-            Some(_) | None => self.signed,
+            Some(lease) => lease.gate.hand_out(signed),
+            None => Ok(signed),
         }
     }
 }

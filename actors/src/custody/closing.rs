@@ -49,6 +49,9 @@ impl Closing {
             Ok(closed) => {
                 keys.shut(handle);
                 drop(barrier);
+                if let Some(gate) = keys.gate_of(handle) {
+                    gate.released(deadline).await?;
+                }
                 self.routes.missing.note(handle, Presence::Assumed);
                 self.tell_provider(handle);
                 tracing::info!(

@@ -43,6 +43,7 @@ impl ActorCustody {
                 .turn_for(&request.target, Line::Single, deadline)
                 .await?;
             let signed = turn.sign(&request.digest, deadline).await;
+            let signed = signed.and_then(|signed| turn.gate().hand_out(signed));
             match (&signed, &request.target) {
                 (Err(CustodyError::KeyRetired), SignTarget::Scope(scope)) => {
                     self.successor(*scope, turn.handle(), deadline).await?;

@@ -10,9 +10,11 @@ use super::KeyFace;
 use crate::errors::{from_provider, from_registry, provider_silent};
 use crate::ports::DrivenPorts;
 
-/// Retires the key: waits until every turn has come back, then the provider, then the registry. The
-/// new key of an open rotation is refused before its provider hears of it. What fails before the provider has done its part leaves the key as it was. After that there is no way
-/// back: nobody signs any more, and the retirement is finished by whoever calls next.
+/// Retires the key: waits until every turn has come back, then the provider, then the registry, then
+/// until every signature has left. The new key of an open rotation is refused before its provider
+/// hears of it. What fails before the provider has done its part leaves the key as it was. After
+/// that there is no way back: nobody signs any more, and the retirement is finished by whoever calls
+/// next.
 ///
 /// # Errors
 /// By cause. The call may be repeated.
@@ -23,6 +25,7 @@ pub(crate) async fn retire(
 ) -> Result<SigningKey, CustodyError> {
     let registry = ports.registry.as_ref();
     if face.key.state == KeyState::Retired {
+        face.gate.released(deadline).await?;
         return Ok(face.key.clone());
     }
     if deadline.is_past() {
@@ -31,7 +34,10 @@ pub(crate) async fn retire(
     let barrier = match face.gate.barrier(deadline).await {
         Ok(barrier) => barrier,
         // Somebody else's retirement came first.
-        Err(CustodyError::KeyRetired) => return registered(face, registry).await,
+        Err(CustodyError::KeyRetired) => {
+            face.gate.released(deadline).await?;
+            return registered(face, registry).await;
+        }
         Err(error) => return Err(error),
     };
     if !face.gate.is_retiring() {
@@ -44,6 +50,8 @@ pub(crate) async fn retire(
     let retired = record(face, registry).await?;
     face.gate.close();
     drop(barrier);
+    // What was signed before may still wait for its entry in the audit log.
+    face.gate.released(deadline).await?;
     tracing::info!(key_id = %retired.key_id, scope = %retired.scope, "key retired");
     Ok(retired)
 }

@@ -7,8 +7,8 @@ use std::time::Instant;
 use futures_util::FutureExt as _;
 use prometheus_client::metrics::counter::Counter;
 use signer_domain::ports::{
-    CustodyError, FreshKey, KeyProvider, KeyProviderError, Presence, SignatureVerifier,
-    SignedDigest,
+    CustodyError, FreshKey, KeyProvider, KeyProviderError, Presence, ReleaseHold,
+    SignatureVerifier, SignedDigest,
 };
 use signer_domain::{Deadline, Digest, HandleId, Signature, SigningKey};
 use tokio::sync::OwnedSemaphorePermit;
@@ -160,6 +160,7 @@ impl Turn {
             scope: face.key.scope,
             key_id: face.key.key_id.clone(),
             signature,
+            hold: ReleaseHold::default(),
         })
     }
 }

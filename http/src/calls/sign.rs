@@ -25,7 +25,9 @@ async fn sign(task: Task<'_>, target: SignTarget) -> Result<Answer, Refusal> {
     let request = SignRequest { target, digest };
     let signed = task.custody.sign(request, task.deadline).await?;
     task.subject.learn(|facts| facts.note_signed(&signed));
-    Ok(Answer::json(StatusCode::OK, &SignDocument::from(signed)))
+    let hold = signed.hold.clone();
+    let answer = Answer::json(StatusCode::OK, &SignDocument::from(signed));
+    Ok(answer.holding(vec![hold]))
 }
 
 pub(crate) async fn batch(task: Task<'_>) -> Result<Answer, Refusal> {
@@ -42,6 +44,8 @@ pub(crate) async fn batch(task: Task<'_>) -> Result<Answer, Refusal> {
         tracing::error!(request_id, "batch answered in part");
         return Err(Refusal::internal());
     }
+    let signed = outcomes.iter().flatten();
+    let holds = signed.map(|signed| signed.hold.clone()).collect();
     let results = references.into_iter().zip(outcomes);
     let results = results.map(|(reference, outcome)| match outcome {
         Ok(signed) => BatchResult::Signed {
@@ -62,5 +66,5 @@ pub(crate) async fn batch(task: Task<'_>) -> Result<Answer, Refusal> {
     let document = BatchDocument {
         results: results.collect(),
     };
-    Ok(Answer::json(StatusCode::OK, &document))
+    Ok(Answer::json(StatusCode::OK, &document).holding(holds))
 }

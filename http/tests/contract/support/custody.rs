@@ -8,8 +8,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use signer_domain::ports::{
     CheckState, Custody, CustodyError, GenerateKey, GeneratedOrStanding, KeyQuery, Liveness,
-    Presence, ProviderStatus, PublicKeySource, PublishedKey, Readiness, ShownKey, ShownKeys,
-    SignRequest, SignTarget, SignedDigest,
+    Presence, ProviderStatus, PublicKeySource, PublishedKey, Readiness, ReleaseHold, ShownKey,
+    ShownKeys, SignRequest, SignTarget, SignedDigest,
 };
 use signer_domain::{
     Deadline, DeploymentProfile, HandleId, KeyId, KeyState, ProviderName, PublicKey, Scope,
@@ -103,6 +103,7 @@ async fn sign(request: SignRequest) -> Result<SignedDigest, CustodyError> {
         scope: Scope::Platform,
         key_id,
         signature: Signature::from_bytes(*request.digest.as_bytes()),
+        hold: ReleaseHold::default(),
     })
 }
 
