@@ -13,7 +13,7 @@ use signer_domain::ports::{
     CloseRotation, Custody as _, CustodyError, RotationRegistry as _, Rotations as _, SignRequest,
     SignTarget,
 };
-use signer_domain::{DeploymentProfile, HandleId, KeyState, Scope, SigningKey};
+use signer_domain::{Deadline, DeploymentProfile, HandleId, KeyState, Scope, SigningKey};
 
 use crate::house::{House, Plan, digest, eventually, in_time, is_good, run, soon};
 use crate::notes::Notes;
@@ -58,6 +58,26 @@ fn a_provider_that_hangs_over_the_old_key_keeps_nobody_waiting() {
         assert_eq!(house.sign(&old).await, Err(CustodyError::KeyRetired));
         assert!(is_good(&house.sign_for_scope().await.unwrap(), &new));
         assert!(!is_confirmed(&house).await);
+    });
+}
+
+#[test]
+fn an_early_retirement_over_which_the_provider_hangs_does_not_keep_the_rotation_open() {
+    run(async {
+        let house = House::open(Plan::default()).await;
+        let old = house.key("retire-hangs-once").await;
+        let new = house.rotate_to("new").await;
+        let (custody, handle) = (Arc::clone(&house.custody), old.handle_id.clone());
+        let deadline = Deadline::after(Duration::from_secs(2));
+        let retire = actix_rt::spawn(async move { custody.retire(handle, deadline).await });
+        eventually(|| async { house.retires_asked(&old.handle_id) == 1 }).await;
+        close_promptly(&house, &old).await;
+        assert_eq!(house.sign(&old).await, Err(CustodyError::KeyRetired));
+        assert!(is_good(&house.sign_for_scope().await.unwrap(), &new));
+        retire.await.unwrap().unwrap_err();
+        let again = house.retire(&old).await.unwrap();
+        assert_eq!(again.state, KeyState::Retired);
+        eventually(|| is_confirmed(&house)).await;
     });
 }
 

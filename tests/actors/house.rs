@@ -202,10 +202,10 @@ impl House {
 
     /// Opens a rotation that is expected to be new, and gives its new key.
     pub(crate) async fn rotate_to(&self, new_key_id: &str) -> SigningKey {
-        let opened = self.open_rotation(new_key_id).await;
-        let Ok(OpenedOrStanding::Opened(rotation)) = opened else {
-            panic!("the rotation was to be opened: {opened:?}");
-        };
+        let opened = self.open_rotation(new_key_id).await.unwrap();
+        let is_new = matches!(opened, OpenedOrStanding::Opened(_));
+        assert!(is_new, "the rotation was to be new: {opened:?}");
+        let (OpenedOrStanding::Opened(rotation) | OpenedOrStanding::Standing(rotation)) = opened;
         self.record(&rotation.new_handle_id).await
     }
 

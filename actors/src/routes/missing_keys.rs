@@ -74,3 +74,25 @@ impl MissingKeys {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn handle(number: usize) -> HandleId {
+        HandleId::parse(&format!("software:platform|k{number}")).unwrap()
+    }
+
+    #[test]
+    fn a_provider_that_lost_everything_costs_no_memory_without_end() {
+        let missing = MissingKeys::new(Metrics::default());
+        for number in 0..CAPACITY + 10 {
+            missing.note(&handle(number), Presence::Missing);
+        }
+        assert_eq!(missing.handles.read().len(), CAPACITY);
+        for number in 0..CAPACITY + 10 {
+            missing.note(&handle(number), Presence::Assumed);
+        }
+        assert!(missing.handles.read().is_empty() && !missing.holds(&handle(0)));
+    }
+}
