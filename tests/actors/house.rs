@@ -15,7 +15,7 @@ use signer_adapters::verifier_for;
 use signer_domain::ports::{
     CloseRotation, Custody as _, CustodyError, GenerateKey, GeneratedOrStanding, KeyProvider,
     KeyProviderError, KeyRegistry as _, OpenRotation, OpenedOrStanding, ProviderStatus,
-    Rotations as _, SignRequest, SignTarget, SignedDigest,
+    ReleaseHold, Rotations as _, SignRequest, SignTarget, SignedDigest,
 };
 use signer_domain::{
     Deadline, DeploymentProfile, Digest, HandleId, KeyId, ProviderName, RotationTransition, Scope,
@@ -63,6 +63,16 @@ impl Default for Plan {
             notes: Arc::default(),
         }
     }
+}
+
+/// What was signed, once it has left: no retirement waits for it any more.
+pub(crate) fn released(
+    signed: Result<SignedDigest, CustodyError>,
+) -> Result<SignedDigest, CustodyError> {
+    signed.map(|signed| SignedDigest {
+        hold: ReleaseHold::default(),
+        ..signed
+    })
 }
 
 impl House {
@@ -228,7 +238,7 @@ impl House {
             target: SignTarget::Scope(Scope::Platform),
             digest: digest(),
         };
-        self.custody.sign(request, soon()).await
+        released(self.custody.sign(request, soon()).await)
     }
 
     /// What the registry says of a key.
@@ -276,7 +286,7 @@ impl House {
             target: SignTarget::Handle(handle.clone()),
             digest: digest(),
         };
-        self.custody.sign(request, deadline).await
+        released(self.custody.sign(request, deadline).await)
     }
 
     /// Starts a sign that goes on by itself.
@@ -290,7 +300,7 @@ impl House {
             target,
             digest: digest(),
         };
-        actix_rt::spawn(async move { custody.sign(request, soon()).await })
+        actix_rt::spawn(async move { released(custody.sign(request, soon()).await) })
     }
 
     pub(crate) async fn retire(&self, key: &SigningKey) -> Result<SigningKey, CustodyError> {

@@ -13,7 +13,7 @@ use signer_domain::ports::{
     VerificationKeys,
 };
 
-use crate::house::{House, Plan, digest, is_good, run, soon};
+use crate::house::{House, Plan, digest, is_good, released, run, soon};
 
 const THREADS: usize = 4;
 const SIGNERS_PER_THREAD: usize = 8;
@@ -38,7 +38,7 @@ async fn sign_until(custody: Arc<ActorCustody>, is_over: Arc<AtomicBool>, result
         } else {
             vec![custody.sign(for_scope(), soon()).await]
         };
-        results.lock().extend(signed);
+        results.lock().extend(signed.into_iter().map(released));
         // An answer may be there at once, and then nobody else gets to run.
         tokio::task::yield_now().await;
     }
