@@ -7,6 +7,7 @@
 mod audit;
 mod client_args;
 mod keys;
+mod rotations;
 mod serve;
 mod shell;
 mod sign;
@@ -20,6 +21,9 @@ pub(crate) use audit::{
 pub(crate) use client_args::{ClientArgs, OutputFormat};
 pub(crate) use keys::{
     GenerateArgs, HandleArgs, KeysCommand, ListArgs, PublicKeyArgs, PublicKeyFormat,
+};
+pub(crate) use rotations::{
+    CloseRotationArgs, OpenRotationArgs, RotationsCommand, ShowRotationArgs,
 };
 pub(crate) use serve::ServeArgs;
 pub(crate) use shell::Shell;
@@ -60,6 +64,9 @@ pub(crate) enum Command {
     /// Generate, list, show and retire keys.
     #[command(subcommand, arg_required_else_help = true)]
     Keys(KeysCommand),
+    /// Open, show and close rotations of a scope's current key.
+    #[command(subcommand, arg_required_else_help = true)]
+    Rotations(RotationsCommand),
     /// Sign a file: its SHA-512 digest is computed here, and only the digest travels.
     Sign(SignArgs),
     /// Verify a signature over the SHA-512 digest of a file, offline.
@@ -84,6 +91,7 @@ impl Command {
     pub(crate) const fn client_args(&self) -> Option<&ClientArgs> {
         match self {
             Self::Keys(command) => Some(command.client_args()),
+            Self::Rotations(command) => Some(command.client_args()),
             Self::Sign(args) => Some(&args.client),
             Self::Probe(args) => Some(&args.client),
             Self::Serve(_)

@@ -75,6 +75,7 @@ fn dispatch(cli: &Cli, providers: ProviderSet) -> Result<(), Failure> {
     match &cli.command {
         Command::Serve(args) => serve::serve(args, providers),
         Command::Keys(command) => commands::keys(command, &client),
+        Command::Rotations(command) => commands::rotations(command, &client),
         Command::Sign(args) => commands::sign(args, &client),
         Command::Verify(args) => commands::verify(args),
         Command::Audit(command) => commands::audit(command),

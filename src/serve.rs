@@ -10,9 +10,8 @@ use std::thread::available_parallelism;
 
 use actix_rt::System;
 use prometheus_client::registry::Registry as Metrics;
-use signer_actors::{ActorCustody, CustodySettings, VerifyAfterSign};
-use signer_domain::ports::Custody;
-use signer_http::{HttpMetrics, HttpSettings, Telemetry};
+use signer_actors::{ActorCustody, CustodySettings, DrivenPorts, VerifyAfterSign};
+use signer_http::{HttpMetrics, HttpSettings, Ports, Telemetry};
 use tracing::{info, warn};
 
 use crate::cli::ServeArgs;
@@ -84,10 +83,14 @@ async fn run(
     let mut metrics = Metrics::default();
     let http = HttpMetrics::register(&mut metrics);
     audit.register(&mut metrics);
-    let custody: Arc<dyn Custody> = Arc::new(ActorCustody::start(
+    let custody = Arc::new(ActorCustody::start(
         custody_settings(&config),
-        registry.port(),
-        wiring::VERIFIER,
+        DrivenPorts {
+            registry: registry.port(),
+            rotations: registry.rotations(),
+            audit: audit.port(),
+            verifier_for: wiring::VERIFIER,
+        },
         providers,
         &mut metrics,
     ));
@@ -99,14 +102,18 @@ async fn run(
     if config.installation == Installation::Development {
         actix_rt::spawn(dev::show_lines_to_try(
             config.socket.value.clone(),
-            Arc::clone(&custody),
+            Arc::<ActorCustody>::clone(&custody),
         ));
     }
     let served = signer_http::serve(
         http_settings(&config),
         entrance.socket,
         entrance.health,
-        custody,
+        Ports {
+            custody: Arc::<ActorCustody>::clone(&custody),
+            rotations: custody,
+            audit: audit.port(),
+        },
         telemetry,
         stop.received(),
     )

@@ -19,7 +19,7 @@ use signer_adapters::providers::testdouble::TestDouble;
 use signer_adapters::registry::{OpenRegistryError, RegistryRefusal, SqliteRegistry};
 use signer_domain::ProviderName;
 use signer_domain::ports::{
-    KeyProvider, KeyProviderError, KeyRegistry, KeyRegistryError, VerifierFactory,
+    KeyProvider, KeyProviderError, KeyRegistry, KeyRegistryError, RotationRegistry, VerifierFactory,
 };
 
 use crate::config::{Config, Installation, Setting, Source};
@@ -144,6 +144,11 @@ pub(crate) struct OpenRegistry(Arc<SqliteRegistry>);
 impl OpenRegistry {
     /// The registry as the actors know it.
     pub(crate) fn port(&self) -> Arc<dyn KeyRegistry> {
+        Arc::<SqliteRegistry>::clone(&self.0)
+    }
+
+    /// Its record of rotations as the actors know it.
+    pub(crate) fn rotations(&self) -> Arc<dyn RotationRegistry> {
         Arc::<SqliteRegistry>::clone(&self.0)
     }
 

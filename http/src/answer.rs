@@ -76,6 +76,10 @@ impl Answer {
         }
     }
 
+    pub(crate) const fn status(&self) -> StatusCode {
+        self.status
+    }
+
     pub(crate) fn is_success(&self) -> bool {
         self.status.is_success()
     }

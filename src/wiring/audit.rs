@@ -105,7 +105,6 @@ pub(crate) enum OpenAudit {
 
 impl OpenAudit {
     /// The log as everybody else knows it.
-    #[expect(dead_code, reason = "the requests are not recorded yet")]
     pub(crate) fn port(&self) -> Arc<dyn AuditTrail> {
         match self {
             Self::Kept(trail) => Arc::<FileAuditTrail>::clone(trail),

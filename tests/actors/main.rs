@@ -4,10 +4,15 @@
     reason = "a test that cannot go on should say where"
 )]
 
+mod closing;
 mod forgetful;
 mod generating;
 mod house;
 mod isolation;
+mod notes;
 mod recovery;
 mod retiring;
+mod rotating;
 mod signing;
+mod under_load;
+mod watching;

@@ -13,6 +13,9 @@ use crate::admission::Seat;
 use crate::key::KeyGate;
 use crate::routes::Line;
 
+/// How often what a batch lost to the end of a rotation is signed again by the new key.
+const ROUNDS: usize = 2;
+
 /// How many turns of one key a batch holds or waits for at once.
 const WIDTH_PER_KEY: usize = 16;
 
@@ -38,6 +41,14 @@ struct Lease {
 }
 
 impl Made {
+    /// Whether a turn was had, and the key was retired before the signature was released.
+    fn is_lost(&self) -> bool {
+        let is_retired = |lease: &Arc<Lease>| {
+            lease.gate.is_closed() || self.signed == Err(CustodyError::KeyRetired)
+        };
+        self.lease.as_ref().is_some_and(is_retired)
+    }
+
     /// The result, unless the key was retired while other items of the batch were still under way:
     /// no signature is released after that was acknowledged.
     fn release(self) -> Signed {
@@ -56,11 +67,30 @@ impl ActorCustody {
         requests: &[SignRequest],
         deadline: Deadline,
     ) -> Vec<Signed> {
-        let groups = groups(requests).into_iter();
-        let signing = groups.map(|group| self.sign_group(group, requests, deadline));
-        let mut made: Vec<Made> = join_all(signing).await.into_iter().flatten().collect();
+        let mut made = self.sign_these(0..requests.len(), requests, deadline).await;
+        for _ in 0..ROUNDS {
+            let is_lost = |made: &Made| made.is_lost() && is_for_scope(requests, made.position);
+            let (lost, kept): (Vec<Made>, Vec<Made>) = made.into_iter().partition(is_lost);
+            made = kept;
+            if lost.is_empty() {
+                break;
+            }
+            let positions = lost.iter().map(|made| made.position);
+            made.extend(self.sign_these(positions, requests, deadline).await);
+        }
         made.sort_unstable_by_key(|made| made.position);
         made.into_iter().map(Made::release).collect()
+    }
+
+    async fn sign_these(
+        &self,
+        positions: impl Iterator<Item = usize>,
+        requests: &[SignRequest],
+        deadline: Deadline,
+    ) -> Vec<Made> {
+        let groups = groups(positions, requests).into_iter();
+        let signing = groups.map(|group| self.sign_group(group, requests, deadline));
+        join_all(signing).await.into_iter().flatten().collect()
     }
 
     async fn sign_group(
@@ -102,7 +132,7 @@ impl ActorCustody {
         let lease = turn.as_ref().ok().map(|turn| {
             let gate = Arc::clone(turn.gate());
             Arc::new(Lease {
-                _seat: gate.lease(),
+                _seat: gate.lease().ok(),
                 gate,
             })
         });
@@ -125,10 +155,17 @@ impl ActorCustody {
     }
 }
 
-fn groups(requests: &[SignRequest]) -> Vec<Group> {
+fn is_for_scope(requests: &[SignRequest], position: usize) -> bool {
+    let target = requests.get(position).map(|request| &request.target);
+    matches!(target, Some(SignTarget::Scope(_)))
+}
+
+fn groups(positions: impl Iterator<Item = usize>, requests: &[SignRequest]) -> Vec<Group> {
     let mut of_target: HashMap<&SignTarget, Vec<usize>> = HashMap::new();
-    for (position, request) in requests.iter().enumerate() {
-        of_target.entry(&request.target).or_default().push(position);
+    for position in positions {
+        if let Some(request) = requests.get(position) {
+            of_target.entry(&request.target).or_default().push(position);
+        }
     }
     let group = |(target, positions): (&SignTarget, _)| Group {
         target: target.clone(),

@@ -1,7 +1,7 @@
 //! What must outlive a key's actor: the turns that are out, the queue and the quarantine.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use signer_domain::Deadline;
@@ -34,6 +34,7 @@ pub(crate) struct KeyGate {
     max_turns: u32,
     quarantined: AtomicBool,
     retiring: AtomicBool,
+    changes: AtomicU64,
 }
 
 impl KeyGate {
@@ -52,6 +53,7 @@ impl KeyGate {
             max_turns,
             quarantined: AtomicBool::new(false),
             retiring: AtomicBool::new(false),
+            changes: AtomicU64::new(0),
         }
     }
 
@@ -105,6 +107,17 @@ impl KeyGate {
         self.turns.close();
     }
 
+    /// Notes that the registry's record of the key was changed by somebody else than its actor. What
+    /// was read before is not to be relied on.
+    pub(crate) fn note_change(&self) {
+        self.changes.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// How often the record was changed by others. Who reads the record takes this first.
+    pub(crate) fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Acquire)
+    }
+
     /// Shuts the key away because a signature of its provider did not verify.
     pub(crate) fn quarantine(&self) {
         self.quarantined.store(true, Ordering::Release);
@@ -132,8 +145,11 @@ impl KeyGate {
     }
 
     /// Keeps the gate in place until signatures that were made have been released or dropped.
-    pub(crate) fn lease(&self) -> Option<Seat> {
-        self.unreleased.enter().ok()
+    ///
+    /// # Errors
+    /// [`CustodyError::Overloaded`] when far too many do so already.
+    pub(crate) fn lease(&self) -> Result<Seat, CustodyError> {
+        self.unreleased.enter()
     }
 
     /// Whether the gate holds nothing that must be remembered: nobody waits, no turn is out, nothing

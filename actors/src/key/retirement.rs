@@ -8,18 +8,20 @@ use signer_domain::{Deadline, KeyState, SigningKey, Timestamp};
 
 use super::KeyFace;
 use crate::errors::{from_provider, from_registry, provider_silent};
+use crate::ports::DrivenPorts;
 
-/// Retires the key: waits until every turn has come back, then the provider, then the registry. What
-/// fails before the provider has done its part leaves the key as it was. After that there is no way
+/// Retires the key: waits until every turn has come back, then the provider, then the registry. The
+/// new key of an open rotation is refused before its provider hears of it. What fails before the provider has done its part leaves the key as it was. After that there is no way
 /// back: nobody signs any more, and the retirement is finished by whoever calls next.
 ///
 /// # Errors
 /// By cause. The call may be repeated.
 pub(crate) async fn retire(
     face: &KeyFace,
-    registry: &dyn KeyRegistry,
+    ports: &DrivenPorts,
     deadline: Deadline,
 ) -> Result<SigningKey, CustodyError> {
+    let registry = ports.registry.as_ref();
     if face.key.state == KeyState::Retired {
         return Ok(face.key.clone());
     }
@@ -33,6 +35,7 @@ pub(crate) async fn retire(
         Err(error) => return Err(error),
     };
     if !face.gate.is_retiring() {
+        refuse_while_it_takes_over(face, ports).await?;
         tell_provider(face, deadline).await?;
         // The registry may take the change and its answer still be lost, so from here on the record
         // in memory is not to be signed under.
@@ -43,6 +46,21 @@ pub(crate) async fn retire(
     drop(barrier);
     tracing::info!(key_id = %retired.key_id, scope = %retired.scope, "key retired");
     Ok(retired)
+}
+
+/// The registry has the last word on this, but it has it after the provider was told. A key is never
+/// the new one of a rotation that is opened later, so this look is not overtaken.
+async fn refuse_while_it_takes_over(
+    face: &KeyFace,
+    ports: &DrivenPorts,
+) -> Result<(), CustodyError> {
+    let open = ports.rotations.rotation(&face.key.scope).await;
+    match open.map_err(from_registry)? {
+        Some(rotation) if rotation.new_handle_id == face.key.handle_id => {
+            Err(CustodyError::RotationInProgress)
+        }
+        Some(_) | None => Ok(()),
+    }
 }
 
 async fn tell_provider(face: &KeyFace, deadline: Deadline) -> Result<(), CustodyError> {

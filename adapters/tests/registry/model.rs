@@ -11,24 +11,39 @@ use signer_domain::ports::{
 };
 use signer_domain::{KeyId, KeyState, RotationTransition, Scope, SigningKey};
 
-use crate::support::{PLATFORM, Place, at, domain, find, pair_salted, reserve, reserve_rotation};
+use crate::support::{
+    PLATFORM, Place, at, domain, find, handle, pair_salted, reserve, reserve_rotation,
+};
 
 #[derive(Debug, Clone)]
 enum Step {
     Reserve(Name),
-    Complete(Name, u8, Age),
-    Abandon(Name, Age),
-    Retire(Name, u64),
+    Complete(Which, u8),
+    Abandon(Which),
+    Retire(Which, Belief),
     ReserveRotation(Name),
-    OpenRotation(Name, u8, Age),
-    CloseRotation(Name),
-    ConfirmRetirement(Name),
+    OpenRotation(Which, u8),
+    CloseRotation(Which),
+    ConfirmRetirement(Which),
     Reopen,
     Drop,
 }
 
-/// Which reservation of a name: 0 is the last one, 1 the one before it.
-type Age = usize;
+/// Which reservation, key or rotation: one that was met lately, or that of a name.
+#[derive(Debug, Clone, Copy)]
+enum Which {
+    /// 0 is the last one, 1 the one before it.
+    Recent(usize),
+    /// Of the reservations of a name, 0 is the last one.
+    OfName(Name, usize),
+}
+
+/// What the caller believes the version of a key to be.
+#[derive(Debug, Clone, Copy)]
+enum Belief {
+    True,
+    Version(u64),
+}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Name(u8, u8);
@@ -42,8 +57,10 @@ impl Name {
         ["k1", "k2", "k3", "k4", "k5"][usize::from(self.1)]
     }
 
-    fn pair(self, salt: u8) -> GeneratedKey {
-        pair_salted(self.scope(), self.key_id(), salt)
+    fn of(scope: Scope, key_id: &KeyId) -> Self {
+        let mut all = (0..2).flat_map(|scope| (0..5).map(move |key_id| Self(scope, key_id)));
+        all.find(|name| name.scope() == scope && name.key_id() == key_id.as_str())
+            .unwrap()
     }
 }
 
@@ -51,26 +68,50 @@ fn names() -> impl Strategy<Value = Name> {
     (0..2_u8, 0..5_u8).prop_map(|(scope, key_id)| Name(scope, key_id))
 }
 
-fn ages() -> impl Strategy<Value = Age> {
-    prop_oneof![3 => Just(0), 1 => Just(1)]
+fn which() -> impl Strategy<Value = Which> {
+    prop_oneof![
+        4 => (0..3_usize).prop_map(Which::Recent),
+        1 => (names(), 0..2_usize).prop_map(|(name, age)| Which::OfName(name, age)),
+    ]
 }
 
+/// Mostly the first pair that is made for a name.
+fn salts() -> impl Strategy<Value = u8> {
+    prop_oneof![4 => Just(0), 1 => Just(1)]
+}
+
+fn beliefs() -> impl Strategy<Value = Belief> {
+    prop_oneof![3 => Just(Belief::True), 1 => (0..4_u64).prop_map(Belief::Version)]
+}
+
+/// Steps on their own and steps that follow each other, so that a history leads somewhere.
 fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let step = prop_oneof![
-        6 => names().prop_map(Step::Reserve),
-        6 => (names(), 0..2_u8, ages())
-            .prop_map(|(name, salt, age)| Step::Complete(name, salt, age)),
-        3 => (names(), ages()).prop_map(|(name, age)| Step::Abandon(name, age)),
-        4 => (names(), 0..4_u64).prop_map(|(name, version)| Step::Retire(name, version)),
-        8 => names().prop_map(Step::ReserveRotation),
-        12 => (names(), 0..2_u8, ages())
-            .prop_map(|(name, salt, age)| Step::OpenRotation(name, salt, age)),
-        8 => names().prop_map(Step::CloseRotation),
-        3 => names().prop_map(Step::ConfirmRetirement),
+    let alone = prop_oneof![
+        3 => names().prop_map(Step::Reserve),
+        3 => (which(), salts()).prop_map(|(which, salt)| Step::Complete(which, salt)),
+        1 => which().prop_map(Step::Abandon),
+        3 => (which(), beliefs()).prop_map(|(which, belief)| Step::Retire(which, belief)),
+        3 => names().prop_map(Step::ReserveRotation),
+        4 => (which(), salts()).prop_map(|(which, salt)| Step::OpenRotation(which, salt)),
+        4 => which().prop_map(Step::CloseRotation),
+        1 => which().prop_map(Step::ConfirmRetirement),
         1 => Just(Step::Reopen),
         1 => Just(Step::Drop),
     ];
-    prop::collection::vec(step, 1..80)
+    let generate = |name| {
+        let new = Which::OfName(name, 0);
+        vec![Step::Reserve(name), Step::Complete(new, 0)]
+    };
+    let rotate = |name| {
+        let new = Which::OfName(name, 0);
+        vec![Step::ReserveRotation(name), Step::OpenRotation(new, 0)]
+    };
+    let together = prop_oneof![
+        6 => alone.prop_map(|step| vec![step]),
+        1 => names().prop_map(generate),
+        1 => names().prop_map(rotate),
+    ];
+    prop::collection::vec(together, 1..60).prop_map(|steps| steps.concat())
 }
 
 /// What was ever reserved, what of it waits, and the keys in the order in which they became active.
@@ -120,16 +161,33 @@ impl Model {
         opening || self.open_rotation_of(scope).is_some()
     }
 
-    /// A reservation of the name, as its caller remembers it.
-    fn remembered(&self, name: Name, age: Age) -> Option<PendingKey> {
-        let of_name = |pending: &&PendingKey| {
-            pending.scope == name.scope() && pending.key_id.as_str() == name.key_id()
-        };
-        self.reserved.iter().rev().filter(of_name).nth(age).cloned()
+    /// A reservation, as its caller remembers it.
+    fn remembered(&self, which: Which) -> Option<PendingKey> {
+        let mut reserved = self.reserved.iter().rev();
+        match which {
+            Which::Recent(age) => reserved.nth(age).cloned(),
+            Which::OfName(name, age) => {
+                let of_name = |pending: &&PendingKey| {
+                    pending.scope == name.scope() && pending.key_id.as_str() == name.key_id()
+                };
+                reserved.filter(of_name).nth(age).cloned()
+            }
+        }
+    }
+
+    /// The name of a key, which may not be there.
+    fn key_name(&self, which: Which) -> Option<Name> {
+        match which {
+            Which::Recent(age) => {
+                let key = self.keys.iter().rev().nth(age);
+                key.map(|key| Name::of(key.scope, &key.key_id))
+            }
+            Which::OfName(name, _) => Some(name),
+        }
     }
 
     fn waits(&self, name: Name) -> Option<PendingKey> {
-        let last = self.remembered(name, 0);
+        let last = self.remembered(Which::OfName(name, 0));
         last.filter(|last| self.waiting.contains(last))
     }
 
@@ -247,7 +305,6 @@ impl Model {
 
     fn open_rotation(
         &mut self,
-        name: Name,
         pending: &PendingKey,
         made: GeneratedKey,
         now: i64,
@@ -255,6 +312,7 @@ impl Model {
         if pending.purpose == Purpose::Generate {
             return Err(Refusal::Conflict);
         }
+        let name = Name::of(pending.scope, &pending.key_id);
         if let Some(key) = self.key(name) {
             let same = key.public_key == made.public_key;
             let transition = self.rotation_to(name).filter(|_| same);
@@ -432,21 +490,27 @@ async fn replay(steps: Vec<Step>) {
                     .unwrap();
                 model.reserve(name, &answer);
             }
-            Step::Complete(name, salt, age) => {
-                if let Some(reservation) = model.remembered(name, age) {
-                    let made = name.pair(salt);
-                    let answer = registry.complete(&reservation, &made, at(now)).await;
-                    assert_eq!(settled(answer), model.complete(&reservation, made, now));
+            Step::Complete(which, salt) => {
+                if let Some(pending) = model.remembered(which) {
+                    let made = pair_salted(pending.scope, pending.key_id.as_str(), salt);
+                    let answer = registry.complete(&pending, &made, at(now)).await;
+                    assert_eq!(settled(answer), model.complete(&pending, made, now));
                 }
             }
-            Step::Abandon(name, age) => {
-                if let Some(reservation) = model.remembered(name, age) {
+            Step::Abandon(which) => {
+                if let Some(reservation) = model.remembered(which) {
                     registry.abandon(&reservation).await.unwrap();
                     model.abandon(&reservation);
                 }
             }
-            Step::Retire(name, version) => {
-                if let Some(key) = model.key(name).cloned() {
+            Step::Retire(which, belief) => {
+                let name = model.key_name(which);
+                if let Some(key) = name.and_then(|name| model.key(name)).cloned() {
+                    let version = match belief {
+                        Belief::True => key.version,
+                        Belief::Version(version) => version,
+                    };
+                    let name = Name::of(key.scope, &key.key_id);
                     let believed = SigningKey { version, ..key };
                     let answer = registry.retire(&believed, at(now)).await;
                     assert_eq!(settled(answer), model.retire(name, version, now));
@@ -456,25 +520,30 @@ async fn replay(steps: Vec<Step>) {
                 let answer = reserve_rotation(&registry, name.scope(), name.key_id()).await;
                 model.reserve_rotation(name, &answer);
             }
-            Step::OpenRotation(name, salt, age) => {
-                if let Some(pending) = model.remembered(name, age) {
-                    let made = name.pair(salt);
+            Step::OpenRotation(which, salt) => {
+                if let Some(pending) = model.remembered(which) {
+                    let made = pair_salted(pending.scope, pending.key_id.as_str(), salt);
                     let closes_at = at(now + 50);
                     let answer = registry.open_rotation(&pending, &made, at(now), closes_at);
                     let answer = settled(answer.await);
-                    assert_eq!(answer, model.open_rotation(name, &pending, made, now));
+                    assert_eq!(answer, model.open_rotation(&pending, made, now));
                 }
             }
-            Step::CloseRotation(name) => {
-                if let Some(transition) = model.rotation_to(name).cloned() {
+            Step::CloseRotation(which) => {
+                let name = model.key_name(which);
+                let transition = name.and_then(|name| model.rotation_to(name)).cloned();
+                if let Some(transition) = transition {
                     let answer = registry.close_rotation(&transition, at(now)).await;
+                    let name = Name::of(transition.scope, &transition.new_key_id);
                     assert_eq!(answer.unwrap(), model.close_rotation(name, now));
                 }
             }
-            Step::ConfirmRetirement(name) => {
-                let handle = name.pair(0).handle_id;
-                registry.confirm_retirement(&handle).await.unwrap();
-                model.unconfirmed.retain(|key| key.handle_id != handle);
+            Step::ConfirmRetirement(which) => {
+                if let Some(name) = model.key_name(which) {
+                    let handle = handle(name.scope(), name.key_id());
+                    registry.confirm_retirement(&handle).await.unwrap();
+                    model.unconfirmed.retain(|key| key.handle_id != handle);
+                }
             }
             Step::Reopen => {
                 registry.close().await.unwrap();

@@ -4,7 +4,9 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Stdio};
 use std::sync::atomic::Ordering;
 
-use crate::support::{TestServer, sign_body, sign_path};
+use signer_domain::ports::{AuditEntry, AuditOutcome};
+
+use crate::support::{Mood, TestServer, handle, sign_body, sign_path};
 
 /// Runs `curl` as the user `uid`, over the socket of `server`.
 fn curl_as(uid: u32, server: &TestServer, arguments: &[&str]) -> String {
@@ -77,6 +79,43 @@ fn another_user_is_denied_before_the_body_is_read() {
     let arguments = ["-X", "POST", "-H", announced, "-H", json, &url];
     let answer = curl_as(65534, &server, &arguments);
     assert!(answer.ends_with(" 403"), "{answer}");
+}
+
+#[test]
+fn a_denial_is_recorded_with_what_was_asked_and_by_whom() {
+    let Some(server) = server_for_everybody() else {
+        return;
+    };
+    let check = |entry: AuditEntry| {
+        assert_eq!((entry.op, entry.http_status), ("sign", 403));
+        assert_eq!(
+            (entry.outcome, entry.code),
+            (AuditOutcome::Denied, Some("denied"))
+        );
+        assert_eq!(entry.key.handle_id, Some(handle("k1")));
+        assert_eq!((entry.digest, entry.signature), (None, None));
+        let peer = entry.peer.unwrap();
+        assert_eq!(peer.uid, 65534);
+        assert_ne!(peer.pid, 0);
+    };
+    let url = format!("http://signer{}", sign_path("k1"));
+    let arguments = [
+        "-H",
+        "Content-Type: application/json",
+        "-d",
+        &sign_body(),
+        &url,
+    ];
+    for mood in [Mood::Kept, Mood::Refusing, Mood::Failing, Mood::Panicking] {
+        server.audit.set(mood);
+        let answer = curl_as(65534, &server, &arguments);
+        assert!(answer.ends_with(" 403"), "{mood:?}: {answer}");
+        assert!(
+            answer.contains("\"signing: peer identity denied\""),
+            "{answer}"
+        );
+        check(server.audit.take_one());
+    }
 }
 
 #[test]

@@ -22,11 +22,21 @@ const REGISTRARS: u32 = 4;
 #[derive(Debug)]
 pub(crate) struct Installation {
     program: PathBuf,
+    audit: Audit,
     directory: TempDir,
 }
 
+/// Whether the custodian records its requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Audit {
+    /// Each request, durably, before it is answered.
+    On,
+    /// None, as the bare server.
+    Off,
+}
+
 impl Installation {
-    pub(crate) fn new(program: &Path) -> Outcome<Self> {
+    pub(crate) fn new(program: &Path, audit: Audit) -> Outcome<Self> {
         let directory = TempDir::with_prefix("signer-bench-")?;
         let mut seed = [0; 32];
         SystemRandom::new()
@@ -41,6 +51,7 @@ impl Installation {
         file.write_all(&seed)?;
         Ok(Self {
             program: program.to_owned(),
+            audit,
             directory,
         })
     }
@@ -56,7 +67,7 @@ impl Installation {
     }
 
     fn command(&self) -> Command {
-        let registry = self.directory.path().join("registry.db");
+        let registry = self.registry();
         let mut command = Command::new(&self.program);
         command
             .current_dir(self.directory.path())
@@ -67,7 +78,20 @@ impl Installation {
             .arg(format!("sqlite:{}", registry.display()))
             .arg("--socket")
             .arg(self.socket());
+        if self.audit == Audit::Off {
+            command.args(["--audit-log", "none"]);
+        }
         command
+    }
+
+    /// Where its state is kept.
+    pub(crate) fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// The file of its registry.
+    pub(crate) fn registry(&self) -> PathBuf {
+        self.directory.path().join("registry.db")
     }
 
     fn socket(&self) -> PathBuf {

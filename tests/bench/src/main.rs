@@ -1,12 +1,14 @@
 //! Measures plexsphere-signer against a bare server that does the same cryptography inline, so that
 //! every figure is a ratio taken on one machine within one run.
 
+mod audit;
 mod bare;
 mod fairness;
 mod idle;
 mod installation;
 mod keys;
 mod load;
+mod million;
 mod precedence;
 mod process;
 mod raw;

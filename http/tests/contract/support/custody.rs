@@ -26,6 +26,8 @@ pub(crate) struct ScriptedCustody {
     pub(crate) signs: AtomicUsize,
     /// Makes `liveness` give no answer.
     pub(crate) is_lifeless: AtomicBool,
+    /// Makes a rotation overdue.
+    pub(crate) is_overdue: AtomicBool,
     /// Makes the registry check fail.
     pub(crate) is_registry_down: AtomicBool,
 }
@@ -49,12 +51,14 @@ pub(crate) fn key(name: &str) -> SigningKey {
 }
 
 /// Plays the script for `name`.
-async fn play(name: &str) -> Result<(), CustodyError> {
+pub(super) async fn play(name: &str) -> Result<(), CustodyError> {
     let retry_after = Duration::from_millis(1500);
     match name {
         "unknown" => Err(CustodyError::KeyNotFound),
         "retired" => Err(CustodyError::KeyRetired),
         "rotating" => Err(CustodyError::RotationInProgress),
+        "not-rotated" => Err(CustodyError::RotationNotFound),
+        "taken" => Err(CustodyError::NameTaken),
         "flooded" => Err(CustodyError::Overloaded { retry_after }),
         "provider-down" => Err(CustodyError::ProviderUnavailable {
             retry_after,
@@ -237,7 +241,11 @@ impl Custody for ScriptedCustody {
                 CheckState::Ok
             },
             providers: vec![(ProviderName::Software, ProviderStatus::Ready)],
-            warnings: Vec::new(),
+            warnings: if self.is_overdue.load(Ordering::Relaxed) {
+                vec!["rotation of \"platform\" is overdue".to_owned()]
+            } else {
+                Vec::new()
+            },
         }
     }
 }
