@@ -42,6 +42,8 @@ pub(crate) struct Config {
     pub(crate) audit_log: Setting<AuditLog>,
     /// Which scopes are served.
     pub(crate) deployment_profile: DeploymentProfile,
+    /// How long both keys of a rotation are to be in use.
+    pub(crate) overlap_window: Duration,
     /// Whether a signature is verified before it leaves.
     pub(crate) verification: Verification,
     /// How long a request may take.

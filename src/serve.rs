@@ -129,6 +129,7 @@ async fn run(
 fn custody_settings(config: &Config) -> CustodySettings {
     CustodySettings {
         max_in_flight: config.max_in_flight.get(),
+        overlap_window: config.overlap_window,
         verify_after_sign: match config.verification {
             Verification::BeforeRelease => VerifyAfterSign::Always,
             Verification::Off => VerifyAfterSign::Never,

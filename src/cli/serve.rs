@@ -42,6 +42,10 @@ pub(crate) struct ServeArgs {
     /// PLEXSPHERE_SIGNER_DEPLOYMENT_PROFILE] [default: selfhosted-single]
     #[arg(long, value_name = "PROFILE")]
     pub(crate) deployment_profile: Option<String>,
+    /// How long both keys of a rotation are to be in use before it should be closed [env:
+    /// PLEXSPHERE_SIGNER_OVERLAP_WINDOW] [default: 24h]
+    #[arg(long, value_name = "DURATION")]
+    pub(crate) overlap_window: Option<String>,
     /// The seed of the software provider: exactly 32 bytes, not readable by others [env:
     /// PLEXSPHERE_SIGNER_SOFTWARE_SEED_FILE]
     #[arg(long, value_name = "PATH")]

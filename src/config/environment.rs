@@ -20,6 +20,7 @@ pub(crate) struct Environment {
     pub(super) registry: Option<String>,
     pub(super) audit_log: Option<String>,
     pub(super) deployment_profile: Option<String>,
+    pub(super) overlap_window: Option<String>,
     pub(super) software_seed_file: Option<String>,
     pub(super) request_deadline: Option<String>,
     pub(super) max_in_flight: Option<String>,

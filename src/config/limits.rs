@@ -10,6 +10,7 @@ use signer_domain::ProviderName;
 use super::AuditLog;
 
 const LONGEST: Duration = Duration::from_hours(1);
+const LONGEST_OVERLAP: Duration = Duration::from_hours(366 * 24);
 const MOST_IN_FLIGHT: usize = 1_000_000;
 
 /// A path.
@@ -48,6 +49,14 @@ pub(super) fn listen_address(text: &str) -> Result<SocketAddr, &'static str> {
     text.parse().map_err(
         |_unspecific| "must be an IP address and a port, such as 127.0.0.1:9090 or [::]:9090",
     )
+}
+
+/// How long both keys of a rotation are to be in use.
+pub(super) fn overlap_window(text: &str) -> Result<Duration, &'static str> {
+    humantime::parse_duration(text)
+        .ok()
+        .filter(|duration| (Duration::from_secs(1)..=LONGEST_OVERLAP).contains(duration))
+        .ok_or("must be a duration from 1s to 366 days, such as 24h or 7days")
 }
 
 /// A time a request may take.

@@ -44,6 +44,8 @@ pub(crate) fn resolve(
     let request_deadline =
         pick!("--request-deadline", request_deadline of args, environment, else "10s")
             .parse(limits::deadline)?;
+    let overlap_window = pick!("--overlap-window", overlap_window of args, environment, else "24h")
+        .parse(limits::overlap_window)?;
     let max_in_flight = pick!("--max-in-flight", max_in_flight of args, environment, else "1024")
         .parse(limits::max_in_flight)?;
     let drain_timeout = pick!("--drain-timeout", drain_timeout of args, environment, else "20s")
@@ -64,6 +66,7 @@ pub(crate) fn resolve(
         registry: custody.registry,
         audit_log: custody.audit_log,
         deployment_profile: custody.deployment_profile,
+        overlap_window: overlap_window.value,
         verification,
         request_deadline: request_deadline.value,
         max_in_flight: max_in_flight.value,

@@ -53,6 +53,7 @@ fn nobody_has_to_say_more_than_the_provider() {
     assert_eq!(config.verification, Verification::BeforeRelease);
     assert_eq!(config.request_deadline, Duration::from_secs(10));
     assert_eq!(config.max_in_flight.get(), 1024);
+    assert_eq!(config.overlap_window, Duration::from_hours(24));
     assert_eq!(config.drain_timeout, Duration::from_secs(20));
     assert_eq!(config.log.format.as_str(), "json");
     assert_eq!(config.log.level.as_str(), "info");
@@ -105,6 +106,9 @@ const ROWS: [Row; 11] = [
         "500ms",
         |c| humantime::format_duration(c.request_deadline).to_string(),
     ),
+    ("OVERLAP_WINDOW", "--overlap-window", "1h", "7days", |c| {
+        humantime::format_duration(c.overlap_window).to_string()
+    }),
     ("MAX_IN_FLIGHT", "--max-in-flight", "7", "8", |c| {
         c.max_in_flight.to_string()
     }),
@@ -193,6 +197,11 @@ fn every_bad_value_is_told_with_its_place_and_its_cure() {
             &["--max-in-flight", "0"],
             &[],
             "--max-in-flight \"0\": must be a number from 1 to 1000000",
+        ),
+        (
+            &["--overlap-window", "0s"],
+            &[],
+            "--overlap-window \"0s\": must be a duration from 1s to 366 days, such as 24h or 7days",
         ),
         (
             &["--drain-timeout", "2h"],

@@ -135,8 +135,12 @@ impl<'a> AuditRecord<'a> {
         }
     }
 
-    /// The record of an entry whose caller was told that it cannot be recorded: no answer left.
+    /// The record of an entry whose caller was told that it cannot be recorded: no answer left. A
+    /// denial tells nothing and leaves all the same, so its record stays as it is.
     pub(super) fn of_withheld(entry: &'a AuditEntry) -> Self {
+        if entry.outcome == AuditOutcome::Denied {
+            return Self::of(entry);
+        }
         let mut record = Self {
             outcome: AuditOutcome::Unavailable.as_str().into(),
             http_status: 503,

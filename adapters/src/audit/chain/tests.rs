@@ -119,6 +119,20 @@ fn a_withheld_answer_keeps_what_was_asked_and_loses_every_signature() {
 }
 
 #[test]
+fn a_denial_leaves_all_the_same_so_its_record_stays() {
+    let entry = AuditEntry {
+        outcome: AuditOutcome::Denied,
+        http_status: 403,
+        code: Some("denied"),
+        ..entry()
+    };
+    let record = AuditRecord::of_withheld(&entry);
+    assert_eq!(record.outcome, "denied");
+    assert_eq!(record.http_status, 403);
+    assert_eq!(record.code.as_deref(), Some("denied"));
+}
+
+#[test]
 fn a_line_reads_back_and_is_followed_by_the_next_one_only() {
     let (first, one) = sealed(Position::BEGINNING, &entry());
     let (second, two) = sealed(first, &entry());
