@@ -76,7 +76,14 @@ async fn run(
 ) -> Result<(), Failure> {
     let (registry, entrance) = take_places(&config, &places.registry).await?;
     telemetry::start(config.log).map_err(Failure::general)?;
-    let audit = places.audit.open(&registry).await?;
+    let audit = match places.audit.open(&registry).await {
+        Ok(audit) => audit,
+        Err(refusal) => {
+            // Takes along what SQLite keeps beside the registry while it is open.
+            drop(registry.close().await);
+            return Err(refusal);
+        }
+    };
     actix_rt::spawn(reopen.obey(audit.clone()));
     hardening::raise_open_files();
     let providers = wiring::providers(&config)?;
