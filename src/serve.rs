@@ -1,6 +1,7 @@
 //! `serve`: from a configuration to a custodian that serves, and back.
 
 mod entrance;
+mod file_limit;
 mod reopen;
 mod stop;
 
@@ -21,6 +22,7 @@ use crate::telemetry::{self, LogFormat};
 use crate::wiring::{self, AuditPlace, OpenAudit, ProviderSet, RegistryPlace};
 use crate::{dev, hardening};
 use entrance::take_places;
+use file_limit::FileLimitSignal;
 use reopen::ReopenSignal;
 use stop::StopSignals;
 
@@ -33,7 +35,10 @@ use stop::StopSignals;
 pub(crate) fn serve(args: &ServeArgs, set: ProviderSet) -> Result<(), Failure> {
     // First of all: a stop that is asked for during the start is a stop in order.
     let system = System::new();
-    let signals = system.block_on(async { Ok((StopSignals::listen()?, ReopenSignal::listen()?)) });
+    let signals = system.block_on(async {
+        FileLimitSignal::listen()?;
+        Ok((StopSignals::listen()?, ReopenSignal::listen()?))
+    });
     let signals = signals.map_err(|cause: std::io::Error| {
         Failure::general(format_args!("signals cannot be listened to: {cause}"))
     })?;

@@ -130,9 +130,10 @@ impl Queue {
         }
     }
 
-    /// Says that a caller gave up waiting.
+    /// Says that a caller gave up waiting. When nothing is under way it was the caller who was slow.
     pub(super) fn gave_up(&self) {
-        self.state.lock().failing = true;
+        let mut state = self.state.lock();
+        state.failing |= state.busy_since.is_some();
     }
 
     /// Says that what was tried has been done.
