@@ -69,7 +69,7 @@ type Row = (
     fn(&Config) -> String,
 );
 
-const ROWS: [Row; 11] = [
+const ROWS: [Row; 12] = [
     ("AUDIT_LOG", "--audit-log", "/e", "/f", |c| {
         match &c.audit_log.value {
             AuditLog::At(path) => path.display().to_string(),

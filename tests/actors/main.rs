@@ -4,6 +4,7 @@
     reason = "a test that cannot go on should say where"
 )]
 
+mod batches;
 mod closing;
 mod forgetful;
 mod generating;

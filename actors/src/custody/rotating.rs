@@ -1,6 +1,7 @@
 //! Rotations as the outside sees them, on top of the actors.
 
 use std::num::NonZeroU32;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use signer_domain::ports::{
@@ -77,7 +78,7 @@ impl Rotations for ActorCustody {
         let rotation = rotation.ok_or(CustodyError::RotationNotFound)?;
         let closing = Closing {
             ports: self.ports.clone(),
-            routes: self.routes.clone(),
+            routes: Arc::clone(&self.routes),
         };
         // A task of its own: the registry must not be left alone with the news when nobody waits for
         // the answer any more.
