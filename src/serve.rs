@@ -1,6 +1,7 @@
 //! `serve`: from a configuration to a custodian that serves, and back.
 
 mod entrance;
+mod file_limit;
 mod reopen;
 mod stop;
 
@@ -21,6 +22,7 @@ use crate::telemetry::{self, LogFormat};
 use crate::wiring::{self, AuditPlace, OpenAudit, ProviderSet, RegistryPlace};
 use crate::{dev, hardening};
 use entrance::take_places;
+use file_limit::FileLimitSignal;
 use reopen::ReopenSignal;
 use stop::StopSignals;
 
@@ -33,7 +35,10 @@ use stop::StopSignals;
 pub(crate) fn serve(args: &ServeArgs, set: ProviderSet) -> Result<(), Failure> {
     // First of all: a stop that is asked for during the start is a stop in order.
     let system = System::new();
-    let signals = system.block_on(async { Ok((StopSignals::listen()?, ReopenSignal::listen()?)) });
+    let signals = system.block_on(async {
+        FileLimitSignal::listen()?;
+        Ok((StopSignals::listen()?, ReopenSignal::listen()?))
+    });
     let signals = signals.map_err(|cause: std::io::Error| {
         Failure::general(format_args!("signals cannot be listened to: {cause}"))
     })?;
@@ -76,7 +81,14 @@ async fn run(
 ) -> Result<(), Failure> {
     let (registry, entrance) = take_places(&config, &places.registry).await?;
     telemetry::start(config.log).map_err(Failure::general)?;
-    let audit = places.audit.open(&registry).await?;
+    let audit = match places.audit.open(&registry).await {
+        Ok(audit) => audit,
+        Err(refusal) => {
+            // Takes along what SQLite keeps beside the registry while it is open.
+            drop(registry.close().await);
+            return Err(refusal);
+        }
+    };
     actix_rt::spawn(reopen.obey(audit.clone()));
     hardening::raise_open_files();
     let providers = wiring::providers(&config)?;

@@ -82,8 +82,7 @@ fn lines(place: &Workplace) -> Vec<String> {
 }
 
 fn write_lines(path: &Path, lines: &[String]) {
-    let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
-    fs::write(path, text).unwrap();
+    fs::write(path, lines.join("\n") + "\n").unwrap();
 }
 
 #[test]

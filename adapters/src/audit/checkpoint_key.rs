@@ -14,8 +14,9 @@ use ring::rand::{SecureRandom as _, SystemRandom};
 use zeroize::Zeroizing;
 
 use super::file::{self, beside};
-use super::note::{CheckpointVerifier, Note};
+use super::note::Note;
 use super::refusal::AuditRefusal;
+use super::verifier::CheckpointVerifier;
 
 /// A checkpoint key. The private half is wiped when it is dropped.
 pub(super) struct CheckpointKey {

@@ -12,7 +12,7 @@ use super::RegistryMark;
 use super::chain::Position;
 use super::checkpoint_key::CheckpointKey;
 use super::file::{self, Audience, beside};
-use super::note::{Checkpoint, Note, next_note};
+use super::note::{Checkpoint, FileBoundary, Note, next_note};
 use super::record::micros;
 use super::refusal::AuditRefusal;
 
@@ -81,7 +81,7 @@ impl Checkpoints {
     }
 
     /// Signs that the log goes as far as `position`, which has to be durable.
-    pub(super) fn sign(&mut self, position: Position) -> io::Result<()> {
+    pub(super) fn sign(&mut self, position: Position, file: FileBoundary) -> io::Result<()> {
         self.due_at = Instant::now() + TRY_AGAIN;
         self.failed = true;
         let text = Checkpoint {
@@ -90,6 +90,7 @@ impl Checkpoints {
             registry: self.registry.state(),
             time: micros(Timestamp::now()),
             cut: self.cut,
+            file,
         }
         .text();
         let note = self.key.sign(&text);

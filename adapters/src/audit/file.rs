@@ -21,15 +21,6 @@ pub(super) enum Audience {
     Readers,
 }
 
-impl Audience {
-    const fn forbidden(self) -> u32 {
-        match self {
-            Self::OwnerOnly => 0o077,
-            Self::Readers => 0o022,
-        }
-    }
-}
-
 /// The path of a file that belongs to the one at `path`: its path with `suffix` added.
 pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
@@ -102,14 +93,16 @@ fn judge(path: &Path, opened: &fs::Metadata, audience: Audience) -> Result<(), A
             owner: opened.uid(),
         });
     }
-    if opened.mode() & audience.forbidden() != 0 {
-        return Err(AuditRefusal::OpenToOthers {
-            path: path(),
-            mode: opened.mode() & 0o7777,
-            audience,
-        });
+    let (path, mode) = (path(), opened.mode() & 0o7777);
+    match audience {
+        Audience::OwnerOnly if mode & 0o077 != 0 => {
+            Err(AuditRefusal::ReadableByOthers { path, mode })
+        }
+        Audience::Readers if mode & 0o022 != 0 => {
+            Err(AuditRefusal::WritableByOthers { path, mode })
+        }
+        Audience::OwnerOnly | Audience::Readers => Ok(()),
     }
-    Ok(())
 }
 
 /// Opens a file for reading and appending, and makes it durably when there is none.

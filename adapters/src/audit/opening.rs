@@ -9,45 +9,16 @@ use signer_domain::HandleId;
 use super::checkpoint_key::CheckpointKey;
 use super::checkpoints::{self, Checkpoints};
 use super::file::{self, Audience, FileStore, beside};
+use super::mark::{RegistryMark, RegistryState};
 use super::metrics::AuditMetrics;
-use super::note::{Checkpoint, RegistryState};
+use super::note::Checkpoint;
 use super::queue::{Limits, Queue};
 use super::record::OwnEntry;
 use super::recovery::{self, Tail};
-use super::refusal::{AuditRefusal, OpenAuditError, StaleRegistry};
+use super::refusal::{AuditRefusal, OpenAuditError};
+use super::stale::StaleRegistry;
 use super::trail::FileAuditTrail;
 use super::writer::Writer;
-
-/// The registry that the log is kept for, as its checkpoints tell it.
-#[derive(Clone)]
-pub struct RegistryMark {
-    id: String,
-    last_change: Arc<dyn Fn() -> u64 + Send + Sync>,
-}
-
-impl RegistryMark {
-    /// The registry with this id, whose last durable change is told by `last_change`.
-    pub fn new(id: String, last_change: impl Fn() -> u64 + Send + Sync + 'static) -> Self {
-        Self {
-            id,
-            last_change: Arc::new(last_change),
-        }
-    }
-
-    /// How the registry stands now.
-    pub fn state(&self) -> RegistryState {
-        RegistryState {
-            id: self.id.clone(),
-            last_change: (self.last_change)(),
-        }
-    }
-}
-
-impl std::fmt::Debug for RegistryMark {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.state().fmt(f)
-    }
-}
 
 /// What the operator decided when a log was opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -1,19 +1,14 @@
 //! What waits to be written: entries in their order, and wishes of the owner.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
-use signer_domain::ports::{AuditEntry, AuditUnavailable};
+use signer_domain::ports::AuditUnavailable;
 use tokio::sync::oneshot;
 
 use super::metrics::AuditMetrics;
-use super::record::AuditRecord;
-
-/// How one entry went.
-pub(super) type Outcome = Result<(), AuditUnavailable>;
+use super::waiting::{Outcome, Waiting};
 
 /// Most entries that may wait, and the most bytes of them.
 #[derive(Debug, Clone, Copy)]
@@ -32,67 +27,6 @@ impl Limits {
         batch_entries: 256,
         batch_bytes: 1024 * 1024,
     };
-}
-
-/// An entry that waits.
-#[derive(Debug)]
-pub(super) struct Waiting {
-    entry: AuditEntry,
-    members: String,
-    waiter: Option<oneshot::Sender<Outcome>>,
-    withheld: Arc<AtomicBool>,
-}
-
-impl Waiting {
-    /// Prepares the entry on the caller's thread. The receiver tells how it went, and the mark says
-    /// that nobody waits any longer.
-    pub(super) fn awaited(
-        entry: AuditEntry,
-    ) -> (Self, oneshot::Receiver<Outcome>, Arc<AtomicBool>) {
-        let (sender, receiver) = oneshot::channel();
-        let withheld = Arc::new(AtomicBool::new(false));
-        let waiting = Self {
-            waiter: Some(sender),
-            withheld: Arc::clone(&withheld),
-            ..Self::unawaited(entry)
-        };
-        (waiting, receiver, withheld)
-    }
-
-    /// Prepares an entry for which nobody waits.
-    pub(super) fn unawaited(entry: AuditEntry) -> Self {
-        Self {
-            members: AuditRecord::of(&entry).members(),
-            entry,
-            waiter: None,
-            withheld: Arc::default(),
-        }
-    }
-
-    /// What is written of it now. An answer that was withheld in the meantime is told as such.
-    pub(super) fn with_members<T>(&self, write: impl FnOnce(&str) -> T) -> T {
-        if self.withheld.load(Ordering::Acquire) {
-            write(&AuditRecord::of_withheld(&self.entry).members())
-        } else {
-            write(&self.members)
-        }
-    }
-
-    /// Tells its caller that it is durable.
-    pub(super) fn succeed(self) {
-        if let Some(waiter) = self.waiter {
-            // A caller that left is told nothing.
-            waiter.send(Ok(())).ok();
-        }
-    }
-
-    /// Tells its caller that it cannot be recorded now.
-    pub(super) fn refuse(&mut self) {
-        if let Some(waiter) = self.waiter.take() {
-            self.withheld.store(true, Ordering::Release);
-            waiter.send(Err(AuditUnavailable)).ok();
-        }
-    }
 }
 
 /// What the writer is to do next.
@@ -138,7 +72,7 @@ impl Queue {
 
     /// Adds an entry, unless too much waits already.
     pub(super) fn push(&self, waiting: Waiting) -> Outcome {
-        let size = waiting.members.len();
+        let size = waiting.size();
         let mut state = self.state.lock();
         let is_full = state.entries.len() >= self.limits.entries
             || state.bytes.saturating_add(size) > self.limits.bytes;
@@ -178,7 +112,7 @@ impl Queue {
             let Some(waiting) = state.entries.pop_front() else {
                 break;
             };
-            bytes += waiting.members.len();
+            bytes += waiting.size();
             batch.push(waiting);
         }
         state.bytes = state.bytes.saturating_sub(bytes);
@@ -196,9 +130,10 @@ impl Queue {
         }
     }
 
-    /// Says that a caller gave up waiting.
+    /// Says that a caller gave up waiting. When nothing is under way it was the caller who was slow.
     pub(super) fn gave_up(&self) {
-        self.state.lock().failing = true;
+        let mut state = self.state.lock();
+        state.failing |= state.busy_since.is_some();
     }
 
     /// Says that what was tried has been done.

@@ -5,7 +5,6 @@ use std::io;
 use std::path::PathBuf;
 
 use super::chain::LineFault;
-use super::file::Audience;
 use super::note::NoteFault;
 use super::recovery::TailFault;
 
@@ -40,18 +39,19 @@ pub enum AuditRefusal {
         /// Its owner.
         owner: u32,
     },
-    /// Other users can change the file, or read a secret.
-    OpenToOthers {
+    /// Other users can change the file.
+    WritableByOthers {
         /// The file.
         path: PathBuf,
         /// Its mode.
         mode: u32,
-        /// Who may read it.
-        #[expect(
-            private_interfaces,
-            reason = "tells which mode is the cure, nothing else"
-        )]
-        audience: Audience,
+    },
+    /// Other users can read or change a secret.
+    ReadableByOthers {
+        /// The file.
+        path: PathBuf,
+        /// Its mode.
+        mode: u32,
     },
     /// Another live custodian writes the log.
     InUse,
@@ -147,19 +147,18 @@ impl fmt::Display for AuditRefusal {
                  another file",
                 path.display()
             ),
-            Self::OpenToOthers {
-                path,
-                mode,
-                audience,
-            } => {
-                let (who, cure) = match audience {
-                    Audience::OwnerOnly => ("read", "0600"),
-                    Audience::Readers => ("write", "go-w"),
-                };
+            Self::WritableByOthers { path, mode } => {
                 let path = path.display();
                 write!(
                     f,
-                    "other users can {who} {path} (mode {mode:04o}); close it with chmod {cure} {path}"
+                    "other users can write {path} (mode {mode:04o}); close it with chmod go-w {path}"
+                )
+            }
+            Self::ReadableByOthers { path, mode } => {
+                let path = path.display();
+                write!(
+                    f,
+                    "other users can read {path} (mode {mode:04o}); close it with chmod 0600 {path}"
                 )
             }
             Self::InUse => f.write_str(
@@ -211,58 +210,4 @@ impl fmt::Display for AuditRefusal {
             ),
         }
     }
-}
-
-/// The registry is not the one that the audit log speaks of, or is older.
-///
-/// Displays as one sentence with the flag and the command that accepts the registry.
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "--registry {registry}: {why}; restore the newest registry, or accept this one with \
-     `plexsphere-signer audit accept-registry --audit-log {} --registry {registry}`",
-    log.display()
-)]
-pub struct StaleRegistryError {
-    /// The registry, as it was named.
-    pub registry: String,
-    /// The audit log.
-    pub log: PathBuf,
-    /// What is older.
-    pub why: StaleRegistry,
-}
-
-/// How a registry falls behind the audit log.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum StaleRegistry {
-    /// It is another registry.
-    #[error("it is registry {found}, while the audit log was kept for registry {signed}")]
-    Other {
-        /// The registry that the checkpoint speaks of.
-        signed: String,
-        /// The id of this one.
-        found: String,
-    },
-    /// There is none.
-    #[error("there is no registry, while the audit log was kept for registry {signed}")]
-    Missing {
-        /// The registry that the checkpoint speaks of.
-        signed: String,
-    },
-    /// It lacks changes.
-    #[error(
-        "it is older than the audit log: its last change is {found}, while the checkpoint speaks of \
-         change {signed}"
-    )]
-    Older {
-        /// The change that the checkpoint speaks of.
-        signed: u64,
-        /// The last change of this registry.
-        found: u64,
-    },
-    /// A key that was retired is not.
-    #[error("it is older than the audit log: key {handle} was retired, and is not in it")]
-    NotRetired {
-        /// The handle of the key.
-        handle: String,
-    },
 }

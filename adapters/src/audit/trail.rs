@@ -14,8 +14,9 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 use tracing::error;
 
-use super::queue::{Queue, Waiting};
+use super::queue::Queue;
 use super::sink::Store;
+use super::waiting::Waiting;
 use super::writer::Writer;
 
 /// How long a caller waits. The port promises two seconds; the rest is for the way back.

@@ -131,13 +131,15 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// Where the chain stood before the first line: at its beginning, or at a checkpoint.
+    /// Where the chain stood before the first line: at its beginning, or where a file begins.
     fn beginning(&self, line: &Line) -> Result<Position, Breach> {
         let before = line.before();
         if before.seq == 0 {
             return Ok(Position::BEGINNING);
         }
-        let is_signed = self.ledger.is_some_and(|ledger| ledger.holds(before));
+        let is_signed = self
+            .ledger
+            .is_some_and(|ledger| ledger.has_file_behind(before));
         if is_signed {
             Ok(before)
         } else {

@@ -12,9 +12,11 @@ use tracing::{error, info, warn};
 
 use super::chain::Position;
 use super::checkpoints::Checkpoints;
-use super::queue::{Queue, Waiting, Work};
+use super::note::FileBoundary;
+use super::queue::{Queue, Work};
 use super::record::{AuditRecord, OwnEntry};
 use super::sink::{Sink as _, Standing, Store};
+use super::waiting::Waiting;
 
 /// How long the writer waits between two tries.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
@@ -72,7 +74,7 @@ impl<S: Store> Writer<S> {
 
     /// Signs a checkpoint now.
     pub(super) fn sign_checkpoint(&mut self) -> io::Result<()> {
-        self.checkpoints.sign(self.position)
+        self.checkpoints.sign(self.position, FileBoundary::None)
     }
 
     /// Writes until the queue is closed and empty.
@@ -177,6 +179,10 @@ impl<S: Store> Writer<S> {
             open
         } else {
             let (sink, durable) = self.store.open(self.position)?;
+            if durable == 0 && self.position.seq > 0 {
+                // Vouches for what came before, so that the new file can be verified without it.
+                self.checkpoints.sign(self.position, FileBoundary::Begins)?;
+            }
             self.open.insert(Open { sink, durable })
         };
         match open.sink.standing()? {
@@ -211,7 +217,7 @@ impl<S: Store> Writer<S> {
     }
 
     fn try_checkpoint(&mut self) {
-        if let Err(cause) = self.checkpoints.sign(self.position) {
+        if let Err(cause) = self.sign_checkpoint() {
             warn!(%cause, "checkpoint of the audit log not written; tried again later");
         }
     }

@@ -89,10 +89,9 @@ fn number(at: usize) -> u64 {
 fn rechained(line: &str, prev: &str) -> (String, String) {
     let (open, _) = line.rsplit_once(",\"prev\":").unwrap();
     let open = format!("{open},\"prev\":\"{prev}\"");
-    let hash: String = Sha256::digest(format!("{open}}}"))
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let bytes = Sha256::digest(format!("{open}}}"));
+    let digits = bytes.iter().map(|byte| format!("{byte:02x}"));
+    let hash = digits.collect::<Vec<_>>().concat();
     (format!("{open},\"hash\":\"{hash}\"}}"), hash)
 }
 
@@ -279,7 +278,7 @@ async fn what_the_chain_alone_cannot_show_is_noticed_against_the_checkpoints() {
             number(ENTRIES - 1)
         );
 
-        if at > 0 && !scene.signed.contains(&at) {
+        if at > 0 {
             let headless = text(&scene.lines[at..]);
             for with_checkpoints in [false, true] {
                 assert_eq!(scene.first_bad(&headless, with_checkpoints, "headless"), 1);

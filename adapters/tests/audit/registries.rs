@@ -1,6 +1,7 @@
 //! The registry, held against what the log knows of it.
 
 use signer_adapters::audit::{Acceptance, AuditOpening, RegistryMark, StaleRegistry, inspect};
+use signer_domain::HandleId;
 use signer_domain::ports::{AuditEntry, AuditOutcome, AuditTrail as _};
 
 use crate::support::{Place, entry, key, mark, state};
@@ -60,15 +61,11 @@ async fn entries_behind_the_checkpoint_tell_which_keys_were_retired() {
     }
     // The crash, before the next checkpoint.
     let crashed = Place::new();
-    for name in place.names().iter().filter(|name| !name.ends_with(".lock")) {
+    for name in &place.names() {
         std::fs::copy(place.file(name), crashed.file(name)).unwrap();
     }
     let opening = AuditOpening::claim(&crashed.log(), Acceptance::Nothing).unwrap();
-    let retired: Vec<&str> = opening
-        .retired()
-        .iter()
-        .map(|handle| handle.rest())
-        .collect();
+    let retired: Vec<&str> = opening.retired().iter().map(HandleId::rest).collect();
     assert_eq!(retired, ["platform|a", "platform|b"]);
     trail.close().await;
 }

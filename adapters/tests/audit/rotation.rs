@@ -3,6 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
+use signer_adapters::audit::LogTail;
 use signer_domain::ports::AuditTrail as _;
 
 use crate::support::{Place, entry, intact, lines_of, names};
@@ -93,4 +94,26 @@ async fn another_log_at_the_path_is_not_written_into_and_leaving_it_cures() {
     trail.close().await;
     let verdict = place.verify_files(&[place.file("mine"), place.log()]);
     assert!(intact(&verdict) >= 3);
+}
+
+#[tokio::test]
+async fn a_follower_reads_on_in_the_file_that_follows() {
+    let place = Place::new();
+    let trail = place.open().unwrap();
+    for name in names("old", 3) {
+        trail.record(entry(&name)).await.unwrap();
+    }
+    let mut follower = LogTail::open(&place.log(), 1).unwrap();
+    let mut next = || {
+        let line = follower.next_line().unwrap();
+        line.map(|line| line.entry.unwrap().0)
+    };
+    assert_eq!([next(), next()], [Some(3), None]);
+    trail.record(entry("more")).await.unwrap();
+    fs::rename(place.log(), place.file("old")).unwrap();
+    assert_eq!([next(), next()], [Some(4), None]);
+    trail.reopen().await.unwrap();
+    trail.record(entry("new")).await.unwrap();
+    assert_eq!([next(), next()], [Some(5), None]);
+    trail.close().await;
 }

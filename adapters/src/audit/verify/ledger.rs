@@ -1,6 +1,6 @@
 //! The checkpoints of one log, each with its signature verified.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
@@ -8,12 +8,15 @@ use std::path::Path;
 use super::{Breach, ReadAuditError};
 use crate::audit::NoteFault;
 use crate::audit::chain::Position;
-use crate::audit::note::{CheckpointVerifier, next_note};
+use crate::audit::note::{FileBoundary, next_note};
+use crate::audit::verifier::CheckpointVerifier;
 
 /// What the checkpoints of a log say about its entries.
 #[derive(Debug, Default)]
 pub struct CheckpointLedger {
     roots: BTreeMap<u64, [u8; 32]>,
+    /// Entries behind which a file begins.
+    boundaries: BTreeSet<u64>,
     /// Entries that two checkpoints call by different hashes. No log agrees with both.
     contested: Option<u64>,
     fault: Option<(u64, NoteFault)>,
@@ -42,6 +45,9 @@ impl CheckpointLedger {
                         ledger.contested.take_if(|seq| (first..=last).contains(seq));
                     }
                     ledger.add(checkpoint.position);
+                    if checkpoint.file == FileBoundary::Begins {
+                        ledger.boundaries.insert(checkpoint.position.seq);
+                    }
                 }
                 Err(fault) => {
                     ledger.fault.get_or_insert((number, fault));
@@ -58,9 +64,10 @@ impl CheckpointLedger {
         }
     }
 
-    /// Whether a checkpoint speaks of this very entry.
-    pub(super) fn holds(&self, position: Position) -> bool {
-        self.roots.get(&position.seq) == Some(&position.hash)
+    /// Whether a checkpoint says that a file begins behind this very entry.
+    pub(super) fn has_file_behind(&self, position: Position) -> bool {
+        self.boundaries.contains(&position.seq)
+            && self.roots.get(&position.seq) == Some(&position.hash)
     }
 
     /// Whether a checkpoint speaks of another entry of this number.
