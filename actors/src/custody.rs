@@ -5,6 +5,7 @@ mod closing;
 #[cfg(feature = "_crash")]
 mod crash;
 mod health;
+mod making;
 mod rotating;
 mod signing;
 
@@ -22,7 +23,7 @@ use signer_domain::ports::{
 use signer_domain::{Deadline, HandleId, SigningKey};
 
 use crate::admission::{Admission, Seat};
-use crate::errors::{from_registry, provider_down};
+use crate::errors::from_registry;
 use crate::key::{ReadFace, Retire};
 use crate::metrics::Metrics;
 use crate::ports::DrivenPorts;
@@ -149,20 +150,12 @@ impl Custody for ActorCustody {
             provider,
         } = request;
         self.settings.profile.permit(scope)?;
-        let name = provider.or_else(|| self.routes.providers.first());
-        let name = name.ok_or(CustodyError::KeyNotFound)?;
-        let _seat = self.routes.enter_work(name)?;
-        let addr = self
-            .routes
-            .providers
-            .address(name)
-            .ok_or_else(provider_down)?;
-        let outcome = addr.send(Generate {
+        let generate = Generate {
             scope,
             key_id,
             deadline,
-        });
-        self.answer_of_provider(outcome, deadline).await
+        };
+        self.have_made(provider, generate, deadline).await
     }
 
     async fn sign(

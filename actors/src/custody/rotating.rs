@@ -13,7 +13,6 @@ use tokio::sync::oneshot;
 
 use super::closing::Closing;
 use super::{ActorCustody, within};
-use crate::errors::provider_down;
 use crate::provider::Rotate;
 use crate::supervisor::LookAtRotations;
 
@@ -33,20 +32,12 @@ impl Rotations for ActorCustody {
             provider,
         } = request;
         self.settings.profile.permit(scope)?;
-        let name = provider.or_else(|| self.routes.providers.first());
-        let name = name.ok_or(CustodyError::KeyNotFound)?;
-        let _seat = self.routes.enter_work(name)?;
-        let addr = self
-            .routes
-            .providers
-            .address(name)
-            .ok_or_else(provider_down)?;
-        let outcome = addr.send(Rotate {
+        let rotate = Rotate {
             scope,
             new_key_id,
             deadline,
-        });
-        let opened = self.answer_of_provider(outcome, deadline).await;
+        };
+        let opened = self.have_made(provider, rotate, deadline).await;
         self.look_at_rotations();
         opened
     }
