@@ -70,8 +70,8 @@ pub(crate) struct AuditReconcileArgs {
     /// hexadecimal; - reads standard input
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
-    /// A file of the log; may be repeated, oldest first
-    #[arg(long = "log", required = true, value_name = "FILE")]
+    /// The files of the log, oldest first
+    #[arg(long = "log", required = true, num_args = 1.., value_name = "FILE")]
     pub(crate) logs: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) checkpoints: CheckpointArgs,
