@@ -21,6 +21,8 @@ mod telemetry;
 mod wiring;
 
 pub use wiring::ProviderSet;
+#[cfg(feature = "_testdouble")]
+pub use wiring::{arm_crash_points, remember_keys_in};
 
 use std::ffi::OsString;
 use std::process::ExitCode;

@@ -1,6 +1,8 @@
 //! Joins adapters to ports. The only place that names an adapter.
 
 mod audit;
+#[cfg(feature = "_testdouble")]
+mod crash;
 
 pub(crate) use audit::{AuditPlace, OpenAudit, accept_cut, accept_registry};
 /// The offline half of the audit log: what `audit` reads and checks.
@@ -25,6 +27,8 @@ use signer_domain::ports::{
 use crate::config::{Config, Installation, Setting, Source};
 use crate::failure::Failure;
 use crate::place::{directory_of, is_writable};
+#[cfg(feature = "_testdouble")]
+pub use crash::{arm_crash_points, remember_keys_in};
 
 /// Checks signatures, in `serve` and in `verify` alike.
 pub(crate) const VERIFIER: VerifierFactory = signer_adapters::verifier_for;
@@ -144,12 +148,18 @@ pub(crate) struct OpenRegistry(Arc<SqliteRegistry>);
 impl OpenRegistry {
     /// The registry as the actors know it.
     pub(crate) fn port(&self) -> Arc<dyn KeyRegistry> {
-        Arc::<SqliteRegistry>::clone(&self.0)
+        let registry = Arc::<SqliteRegistry>::clone(&self.0);
+        #[cfg(feature = "_testdouble")]
+        let registry = crash::around(registry);
+        registry
     }
 
     /// Its record of rotations as the actors know it.
     pub(crate) fn rotations(&self) -> Arc<dyn RotationRegistry> {
-        Arc::<SqliteRegistry>::clone(&self.0)
+        let registry = Arc::<SqliteRegistry>::clone(&self.0);
+        #[cfg(feature = "_testdouble")]
+        let registry = crash::around(registry);
+        registry
     }
 
     /// Ends the use of the registry. Nothing is lost without it.
@@ -222,6 +232,8 @@ fn open_software(seed_file: Option<&Setting<PathBuf>>) -> Result<ProviderSpec, F
 
 /// A provider that is there already.
 fn always(name: ProviderName, provider: Arc<dyn KeyProvider>) -> ProviderSpec {
+    #[cfg(feature = "_testdouble")]
+    let provider = crash::around_provider(provider);
     let factory = move || -> BoxFuture<'static, Result<Arc<dyn KeyProvider>, KeyProviderError>> {
         let provider = Arc::clone(&provider);
         Box::pin(async move { Ok(provider) })

@@ -7,6 +7,8 @@
 mod chain;
 mod checkpoint_key;
 mod checkpoints;
+#[cfg(feature = "_testdouble")]
+mod crashing;
 mod file;
 mod hex;
 mod lines;

@@ -8,6 +8,8 @@
 pub mod audit;
 #[cfg(feature = "_testdouble")]
 pub mod conformance;
+#[cfg(feature = "_testdouble")]
+pub mod crash;
 pub mod providers;
 pub mod registry;
 mod rfc8032;

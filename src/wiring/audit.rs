@@ -63,6 +63,8 @@ impl AuditPlace {
         };
         let explain = |refusal| self.source.explain(refusal);
         let opening = AuditOpening::claim(path, Acceptance::Nothing).map_err(explain)?;
+        #[cfg(feature = "_testdouble")]
+        let opening = opening.with_crash_points(super::crash::points());
         let compared = opening.compare(&registry.mark().state());
         compared.map_err(|why| self.stale(path, why))?;
         for handle in opening.retired() {
@@ -107,7 +109,12 @@ impl OpenAudit {
     /// The log as everybody else knows it.
     pub(crate) fn port(&self) -> Arc<dyn AuditTrail> {
         match self {
-            Self::Kept(trail) => Arc::<FileAuditTrail>::clone(trail),
+            Self::Kept(trail) => {
+                let trail = Arc::<FileAuditTrail>::clone(trail);
+                #[cfg(feature = "_testdouble")]
+                let trail = super::crash::around(trail);
+                trail
+            }
             Self::Off => Arc::new(NoAuditTrail),
         }
     }

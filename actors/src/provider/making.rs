@@ -18,8 +18,11 @@ pub(super) enum Origin {
     EarlierCall,
 }
 
-/// Joins the call for this name that is under way, or starts it. The call is a task of its own: a
-/// panic of the provider ends it and not the actor, and the actor's end does not cut it short.
+/// Does `work` for this name, one call at a time. A call is a task of its own: a panic of the provider
+/// ends it and not the actor, and the actor's end does not cut it short.
+///
+/// Who comes while another call is under way waits for it, and then for one that began later: what the
+/// former saw may be older than the question. That one serves everybody who has waited.
 ///
 /// # Errors
 /// By cause.
@@ -29,7 +32,14 @@ pub(super) async fn join<T: Made + Send + 'static>(
     (scope, key_id): (Scope, KeyId),
     work: impl Future<Output = Result<T, CustodyError>> + 'static,
 ) -> Result<T, CustodyError> {
-    let (place, outcome) = table.join(scope, &key_id);
+    let (mut place, mut outcome) = table.join(scope, &key_id);
+    if place == Place::Later {
+        let earlier = outcome.await.unwrap_or(Err(provider_silent()));
+        if !tells_what_stands(&earlier) {
+            return earlier;
+        }
+        (place, outcome) = table.join(scope, &key_id);
+    }
     if place == Place::First {
         let metrics = context.metrics.clone();
         let work = AssertUnwindSafe(work).catch_unwind();
@@ -43,6 +53,30 @@ pub(super) async fn join<T: Made + Send + 'static>(
         });
     }
     outcome.await.unwrap_or(Err(provider_silent()))
+}
+
+/// Whether an outcome follows from the record, which may have changed since it was read. Other
+/// failures are as true of everybody who waits, and a provider that fails is not asked once for each.
+const fn tells_what_stands<T>(outcome: &Result<T, CustodyError>) -> bool {
+    match outcome {
+        Ok(_)
+        | Err(
+            CustodyError::KeyNotFound
+            | CustodyError::KeyRetired
+            | CustodyError::RotationInProgress
+            | CustodyError::RotationNotFound
+            | CustodyError::NameTaken,
+        ) => true,
+        Err(
+            CustodyError::ScopeNotPermitted(_)
+            | CustodyError::ProviderUnavailable { .. }
+            | CustodyError::RegistryUnavailable { .. }
+            | CustodyError::Overloaded { .. }
+            | CustodyError::DeadlineExceeded
+            | CustodyError::SignatureCheckFailed
+            | CustodyError::Internal,
+        ) => false,
+    }
 }
 
 /// Has the provider make the key pair that was reserved. A crash or a lost answer at any point leaves

@@ -40,7 +40,11 @@ async fn rotate(context: ProviderContext, request: Rotate) -> OpenOutcome {
     let (pending, origin) = match reserved.map_err(from_registry)? {
         RotationReservation::Reserved(pending) => (pending, Origin::ThisCall),
         RotationReservation::AlreadyPending(pending) => (pending, Origin::EarlierCall),
-        RotationReservation::Standing(rotation) => return Ok(OpenedOrStanding::Standing(rotation)),
+        RotationReservation::Standing(rotation) => {
+            // It may have been opened by a change whose answer was given up before it was done.
+            context.routes.currents.forget(scope);
+            return Ok(OpenedOrStanding::Standing(rotation));
+        }
         RotationReservation::InProgress => return Err(CustodyError::RotationInProgress),
         RotationReservation::NameTaken => return Err(CustodyError::NameTaken),
         RotationReservation::CurrentRetired => return Err(CustodyError::KeyRetired),
@@ -73,11 +77,11 @@ pub(super) async fn open(
         .checked_add(context.settings.overlap_window)
         .unwrap_or(Timestamp::MAX);
     let rotations = context.ports.rotations.as_ref();
+    let change = context.routes.currents.begin_change(pending.scope);
     let opened = rotations
         .open_rotation(pending, generated, now, closes_at)
         .await;
-    // An answer that got lost may have been a yes.
-    context.routes.currents.forget(pending.scope);
+    drop(change);
     let rotation = opened?;
     context.routes.keys.note_change(&rotation.old_handle_id);
     tracing::info!(

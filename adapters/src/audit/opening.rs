@@ -39,6 +39,8 @@ pub struct AuditOpening {
     claim: File,
     found: Found,
     acceptance: Acceptance,
+    #[cfg(feature = "_testdouble")]
+    points: crate::crash::CrashPoints,
 }
 
 /// What stands at the path of a log.
@@ -76,6 +78,13 @@ impl AuditOpening {
             path: path.to_owned(),
             refusal,
         })
+    }
+
+    /// Puts crash points between the log and its file.
+    #[cfg(feature = "_testdouble")]
+    #[must_use]
+    pub fn with_crash_points(self, points: crate::crash::CrashPoints) -> Self {
+        Self { points, ..self }
     }
 
     /// The registry as the last checkpoint tells it.
@@ -123,6 +132,8 @@ impl AuditOpening {
             claim,
             found,
             acceptance,
+            #[cfg(feature = "_testdouble")]
+            points,
         } = self;
         let inaccessible = |error| AuditRefusal::Inaccessible {
             path: path.clone(),
@@ -163,6 +174,8 @@ impl AuditOpening {
         }
         let queue = Arc::new(Queue::new(Limits::USUAL, AuditMetrics::new()));
         let store = FileStore::new(path.clone());
+        #[cfg(feature = "_testdouble")]
+        let store = super::crashing::CrashingStore::new(store, points);
         let mut writer = Writer::new(Arc::clone(&queue), store, position, checkpoints);
         writer.begin(&own).map_err(inaccessible)?;
         if acceptance != Acceptance::Nothing {
@@ -196,6 +209,8 @@ fn claim(path: &Path, acceptance: Acceptance) -> Result<AuditOpening, AuditRefus
         path: path.to_owned(),
         claim,
         acceptance,
+        #[cfg(feature = "_testdouble")]
+        points: crate::crash::CrashPoints::unarmed(),
     })
 }
 
