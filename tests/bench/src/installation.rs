@@ -5,6 +5,7 @@ use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use ring::rand::{SecureRandom as _, SystemRandom};
 use serde_json::json;
@@ -12,11 +13,14 @@ use tempfile::TempDir;
 
 use crate::Outcome;
 use crate::keys::key_name;
-use crate::process::Server;
+use crate::process::{Server, pause};
 use crate::wire::{Client, render};
 
 /// How many connections register keys at the same time.
 const REGISTRARS: u32 = 4;
+
+/// How long a custodian may take until it is ready.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The state of one custodian. It goes away with this value.
 #[derive(Debug)]
@@ -56,9 +60,23 @@ impl Installation {
         })
     }
 
-    /// Starts the custodian and waits until it takes connections.
+    /// Starts the custodian and waits until it is ready.
     pub(crate) fn start(&self) -> Outcome<Server> {
-        Server::start(&mut self.command(), &self.socket(), &self.messages())
+        let server = Server::start(&mut self.command(), &self.socket(), &self.messages())?;
+        let mut client = Client::connect(server.socket())?;
+        let question = render("GET", "/readyz", "");
+        let started = Instant::now();
+        loop {
+            let (status, answer) = client.exchange(&question)?;
+            if status == 200 {
+                return Ok(server);
+            }
+            if started.elapsed() > PATIENCE {
+                let answer = String::from_utf8_lossy(&answer);
+                return Err(format!("the custodian is not ready: {answer}").into());
+            }
+            pause(Duration::from_millis(1));
+        }
     }
 
     /// Starts the custodian without waiting.
