@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use signer_adapters::registry::SqliteRegistry;
 use signer_domain::ports::{
     CurrentKey, FreshKey, GeneratedKey, KeyPage, KeyQuery, KeyRegistry, KeyRegistryError,
-    PendingKey, Reservation, RotationRegistry, RotationReservation,
+    PendingKey, Reservation, RetirementNote, RotationRegistry, RotationReservation,
 };
 use signer_domain::{
     HandleId, KeyId, ProviderName, RotationTransition, Scope, SigningKey, Timestamp,
@@ -100,6 +100,18 @@ impl KeyRegistry for Forgetful {
 
     async fn list(&self, query: &KeyQuery) -> Result<KeyPage, KeyRegistryError> {
         self.inner.list(query).await
+    }
+
+    async fn begin_retirement(&self, key: &SigningKey) -> Result<RetirementNote, KeyRegistryError> {
+        self.inner.begin_retirement(key).await
+    }
+
+    async fn cancel_retirement(&self, handle: &HandleId) -> Result<(), KeyRegistryError> {
+        self.inner.cancel_retirement(handle).await
+    }
+
+    async fn begun_retirements(&self) -> Result<Vec<SigningKey>, KeyRegistryError> {
+        self.inner.begun_retirements().await
     }
 
     async fn retire(
