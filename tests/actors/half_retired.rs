@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use signer_adapters::providers::testdouble::{Failure, Operation};
-use signer_domain::ports::{Custody as _, CustodyError, KeyProvider as _, KeyRegistry as _};
+use signer_domain::ports::{
+    Custody as _, CustodyError, KeyProvider as _, KeyRegistry as _, SignRequest, SignTarget,
+};
 use signer_domain::{Deadline, KeyState, ProviderName, SigningKey};
 
 use crate::house::{House, Plan, digest, eventually, is_good, run, soon};
@@ -167,19 +169,48 @@ fn a_begun_retirement_that_cannot_be_finished_keeps_nothing_from_being_served() 
 }
 
 #[test]
-fn a_finished_retirement_whose_record_got_lost_lets_nobody_sign() {
+fn a_finished_retirement_that_is_not_on_record_lets_nobody_sign_and_gets_there_by_itself() {
     run(async {
         let house = House::open(Plan::default()).await;
+        // The provider would sign all the same.
         let key = house.key("retire-missing").await;
         house.registry.begin_retirement(&key).await.unwrap();
         house.take_provider_down().await;
-        house.forget_retirements(1);
+        house.refuse_retirements(1);
         house.bring_provider_back().await;
-        // The provider would sign all the same.
+        assert_eq!(house.record(&key.handle_id).await.state, KeyState::Active);
         house.sign(&key).await.unwrap_err();
-        assert_eq!(house.signs_asked(&key), 0);
         eventually(|| async { house.sign(&key).await == Err(CustodyError::KeyRetired) }).await;
+        assert_eq!(house.signs_asked(&key), 0);
         assert_eq!(house.retires_asked(&key.handle_id), 1);
+        assert_eq!(begun(&house).await, []);
+    });
+}
+
+#[test]
+fn a_batch_releases_nothing_by_a_key_whose_retirement_was_finished_meanwhile() {
+    run(async {
+        let house = House::open(Plan::default()).await;
+        let (quick, slow) = (
+            house.key("quick").await,
+            house.key("sign-slow-2000ms").await,
+        );
+        let by = |key: &SigningKey| SignRequest {
+            target: SignTarget::Handle(key.handle_id.clone()),
+            digest: digest(),
+        };
+        let requests = vec![by(&quick), by(&slow)];
+        let custody = Arc::clone(&house.custody);
+        let batch = actix_rt::spawn(async move { custody.sign_batch(requests, soon()).await });
+        eventually(|| async { house.signs_asked(&quick) == 1 && house.signs_asked(&slow) == 1 })
+            .await;
+        house.registry.begin_retirement(&quick).await.unwrap();
+        assert!(house.custody.crash_provider(ProviderName::Testdouble).await);
+        eventually(|| async { begun(&house).await.is_empty() }).await;
+        assert!(!batch.is_finished(), "the batch was to be still waiting");
+        let results = batch.await.unwrap().unwrap();
+        assert_eq!(results[0], Err(CustodyError::KeyRetired));
+        assert!(is_good(results[1].as_ref().unwrap(), &slow));
     });
 }
 
