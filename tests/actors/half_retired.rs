@@ -25,9 +25,8 @@ async fn is_finished(house: &House, key: &SigningKey) {
     at_provider.await.unwrap_err();
     assert_eq!(house.metric("repairs_total"), 1);
     let notes = house.notes.taken();
-    let [note] = notes.as_slice() else {
-        panic!("{notes:?}");
-    };
+    assert_eq!(notes.len(), 1, "{notes:?}");
+    let note = notes.first().unwrap();
     assert_eq!((note.op, note.http_status), ("repair", 200));
     assert_eq!(note.key.handle_id.as_ref(), Some(&key.handle_id));
     assert_eq!(note.key.key_id.as_ref(), Some(&key.key_id));

@@ -254,26 +254,27 @@ impl<'s> Trial<'s> {
             Answer::Cut => assert!(state == *old || state == *new, "{context}: {state:?}"),
         }
         inspect_registry(&place.0.registry(), &state);
-        self.compare_with_provider(place, &state, &context);
+        compare_with_provider(place, &state, &context);
         let again = act.ask(&mut connection).unwrap();
         assert!(matches!(again.status, 200 | 201), "{context}: {again:?}");
         let state = inspect(&mut connection);
         assert_eq!(state, *new, "{context}");
         inspect_registry(&place.0.registry(), &state);
-        self.compare_with_provider(place, &state, &context);
+        compare_with_provider(place, &state, &context);
         drop(connection);
         server.kill();
         place.verify_record(answer);
     }
+}
 
-    fn compare_with_provider(&self, place: &Place, state: &State, context: &str) {
-        for _ in 0..100 {
-            if Held::read(&place.memory()).agrees_with(state) {
-                return;
-            }
-            pause(Duration::from_millis(50));
+/// Waits until the provider holds what is shown and nothing else.
+fn compare_with_provider(place: &Place, state: &State, context: &str) {
+    for _ in 0..100 {
+        if Held::read(&place.memory()).agrees_with(state) {
+            return;
         }
-        let held = Held::read(&place.memory());
-        panic!("{context}: the provider holds {held:?}, and there is {state:?}");
+        pause(Duration::from_millis(50));
     }
+    let held = Held::read(&place.memory());
+    panic!("{context}: the provider holds {held:?}, and there is {state:?}");
 }

@@ -27,9 +27,9 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// When the registry cannot be asked.
 pub(super) async fn finish(context: &ProviderContext) -> Result<(), CustodyError> {
     let deadline = Deadline::after(FINISH_DEADLINE);
-    let begun = context.ports.registry.begun_retirements().await;
-    let begun = begun.map_err(from_registry)?;
-    let mine = begun
+    let left = context.ports.registry.begun_retirements().await;
+    let left = left.map_err(from_registry)?;
+    let mine = left
         .into_iter()
         .filter(|key| key.provider() == context.name());
     stream::iter(mine)
