@@ -40,6 +40,19 @@ pub(crate) fn from_provider(error: KeyProviderError) -> CustodyError {
     }
 }
 
+/// Whether a call of a provider that failed so certainly had no effect.
+pub(crate) const fn certainly_did_nothing(error: &KeyProviderError) -> bool {
+    match error {
+        KeyProviderError::ProviderUnavailable {
+            outcome_unknown, ..
+        } => !*outcome_unknown,
+        KeyProviderError::KeyNotFound
+        | KeyProviderError::KeyRetired
+        | KeyProviderError::RotationInProgress
+        | KeyProviderError::Misconfigured { .. } => true,
+    }
+}
+
 /// Maps a registry's error; the cause goes to the log and no further.
 pub(crate) fn from_registry(error: KeyRegistryError) -> CustodyError {
     match error {

@@ -13,6 +13,7 @@ use signer_domain::ports::{CustodyError, FreshKey, Presence};
 use signer_domain::{Deadline, SigningKey};
 
 pub(crate) use gate::KeyGate;
+pub(crate) use retirement::record as record_retirement;
 pub(crate) use seats::Seats;
 pub(crate) use turn::{KeyFace, Turn};
 

@@ -1,5 +1,6 @@
 //! One actor for each provider: it owns the provider and opens the actors of its keys.
 
+mod finishing;
 mod generation;
 mod making;
 mod opening;

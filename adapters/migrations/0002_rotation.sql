@@ -9,6 +9,12 @@ ALTER TABLE signing_key ADD COLUMN unconfirmed INTEGER NOT NULL DEFAULT 0
 
 CREATE INDEX signing_key_unconfirmed ON signing_key (valid_until) WHERE unconfirmed = 1;
 
+-- Whether the provider of a key is about to be told to make it unusable, and may have been.
+ALTER TABLE signing_key ADD COLUMN retiring INTEGER NOT NULL DEFAULT 0
+    CHECK (retiring IN (0, 1) AND (retiring = 0 OR state IN ('active', 'rotating')));
+
+CREATE INDEX signing_key_retiring ON signing_key (listed) WHERE retiring = 1;
+
 CREATE TABLE rotation (
     -- The change that reserved the name of the new key, and the rotation with it.
     id          INTEGER PRIMARY KEY REFERENCES signing_key (id),

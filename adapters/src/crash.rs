@@ -12,6 +12,7 @@
 //! | `any:17` | it dies at the 17th point, whichever it is; calls that only look are not counted |
 //! | `registry.retire.before:1=fail` | the first such call fails without effect |
 //! | `registry.retire.after:1+=fail` | from the first on, each has its effect and its answer is lost |
+//! | `provider.retire.before:1=refuse` | the first such call fails and says that it certainly had no effect |
 //! | `provider.sign.before:1+=slow-20ms` | each of these calls waits first |
 //! | `audit.record.before:1=hangs` | the first such call never returns |
 //!

@@ -27,6 +27,8 @@ mod model;
 mod opening;
 #[path = "registry/questions.rs"]
 mod questions;
+#[path = "registry/retirements.rs"]
+mod retirements;
 #[path = "registry/rotations.rs"]
 mod rotations;
 #[path = "registry/scale.rs"]

@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use signer_adapters::registry::SqliteRegistry;
 use signer_domain::ports::{
     CurrentKey, FreshKey, GeneratedKey, KeyPage, KeyQuery, KeyRegistry, KeyRegistryError,
-    PendingKey, Reservation, RotationRegistry, RotationReservation,
+    PendingKey, Reservation, RetirementNote, RotationRegistry, RotationReservation,
 };
 use signer_domain::{
     HandleId, KeyId, ProviderName, RotationTransition, Scope, SigningKey, Timestamp,
@@ -27,6 +27,8 @@ pub(crate) struct Forgetful {
 pub(crate) struct Lapses {
     /// How many further answers to a retirement or the end of a rotation get lost.
     pub(crate) losses: AtomicUsize,
+    /// How many retirements fail before they have any effect.
+    pub(crate) refusals: AtomicUsize,
     /// What the next answer to `find` tells when it has been read, and then waits for.
     pub(crate) hold: Mutex<Option<Hold>>,
 }
@@ -41,17 +43,19 @@ pub(crate) struct Hold {
 impl Lapses {
     /// Loses an answer, if one is to get lost.
     fn answer<T>(&self, answer: T) -> Result<T, KeyRegistryError> {
-        let one_less = |losses: usize| losses.checked_sub(1);
-        let lost = self
-            .losses
-            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less);
-        if lost.is_ok() {
-            return Err(KeyRegistryError::Unavailable {
-                context: "losing the answer, as the test asked",
-                source: None,
-            });
-        }
-        Ok(answer)
+        strike(&self.losses).map(|()| answer)
+    }
+}
+
+/// Fails if a failure is due.
+fn strike(due: &AtomicUsize) -> Result<(), KeyRegistryError> {
+    let one_less = |due: usize| due.checked_sub(1);
+    match due.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less) {
+        Ok(_) => Err(KeyRegistryError::Unavailable {
+            context: "failing, as the test asked",
+            source: None,
+        }),
+        Err(_none) => Ok(()),
     }
 }
 
@@ -102,11 +106,24 @@ impl KeyRegistry for Forgetful {
         self.inner.list(query).await
     }
 
+    async fn begin_retirement(&self, key: &SigningKey) -> Result<RetirementNote, KeyRegistryError> {
+        self.inner.begin_retirement(key).await
+    }
+
+    async fn cancel_retirement(&self, handle: &HandleId) -> Result<(), KeyRegistryError> {
+        self.inner.cancel_retirement(handle).await
+    }
+
+    async fn begun_retirements(&self) -> Result<Vec<SigningKey>, KeyRegistryError> {
+        self.inner.begun_retirements().await
+    }
+
     async fn retire(
         &self,
         key: &SigningKey,
         at: Timestamp,
     ) -> Result<SigningKey, KeyRegistryError> {
+        strike(&self.lapses.refusals)?;
         self.lapses.answer(self.inner.retire(key, at).await?)
     }
 

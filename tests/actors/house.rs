@@ -166,6 +166,11 @@ impl House {
         self.lapses.losses.store(count, Ordering::SeqCst);
     }
 
+    /// Makes the registry refuse the next retirements.
+    pub(crate) fn refuse_retirements(&self, count: usize) {
+        self.lapses.refusals.store(count, Ordering::SeqCst);
+    }
+
     /// Holds the registry's next answer to `find` back. The first channel tells when it was read; the
     /// second one lets it go.
     pub(crate) fn hold_next_record(&self) -> (oneshot::Receiver<()>, oneshot::Sender<()>) {

@@ -8,6 +8,7 @@ mod batches;
 mod closing;
 mod forgetful;
 mod generating;
+mod half_retired;
 mod house;
 mod isolation;
 mod notes;

@@ -17,11 +17,7 @@ const DIGEST: [u8; 64] = [0x3c; 64];
 
 /// Makes sure that keys sign or do not sign as their state says, that what they sign verifies under
 /// the key that is published, and that the scope signs by its current key.
-///
-/// The key `undecided` was being retired when the custodian died. Its provider hears of it before the
-/// registry does, so it may be unusable and say so while its record still says that it is active,
-/// until somebody retires it again.
-pub(crate) fn inspect(connection: &mut Connection, undecided: Option<&str>) -> State {
+pub(crate) fn inspect(connection: &mut Connection) -> State {
     let state = State::shown_by(connection);
     for (name, (key_state, is_current)) in &state.keys {
         let document = connection.ask("GET", &path(name), None).unwrap();
@@ -34,10 +30,6 @@ pub(crate) fn inspect(connection: &mut Connection, undecided: Option<&str>) -> S
         let sign = format!("{}/sign", path(name));
         let signed = connection.ask("POST", &sign, Some(&sign_request(&DIGEST)));
         let signed = signed.unwrap();
-        if undecided == Some(name) && signed.status == 410 {
-            assert_eq!(signed.problem_code(), "key_retired");
-            continue;
-        }
         match key_state.as_str() {
             "active" | "rotating" => assert!(
                 signed.status == 200 && key.has_signed(&DIGEST, &signed),
@@ -76,14 +68,14 @@ fn sign_for_scope(connection: &mut Connection) -> signer_test_support::Response 
 /// Makes sure that the registry holds exactly what is shown, one row for each name, and nothing that
 /// is half done.
 pub(crate) fn inspect_registry(registry: &Path, state: &State) {
-    let (keys, half_open, public_keys) = read(registry);
+    let (keys, half_done, public_keys) = read(registry);
     let shown: Vec<_> = state
         .keys
         .iter()
         .map(|(name, (state, is_current))| (name.clone(), state.clone(), *is_current))
         .collect();
     assert_eq!(keys, shown, "the registry holds what is shown");
-    assert_eq!(half_open, 0, "rotations that are half open");
+    assert_eq!(half_done, 0, "rotations half open and keys half retired");
     let different: BTreeSet<_> = public_keys.iter().collect();
     assert_eq!(different.len(), public_keys.len(), "one pair for each name");
 }
@@ -102,7 +94,9 @@ fn read(registry: &Path) -> (Vec<Row>, i64, Vec<String>) {
                 .fetch_all(&mut connection)
                 .await
                 .unwrap();
-        let half_open = sqlx::query_scalar("SELECT count(*) FROM rotation WHERE opened_at IS NULL")
+        let half_done = "SELECT (SELECT count(*) FROM rotation WHERE opened_at IS NULL)
+                              + (SELECT count(*) FROM signing_key WHERE retiring = 1)";
+        let half_done = sqlx::query_scalar(half_done)
             .fetch_one(&mut connection)
             .await
             .unwrap();
@@ -113,7 +107,7 @@ fn read(registry: &Path) -> (Vec<Row>, i64, Vec<String>) {
                 .unwrap();
         connection.close().await.unwrap();
         let public_keys = public_keys.iter().map(|key| STANDARD.encode(key));
-        (keys, half_open, public_keys.collect())
+        (keys, half_done, public_keys.collect())
     })
 }
 
@@ -128,7 +122,7 @@ pub(crate) fn remains(registry: &Path, memory: &Path) -> String {
             fs::copy(from, copy.with_extension(suffix)).unwrap();
         }
     }
-    let rows = "SELECT key_id || state || is_current || unconfirmed || purpose FROM signing_key
+    let rows = "SELECT key_id || state || is_current || unconfirmed || retiring || purpose FROM signing_key
                 UNION ALL SELECT old_key_id || new_key_id || (opened_at IS NULL) || (closed_at IS NULL)
                 FROM rotation ORDER BY 1";
     let mut runtime = tokio::runtime::Builder::new_current_thread();

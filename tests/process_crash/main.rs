@@ -58,6 +58,7 @@ fn a_death_at_any_step_leaves_the_old_state_or_the_new_one() {
     let (points, deaths) = try_all(|trial| {
         trial.kill_at_every_step();
         trial.kill_while_cutting();
+        trial.kill_while_cancelling();
     });
     let counted = Point::all().filter(|point| point.call.counts());
     let counted: BTreeSet<String> = counted.map(|point| point.to_string()).collect();

@@ -11,7 +11,7 @@ use rustix::process::Signal;
 use signer_test_support::{Program, Response, Server, Workplace, pause, setting};
 
 use crate::inspection::{Held, inspect, inspect_registry, remains};
-use crate::scenario::{Act, Scenario, State};
+use crate::scenario::{Scenario, State};
 
 /// What a custodian does after its answer, such as telling a provider, begins within this time.
 pub(crate) const AFTERMATH: Duration = Duration::from_millis(250);
@@ -105,12 +105,7 @@ impl<'s> Trial<'s> {
             let answer = act.ask(&mut connection).unwrap();
             assert!(matches!(answer.status, 200 | 201), "{answer:?}");
         }
-        assert_eq!(
-            inspect(&mut connection, None),
-            scenario.old,
-            "{}",
-            scenario.name
-        );
+        assert_eq!(inspect(&mut connection), scenario.old, "{}", scenario.name);
         drop(connection);
         assert!(server.terminate().success());
         Self {
@@ -161,7 +156,7 @@ impl<'s> Trial<'s> {
             if server.ready_or_ended().is_none() {
                 server.kill();
                 let mut server = place.start();
-                assert_eq!(inspect(&mut server.connect(), None), self.scenario.old);
+                assert_eq!(inspect(&mut server.connect()), self.scenario.old);
                 server.kill();
                 return step;
             }
@@ -253,43 +248,33 @@ impl<'s> Trial<'s> {
         let mut server = place.start();
         let mut connection = server.connect();
         let context = format!("{name}, step {step}, {answer:?}");
-        let undecided = match (act, answer) {
-            (Act::Retire(name), Answer::Cut) => Some(*name),
-            _ => None,
-        };
-        let state = inspect(&mut connection, undecided);
+        let state = inspect(&mut connection);
         match answer {
             Answer::Acknowledged(_) => assert_eq!(state, *new, "{context}"),
             Answer::Cut => assert!(state == *old || state == *new, "{context}: {state:?}"),
         }
         inspect_registry(&place.0.registry(), &state);
-        self.compare_with_provider(place, &state, &context);
+        compare_with_provider(place, &state, &context);
         let again = act.ask(&mut connection).unwrap();
         assert!(matches!(again.status, 200 | 201), "{context}: {again:?}");
-        let state = inspect(&mut connection, None);
+        let state = inspect(&mut connection);
         assert_eq!(state, *new, "{context}");
         inspect_registry(&place.0.registry(), &state);
-        self.compare_with_provider(place, &state, &context);
+        compare_with_provider(place, &state, &context);
         drop(connection);
         server.kill();
         place.verify_record(answer);
     }
+}
 
-    /// A retirement that was cut may have reached the provider before the registry; then the key is
-    /// unusable until somebody retires it again, which the last look sees.
-    fn compare_with_provider(&self, place: &Place, state: &State, context: &str) {
-        let is_undecided =
-            matches!(self.scenario.act, Act::Retire(_)) && *state == self.scenario.old;
-        if is_undecided {
+/// Waits until the provider holds what is shown and nothing else.
+fn compare_with_provider(place: &Place, state: &State, context: &str) {
+    for _ in 0..100 {
+        if Held::read(&place.memory()).agrees_with(state) {
             return;
         }
-        for _ in 0..100 {
-            if Held::read(&place.memory()).agrees_with(state) {
-                return;
-            }
-            pause(Duration::from_millis(50));
-        }
-        let held = Held::read(&place.memory());
-        panic!("{context}: the provider holds {held:?}, and there is {state:?}");
+        pause(Duration::from_millis(50));
     }
+    let held = Held::read(&place.memory());
+    panic!("{context}: the provider holds {held:?}, and there is {state:?}");
 }

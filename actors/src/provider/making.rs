@@ -4,11 +4,11 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use futures_util::FutureExt as _;
-use signer_domain::ports::{CustodyError, GeneratedKey, KeyProviderError, PendingKey};
+use signer_domain::ports::{CustodyError, GeneratedKey, PendingKey};
 use signer_domain::{Deadline, KeyId, Scope};
 
 use super::ProviderContext;
-use crate::errors::{from_provider, provider_down, provider_silent};
+use crate::errors::{certainly_did_nothing, from_provider, provider_down, provider_silent};
 use crate::routes::{Made, Place, UnderWay};
 
 /// Whether the reservation is this call's own, and so this call's to give back.
@@ -103,7 +103,7 @@ pub(super) async fn make(
     let generated = match answer {
         Ok(generated) => generated,
         Err(error) => {
-            if origin == Origin::ThisCall && certainly_made_nothing(&error) {
+            if origin == Origin::ThisCall && certainly_did_nothing(&error) {
                 give_back(context, pending).await;
             }
             return Err(from_provider(error));
@@ -114,18 +114,6 @@ pub(super) async fn make(
         return Err(CustodyError::SignatureCheckFailed);
     }
     Ok(generated)
-}
-
-const fn certainly_made_nothing(error: &KeyProviderError) -> bool {
-    match error {
-        KeyProviderError::ProviderUnavailable {
-            outcome_unknown, ..
-        } => !*outcome_unknown,
-        KeyProviderError::KeyNotFound
-        | KeyProviderError::KeyRetired
-        | KeyProviderError::RotationInProgress
-        | KeyProviderError::Misconfigured { .. } => true,
-    }
 }
 
 async fn give_back(context: &ProviderContext, pending: &PendingKey) {

@@ -66,7 +66,7 @@ fn start(
     Ok(())
 }
 
-fn new_gate(context: &ProviderContext) -> KeyGate {
+pub(super) fn new_gate(context: &ProviderContext) -> KeyGate {
     let max_turns = context.provider.capabilities().max_in_flight.get();
     KeyGate::new(max_turns, context.queue_of_a_key())
 }

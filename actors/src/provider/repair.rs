@@ -1,20 +1,20 @@
-//! How reservations that a crash or a lost answer left behind are settled.
+//! How what a crash or a lost answer left behind is settled before a provider takes requests.
 
 use std::time::{Duration, Instant};
 
 use signer_domain::ports::{AuditKey, CustodyError, GeneratedKey, PendingKey, Purpose};
 use signer_domain::{Deadline, Timestamp};
 
-use super::{ProviderContext, rotation};
+use super::{ProviderContext, finishing, rotation};
 use crate::errors::{from_provider, from_registry, provider_silent};
 
 /// How long a provider may take to look for all its open reservations together.
 const LOCATE_DEADLINE: Duration = Duration::from_secs(10);
 
 /// Settles the reservations of this provider: completes those whose key the provider has, drops those
-/// whose key it certainly has not. Runs before the provider takes requests. One that cannot be
-/// settled stays reserved and keeps nothing else from being served: the next call for its name, or
-/// the next start, tries again.
+/// whose key it certainly has not. Then finishes the retirements that were begun. Runs before the
+/// provider takes requests. What cannot be settled stays as it is and keeps nothing else from being
+/// served: the next call for its name, or the next start, tries again.
 ///
 /// # Errors
 /// When the registry cannot be asked.
@@ -45,7 +45,7 @@ pub(crate) async fn repair(context: &ProviderContext) -> Result<(), CustodyError
             }
         }
     }
-    Ok(())
+    finishing::finish(context).await
 }
 
 /// What became of a reservation, and the key that it led to.

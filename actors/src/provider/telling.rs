@@ -16,7 +16,7 @@ use crate::settings::RestartPolicy;
 /// How long a provider may take to retire one key.
 const RETIRE_DEADLINE: Duration = Duration::from_secs(10);
 /// So many keys are retired at once: one over which the provider hangs keeps no other waiting.
-const AT_ONCE: usize = 4;
+pub(super) const AT_ONCE: usize = 4;
 /// How often the registry is asked for what may have been overlooked.
 const LOOK_INTERVAL: Duration = Duration::from_mins(1);
 /// Waits double from a fifth of a second to a minute.
@@ -146,7 +146,7 @@ async fn tell_one(context: &ProviderContext, key: SigningKey, is_late: bool) -> 
     // The answer to who closed the rotation may have got lost before the key's gate was shut.
     context.routes.keys.shut(&key.handle_id);
     let began = Instant::now();
-    if !is_unusable(context, &key).await {
+    if !is_unusable(context, &key, Deadline::after(RETIRE_DEADLINE)).await {
         return Left::Something;
     }
     let rotations = context.ports.rotations.as_ref();
@@ -163,8 +163,11 @@ async fn tell_one(context: &ProviderContext, key: SigningKey, is_late: bool) -> 
 }
 
 /// Has the provider make a key unusable, and says whether it is so now.
-async fn is_unusable(context: &ProviderContext, key: &SigningKey) -> bool {
-    let deadline = Deadline::after(RETIRE_DEADLINE);
+pub(super) async fn is_unusable(
+    context: &ProviderContext,
+    key: &SigningKey,
+    deadline: Deadline,
+) -> bool {
     let call = context.provider.retire(&key.handle_id, deadline);
     let guarded = AssertUnwindSafe(call).catch_unwind();
     match tokio::time::timeout(deadline.remaining(), guarded).await {
@@ -186,7 +189,7 @@ async fn is_unusable(context: &ProviderContext, key: &SigningKey) -> bool {
     }
 }
 
-fn of_key(key: SigningKey) -> AuditKey {
+pub(super) fn of_key(key: SigningKey) -> AuditKey {
     AuditKey {
         provider: Some(key.provider()),
         handle_id: Some(key.handle_id),

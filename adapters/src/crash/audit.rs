@@ -14,7 +14,7 @@ impl<A: AuditTrail + ?Sized> AuditTrail for Crashing<A> {
     async fn record(&self, entry: AuditEntry) -> Result<(), AuditUnavailable> {
         let work = self.inner.record(entry);
         self.points
-            .around(PortCall::Record, unavailable, work)
+            .around(PortCall::Record, |_struck| unavailable(), work)
             .await
     }
 

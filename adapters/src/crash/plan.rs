@@ -93,6 +93,7 @@ fn parse_blow(text: &str) -> Option<Blow> {
     match text {
         "kill" => Some(Blow::Kill),
         "fail" => Some(Blow::Fail),
+        "refuse" => Some(Blow::Refuse),
         "hangs" => Some(Blow::Hang),
         _ => {
             let milliseconds = text.strip_prefix("slow-")?.strip_suffix("ms")?;

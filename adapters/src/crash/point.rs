@@ -33,6 +33,9 @@ port_calls! {
     Find = "registry.find",
     Current = "registry.current",
     List = "registry.list",
+    BeginRetirement = "registry.begin_retirement",
+    CancelRetirement = "registry.cancel_retirement",
+    BegunRetirements = "registry.begun_retirements",
     Retire = "registry.retire",
     CheckRegistry = "registry.check",
     ReserveRotation = "rotations.reserve_rotation",
@@ -68,6 +71,9 @@ impl PortCall {
             | Self::Complete
             | Self::Abandon
             | Self::Pending
+            | Self::BeginRetirement
+            | Self::CancelRetirement
+            | Self::BegunRetirements
             | Self::Retire
             | Self::ReserveRotation
             | Self::OpenRotation

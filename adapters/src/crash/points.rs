@@ -20,6 +20,9 @@ pub enum Blow {
     Kill,
     /// The call fails as if its back end were out of reach.
     Fail,
+    /// The call fails, and whoever asked learns that it had no effect. Meant for the point before a
+    /// call of a provider; elsewhere it is as [`Fail`](Self::Fail).
+    Refuse,
     /// The call goes on after this time.
     Delay(Duration),
     /// The call never returns.
@@ -32,7 +35,12 @@ pub struct CrashPoints(Arc<dyn Fn(Point) -> Blow + Send + Sync>);
 
 /// The call has to fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Struck;
+pub(super) enum Struck {
+    /// Who asked cannot tell whether it had an effect.
+    Lost,
+    /// It had none, and says so.
+    Refused,
+}
 
 impl CrashPoints {
     /// Asks `decide` at each point.
@@ -67,7 +75,8 @@ impl CrashPoints {
         match (self.0)(point) {
             Blow::None => Ok(()),
             Blow::Kill => die(point),
-            Blow::Fail => Err(Struck),
+            Blow::Fail => Err(Struck::Lost),
+            Blow::Refuse => Err(Struck::Refused),
             Blow::Delay(delay) => {
                 tokio::time::sleep(delay).await;
                 Ok(())
@@ -83,7 +92,7 @@ impl CrashPoints {
         match (self.0)(point) {
             Blow::None | Blow::Delay(_) => Ok(()),
             Blow::Kill => die(point),
-            Blow::Fail | Blow::Hang => Err(Struck),
+            Blow::Fail | Blow::Refuse | Blow::Hang => Err(Struck::Lost),
         }
     }
 
@@ -93,7 +102,7 @@ impl CrashPoints {
         match (self.0)(point) {
             Blow::None => Ok(()),
             Blow::Kill => die(point),
-            Blow::Fail => Err(io::Error::other("a crash point was passed")),
+            Blow::Fail | Blow::Refuse => Err(io::Error::other("a crash point was passed")),
             Blow::Delay(delay) => {
                 wait(delay);
                 Ok(())
@@ -109,13 +118,12 @@ impl CrashPoints {
     pub(super) async fn around<T, E>(
         &self,
         call: PortCall,
-        unavailable: fn() -> E,
+        unavailable: fn(Struck) -> E,
         work: impl Future<Output = Result<T, E>> + Send,
     ) -> Result<T, E> {
-        let fails = |_struck| unavailable();
-        self.pass(call, Moment::Before).await.map_err(fails)?;
+        self.pass(call, Moment::Before).await.map_err(unavailable)?;
         let answer = work.await;
-        self.pass(call, Moment::After).await.map_err(fails)?;
+        self.pass(call, Moment::After).await.map_err(unavailable)?;
         answer
     }
 }

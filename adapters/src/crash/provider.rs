@@ -6,14 +6,15 @@ use async_trait::async_trait;
 use signer_domain::ports::{GeneratedKey, KeyProvider, KeyProviderError, ProviderCapabilities};
 use signer_domain::{Deadline, Digest, HandleId, KeyId, PublicKey, Scope, Signature};
 
+use super::points::Struck;
 use super::{Crashing, PortCall};
 
-/// Lost on the way to the back end or on the way back: who asked cannot tell.
-const fn unavailable() -> KeyProviderError {
+/// Lost on the way to the back end or on the way back, when who asked cannot tell; or refused.
+const fn unavailable(struck: Struck) -> KeyProviderError {
     KeyProviderError::ProviderUnavailable {
         context: "passing a crash point",
         retry_after: Duration::from_secs(1),
-        outcome_unknown: true,
+        outcome_unknown: matches!(struck, Struck::Lost),
         source: None,
     }
 }

@@ -4,13 +4,14 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use signer_domain::ports::{
     CurrentKey, FreshKey, GeneratedKey, KeyPage, KeyQuery, KeyRegistry, KeyRegistryError,
-    PendingKey, Reservation, RotationRegistry, RotationReservation,
+    PendingKey, Reservation, RetirementNote, RotationRegistry, RotationReservation,
 };
 use signer_domain::{HandleId, KeyId, ProviderName, RotationTransition, Scope, SigningKey};
 
+use super::points::Struck;
 use super::{Crashing, PortCall};
 
-const fn unavailable() -> KeyRegistryError {
+const fn unavailable(_struck: Struck) -> KeyRegistryError {
     KeyRegistryError::Unavailable {
         context: "passing a crash point",
         source: None,
@@ -73,6 +74,21 @@ impl<A: KeyRegistry + ?Sized> KeyRegistry for Crashing<A> {
     async fn list(&self, query: &KeyQuery) -> Result<KeyPage, KeyRegistryError> {
         let work = self.inner.list(query);
         self.registry(PortCall::List, work).await
+    }
+
+    async fn begin_retirement(&self, key: &SigningKey) -> Result<RetirementNote, KeyRegistryError> {
+        let work = self.inner.begin_retirement(key);
+        self.registry(PortCall::BeginRetirement, work).await
+    }
+
+    async fn cancel_retirement(&self, handle: &HandleId) -> Result<(), KeyRegistryError> {
+        let work = self.inner.cancel_retirement(handle);
+        self.registry(PortCall::CancelRetirement, work).await
+    }
+
+    async fn begun_retirements(&self) -> Result<Vec<SigningKey>, KeyRegistryError> {
+        let work = self.inner.begun_retirements();
+        self.registry(PortCall::BegunRetirements, work).await
     }
 
     async fn retire(

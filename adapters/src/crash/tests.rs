@@ -7,8 +7,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use parking_lot::Mutex;
 use signer_domain::ports::{
-    AuditEntry, AuditKey, AuditOutcome, AuditTrail, GeneratedKey, KeyProvider, KeyQuery,
-    KeyRegistry, PendingKey, Purpose, RotationRegistry,
+    AuditEntry, AuditKey, AuditOutcome, AuditTrail, GeneratedKey, KeyProvider, KeyProviderError,
+    KeyQuery, KeyRegistry, PendingKey, Purpose, RotationRegistry,
 };
 use signer_domain::{
     Deadline, Digest, HandleId, KeyId, KeyState, ProviderName, PublicKey, RotationTransition,
@@ -187,6 +187,9 @@ async fn call_registry(registry: &(impl KeyRegistry + RotationRegistry)) -> usiz
         registry.find(&handle()).await.is_err(),
         registry.current(&scope).await.is_err(),
         registry.list(&query()).await.is_err(),
+        registry.begin_retirement(&signing_key()).await.is_err(),
+        registry.cancel_retirement(&handle()).await.is_err(),
+        registry.begun_retirements().await.is_err(),
         registry.retire(&signing_key(), at).await.is_err(),
         registry.check().await.is_err(),
         registry
@@ -256,7 +259,7 @@ impl AuditTrail for NoTrail {
 async fn every_call_passes_the_point_before_it_and_the_point_after_it() {
     let (points, passed) = recorder();
     let (sqlite, _place) = registry().await;
-    assert_eq!(call_registry(&behind(sqlite, points.clone())).await, 17);
+    assert_eq!(call_registry(&behind(sqlite, points.clone())).await, 20);
     let double = behind(TestDouble::new(), points.clone());
     assert_eq!(call_provider(&double).await, 6);
     let trail = behind(NoTrail, points);
@@ -323,6 +326,22 @@ async fn a_trap_strikes_at_the_hit_it_names_once_or_for_ever() {
             *went = crashing.check(deadline).await.is_ok();
         }
         assert_eq!(went, wanted, "{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_provider_that_refuses_says_that_it_did_nothing_and_one_that_fails_does_not() {
+    for (blow, is_unknown) in [("refuse", false), ("fail", true)] {
+        let points = CrashPoints::parse(&format!("provider.check.before:1={blow}")).unwrap();
+        let crashing = Crashing::new(Arc::new(TestDouble::new()), points);
+        let deadline = Deadline::after(Duration::from_secs(10));
+        let KeyProviderError::ProviderUnavailable {
+            outcome_unknown, ..
+        } = crashing.check(deadline).await.unwrap_err()
+        else {
+            panic!("{blow}");
+        };
+        assert_eq!(outcome_unknown, is_unknown, "{blow}");
     }
 }
 

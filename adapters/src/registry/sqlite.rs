@@ -11,6 +11,7 @@ mod open;
 mod queries;
 mod record;
 mod refusal;
+mod retirement;
 mod rotation;
 mod schema;
 #[cfg(test)]
@@ -23,7 +24,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use signer_domain::ports::{
     CurrentKey, FreshKey, GeneratedKey, KeyPage, KeyQuery, KeyRegistry, KeyRegistryError,
-    PendingKey, Reservation,
+    PendingKey, Reservation, RetirementNote,
 };
 use signer_domain::{HandleId, KeyId, ProviderName, Scope, SigningKey};
 use sqlx::sqlite::SqliteConnection;
@@ -200,6 +201,30 @@ impl KeyRegistry for SqliteRegistry {
         self.reader
             .run("listing the keys", move |connection| {
                 Box::pin(queries::list(connection, query))
+            })
+            .await
+    }
+
+    async fn begin_retirement(&self, key: &SigningKey) -> Result<RetirementNote, KeyRegistryError> {
+        let handle = key.handle_id.clone();
+        self.change("beginning a retirement", move |connection| {
+            Box::pin(retirement::begin(connection, handle))
+        })
+        .await
+    }
+
+    async fn cancel_retirement(&self, handle: &HandleId) -> Result<(), KeyRegistryError> {
+        let handle = handle.clone();
+        self.change("cancelling a retirement", move |connection| {
+            Box::pin(retirement::cancel(connection, handle))
+        })
+        .await
+    }
+
+    async fn begun_retirements(&self) -> Result<Vec<SigningKey>, KeyRegistryError> {
+        self.reader
+            .run("reading the begun retirements", |connection| {
+                Box::pin(retirement::begun(connection))
             })
             .await
     }

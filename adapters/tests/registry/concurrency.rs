@@ -6,7 +6,8 @@ use std::thread;
 use signer_adapters::registry::SqliteRegistry;
 use signer_domain::KeyState;
 use signer_domain::ports::{
-    KeyRegistry as _, KeyRegistryError, Reservation, RotationRegistry as _, RotationReservation,
+    KeyRegistry as _, KeyRegistryError, Reservation, RetirementNote, RotationRegistry as _,
+    RotationReservation,
 };
 
 use crate::support::{
@@ -190,6 +191,62 @@ fn of_32_closings_of_one_rotation_all_see_the_same_one() {
     let unconfirmed = main.block_on(registry.unconfirmed_retirements()).unwrap();
     assert_eq!(unconfirmed.len(), 1);
     assert_eq!(unconfirmed[0].version, 3);
+}
+
+#[test]
+fn of_32_beginnings_of_one_retirement_one_makes_the_note() {
+    let (place, main) = (Place::new(), event_loop());
+    let registry = main.block_on(place.open());
+    let key = main.block_on(generate(&registry, PLATFORM, "k1"));
+    let begun = key.clone();
+    let (registry, answers) = at_once(registry, move |registry, _| {
+        let key = key.clone();
+        async move { registry.begin_retirement(&key).await.unwrap() }
+    });
+    let new = answers.iter().filter(|note| **note == RetirementNote::New);
+    assert_eq!(new.count(), 1);
+    let left = main.block_on(registry.begun_retirements()).unwrap();
+    assert_eq!(left, [begun]);
+}
+
+/// Whoever comes first: the new key is refused while its rotation is open and noted once it is closed,
+/// and the old one is noted or retired but never both.
+#[test]
+fn retirements_begun_while_a_rotation_opens_and_closes_note_what_may_be_retired() {
+    let (place, main) = (Place::new(), event_loop());
+    let registry = main.block_on(place.open());
+    let old = main.block_on(generate(&registry, PLATFORM, "k1"));
+    let beginner = old.clone();
+    let (registry, _) = at_once(registry, move |registry, number| {
+        let old = beginner.clone();
+        async move {
+            if number == 16 {
+                let transition = rotate(&registry, PLATFORM, "k2").await;
+                registry.close_rotation(&transition, at(15)).await.unwrap();
+                return;
+            }
+            registry.begin_retirement(&old).await.unwrap();
+            let Some(new) = find(&registry, &pair(PLATFORM, "k2").handle_id).await else {
+                return;
+            };
+            match registry.begin_retirement(&new).await {
+                Ok(_) | Err(KeyRegistryError::RotationInProgress) => {}
+                Err(error) => panic!("{error:?}"),
+            }
+        }
+    });
+    let begun = main.block_on(registry.begun_retirements()).unwrap();
+    assert!(
+        begun.iter().all(|key| key.key_id.as_str() == "k2"),
+        "{begun:?}"
+    );
+    let old = main.block_on(find(&registry, &old.handle_id)).unwrap();
+    assert_eq!(old.state, KeyState::Retired);
+    assert!(
+        main.block_on(registry.rotation(&PLATFORM))
+            .unwrap()
+            .is_none()
+    );
 }
 
 #[test]

@@ -43,6 +43,7 @@ async fn a_registry_of_version_1_is_brought_to_this_version_with_all_it_holds() 
     assert_eq!(pending.len(), 1);
     assert_eq!(pending[0].purpose, Purpose::Generate);
     assert_eq!(registry.unconfirmed_retirements().await.unwrap(), []);
+    assert_eq!(registry.begun_retirements().await.unwrap(), []);
     assert_eq!(registry.open_rotations().await.unwrap(), []);
     assert_eq!(registry.changes().last(), 11);
 

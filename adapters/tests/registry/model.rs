@@ -7,7 +7,7 @@ use proptest::test_runner::Config;
 use signer_adapters::registry::SqliteRegistry;
 use signer_domain::ports::{
     CurrentKey, GeneratedKey, KeyQuery, KeyRegistry as _, KeyRegistryError, PendingKey, Purpose,
-    Reservation, RotationRegistry as _, RotationReservation,
+    Reservation, RetirementNote, RotationRegistry as _, RotationReservation,
 };
 use signer_domain::{KeyId, KeyState, RotationTransition, Scope, SigningKey};
 
@@ -20,6 +20,8 @@ enum Step {
     Reserve(Name),
     Complete(Which, u8),
     Abandon(Which),
+    BeginRetirement(Which),
+    CancelRetirement(Which),
     Retire(Which, Belief),
     ReserveRotation(Name),
     OpenRotation(Which, u8),
@@ -90,6 +92,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         3 => names().prop_map(Step::Reserve),
         3 => (which(), salts()).prop_map(|(which, salt)| Step::Complete(which, salt)),
         1 => which().prop_map(Step::Abandon),
+        3 => which().prop_map(Step::BeginRetirement),
+        1 => which().prop_map(Step::CancelRetirement),
         3 => (which(), beliefs()).prop_map(|(which, belief)| Step::Retire(which, belief)),
         3 => names().prop_map(Step::ReserveRotation),
         4 => (which(), salts()).prop_map(|(which, salt)| Step::OpenRotation(which, salt)),
@@ -126,6 +130,8 @@ struct Model {
     rotations: Vec<RotationTransition>,
     /// The keys that were retired without word of their provider, first to last.
     unconfirmed: Vec<SigningKey>,
+    /// The names whose retirement was begun.
+    begun: Vec<Name>,
 }
 
 /// Why a change was refused.
@@ -364,6 +370,31 @@ impl Model {
         transition.clone()
     }
 
+    fn begin_retirement(&mut self, name: Name) -> Result<RetirementNote, Refusal> {
+        let open = self.open_rotation_of(name.scope()).cloned();
+        let key = self.key(name).ok_or(Refusal::Conflict)?;
+        if key.state == KeyState::Retired {
+            return Ok(RetirementNote::Standing);
+        }
+        if open.is_some_and(|open| open.new_key_id == key.key_id) {
+            return Err(Refusal::RotationInProgress);
+        }
+        if self.begun.contains(&name) {
+            return Ok(RetirementNote::Standing);
+        }
+        self.begun.push(name);
+        Ok(RetirementNote::New)
+    }
+
+    /// The keys whose retirement was begun and is not over.
+    fn begun(&self) -> Vec<SigningKey> {
+        let is_begun = |key: &&SigningKey| {
+            let name = Name::of(key.scope, &key.key_id);
+            key.state != KeyState::Retired && self.begun.contains(&name)
+        };
+        self.keys.iter().filter(is_begun).cloned().collect()
+    }
+
     fn retire(&mut self, name: Name, version: u64, now: i64) -> Result<SigningKey, Refusal> {
         let open = self.open_rotation_of(name.scope()).cloned();
         let key = self.key(name).ok_or(Refusal::Conflict)?;
@@ -454,6 +485,8 @@ async fn agree_on_rotations(registry: &SqliteRegistry, model: &Model) {
     assert_eq!(registry.open_rotations().await.unwrap(), open);
     let unconfirmed = registry.unconfirmed_retirements().await.unwrap();
     assert_eq!(unconfirmed, model.unconfirmed);
+    let begun = registry.begun_retirements().await.unwrap();
+    assert_eq!(begun, model.begun());
 }
 
 async fn listed(
@@ -501,6 +534,21 @@ async fn replay(steps: Vec<Step>) {
                 if let Some(reservation) = model.remembered(which) {
                     registry.abandon(&reservation).await.unwrap();
                     model.abandon(&reservation);
+                }
+            }
+            Step::BeginRetirement(which) => {
+                let name = model.key_name(which);
+                if let Some(key) = name.and_then(|name| model.key(name)).cloned() {
+                    let name = Name::of(key.scope, &key.key_id);
+                    let answer = registry.begin_retirement(&key).await;
+                    assert_eq!(settled(answer), model.begin_retirement(name));
+                }
+            }
+            Step::CancelRetirement(which) => {
+                if let Some(name) = model.key_name(which) {
+                    let handle = handle(name.scope(), name.key_id());
+                    registry.cancel_retirement(&handle).await.unwrap();
+                    model.begun.retain(|begun| *begun != name);
                 }
             }
             Step::Retire(which, belief) => {

@@ -76,8 +76,33 @@ pub trait KeyRegistry: Send + Sync + fmt::Debug {
     /// [`Unavailable`](KeyRegistryError::Unavailable).
     async fn list(&self, query: &KeyQuery) -> Result<KeyPage, KeyRegistryError>;
 
+    /// Notes, before the provider of a key is told to make it unusable, that it is about to be: whoever
+    /// starts next finds the note and finishes what was begun. The record that others read stays as it
+    /// is, its version too. Has no effect on a key that is noted or retired already.
+    ///
+    /// # Errors
+    /// [`Conflict`](KeyRegistryError::Conflict) when no key has this handle;
+    /// [`RotationInProgress`](KeyRegistryError::RotationInProgress) when it is the new key of an open
+    /// rotation; [`Unavailable`](KeyRegistryError::Unavailable), and then the note may have been made.
+    async fn begin_retirement(&self, key: &SigningKey) -> Result<RetirementNote, KeyRegistryError>;
+
+    /// Takes the note back because the provider certainly did nothing. Only for whoever made a
+    /// [new](RetirementNote::New) one: behind one that stood before there may be a provider that has
+    /// made the key unusable. Has no effect when there is none.
+    ///
+    /// # Errors
+    /// [`Unavailable`](KeyRegistryError::Unavailable).
+    async fn cancel_retirement(&self, handle: &HandleId) -> Result<(), KeyRegistryError>;
+
+    /// The keys whose retirement was begun, and neither recorded nor cancelled since, in the order in
+    /// which they became active.
+    ///
+    /// # Errors
+    /// [`Unavailable`](KeyRegistryError::Unavailable).
+    async fn begun_retirements(&self) -> Result<Vec<SigningKey>, KeyRegistryError>;
+
     /// Retires a key that its provider has made unusable: it is neither current nor able to sign from
-    /// here on. Retiring a retired key returns the record as it stands.
+    /// here on, and what was noted of its retirement is settled. Retiring a retired key returns the record as it stands.
     ///
     /// # Errors
     /// [`Conflict`](KeyRegistryError::Conflict) when the record has another version than `key`;
@@ -128,6 +153,15 @@ pub enum Purpose {
     Generate,
     /// To take the place of the scope's current key.
     Rotate,
+}
+
+/// What [`KeyRegistry::begin_retirement`] led to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RetirementNote {
+    /// This call made the note.
+    New,
+    /// There was nothing to note: an earlier call did, or the key is retired.
+    Standing,
 }
 
 /// A record, with the instant up to which it may be relied on.

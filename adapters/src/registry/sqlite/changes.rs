@@ -187,7 +187,8 @@ pub(super) async fn retire(
     change_state(connection, &key, KeyChange::Retired, at).await
 }
 
-/// Lets `change` happen to a key, which is no more the current one from here on.
+/// Lets `change` happen to a key, which is no more the current one from here on. Whoever retires it has
+/// settled what was noted of its retirement.
 pub(super) async fn change_state(
     connection: &mut SqliteConnection,
     key: &SigningKey,
@@ -198,7 +199,8 @@ pub(super) async fn change_state(
     let seq = next_seq(connection).await?;
     let row = sqlx::query(concat!(
         "UPDATE signing_key
-         SET state = ?3, is_current = 0, valid_until = ?4, version = version + 1, seq = ?5
+         SET state = ?3, is_current = 0, valid_until = ?4, version = version + 1, seq = ?5,
+             retiring = retiring AND ?3 <> 'retired'
          WHERE handle_id = ?1 AND version = ?2
          RETURNING ",
         columns!()
