@@ -20,6 +20,12 @@ fn start(place: &Workplace) -> Server {
     Server::start_with(&program(), place.path(), &socket, ["--dev"])
 }
 
+fn start_and_read_lines(place: &Workplace) -> (Server, String) {
+    let mut server = start(place);
+    let lines = server.read_output_until("openssl pkeyutl -verify");
+    (server, lines)
+}
+
 fn mode(path: &Path) -> u32 {
     fs::symlink_metadata(path).unwrap().permissions().mode() & 0o777
 }
@@ -43,8 +49,7 @@ fn run_lines(place: &Workplace, lines: &str) -> String {
 #[test]
 fn the_printed_lines_lead_to_a_signature_that_openssl_accepts() {
     let place = Workplace::empty();
-    let mut server = start(&place);
-    let lines = server.read_output_until("openssl pkeyutl -verify");
+    let (_server, lines) = start_and_read_lines(&place);
     for again in [false, true] {
         let said = run_lines(&place, &lines);
         assert!(
@@ -56,6 +61,18 @@ fn the_printed_lines_lead_to_a_signature_that_openssl_accepts() {
             "{again}: {said}"
         );
     }
+}
+
+#[test]
+fn a_second_one_in_the_same_directory_is_told_what_to_do() {
+    let place = Workplace::empty();
+    let _server = start(&place);
+    let finished = program()
+        .run(place.path(), ["serve", "--dev"])
+        .expect_status(2);
+    let expected = "--dev: another custodian serves in this directory already; use that one, stop \
+                    it, or start in another directory";
+    assert_eq!(finished.sentence(), expected);
 }
 
 #[test]
