@@ -297,11 +297,21 @@ fn a_registry_that_is_gone_or_another_one_is_refused() {
     );
     fs::remove_file(place.registry()).unwrap();
     let refused = refused_start(&place);
+    let sentence = refused.sentence();
+    assert!(sentence.contains("there is no registry"), "{sentence}");
     assert!(
-        refused.sentence().contains("there is no registry"),
-        "{refused:?}"
+        sentence.contains("or begin with an empty one with"),
+        "{sentence}"
     );
     assert!(!place.registry().exists());
+    // Who mistyped the path of the registry has to see it.
+    let said = accept_registry(&place).expect_status(0);
+    assert_eq!(
+        String::from_utf8_lossy(&said.stdout),
+        "accepted: there was no registry, so an empty one was made\n"
+    );
+    let said = accept_registry(&place).expect_status(0);
+    assert_eq!(String::from_utf8_lossy(&said.stdout), "accepted\n");
 }
 
 #[test]
