@@ -315,6 +315,25 @@ fn a_registry_that_is_gone_or_another_one_is_refused() {
 }
 
 #[test]
+fn a_log_that_begins_anew_is_told_at_the_start_and_by_verify() {
+    let place = recorded();
+    fs::write(place.file("audit.jsonl"), "").unwrap();
+    let mut server = Server::start(&program(), &place, &[]);
+    server.wait_for_log("the new beginning", |line| {
+        line.contains("WARN")
+            && line.contains("audit log begins anew")
+            && line.contains("\"first\":4")
+    });
+    server.generate("k2");
+    assert!(server.terminate().success());
+    let intact = audit(&place, &["verify", "audit.jsonl"]).expect_status(0);
+    assert_eq!(
+        intact.text(),
+        "intact: 1 entries, 4 to 4; signed up to 4; entries 1 to 3 are not in these files\n"
+    );
+}
+
+#[test]
 fn sighup_goes_on_in_a_new_file() {
     let place = recorded();
     let mut server = Server::start(&program(), &place, &[]);
