@@ -297,11 +297,40 @@ fn a_registry_that_is_gone_or_another_one_is_refused() {
     );
     fs::remove_file(place.registry()).unwrap();
     let refused = refused_start(&place);
+    let sentence = refused.sentence();
+    assert!(sentence.contains("there is no registry"), "{sentence}");
     assert!(
-        refused.sentence().contains("there is no registry"),
-        "{refused:?}"
+        sentence.contains("or begin with an empty one with"),
+        "{sentence}"
     );
     assert!(!place.registry().exists());
+    // Who mistyped the path of the registry has to see it.
+    let said = accept_registry(&place).expect_status(0);
+    assert_eq!(
+        String::from_utf8_lossy(&said.stdout),
+        "accepted: there was no registry, so an empty one was made\n"
+    );
+    let said = accept_registry(&place).expect_status(0);
+    assert_eq!(String::from_utf8_lossy(&said.stdout), "accepted\n");
+}
+
+#[test]
+fn a_log_that_begins_anew_is_told_at_the_start_and_by_verify() {
+    let place = recorded();
+    fs::write(place.file("audit.jsonl"), "").unwrap();
+    let mut server = Server::start(&program(), &place, &[]);
+    server.wait_for_log("the new beginning", |line| {
+        line.contains("WARN")
+            && line.contains("audit log begins anew")
+            && line.contains("\"first\":4")
+    });
+    server.generate("k2");
+    assert!(server.terminate().success());
+    let intact = audit(&place, &["verify", "audit.jsonl"]).expect_status(0);
+    assert_eq!(
+        intact.text(),
+        "intact: 1 entries, 4 to 4; signed up to 4; entries 1 to 3 are not in these files\n"
+    );
 }
 
 #[test]

@@ -20,6 +20,12 @@ fn start(place: &Workplace) -> Server {
     Server::start_with(&program(), place.path(), &socket, ["--dev"])
 }
 
+fn start_and_read_lines(place: &Workplace) -> (Server, String) {
+    let mut server = start(place);
+    let lines = server.read_output_until("openssl pkeyutl -verify");
+    (server, lines)
+}
+
 fn mode(path: &Path) -> u32 {
     fs::symlink_metadata(path).unwrap().permissions().mode() & 0o777
 }
@@ -43,8 +49,7 @@ fn run_lines(place: &Workplace, lines: &str) -> String {
 #[test]
 fn the_printed_lines_lead_to_a_signature_that_openssl_accepts() {
     let place = Workplace::empty();
-    let mut server = start(&place);
-    let lines = server.read_output_until("openssl pkeyutl -verify");
+    let (_server, lines) = start_and_read_lines(&place);
     for again in [false, true] {
         let said = run_lines(&place, &lines);
         assert!(
@@ -56,6 +61,43 @@ fn the_printed_lines_lead_to_a_signature_that_openssl_accepts() {
             "{again}: {said}"
         );
     }
+}
+
+#[test]
+fn the_printed_lines_work_after_the_first_key_was_retired_and_while_a_rotation_is_open() {
+    let place = Workplace::empty();
+    let mut server = start(&place);
+    server.generate("k1");
+    server
+        .cli(&["keys", "retire", signer_test_support::K1_HANDLE])
+        .expect_status(0);
+    assert!(server.terminate().success());
+    let (mut server, lines) = start_and_read_lines(&place);
+    let said = run_lines(&place, &lines);
+    assert!(
+        said.contains(r#""handle_id":"software:platform|k2""#),
+        "{said}"
+    );
+
+    let open = "rotations open --scope platform --new-key-id 2026-11";
+    let open: Vec<&str> = open.split(' ').collect();
+    server.cli(&open).expect_status(0);
+    assert!(server.terminate().success());
+    let (_server, lines) = start_and_read_lines(&place);
+    assert!(lines.contains("software%3Aplatform%7C2026-11"), "{lines}");
+    run_lines(&place, &lines);
+}
+
+#[test]
+fn a_second_one_in_the_same_directory_is_told_what_to_do() {
+    let place = Workplace::empty();
+    let _server = start(&place);
+    let finished = program()
+        .run(place.path(), ["serve", "--dev"])
+        .expect_status(2);
+    let expected = "--dev: another custodian serves in this directory already; use that one, stop \
+                    it, or start in another directory";
+    assert_eq!(finished.sentence(), expected);
 }
 
 #[test]

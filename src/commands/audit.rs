@@ -25,8 +25,13 @@ pub(crate) fn audit(command: &AuditCommand) -> Result<(), Failure> {
 fn accept_registry(args: &AcceptRegistryArgs) -> Result<(), Failure> {
     let registry = RegistryUrl::parse(&args.registry).map_err(Failure::usage)?;
     require_a_log(&args.audit_log)?;
+    let was_there = registry.path().exists();
     super::ask(wiring::accept_registry(&args.audit_log, &registry))?;
-    output::write_line("accepted")
+    output::write_line(if was_there {
+        "accepted"
+    } else {
+        "accepted: there was no registry, so an empty one was made"
+    })
 }
 
 fn accept_cut(args: &AcceptCutArgs) -> Result<(), Failure> {

@@ -6,9 +6,9 @@ use std::path::Path;
 
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
-use signer_http::socket::{BoundSocket, SocketSettings};
+use signer_http::socket::{BindSocketError, BoundSocket, SocketSettings};
 
-use crate::config::Config;
+use crate::config::{Config, Installation};
 use crate::failure::Failure;
 use crate::place::{directory_of, is_writable};
 use crate::wiring::{OpenRegistry, RegistryPlace};
@@ -65,7 +65,24 @@ fn bind(config: &Config) -> Result<BoundSocket, Failure> {
         path: config.socket.value.clone(),
         mode: config.socket_mode,
     };
-    BoundSocket::bind(settings).map_err(|refusal| config.socket.source.explain(refusal))
+    BoundSocket::bind(settings).map_err(|refusal| explain(config, refusal))
+}
+
+/// The development set-up has one place for its socket, so another path is no cure.
+fn explain(config: &Config, refusal: BindSocketError) -> Failure {
+    let is_taken = matches!(
+        refusal,
+        BindSocketError::Live { .. } | BindSocketError::Locked { .. }
+    );
+    match config.installation {
+        Installation::Development if is_taken => Failure::usage(
+            "--dev: another custodian serves in this directory already; use that one, stop it, or \
+             start in another directory",
+        ),
+        Installation::Development | Installation::Configured => {
+            config.socket.source.explain(refusal)
+        }
+    }
 }
 
 /// Whether a socket can be put at `path`, as far as can be told without touching anything: nothing

@@ -9,6 +9,9 @@ use signer_test_support::{
 use crate::requests::{SCOPE, SCRIPTED};
 use crate::{run, start};
 
+/// The file of the key that signs checkpoints.
+const CHECKPOINT_KEY: &str = "audit.jsonl.checkpoint-key";
+
 /// Bytes that nothing else in a run looks like.
 fn secret(random: &mut Random) -> Vec<u8> {
     random.digest()[..32].to_vec()
@@ -29,9 +32,12 @@ fn no_secret_is_in_anything_that_leaves_the_custodian() {
     let handle = format!("software:{SCOPE}|k1");
     let published = PublishedKey::of(&server.get(&path_of(&handle)).json());
     assert_eq!(public_half(&private_key), published.public_key);
+    let checkpoint_key = fs::read(place.file(CHECKPOINT_KEY)).unwrap();
+    assert_eq!(checkpoint_key.len(), 32);
     let canaries = [
         Canary::new("the seed", &seed),
         Canary::new("a private key", &private_key),
+        Canary::new("the checkpoint key", &checkpoint_key),
         Canary::new("what was signed", &contents),
     ];
     assert!(canaries[0].is_in(&fs::read(place.seed_file()).unwrap()));
@@ -84,10 +90,11 @@ fn no_secret_is_in_anything_that_leaves_the_custodian() {
         "standard output".to_owned(),
         server.take_output().into_bytes(),
     ));
+    let secret_files = ["seed.bin", "contents", CHECKPOINT_KEY];
     let files = place
         .names()
         .into_iter()
-        .filter(|name| name != "seed.bin" && name != "contents");
+        .filter(|name| !secret_files.contains(&name.as_str()));
     for name in files.filter(|name| place.file(name).is_file()) {
         places.push((name.clone(), fs::read(place.file(&name)).unwrap()));
     }

@@ -6,6 +6,9 @@ use std::sync::Arc;
 use parking_lot::RwLock;
 use signer_domain::{HandleId, Scope};
 
+/// So many scopes are remembered at once.
+const CAPACITY: usize = 65_536;
+
 /// What the registry said of the current keys, until it changes.
 #[derive(Debug, Default)]
 pub(crate) struct CurrentKeys(RwLock<Table>);
@@ -33,10 +36,14 @@ impl CurrentKeys {
         table.handles.get(&scope).cloned().ok_or(Epoch(table.epoch))
     }
 
-    /// Remembers what the registry said, unless a change came in between or is under way.
+    /// Remembers what the registry said, unless a change came in between or is under way. When there
+    /// is no room, all others are forgotten: the registry tells those that are in use again.
     pub(crate) fn remember(&self, scope: Scope, handle: HandleId, epoch: Epoch) {
         let mut table = self.0.write();
         if table.epoch == epoch.0 && !table.changing.contains_key(&scope) {
+            if table.handles.len() >= CAPACITY {
+                table.handles.clear();
+            }
             table.handles.insert(scope, handle);
         }
     }
@@ -102,6 +109,20 @@ mod tests {
         let epoch = currents.recall(Scope::Platform).unwrap_err();
         currents.remember(Scope::Platform, old.clone(), epoch);
         assert_eq!(currents.recall(Scope::Platform), Ok(old));
+    }
+
+    #[test]
+    fn no_more_scopes_are_remembered_than_there_is_room_for() {
+        let currents = CurrentKeys::default();
+        let recall = |scope| currents.recall(scope);
+        let domain = |number: u128| Scope::Domain(uuid::Uuid::from_u128(number));
+        let handle = HandleId::parse("software:platform|k1").unwrap();
+        for number in 0..=u128::try_from(CAPACITY).unwrap() {
+            let scope = domain(number);
+            currents.remember(scope, handle.clone(), recall(scope).unwrap_err());
+            assert_eq!(recall(scope), Ok(handle.clone()));
+        }
+        assert!(currents.0.read().handles.len() <= CAPACITY);
     }
 
     #[test]

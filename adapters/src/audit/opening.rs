@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use signer_domain::HandleId;
+use tracing::warn;
 
 use super::checkpoint_key::CheckpointKey;
 use super::checkpoints::{self, Checkpoints};
@@ -150,6 +151,13 @@ impl AuditOpening {
             torn,
             ..
         } = found.tail;
+        if length == 0 && position.seq > 0 {
+            let first = position.seq + 1;
+            warn!(
+                first,
+                "audit log begins anew; the entries before are in another file, or lost"
+            );
+        }
         if torn > 0
             && let Some(file) = &found.file
         {

@@ -69,7 +69,7 @@ pub(super) fn read(
                 reader.offset = end;
             }
             Next::Partial => break length.saturating_sub(reader.offset),
-            Next::TooLong => return Err(reader.broken(LineFault::TooLong)),
+            Next::TooLong => return Err(reader.broken(&line, LineFault::TooLong)),
             Next::End => break 0,
         }
     };
@@ -97,12 +97,13 @@ struct TailReader {
 }
 
 impl TailReader {
-    /// Takes the next line; false when it is torn, which only the last one may be.
+    /// Takes the next line; false when it is torn, which only the last one may be, and only behind
+    /// the checkpoint: what is signed was durable before.
     fn take(&mut self, bytes: &[u8], is_last: bool) -> Result<bool, TailFault> {
         let line = match Line::read(bytes) {
             Ok(line) => line,
-            Err(_torn) if is_last => return Ok(false),
-            Err(fault) => return Err(self.broken(fault)),
+            Err(_torn) if is_last && self.number_of(bytes) > self.anchor.seq => return Ok(false),
+            Err(fault) => return Err(self.broken(bytes, fault)),
         };
         let before = match self.at {
             Some(at) => at,
@@ -135,9 +136,17 @@ impl TailReader {
         }
     }
 
-    fn broken(&self, fault: LineFault) -> TailFault {
-        let seq = self.at.unwrap_or(self.anchor).seq + 1;
+    fn broken(&self, bytes: &[u8], fault: LineFault) -> TailFault {
+        let seq = self.number_of(bytes);
         TailFault::Broken { seq, fault }
+    }
+
+    /// The number of an entry that is not sound: the next one, or as it says itself where the file
+    /// begins before the checkpoint.
+    fn number_of(&self, bytes: &[u8]) -> u64 {
+        let claimed = || Line::claimed_seq(bytes).filter(|seq| *seq <= self.anchor.seq);
+        let next = self.at.map(|at| at.seq + 1);
+        next.or_else(claimed).unwrap_or(self.anchor.seq + 1)
     }
 }
 

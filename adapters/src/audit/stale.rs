@@ -7,8 +7,9 @@ use std::path::PathBuf;
 /// Displays as one sentence with the flag and the command that accepts the registry.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "--registry {registry}: {why}; restore the newest registry, or accept this one with \
+    "--registry {registry}: {why}; restore the newest registry, or {} with \
      `plexsphere-signer audit accept-registry --audit-log {} --registry {registry}`",
+    why.other_cure(),
     log.display()
 )]
 pub struct StaleRegistryError {
@@ -54,4 +55,13 @@ pub enum StaleRegistry {
         /// The handle of the key.
         handle: String,
     },
+}
+
+impl StaleRegistry {
+    const fn other_cure(&self) -> &'static str {
+        match self {
+            Self::Missing { .. } => "begin with an empty one",
+            Self::Other { .. } | Self::Older { .. } | Self::NotRetired { .. } => "accept this one",
+        }
+    }
 }

@@ -133,6 +133,23 @@ async fn a_torn_last_line_that_was_signed_is_a_cut() {
 }
 
 #[tokio::test]
+async fn an_edited_last_line_that_was_signed_is_named_and_is_neither_torn_nor_a_cut() {
+    for count in [1, 3] {
+        let place = Place::new();
+        place.add(names("a", count)).await;
+        let edited = fs::read_to_string(place.log()).unwrap();
+        let edited = edited.replace(&format!("\"a-{}\"", count - 1), "\"edited\"");
+        fs::write(place.log(), &edited).unwrap();
+        let expected = format!("entry {count} does not have the hash of its content");
+        for acceptance in [Acceptance::Nothing, Acceptance::Cut] {
+            let refused = place.open_accepting(acceptance).unwrap_err();
+            assert!(refused.contains(&expected), "{acceptance:?}: {refused}");
+        }
+        assert_eq!(fs::read_to_string(place.log()).unwrap(), edited);
+    }
+}
+
+#[tokio::test]
 async fn a_rewritten_log_is_refused_by_its_checkpoint() {
     let place = Place::new();
     let other = Place::new();

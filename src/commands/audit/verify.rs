@@ -25,11 +25,17 @@ fn describe(summary: &Summary) -> String {
         }
         (None, _) | (_, None) => "intact: no entries".to_owned(),
     };
-    match summary.signed {
-        None => format!("{entries}; no checkpoint to compare with"),
-        Some(0) => format!("{entries}; no checkpoint yet"),
-        Some(signed) => format!("{entries}; signed up to {signed}"),
-    }
+    let signed = match summary.signed {
+        None => "no checkpoint to compare with".to_owned(),
+        Some(0) => "no checkpoint yet".to_owned(),
+        Some(signed) => format!("signed up to {signed}"),
+    };
+    let missing = match summary.first {
+        // A file that was emptied begins like one that was rotated.
+        Some(first @ 2..) => format!("; entries 1 to {} are not in these files", first - 1),
+        Some(_) | None => String::new(),
+    };
+    format!("{entries}; {signed}{missing}")
 }
 
 /// The checkpoints that were named, else those beside the last file, else none.
