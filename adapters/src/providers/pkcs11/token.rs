@@ -1,0 +1,329 @@
+//! The token: which one it is, that we are logged in to it, and what is known of its keys.
+//!
+//! What is remembered here outlives sessions and initialisations: which token this process met first
+//! (its label and serial number), the public key of its sentinel, and that a PIN was refused.
+
+mod selection;
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use cryptoki::error::{Error, RvError};
+use cryptoki::session::{Session, SessionState, UserType};
+use cryptoki::slot::Slot;
+use parking_lot::{Mutex, MutexGuard, RwLock};
+
+use signer_domain::PublicKey;
+use signer_domain::ports::KeyProviderError;
+
+use self::selection::{Identity, select};
+use super::backoff::Backoff;
+use super::error::{Fault, Remedy};
+use super::key_cache::{Epoch, KeyCache};
+use super::label::Label;
+use super::mechanisms;
+use super::module::{Entered, Pkcs11Module};
+use super::settings::Pkcs11Settings;
+use super::user_pin::UserPin;
+
+/// A pause so short that a call rather waits it out than fails.
+const SHORT_PAUSE: Duration = Duration::from_millis(250);
+
+/// One token, as all sessions on it share it.
+pub(super) struct Token {
+    pub(super) module: Arc<Pkcs11Module>,
+    pub(super) settings: Pkcs11Settings,
+    pub(super) keys: KeyCache,
+    pin: UserPin,
+    /// Read at each call, so it is apart from what may be locked while the module is at work.
+    standing: RwLock<Option<Standing>>,
+    state: Mutex<State>,
+    backoff: Mutex<Backoff>,
+    /// Held by the one session that makes the sentinel.
+    sentinel_making: Mutex<()>,
+    /// Names whose pair is being made at this moment, by a call that may never return.
+    unsettled: Mutex<HashSet<Label>>,
+}
+
+/// Where the token is, and since when we are logged in to it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Standing {
+    pub(super) slot: Slot,
+    pub(super) epoch: Epoch,
+}
+
+#[derive(Default)]
+struct State {
+    pin_is_refused: bool,
+    identity: Option<Identity>,
+    sentinel: Option<PublicKey>,
+    /// Stays open and does nothing: a token logs us out when its last session closes.
+    anchor: Option<(Epoch, Session)>,
+    logins: u64,
+}
+
+impl Token {
+    pub(super) fn new(module: Arc<Pkcs11Module>, settings: Pkcs11Settings, pin: UserPin) -> Self {
+        Self {
+            module,
+            settings,
+            keys: KeyCache::new(),
+            pin,
+            standing: RwLock::default(),
+            state: Mutex::default(),
+            backoff: Mutex::default(),
+            sentinel_making: Mutex::default(),
+            unsettled: Mutex::default(),
+        }
+    }
+
+    /// Where the token is. After an initialisation it is looked for and logged in to once.
+    ///
+    /// # Errors
+    /// When it is not there, cannot make Ed25519 signatures, or refuses the PIN.
+    pub(super) fn standing(&self, module: &Entered<'_>, until: Instant) -> Result<Standing, Fault> {
+        if !module.is_initialized() {
+            return Err(Fault::Doubtful {
+                context: "waiting for the module to be initialised",
+            });
+        }
+        let of_now = |standing: &Standing| standing.epoch.module == module.epoch();
+        if let Some(standing) = self.standing.read().filter(of_now) {
+            return Ok(standing);
+        }
+        let mut state = self.lock(until)?;
+        if let Some(standing) = self.standing.read().filter(of_now) {
+            return Ok(standing);
+        }
+        state.require_usable_pin()?;
+        let (slot, identity) = select(module, &self.settings.slot, state.identity.as_ref())?;
+        mechanisms::require(module, slot)?;
+        let anchor = self.anchor(module, slot, &mut state)?;
+        if state.identity.is_none() {
+            tracing::info!(token = %identity, %slot, "token found");
+            state.identity = Some(identity);
+        }
+        Ok(self.begin(module, slot, anchor, &mut state))
+    }
+
+    /// Logs in again, unless somebody has done so since the login that was `seen`.
+    ///
+    /// # Errors
+    /// As [`standing`](Self::standing).
+    pub(super) fn log_in_again(
+        &self,
+        module: &Entered<'_>,
+        seen: Standing,
+        until: Instant,
+    ) -> Result<(), Fault> {
+        let mut state = self.lock(until)?;
+        let current = *self.standing.read();
+        if current.is_none_or(|current| current.epoch != seen.epoch) {
+            return Ok(());
+        }
+        state.require_usable_pin()?;
+        if let Some((epoch, anchor)) = state.anchor.take()
+            && epoch.module == module.epoch()
+        {
+            // The anchor may be dead: a new one is opened before it is closed.
+            let renewed = self.anchor(module, seen.slot, &mut state);
+            drop(anchor.close());
+            self.begin(module, seen.slot, renewed?, &mut state);
+            tracing::warn!("token had logged us out; logged in again");
+        }
+        Ok(())
+    }
+
+    /// Initialises the module anew: the last resort, and no more often than the pauses permit.
+    ///
+    /// # Errors
+    /// When it is too early for that, or in vain.
+    pub(super) fn initialise_module(&self, seen: u64, until: Instant) -> Result<(), Fault> {
+        let pause = self.backoff.lock().pause(Instant::now());
+        if !pause.is_zero() {
+            let end = Instant::now() + pause;
+            if pause > SHORT_PAUSE || end >= until {
+                return Err(Fault::Answer(KeyProviderError::ProviderUnavailable {
+                    context: "waiting to initialise the module again",
+                    retry_after: pause,
+                    outcome_unknown: false,
+                    source: None,
+                }));
+            }
+            wait_until(end);
+        }
+        let initialised = self.module.initialise(seen, until);
+        if !matches!(initialised, Ok(false)) {
+            self.backoff.lock().count(Instant::now());
+        }
+        initialised.map(drop)
+    }
+
+    /// Notes that a session has proved the token to be whole.
+    pub(super) fn note_proven(&self) {
+        self.backoff.lock().reset();
+    }
+
+    /// Whether this is still the token that this process met first.
+    ///
+    /// # Errors
+    /// When it is not, or cannot be asked.
+    pub(super) fn require_identity(
+        &self,
+        module: &Entered<'_>,
+        standing: Standing,
+        until: Instant,
+    ) -> Result<(), Fault> {
+        let found = Identity::of(module, standing.slot)?;
+        let state = self.lock(until)?;
+        if state.identity.as_ref() == Some(&found) {
+            return Ok(());
+        }
+        tracing::error!(token = %found, "another token in the slot");
+        Err(Fault::Doubtful {
+            context: "looking for the token of before",
+        })
+    }
+
+    /// The public key of the sentinel that this process met first.
+    pub(super) fn sentinel(&self, until: Instant) -> Result<Option<PublicKey>, Fault> {
+        Ok(self.lock(until)?.sentinel)
+    }
+
+    /// Remembers the public key of the sentinel.
+    pub(super) fn pin_sentinel(&self, public_key: PublicKey, until: Instant) -> Result<(), Fault> {
+        self.lock(until)?.sentinel = Some(public_key);
+        Ok(())
+    }
+
+    /// The right to make the sentinel.
+    pub(super) fn sentinel_making(&self, until: Instant) -> Result<MutexGuard<'_, ()>, Fault> {
+        self.sentinel_making
+            .try_lock_until(until)
+            .ok_or(Fault::Doubtful {
+                context: "waiting for the sentinel to be made",
+            })
+    }
+
+    /// Marks the pair of `label` as being made; `None` when that is under way already.
+    pub(super) fn claim(self: &Arc<Self>, label: &Label) -> Option<Claim> {
+        self.unsettled.lock().insert(label.clone()).then(|| Claim {
+            token: Arc::clone(self),
+            label: label.clone(),
+        })
+    }
+
+    fn lock(&self, until: Instant) -> Result<MutexGuard<'_, State>, Fault> {
+        self.state.try_lock_until(until).ok_or(Fault::Doubtful {
+            context: "waiting for a login under way",
+        })
+    }
+
+    /// Opens a session and logs in on it.
+    fn anchor(
+        &self,
+        module: &Entered<'_>,
+        slot: Slot,
+        state: &mut State,
+    ) -> Result<Session, Fault> {
+        let session = module
+            .open_rw_session_no_drop(slot)
+            .map_err(Fault::refused("opening a session"))?;
+        match self.log_in(&session, state) {
+            Ok(()) => Ok(session),
+            Err(fault) => {
+                // The refusal is what matters.
+                drop(session.close());
+                Err(fault)
+            }
+        }
+    }
+
+    /// Offers the PIN once. Some tokens lock themselves after a few wrong ones.
+    fn log_in(&self, session: &Session, state: &mut State) -> Result<(), Fault> {
+        let info = session
+            .get_session_info()
+            .map_err(Fault::refused("asking for the state of a session"))?;
+        if info.session_state() == SessionState::RwUser {
+            return Ok(());
+        }
+        let pin = self.pin.expose_for_login();
+        match session.login(UserType::User, Some(&pin)) {
+            Ok(()) | Err(Error::Pkcs11(RvError::UserAlreadyLoggedIn, _)) => Ok(()),
+            Err(source) => {
+                let fault = Fault::refused("logging in to the token")(source);
+                if fault.remedy() == Remedy::LatchPin {
+                    state.pin_is_refused = true;
+                    tracing::error!(cause = ?fault, "PIN refused; it is not offered again");
+                }
+                Err(fault)
+            }
+        }
+    }
+
+    fn begin(
+        &self,
+        module: &Entered<'_>,
+        slot: Slot,
+        anchor: Session,
+        state: &mut State,
+    ) -> Standing {
+        state.logins += 1;
+        let epoch = Epoch {
+            module: module.epoch(),
+            login: state.logins,
+        };
+        let standing = Standing { slot, epoch };
+        state.anchor = Some((epoch, anchor));
+        self.keys.begin(epoch);
+        *self.standing.write() = Some(standing);
+        standing
+    }
+}
+
+impl State {
+    fn require_usable_pin(&self) -> Result<(), Fault> {
+        if self.pin_is_refused {
+            return Err(Fault::misconfigured(
+                "logging in to the token",
+                "the token has refused the PIN, and it is not offered again",
+            ));
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Token {
+    fn drop(&mut self) {
+        let anchor = self.state.get_mut().anchor.take();
+        if let Some((epoch, anchor)) = anchor
+            && let Some(module) = self.module.enter(Instant::now() + SHORT_PAUSE)
+            && module.epoch() == epoch.module
+        {
+            drop(anchor.close());
+        }
+    }
+}
+
+/// The right to make the pair of one label, until it is dropped.
+pub(super) struct Claim {
+    token: Arc<Token>,
+    label: Label,
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        self.token.unsettled.lock().remove(&self.label);
+    }
+}
+
+fn wait_until(end: Instant) {
+    loop {
+        let left = end.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return;
+        }
+        std::thread::park_timeout(left);
+    }
+}
