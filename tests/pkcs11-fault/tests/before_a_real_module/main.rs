@@ -31,7 +31,7 @@ fn code<T: std::fmt::Debug>(outcome: Result<T, Error>) -> RvError {
 
 #[test]
 fn forwards_when_there_is_no_rule() {
-    in_a_process_of_its_own("forwards_when_there_is_no_rule", |stage| {
+    in_a_process_of_its_own(|stage| {
         let session = stage.session();
         let pair = stage::generate(&session, "k1");
         let signature = stage::sign(&session, pair).unwrap();
@@ -46,8 +46,7 @@ fn forwards_when_there_is_no_rule() {
 
 #[test]
 fn refuses_the_third_signature_and_leaves_the_operation_active() {
-    let name = "refuses_the_third_signature_and_leaves_the_operation_active";
-    in_a_process_of_its_own(name, |stage| {
+    in_a_process_of_its_own(|stage| {
         let session = stage.session();
         let pair = stage::generate(&session, "k1");
         stage.rules("C_Sign at=3 rv=CKR_DEVICE_ERROR");
@@ -64,7 +63,7 @@ fn refuses_the_third_signature_and_leaves_the_operation_active() {
 
 #[test]
 fn loses_the_reply_of_a_call_that_took_effect() {
-    in_a_process_of_its_own("loses_the_reply_of_a_call_that_took_effect", |stage| {
+    in_a_process_of_its_own(|stage| {
         let session = stage.session();
         stage.rules("C_GenerateKeyPair at=1 after=CKR_DEVICE_ERROR");
         assert_eq!(
@@ -77,8 +76,7 @@ fn loses_the_reply_of_a_call_that_took_effect() {
 
 #[test]
 fn holds_one_session_until_the_rule_goes_and_lets_the_others_through() {
-    let name = "holds_one_session_until_the_rule_goes_and_lets_the_others_through";
-    in_a_process_of_its_own(name, |stage| {
+    in_a_process_of_its_own(|stage| {
         let first = stage.session();
         let pair = stage::generate(&first, "k1");
         let second = stage.session();
@@ -94,7 +92,7 @@ fn holds_one_session_until_the_rule_goes_and_lets_the_others_through() {
 
 #[test]
 fn makes_a_call_late() {
-    in_a_process_of_its_own("makes_a_call_late", |stage| {
+    in_a_process_of_its_own(|stage| {
         let session = stage.session();
         let pair = stage::generate(&session, "k1");
         stage.rules("C_Sign delay=300");
@@ -106,7 +104,7 @@ fn makes_a_call_late() {
 
 #[test]
 fn knows_a_key_by_its_label() {
-    in_a_process_of_its_own("knows_a_key_by_its_label", |stage| {
+    in_a_process_of_its_own(|stage| {
         let session = stage.session();
         let one = stage::generate(&session, "k1");
         let other = stage::generate(&session, "k2");
@@ -121,7 +119,7 @@ fn knows_a_key_by_its_label() {
 
 #[test]
 fn signs_with_the_previous_key() {
-    in_a_process_of_its_own("signs_with_the_previous_key", |stage| {
+    in_a_process_of_its_own(|stage| {
         let session = stage.session();
         let one = stage::generate(&session, "k1");
         let other = stage::generate(&session, "k2");
@@ -135,8 +133,7 @@ fn signs_with_the_previous_key() {
 
 #[test]
 fn signs_with_the_object_that_takes_the_place_of_another() {
-    let name = "signs_with_the_object_that_takes_the_place_of_another";
-    in_a_process_of_its_own(name, |stage| {
+    in_a_process_of_its_own(|stage| {
         let session = stage.session();
         let one = stage::generate(&session, "k1");
         let other = stage::generate(&session, "k2");
@@ -151,7 +148,7 @@ fn signs_with_the_object_that_takes_the_place_of_another() {
 
 #[test]
 fn spoils_a_signature() {
-    in_a_process_of_its_own("spoils_a_signature", |stage| {
+    in_a_process_of_its_own(|stage| {
         let session = stage.session();
         let pair = stage::generate(&session, "k1");
         stage.rules("C_Sign at=1 garble");
@@ -162,7 +159,7 @@ fn spoils_a_signature() {
 
 #[test]
 fn finds_nothing_and_leaves_the_session_in_order() {
-    in_a_process_of_its_own("finds_nothing_and_leaves_the_session_in_order", |stage| {
+    in_a_process_of_its_own(|stage| {
         let session = stage.session();
         stage::generate(&session, "k1");
         stage.rules("C_FindObjects empty");
@@ -174,7 +171,7 @@ fn finds_nothing_and_leaves_the_session_in_order() {
 
 #[test]
 fn logs_out_behind_the_back() {
-    in_a_process_of_its_own("logs_out_behind_the_back", |stage| {
+    in_a_process_of_its_own(|stage| {
         let session = stage.session();
         let other = stage.session();
         stage.rules("C_GetSessionInfo at=1 behind=logout");
@@ -187,7 +184,7 @@ fn logs_out_behind_the_back() {
 
 #[test]
 fn closes_all_sessions_behind_the_back() {
-    in_a_process_of_its_own("closes_all_sessions_behind_the_back", |stage| {
+    in_a_process_of_its_own(|stage| {
         let session = stage.session();
         stage.rules("C_GetSessionInfo at=1 behind=close-all");
         let answer = code(session.get_session_info());
@@ -197,7 +194,7 @@ fn closes_all_sessions_behind_the_back() {
 
 #[test]
 fn finalizes_behind_the_back() {
-    in_a_process_of_its_own("finalizes_behind_the_back", |stage| {
+    in_a_process_of_its_own(|stage| {
         let session = stage.session();
         stage.rules("C_GetSessionInfo at=1 behind=finalize");
         let answer = code(session.get_session_info());
@@ -207,7 +204,7 @@ fn finalizes_behind_the_back() {
 
 #[test]
 fn restarts_the_module_behind_the_back() {
-    in_a_process_of_its_own("restarts_the_module_behind_the_back", |stage| {
+    in_a_process_of_its_own(|stage| {
         let session = stage.session();
         stage.rules("C_GetSessionInfo at=1 behind=restart");
         let answer = code(session.get_session_info());

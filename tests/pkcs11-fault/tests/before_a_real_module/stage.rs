@@ -38,8 +38,8 @@ pub(crate) struct Stage {
     directory: PathBuf,
 }
 
-/// Starts this program again for the one test of this name, and there runs the case.
-pub(crate) fn in_a_process_of_its_own(test: &str, case: impl FnOnce(&Stage)) {
+/// Starts this program again for the test that the case stands in, and there runs the case.
+pub(crate) fn in_a_process_of_its_own<Case: FnOnce(&Stage)>(case: Case) {
     if let Some(directory) = env::var_os(DIRECTORY) {
         return case(&Stage::set_up(directory.into()));
     }
@@ -48,7 +48,7 @@ pub(crate) fn in_a_process_of_its_own(test: &str, case: impl FnOnce(&Stage)) {
     let path = |name: &str| directory.path().join(name);
     write_configurations(directory.path());
     let output = Command::new(env::current_exe().unwrap())
-        .args(["--exact", test, "--nocapture"])
+        .args(["--exact", test_of::<Case>(), "--nocapture"])
         .env(DIRECTORY, directory.path())
         .env("P11FAULT_REAL", real)
         .env("P11FAULT_RULES", path("rules"))
@@ -60,6 +60,13 @@ pub(crate) fn in_a_process_of_its_own(test: &str, case: impl FnOnce(&Stage)) {
     let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{}: {said}", output.status);
     assert!(said.contains("1 passed"), "no such test: {said}");
+}
+
+/// The name of the test that a closure stands in, as the test harness knows it.
+fn test_of<Case>() -> &'static str {
+    let name = std::any::type_name::<Case>();
+    let name = name.strip_suffix("::{{closure}}").unwrap_or(name);
+    name.split_once("::").map_or(name, |(_crate, test)| test)
 }
 
 /// Each real module reads its own.
