@@ -6,6 +6,7 @@
 
 mod client_args;
 mod keys;
+mod pkcs11;
 mod serve;
 mod shell;
 mod sign;
@@ -16,6 +17,7 @@ pub(crate) use client_args::{ClientArgs, OutputFormat};
 pub(crate) use keys::{
     GenerateArgs, HandleArgs, KeysCommand, ListArgs, PublicKeyArgs, PublicKeyFormat,
 };
+pub(crate) use pkcs11::{InspectArgs, Pkcs11Args, Pkcs11Command};
 pub(crate) use serve::ServeArgs;
 pub(crate) use shell::Shell;
 pub(crate) use sign::SignArgs;
@@ -59,6 +61,9 @@ pub(crate) enum Command {
     Sign(SignArgs),
     /// Verify a signature over the SHA-512 digest of a file, offline.
     Verify(VerifyArgs),
+    /// See what a PKCS#11 token offers, and whether it can serve.
+    #[command(subcommand, arg_required_else_help = true)]
+    Pkcs11(Pkcs11Command),
     /// Ask for a probe, as a Kubernetes exec probe does: exit status 0 or 1.
     Probe(ProbeArgs),
     /// Print the OpenAPI 3.1 document.
@@ -78,7 +83,11 @@ impl Command {
             Self::Keys(command) => Some(command.client_args()),
             Self::Sign(args) => Some(&args.client),
             Self::Probe(args) => Some(&args.client),
-            Self::Serve(_) | Self::Verify(_) | Self::Openapi | Self::Completion { .. } => None,
+            Self::Serve(_)
+            | Self::Verify(_)
+            | Self::Pkcs11(_)
+            | Self::Openapi
+            | Self::Completion { .. } => None,
         }
     }
 }

@@ -77,6 +77,7 @@ fn dispatch(cli: &Cli, providers: ProviderSet) -> Result<(), Failure> {
         Command::Keys(command) => commands::keys(command, &client),
         Command::Sign(args) => commands::sign(args, &client),
         Command::Verify(args) => commands::verify(args),
+        Command::Pkcs11(command) => commands::pkcs11(command),
         Command::Probe(args) => commands::probe(args, &client),
         Command::Openapi => commands::openapi(),
         Command::Completion { shell } => commands::completion(*shell),

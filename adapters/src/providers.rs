@@ -7,6 +7,7 @@
 #[cfg(feature = "pkcs11")]
 pub mod pkcs11;
 mod scoped_name;
+mod secret_file;
 pub mod software;
 #[cfg(feature = "_testdouble")]
 pub mod testdouble;

@@ -20,12 +20,14 @@
 mod backoff;
 mod desk;
 mod error;
+mod inspection;
 mod key_cache;
 mod keys;
 mod label;
 mod mechanisms;
 mod module;
 mod objects;
+mod pin_file;
 mod pool;
 mod sentinel;
 mod session_actor;
@@ -47,8 +49,12 @@ use self::label::Label;
 use self::pool::{Pool, Purpose};
 use self::token::Token;
 
+pub use self::inspection::{
+    CheckReport, CheckStep, OfferedMechanism, TokenDescription, check, mechanisms,
+};
 pub use self::label::{LabelPrefix, LabelsTooShort, ParseLabelPrefixError};
 pub use self::module::{Closing, LoadModuleError, ModulePathRefusal, Pkcs11Module};
+pub use self::pin_file::PinFileError;
 pub use self::settings::{
     EcParams, ParseEcParamsError, ParseSlotChoiceError, Pkcs11Settings, SlotChoice,
 };
@@ -85,6 +91,11 @@ impl Pkcs11Provider {
             admin: pool("p11-admin", 1, ADMIN_PATIENCE),
             token,
         }
+    }
+
+    /// Whether the token has refused the PIN, which is then never offered again.
+    pub fn pin_is_refused(&self) -> bool {
+        self.token.pin_is_refused()
     }
 
     /// Closes the sessions; tells whether all of them could be closed in time.
@@ -183,7 +194,7 @@ impl KeyProvider for Pkcs11Provider {
     async fn check(&self, deadline: Deadline) -> Result<(), KeyProviderError> {
         self.signers
             .call("checking the token", deadline, move |actor| {
-                actor.perform(deadline, |desk| desk.prove())
+                keys::check(actor, deadline)
             })
             .await
     }

@@ -34,6 +34,13 @@ pub(super) struct Objects {
     pub(super) strange: usize,
 }
 
+/// What an object is and how it is named.
+#[derive(Debug, Default)]
+pub(super) struct Named {
+    pub(super) class: Option<ObjectClass>,
+    pub(super) label: Vec<u8>,
+}
+
 impl Desk<'_> {
     /// The objects of one label that the session sees. That it sees none means nothing by itself: so
     /// it is too when the token logged us out, or has lost its store.
@@ -44,11 +51,11 @@ impl Desk<'_> {
             .map_err(Fault::refused("looking for a key pair"))?;
         let mut found = Objects::default();
         for handle in handles {
-            let (class, name) = self.class_and_label(handle)?;
-            if name != label.as_bytes() {
+            let named = self.named(handle)?;
+            if named.label != label.as_bytes() {
                 continue;
             }
-            match class {
+            match named.class {
                 Some(ObjectClass::PRIVATE_KEY) => found.private.push(handle),
                 Some(ObjectClass::PUBLIC_KEY) => found.public.push(handle),
                 _ => found.strange += 1,
@@ -57,36 +64,28 @@ impl Desk<'_> {
         Ok(found)
     }
 
-    /// Whether the session sees any object under our prefix.
-    pub(super) fn sees_ours(&self) -> Result<bool, Fault> {
+    /// Class and label of every Edwards key that the session sees.
+    pub(super) fn list(&self) -> Result<Vec<Named>, Fault> {
         let handles = self
             .session
             .find_objects(&objects::search_all())
             .map_err(Fault::refused("listing the keys of the token"))?;
-        for handle in handles {
-            let (_, label) = self.class_and_label(handle)?;
-            if self.token.settings.labels.covers(&label) {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+        handles
+            .into_iter()
+            .map(|handle| self.named(handle))
+            .collect()
     }
 
-    fn class_and_label(
-        &self,
-        handle: ObjectHandle,
-    ) -> Result<(Option<ObjectClass>, Vec<u8>), Fault> {
-        let wanted = [AttributeType::Class, AttributeType::Label];
-        let attributes = self.attributes(handle, &wanted)?;
-        let (mut class, mut label) = (None, Vec::new());
-        for attribute in attributes {
+    fn named(&self, handle: ObjectHandle) -> Result<Named, Fault> {
+        let mut named = Named::default();
+        for attribute in self.attributes(handle, &[AttributeType::Class, AttributeType::Label])? {
             match attribute {
-                Attribute::Class(found) => class = Some(found),
-                Attribute::Label(found) => label = found,
+                Attribute::Class(class) => named.class = Some(class),
+                Attribute::Label(label) => named.label = label,
                 _ => {}
             }
         }
-        Ok((class, label))
+        Ok(named)
     }
 
     fn attributes(
@@ -138,6 +137,17 @@ impl Desk<'_> {
         self.session
             .generate_key_pair(&Mechanism::EccEdwardsKeyPairGen, &public, &private)
             .map_err(Fault::refused("generating a key pair"))
+    }
+
+    /// Makes a pair that the token forgets when this session closes.
+    pub(super) fn generate_for_session(&self) -> Result<(ObjectHandle, ObjectHandle), Fault> {
+        let label = self.token.settings.labels.of_trial();
+        let ec_params = &self.token.settings.ec_params;
+        let public = objects::of_session(objects::public_template(&label, ec_params));
+        let private = objects::of_session(objects::private_template(&label));
+        self.session
+            .generate_key_pair(&Mechanism::EccEdwardsKeyPairGen, &public, &private)
+            .map_err(Fault::refused("generating a key pair for this session"))
     }
 
     /// Destroys an object for good.

@@ -64,6 +64,14 @@ fn not_found() -> Fault {
     Fault::Answer(KeyProviderError::KeyNotFound)
 }
 
+/// Proves that the token is there, whole, and signs.
+pub(super) fn check(actor: &mut SessionActor, deadline: Deadline) -> Result<(), KeyProviderError> {
+    actor.perform(deadline, |desk| {
+        desk.prove()?;
+        Ok(())
+    })
+}
+
 /// Signs, and verifies what the token signed: a handle that has come to mean another key must not
 /// pass, and is looked up anew.
 pub(super) fn sign(

@@ -2,7 +2,8 @@
 //!
 //! The label, which is the id too, is `<prefix>:<scope>:<key_id>`. Where that is longer than a vendor
 //! permits it is `<prefix>:h:<40 hex digits>`, the first 20 bytes of SHA-256 over `<scope>:<key_id>`.
-//! The sentinel is `<prefix>:sentinel`. No two of these forms can be mistaken for one another.
+//! The sentinel is `<prefix>:sentinel`; a pair that `pkcs11 check` makes and forgets is `<prefix>:trial`.
+//! No two of these forms can be mistaken for one another.
 
 use std::fmt;
 use std::sync::Arc;
@@ -94,11 +95,12 @@ impl Labels {
             return Label(plain.into());
         }
         let digest = Sha256::digest(name.as_bytes());
-        let hex: String = digest
+        let hex: Vec<String> = digest
             .iter()
             .take(HASH_DIGITS / 2)
             .map(|byte| format!("{byte:02x}"))
             .collect();
+        let hex = hex.concat();
         Label(format!("{}:h:{hex}", self.prefix.0).into())
     }
 
@@ -109,12 +111,11 @@ impl Labels {
         }
         let rest = handle.rest();
         let name = rest.strip_prefix(&*self.prefix.0)?.strip_prefix(':')?;
-        let is_ours = match name.strip_prefix("h:") {
-            Some(hash) => is_hash(hash),
-            None => {
-                let (scope, key_id) = name.rsplit_once(':')?;
-                Scope::parse(scope).is_ok() && KeyId::parse(key_id).is_ok()
-            }
+        let is_ours = if let Some(hash) = name.strip_prefix("h:") {
+            is_hash(hash)
+        } else {
+            let (scope, key_id) = name.rsplit_once(':')?;
+            Scope::parse(scope).is_ok() && KeyId::parse(key_id).is_ok()
         };
         is_ours.then(|| Label(rest.into()))
     }
@@ -122,6 +123,11 @@ impl Labels {
     /// The label of the pair by which the token is known.
     pub(super) fn of_sentinel(&self) -> Label {
         Label(format!("{}:sentinel", self.prefix.0).into())
+    }
+
+    /// The label of a pair that is made to be forgotten.
+    pub(super) fn of_trial(&self) -> Label {
+        Label(format!("{}:trial", self.prefix.0).into())
     }
 
     /// Whether an object of this label belongs to this custodian.

@@ -62,6 +62,16 @@ pub(super) fn private_template(label: &Label) -> Vec<Attribute> {
     ]
 }
 
+/// The same template, for an object that does not outlive its session.
+pub(super) fn of_session(mut template: Vec<Attribute>) -> Vec<Attribute> {
+    for attribute in &mut template {
+        if let Attribute::Token(lasts) = attribute {
+            *lasts = false;
+        }
+    }
+    template
+}
+
 /// Reads `CKA_EC_POINT` in each of the encodings that versions of the standard and vendors use.
 pub(super) fn public_key_in(ec_point: &[u8]) -> Option<PublicKey> {
     let bytes = match ec_point {

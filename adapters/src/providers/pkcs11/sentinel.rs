@@ -72,7 +72,8 @@ impl Desk<'_> {
         self.token.settings.labels.of_sentinel()
     }
 
-    fn probe(&self, sentinel: &LiveKey) -> Result<(), Fault> {
+    /// Has the sentinel sign, and verifies it.
+    pub(super) fn probe(&self, sentinel: &LiveKey) -> Result<(), Fault> {
         let signature = self.sign(sentinel.private, &PROBE)?;
         if sentinel.verifier.accepts(&PROBE, &signature) {
             Ok(())
@@ -81,7 +82,8 @@ impl Desk<'_> {
         }
     }
 
-    fn see_sentinel(&self, label: &Label) -> Result<Option<LiveKey>, Fault> {
+    /// The sentinel, if the session sees one.
+    pub(super) fn see_sentinel(&self, label: &Label) -> Result<Option<LiveKey>, Fault> {
         let found = self.find(label)?;
         match (&*found.private, &*found.public, found.strange) {
             ([private], [public], 0) => self.live(*private, *public).map(Some),
@@ -109,13 +111,9 @@ impl Desk<'_> {
         if let Some(sentinel) = self.see_sentinel(label)? {
             return Ok(sentinel);
         }
-        if self.sees_ours()? {
-            return Err(Fault::misconfigured(
-                "looking for the sentinel",
-                format!(
-                    "the token holds keys of this label prefix but no {label}; it is damaged, or the prefix belongs to somebody else"
-                ),
-            ));
+        let labels = &self.token.settings.labels;
+        if self.list()?.iter().any(|key| labels.covers(&key.label)) {
+            return Err(damaged(label));
         }
         self.require_login()?;
         self.token
@@ -140,4 +138,14 @@ impl Desk<'_> {
             verifier,
         })
     }
+}
+
+/// Says that a token holds keys of ours without their sentinel.
+pub(super) fn damaged(sentinel: &Label) -> Fault {
+    Fault::misconfigured(
+        "looking for the sentinel",
+        format!(
+            "the token holds keys of this label prefix but no {sentinel}; it is damaged, or the prefix belongs to somebody else"
+        ),
+    )
 }

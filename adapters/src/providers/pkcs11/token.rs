@@ -5,6 +5,8 @@
 
 mod selection;
 
+pub(super) use self::selection::select;
+
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,7 +19,7 @@ use parking_lot::{Mutex, MutexGuard, RwLock};
 use signer_domain::PublicKey;
 use signer_domain::ports::KeyProviderError;
 
-use self::selection::{Identity, select};
+use self::selection::Identity;
 use super::backoff::Backoff;
 use super::error::{Fault, Remedy};
 use super::key_cache::{Epoch, KeyCache};
@@ -76,6 +78,11 @@ impl Token {
             sentinel_making: Mutex::default(),
             unsettled: Mutex::default(),
         }
+    }
+
+    /// Whether the token has refused the PIN.
+    pub(super) fn pin_is_refused(&self) -> bool {
+        self.state.lock().pin_is_refused
     }
 
     /// Where the token is. After an initialisation it is looked for and logged in to once.

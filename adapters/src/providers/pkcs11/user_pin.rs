@@ -26,6 +26,14 @@ impl UserPin {
     }
 }
 
+#[cfg(test)]
+impl UserPin {
+    /// Whether this is the PIN `text`.
+    pub(super) fn is(&self, text: &str) -> bool {
+        *self.0 == text
+    }
+}
+
 impl fmt::Debug for UserPin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("UserPin").finish_non_exhaustive()

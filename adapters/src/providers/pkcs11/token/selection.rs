@@ -10,7 +10,7 @@ use crate::providers::pkcs11::settings::SlotChoice;
 
 /// What a token calls itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Identity {
+pub(in crate::providers::pkcs11) struct Identity {
     label: String,
     serial: String,
 }
@@ -39,7 +39,7 @@ impl fmt::Display for Identity {
 }
 
 /// Finds the token: the one that was `met` before, wherever it is now, else the one that is chosen.
-pub(super) fn select(
+pub(in crate::providers::pkcs11) fn select(
     module: &Entered<'_>,
     choice: &SlotChoice,
     met: Option<&Identity>,
