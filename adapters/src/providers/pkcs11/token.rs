@@ -126,19 +126,22 @@ impl Token {
     ) -> Result<(), Fault> {
         let mut state = self.lock(until)?;
         let current = *self.standing.read();
-        if current.is_none_or(|current| current.epoch != seen.epoch) {
+        let is_over = current.is_none_or(|current| current.epoch != seen.epoch);
+        if is_over || seen.epoch.module != module.epoch() {
             return Ok(());
         }
         state.require_usable_pin()?;
-        if let Some((epoch, anchor)) = state.anchor.take()
+        // There is no anchor when an earlier login failed. If there is one it may be dead, so a new one
+        // is opened before it is closed.
+        let former = state.anchor.take();
+        let renewed = self.anchor(module, seen.slot, &mut state);
+        if let Some((epoch, anchor)) = former
             && epoch.module == module.epoch()
         {
-            // The anchor may be dead: a new one is opened before it is closed.
-            let renewed = self.anchor(module, seen.slot, &mut state);
             drop(anchor.close());
-            self.begin(module, seen.slot, renewed?, &mut state);
-            tracing::warn!("token had logged us out; logged in again");
         }
+        self.begin(module, seen.slot, renewed?, &mut state);
+        tracing::warn!("token had logged us out; logged in again");
         Ok(())
     }
 
