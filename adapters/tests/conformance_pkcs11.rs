@@ -6,25 +6,24 @@
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
+    clippy::panic,
     reason = "a fixture that cannot be made fails the test"
 )]
 
 #[path = "pkcs11_support/mod.rs"]
 mod support;
 
-use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use signer_adapters::conformance::{Fixture, Outages};
-use signer_adapters::providers::pkcs11::Pkcs11Provider;
+use signer_adapters::conformance::Fixture;
 use signer_domain::HandleId;
 use signer_domain::ports::KeyProvider;
 
 use support::{TestToken, USER_PIN};
 
-signer_adapters::conformance_suite!(pkcs11, TokenFixture, with outages);
+signer_adapters::conformance_suite!(pkcs11, TokenFixture);
 
 /// An empty token of the module under test.
 struct TokenFixture(TestToken);
@@ -36,12 +35,7 @@ impl Fixture for TokenFixture {
     }
 
     async fn open(&self) -> Arc<dyn KeyProvider> {
-        let settings = self
-            .0
-            .settings()
-            .with_sessions(NonZeroUsize::new(3).unwrap());
-        let (module, pin) = (support::module(), support::pin(USER_PIN));
-        Arc::new(Pkcs11Provider::new(module, settings, pin))
+        self.0.provider(support::module(&support::module_path()))
     }
 
     fn absent_handle(&self) -> HandleId {
@@ -50,16 +44,5 @@ impl Fixture for TokenFixture {
 
     fn secrets(&self) -> Vec<Vec<u8>> {
         vec![USER_PIN.as_bytes().to_vec()]
-    }
-}
-
-#[async_trait]
-impl Outages for TokenFixture {
-    async fn begin_outage(&self) {
-        support::take_store_away();
-    }
-
-    async fn end_outage(&self) {
-        support::bring_store_back();
     }
 }

@@ -4,6 +4,7 @@
 //! program therefore starts itself anew with the right variables, in the same process, before the
 //! first test has begun. Cases take turns: a module has one state in a process.
 
+use std::num::NonZeroUsize;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -14,15 +15,17 @@ use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
 use cryptoki::session::UserType;
 use cryptoki::types::AuthPin;
 use tokio::sync::{Mutex, MutexGuard};
-use zeroize::Zeroizing;
 
 use signer_adapters::providers::pkcs11::{
-    LabelPrefix, Pkcs11Module, Pkcs11Settings, SlotChoice, UserPin,
+    LabelPrefix, Pkcs11Module, Pkcs11Provider, Pkcs11Settings, SlotChoice, UserPin,
 };
+use signer_domain::ports::KeyProvider;
 
 /// A throw-away PIN of the user.
 pub(crate) const USER_PIN: &str = "throw-away-user-4711";
 const SO_PIN: &str = "throw-away-officer-0815";
+
+const SESSIONS: NonZeroUsize = NonZeroUsize::new(3).unwrap();
 
 /// Names the place where the tokens are, in a program that was started anew.
 const PLACE: &str = "SIGNER_TEST_PKCS11_PLACE";
@@ -40,11 +43,10 @@ pub(crate) fn module_path() -> PathBuf {
         .into()
 }
 
-/// The module under test, loaded once.
-pub(crate) fn module() -> Arc<Pkcs11Module> {
+/// A module, loaded once. A test program loads one: two would share a state and not know of it.
+pub(crate) fn module(path: &Path) -> Arc<Pkcs11Module> {
     static MODULE: OnceLock<Arc<Pkcs11Module>> = OnceLock::new();
-    place();
-    let load = || Pkcs11Module::load(&module_path()).unwrap();
+    let load = || Pkcs11Module::load(path).unwrap();
     Arc::clone(MODULE.get_or_init(load))
 }
 
@@ -53,16 +55,14 @@ pub(crate) fn place() -> PathBuf {
     if let Some(place) = std::env::var_os(PLACE) {
         return place.into();
     }
-    let place =
-        Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("pkcs11-{}", std::process::id()));
-    let _absent = std::fs::remove_dir_all(&place);
+    let place = new_place();
     std::fs::create_dir_all(place.join("tokens")).unwrap();
     let softhsm = format!(
         "directories.tokendir = {}\nobjectstore.backend = file\nlog.level = ERROR\n",
         place.join("tokens").display()
     );
     std::fs::write(place.join("softhsm2.conf"), softhsm).unwrap();
-    let kryoptic: String = (1..=SLOTS)
+    let kryoptic: Vec<String> = (1..=SLOTS)
         .map(|slot| {
             let store = place.join(format!("tokens/{slot}.sql"));
             format!(
@@ -71,7 +71,7 @@ pub(crate) fn place() -> PathBuf {
             )
         })
         .collect();
-    std::fs::write(place.join("kryoptic.conf"), kryoptic).unwrap();
+    std::fs::write(place.join("kryoptic.conf"), kryoptic.concat()).unwrap();
     let mut arguments = std::env::args_os();
     let this = arguments.next().unwrap();
     let failure = Command::new(this)
@@ -79,29 +79,33 @@ pub(crate) fn place() -> PathBuf {
         .env(PLACE, &place)
         .env("SOFTHSM2_CONF", place.join("softhsm2.conf"))
         .env("KRYOPTIC_CONF", place.join("kryoptic.conf"))
+        .env("P11FAULT_REAL", module_path())
+        .env("P11FAULT_RULES", place.join("rules"))
         .exec();
     panic!("the test program does not start anew: {failure}");
 }
 
-/// Makes every token vanish.
-pub(crate) fn take_store_away() {
-    std::fs::rename(place().join("tokens"), place().join("away")).unwrap();
-}
-
-/// Undoes [`take_store_away`].
-pub(crate) fn bring_store_back() {
-    std::fs::rename(place().join("away"), place().join("tokens")).unwrap();
-}
-
-/// A PIN to open a token with.
-pub(crate) fn pin(text: &str) -> UserPin {
-    UserPin::new(Zeroizing::new(text.to_owned())).unwrap()
+/// A place named after this process. Those of processes that have ended are removed: a program that
+/// starts itself anew cannot clean up behind itself.
+fn new_place() -> PathBuf {
+    let all = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    for entry in std::fs::read_dir(all).unwrap() {
+        let name = entry.unwrap().file_name();
+        let process = name.to_str().and_then(|name| name.strip_prefix("pkcs11-"));
+        if process.is_some_and(|process| !Path::new("/proc").join(process).exists()) {
+            // Another program may be at it too.
+            let _already = std::fs::remove_dir_all(all.join(&name));
+        }
+    }
+    let place = all.join(format!("pkcs11-{}", std::process::id()));
+    let _absent = std::fs::remove_dir_all(&place);
+    place
 }
 
 /// An empty token. While it lives, no other test uses the module.
 #[derive(Debug)]
 pub(crate) struct TestToken {
-    pub(crate) label: String,
+    label: String,
     _turn: MutexGuard<'static, ()>,
 }
 
@@ -111,19 +115,20 @@ impl TestToken {
         static MADE: AtomicUsize = AtomicUsize::new(0);
         place();
         let turn = TURN.lock().await;
-        if place().join("away").exists() {
-            // A case before this one failed in an outage.
-            let _empty = std::fs::remove_dir_all(place().join("tokens"));
-            bring_store_back();
-        }
         let number = MADE.fetch_add(1, Ordering::SeqCst);
         let label = format!("token-{number}");
         make_token(&context(), &label);
         Self { label, _turn: turn }
     }
 
-    /// How a provider finds the token.
-    pub(crate) fn settings(&self) -> Pkcs11Settings {
+    /// A provider of the token.
+    pub(crate) fn provider(&self, module: Arc<Pkcs11Module>) -> Arc<dyn KeyProvider> {
+        let settings = self.settings().with_sessions(SESSIONS);
+        let pin = UserPin::from_text(USER_PIN).unwrap();
+        Arc::new(Pkcs11Provider::new(module, settings, pin))
+    }
+
+    fn settings(&self) -> Pkcs11Settings {
         let prefix = LabelPrefix::parse("plexsphere").unwrap();
         let slot = SlotChoice::Label(self.label.clone());
         Pkcs11Settings::new(slot, prefix, Pkcs11Settings::LABEL_MAX).unwrap()
@@ -131,8 +136,7 @@ impl TestToken {
 }
 
 /// Another user of the same module in this process.
-pub(crate) fn context() -> Pkcs11 {
-    module();
+fn context() -> Pkcs11 {
     let context = Pkcs11::new(module_path()).unwrap();
     // It may be initialised already.
     let arguments = CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK);
