@@ -2,6 +2,7 @@
 
 mod key_table;
 mod keys;
+mod pkcs11;
 mod probe;
 mod public_key;
 mod shell;
@@ -9,6 +10,7 @@ mod sign;
 mod verify;
 
 pub(crate) use keys::keys;
+pub(crate) use pkcs11::pkcs11;
 pub(crate) use probe::probe;
 pub(crate) use shell::{completion, openapi};
 pub(crate) use sign::sign;

@@ -2,12 +2,12 @@
 
 mod environment;
 mod limits;
-mod pkcs11;
+pub(crate) mod pkcs11;
 mod resolve;
 mod setting;
 
 pub(crate) use environment::Environment;
-pub(crate) use pkcs11::{PinSource, Pkcs11Config, TypedPin};
+pub(crate) use pkcs11::{Pkcs11Config, TypedPin};
 pub(crate) use resolve::resolve;
 pub(crate) use setting::{Setting, Source, variable};
 

@@ -18,7 +18,7 @@ use crate::cli::ServeArgs;
 use crate::config::{self, Config, Environment, Installation, Verification};
 use crate::failure::Failure;
 use crate::telemetry::{self, LogFormat};
-use crate::wiring::{self, ProviderSet, RegistryPlace};
+use crate::wiring::{self, OpenProviders, ProviderSet, RegistryPlace};
 use crate::{dev, hardening};
 use entrance::take_places;
 use stop::StopSignals;
@@ -49,8 +49,9 @@ pub(crate) fn serve(args: &ServeArgs, set: ProviderSet) -> Result<(), Failure> {
         dev::prepare_directory()?;
         wiring::provide_development_seed(&dev::seed_file())?;
     }
-    wiring::check_providers(&config)?;
-    system.block_on(run(config, registry, stop))
+    let opened = system.block_on(wiring::check_providers(&config))?;
+    let outcome = system.block_on(run(config, registry, stop, &opened));
+    opened.close(outcome)
 }
 
 fn default_format(args: &ServeArgs) -> LogFormat {
@@ -61,11 +62,16 @@ fn default_format(args: &ServeArgs) -> LogFormat {
     }
 }
 
-async fn run(config: Config, place: RegistryPlace, stop: StopSignals) -> Result<(), Failure> {
+async fn run(
+    config: Config,
+    place: RegistryPlace,
+    stop: StopSignals,
+    opened: &OpenProviders,
+) -> Result<(), Failure> {
     let (registry, entrance) = take_places(&config, &place).await?;
     telemetry::start(config.log).map_err(Failure::general)?;
     hardening::raise_open_files();
-    let providers = wiring::providers(&config)?;
+    let providers = wiring::providers(&config, opened)?;
     let mut metrics = Metrics::default();
     let http = HttpMetrics::register(&mut metrics);
     let custody: Arc<dyn Custody> = Arc::new(ActorCustody::start(
@@ -125,6 +131,9 @@ fn http_settings(config: &Config) -> HttpSettings {
 fn announce(config: &Config) {
     if config.verification == Verification::Off {
         warn!("signatures leave without being verified");
+    }
+    if config.pkcs11.shows_its_pin() {
+        warn!("PIN given on the command line, where everybody on this machine can read it");
     }
     info!(
         version = env!("CARGO_PKG_VERSION"),

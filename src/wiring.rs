@@ -1,5 +1,12 @@
 //! Joins adapters to ports. The only place that names an adapter.
 
+#[cfg_attr(not(feature = "pkcs11"), path = "wiring/pkcs11/left_out.rs")]
+mod pkcs11;
+mod pkcs11_report;
+
+pub(crate) use self::pkcs11::{check as check_token, mechanisms as mechanisms_of_token};
+pub(crate) use self::pkcs11_report::{CheckDocument, MechanismsDocument, TokenDocument};
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -15,6 +22,7 @@ use signer_domain::ports::{
     KeyProvider, KeyProviderError, KeyRegistry, KeyRegistryError, VerifierFactory,
 };
 
+use self::pkcs11::OpenToken;
 use crate::config::{Config, Installation, Setting, Source};
 use crate::failure::Failure;
 use crate::place::{directory_of, is_writable};
@@ -157,6 +165,26 @@ pub(crate) fn provide_development_seed(file: &Path) -> Result<(), Failure> {
     create_seed_file(file).map_err(Failure::general)
 }
 
+/// Providers that are opened once for the life of the process, because they hold what must not be
+/// opened twice.
+#[derive(Debug, Default)]
+pub(crate) struct OpenProviders {
+    token: Option<OpenToken>,
+}
+
+impl OpenProviders {
+    /// Closes them at the end of the process, and hands its outcome on.
+    ///
+    /// # Errors
+    /// Those of `outcome`.
+    pub(crate) fn close(self, outcome: Result<(), Failure>) -> Result<(), Failure> {
+        match self.token {
+            Some(token) => token.close(outcome),
+            None => outcome,
+        }
+    }
+}
+
 /// Tells a provider that is misconfigured before anything is created.
 ///
 /// The software provider is opened for that and closed again. Its warning goes nowhere as long as
@@ -164,31 +192,50 @@ pub(crate) fn provide_development_seed(file: &Path) -> Result<(), Failure> {
 ///
 /// # Errors
 /// When a provider cannot be opened.
-pub(crate) fn check_providers(config: &Config) -> Result<(), Failure> {
-    providers(config).map(drop)
+pub(crate) async fn check_providers(config: &Config) -> Result<OpenProviders, Failure> {
+    let names = &config.providers.value;
+    if names.contains(&ProviderName::Software) {
+        open_software(config.software_seed_file.as_ref())?;
+    }
+    let token = if names.contains(&ProviderName::Pkcs11) {
+        Some(OpenToken::open(&config.pkcs11).await?)
+    } else {
+        None
+    };
+    Ok(OpenProviders { token })
 }
 
 /// Makes the providers ready to be opened, in the order of the configuration.
 ///
 /// # Errors
 /// When a provider cannot be opened.
-pub(crate) fn providers(config: &Config) -> Result<Vec<ProviderSpec>, Failure> {
+pub(crate) fn providers(
+    config: &Config,
+    opened: &OpenProviders,
+) -> Result<Vec<ProviderSpec>, Failure> {
     let names = config.providers.value.iter();
-    names.map(|name| provider(*name, config)).collect()
+    names.map(|name| provider(*name, config, opened)).collect()
 }
 
-fn provider(name: ProviderName, config: &Config) -> Result<ProviderSpec, Failure> {
+fn provider(
+    name: ProviderName,
+    config: &Config,
+    opened: &OpenProviders,
+) -> Result<ProviderSpec, Failure> {
     match name {
         ProviderName::Software => open_software(config.software_seed_file.as_ref()),
         #[cfg(feature = "_testdouble")]
         ProviderName::Testdouble => Ok(always(name, Arc::new(TestDouble::new()))),
-        ProviderName::Pkcs11
-        | ProviderName::AwsKms
-        | ProviderName::GcpKms
-        | ProviderName::AzureKv => Err(match support(name) {
-            Err(refusal) => config.providers.source.explain(refusal),
-            Ok(()) => Failure::general(format_args!("{name} has no wiring")),
-        }),
+        ProviderName::Pkcs11 => match &opened.token {
+            Some(token) => Ok(token.spec()),
+            None => Err(Failure::general("the PKCS#11 token was not opened")),
+        },
+        ProviderName::AwsKms | ProviderName::GcpKms | ProviderName::AzureKv => {
+            Err(match support(name) {
+                Err(refusal) => config.providers.source.explain(refusal),
+                Ok(()) => Failure::general(format_args!("{name} has no wiring")),
+            })
+        }
     }
 }
 

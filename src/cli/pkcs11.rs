@@ -10,38 +10,43 @@ use crate::config::TypedPin;
 #[command(next_help_heading = "PKCS#11 options")]
 pub(crate) struct Pkcs11Args {
     /// The vendor's module, an absolute path [env: PLEXSPHERE_SIGNER_PKCS11_MODULE]
-    #[arg(long = "pkcs11-module", value_name = "PATH")]
-    pub(crate) pkcs11_module: Option<String>,
+    #[arg(id = "pkcs11_module", long = "pkcs11-module", value_name = "PATH")]
+    pub(crate) module: Option<String>,
     /// The token: the number of its slot, label:NAME or serial:NUMBER [env:
     /// PLEXSPHERE_SIGNER_PKCS11_SLOT]
-    #[arg(long = "pkcs11-slot", value_name = "SLOT")]
-    pub(crate) pkcs11_slot: Option<String>,
+    #[arg(id = "pkcs11_slot", long = "pkcs11-slot", value_name = "SLOT")]
+    pub(crate) slot: Option<String>,
     /// The file that holds the PIN, not readable by others [env: PLEXSPHERE_SIGNER_PKCS11_PIN_FILE]
     #[arg(
+        id = "pkcs11_pin_file",
         long = "pkcs11-pin-file",
         value_name = "PATH",
         conflicts_with = "pkcs11_pin"
     )]
-    pub(crate) pkcs11_pin_file: Option<String>,
+    pub(crate) pin_file: Option<String>,
     /// The PIN, for development only: everybody on the machine can read a command line [env:
     /// PLEXSPHERE_SIGNER_PKCS11_PIN]
-    #[arg(long = "pkcs11-pin", value_name = "PIN")]
-    pub(crate) pkcs11_pin: Option<TypedPin>,
+    #[arg(id = "pkcs11_pin", long = "pkcs11-pin", value_name = "PIN")]
+    pub(crate) pin: Option<TypedPin>,
     /// What opens the label of every key [env: PLEXSPHERE_SIGNER_PKCS11_LABEL] [default: plexsphere]
-    #[arg(long = "pkcs11-label", value_name = "PREFIX")]
-    pub(crate) pkcs11_label: Option<String>,
+    #[arg(id = "pkcs11_label", long = "pkcs11-label", value_name = "PREFIX")]
+    pub(crate) label: Option<String>,
     /// The most bytes of a label; a longer one is hashed [env: PLEXSPHERE_SIGNER_PKCS11_LABEL_MAX]
     /// [default: 255]
-    #[arg(long = "pkcs11-label-max", value_name = "N")]
-    pub(crate) pkcs11_label_max: Option<String>,
+    #[arg(id = "pkcs11_label_max", long = "pkcs11-label-max", value_name = "N")]
+    pub(crate) label_max: Option<String>,
     /// How the vendor wants the curve named: oid, name or hex:DER [env:
     /// PLEXSPHERE_SIGNER_PKCS11_EC_PARAMS] [default: oid]
-    #[arg(long = "pkcs11-ec-params", value_name = "FORM")]
-    pub(crate) pkcs11_ec_params: Option<String>,
+    #[arg(
+        id = "pkcs11_ec_params",
+        long = "pkcs11-ec-params",
+        value_name = "FORM"
+    )]
+    pub(crate) ec_params: Option<String>,
     /// How many sessions sign at once [env: PLEXSPHERE_SIGNER_PKCS11_SESSIONS] [default: one for each
     /// processor, 8 at the most]
-    #[arg(long = "pkcs11-sessions", value_name = "N")]
-    pub(crate) pkcs11_sessions: Option<String>,
+    #[arg(id = "pkcs11_sessions", long = "pkcs11-sessions", value_name = "N")]
+    pub(crate) sessions: Option<String>,
 }
 
 /// `pkcs11`.

@@ -44,6 +44,10 @@ pub(crate) struct TypedPin(String);
 
 impl TypedPin {
     /// Shows the PIN.
+    #[cfg_attr(
+        not(feature = "pkcs11"),
+        expect(dead_code, reason = "a binary without the provider offers no PIN")
+    )]
     pub(crate) fn expose_pin(&self) -> &str {
         &self.0
     }
@@ -72,40 +76,32 @@ impl Pkcs11Config {
         let pick = |flag, typed: &Option<String>, found: &Option<String>| {
             Setting::pick(flag, typed.as_ref(), found.as_ref())
         };
-        let module = pick(
-            "--pkcs11-module",
-            &args.pkcs11_module,
-            &environment.pkcs11_module,
-        )
-        .map(|text| text.parse(limits::path))
-        .transpose()?;
+        let module = pick("--pkcs11-module", &args.module, &environment.pkcs11_module)
+            .map(|text| text.parse(limits::path))
+            .transpose()?;
         let label_max = pick(
             "--pkcs11-label-max",
-            &args.pkcs11_label_max,
+            &args.label_max,
             &environment.pkcs11_label_max,
         );
         let sessions = pick(
             "--pkcs11-sessions",
-            &args.pkcs11_sessions,
+            &args.sessions,
             &environment.pkcs11_sessions,
         );
         Ok(Self {
             module,
-            slot: pick("--pkcs11-slot", &args.pkcs11_slot, &environment.pkcs11_slot),
+            slot: pick("--pkcs11-slot", &args.slot, &environment.pkcs11_slot),
             pin: pin(args, environment)?,
-            label: pick(
-                "--pkcs11-label",
-                &args.pkcs11_label,
-                &environment.pkcs11_label,
-            )
-            .unwrap_or_else(|| default("--pkcs11-label", "plexsphere".to_owned())),
+            label: pick("--pkcs11-label", &args.label, &environment.pkcs11_label)
+                .unwrap_or_else(|| default("--pkcs11-label", "plexsphere".to_owned())),
             label_max: match label_max {
                 Some(text) => text.parse(limits::label_max)?,
                 None => default("--pkcs11-label-max", 255),
             },
             ec_params: pick(
                 "--pkcs11-ec-params",
-                &args.pkcs11_ec_params,
+                &args.ec_params,
                 &environment.pkcs11_ec_params,
             )
             .unwrap_or_else(|| default("--pkcs11-ec-params", "oid".to_owned())),
@@ -172,7 +168,7 @@ fn pin(args: &Pkcs11Args, environment: &Environment) -> Result<Option<PinSource>
             source,
         })
     };
-    let path = match (&args.pkcs11_pin_file, &args.pkcs11_pin) {
+    let path = match (&args.pin_file, &args.pin) {
         (Some(text), _) => file(text, Source::Flag(PIN_FILE)),
         (None, Some(pin)) => return Ok(Some(given(pin, Source::Flag(PIN)))),
         (None, None) => match (&environment.pkcs11_pin_file, &environment.pkcs11_pin) {
@@ -207,11 +203,19 @@ fn sessions_by_default() -> NonZeroUsize {
 mod tests {
     use super::*;
 
+    fn environment(variables: &[(&str, &str)]) -> Environment {
+        let variables = variables.iter().map(|(name, value)| {
+            let name = format!("PLEXSPHERE_SIGNER_PKCS11_{name}");
+            (name.into(), (*value).into())
+        });
+        Environment::from_variables(variables).unwrap()
+    }
+
     #[test]
     fn a_typed_pin_is_never_shown() {
         let pin: TypedPin = "throw-away-4711".parse().unwrap();
         let args = Pkcs11Args {
-            pkcs11_pin: Some(pin),
+            pin: Some(pin),
             ..Pkcs11Args::default()
         };
         let config = Pkcs11Config::resolve(&args, &Environment::default()).unwrap();
@@ -222,31 +226,24 @@ mod tests {
 
     #[test]
     fn the_command_line_comes_before_the_environment_and_a_file_before_a_pin() {
-        let environment = Environment {
-            pkcs11_pin_file: Some("/of-environment".to_owned()),
-            ..Environment::default()
-        };
+        let environment = environment(&[("PIN_FILE", "/of-environment")]);
         let source = |args: &Pkcs11Args| {
             let config = Pkcs11Config::resolve(args, &environment).unwrap();
-            assert!(!config.shows_its_pin() || args.pkcs11_pin.is_some());
+            assert!(!config.shows_its_pin() || args.pin.is_some());
             config.pin.map(|pin| pin.source())
         };
         let mut args = Pkcs11Args::default();
         assert_eq!(source(&args), Some(Source::Environment(PIN_FILE)));
-        args.pkcs11_pin = "throw-away".parse().ok();
+        args.pin = "throw-away".parse().ok();
         assert_eq!(source(&args), Some(Source::Flag(PIN)));
-        args.pkcs11_pin = None;
-        args.pkcs11_pin_file = Some("/of-flag".to_owned());
+        args.pin = None;
+        args.pin_file = Some("/of-flag".to_owned());
         assert_eq!(source(&args), Some(Source::Flag(PIN_FILE)));
     }
 
     #[test]
     fn two_pins_in_the_environment_are_refused() {
-        let environment = Environment {
-            pkcs11_pin_file: Some("/pin".to_owned()),
-            pkcs11_pin: "throw-away".parse().ok(),
-            ..Environment::default()
-        };
+        let environment = environment(&[("PIN_FILE", "/pin"), ("PIN", "throw-away")]);
         let refusal = Pkcs11Config::resolve(&Pkcs11Args::default(), &environment).unwrap_err();
         assert_eq!(
             refusal.to_string(),
@@ -263,7 +260,7 @@ mod tests {
         };
         assert_eq!(resolve(&Pkcs11Args::default()), None);
         let args = Pkcs11Args {
-            pkcs11_label: Some("p".to_owned()),
+            label: Some("p".to_owned()),
             ..Pkcs11Args::default()
         };
         assert_eq!(resolve(&args), Some(Source::Flag("--pkcs11-label")));

@@ -53,6 +53,7 @@ pub use self::inspection::{
     CheckReport, CheckStep, OfferedMechanism, TokenDescription, check, mechanisms,
 };
 pub use self::label::{LabelPrefix, LabelsTooShort, ParseLabelPrefixError};
+pub use self::mechanisms::NEEDED_MECHANISMS;
 pub use self::module::{Closing, LoadModuleError, ModulePathRefusal, Pkcs11Module};
 pub use self::pin_file::PinFileError;
 pub use self::settings::{

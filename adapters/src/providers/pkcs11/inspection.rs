@@ -141,7 +141,7 @@ fn take_steps(token: &Token, report: &mut CheckReport) -> Result<(), (&'static s
     report.pass("token", identity.to_string());
 
     mechanisms::require(&entered, slot).map_err(at("mechanisms"))?;
-    report.pass("mechanisms", "CKM_EDDSA, CKM_EC_EDWARDS_KEY_PAIR_GEN");
+    report.pass("mechanisms", mechanisms::NEEDED_MECHANISMS.join(", "));
 
     let standing = token.standing(&entered, until).map_err(at("login"))?;
     report.pass("login", "as user");

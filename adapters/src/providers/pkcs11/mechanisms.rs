@@ -12,6 +12,9 @@ pub(super) const NEEDED: [MechanismType; 2] = [
     MechanismType::ECC_EDWARDS_KEY_PAIR_GEN,
 ];
 
+/// Their names in the standard.
+pub const NEEDED_MECHANISMS: [&str; 2] = ["CKM_EDDSA", "CKM_EC_EDWARDS_KEY_PAIR_GEN"];
+
 /// Refuses a token that does not advertise what is needed.
 pub(super) fn require(module: &Entered<'_>, slot: Slot) -> Result<(), Fault> {
     let offered = module
@@ -52,6 +55,7 @@ mod tests {
     #[test]
     fn a_token_needs_both_to_generate_and_to_sign() {
         assert_eq!(missing(&NEEDED), []);
+        assert_eq!(names(&NEEDED), NEEDED_MECHANISMS.join(", "));
         let only_ecdsa = [MechanismType::ECDSA, MechanismType::ECC_KEY_PAIR_GEN];
         assert_eq!(missing(&only_ecdsa), NEEDED);
         assert_eq!(

@@ -20,6 +20,14 @@ impl UserPin {
         Ok(Self(pin))
     }
 
+    /// Takes a copy of a PIN.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn from_text(pin: &str) -> Result<Self, UnusablePin> {
+        Self::new(Zeroizing::new(pin.to_owned()))
+    }
+
     /// A copy for one login, which wipes itself too.
     pub(super) fn expose_for_login(&self) -> AuthPin {
         AuthPin::from(self.0.as_str())
