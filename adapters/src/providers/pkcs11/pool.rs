@@ -9,6 +9,7 @@ use std::collections::{HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex, MutexGuard};
@@ -58,6 +59,8 @@ struct State {
     /// Threads that were left.
     left: usize,
     next_thread: u64,
+    /// Every thread that may still be there.
+    threads: Vec<JoinHandle<()>>,
     is_closing: bool,
 }
 
@@ -123,8 +126,18 @@ impl Pool {
         let mut state = self.0.begin_closing();
         while state.serving + state.left > 0 {
             if self.0.ended.wait_until(&mut state, until).timed_out() {
-                return state.serving + state.left == 0;
+                break;
             }
+        }
+        if state.serving + state.left > 0 {
+            return false;
+        }
+        let threads = std::mem::take(&mut state.threads);
+        drop(state);
+        // What a module keeps for each thread is torn down as the thread ends, after the last that
+        // it does here; the module must not be finalised under that.
+        for thread in threads {
+            drop(thread.join());
         }
         true
     }
@@ -168,9 +181,13 @@ impl Shared {
             let started = std::thread::Builder::new()
                 .name(name)
                 .spawn(move || shared.serve(thread));
-            if let Err(cause) = started {
-                tracing::error!(%cause, "thread for a session not started");
-                return;
+            state.threads.retain(|thread| !thread.is_finished());
+            match started {
+                Ok(started) => state.threads.push(started),
+                Err(cause) => {
+                    tracing::error!(%cause, "thread for a session not started");
+                    return;
+                }
             }
             state.serving += 1;
         }
