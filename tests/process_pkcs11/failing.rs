@@ -16,7 +16,14 @@ fn sign_path(handle: &str) -> String {
 #[test]
 fn a_call_that_hangs_keeps_neither_other_keys_from_signing_nor_the_process_from_ending() {
     let token = Token::behind_faults();
-    let patience = ["--pkcs11-sessions", "2", "--request-deadline", "2s", "--drain-timeout", "5s"];
+    let patience = [
+        "--pkcs11-sessions",
+        "2",
+        "--request-deadline",
+        "2s",
+        "--drain-timeout",
+        "5s",
+    ];
     let mut server = token.serve(&patience);
     server.generate("stuck");
     server.generate("other");
@@ -41,9 +48,21 @@ fn a_device_that_is_gone_turns_readiness_off_and_comes_back_without_a_restart() 
     let server = token.serve(&[]);
     server.generate("other");
     let digest = sign_request(&[7; 64]);
-    let signature = server.post(&sign_path(OTHER), &digest).expect_status(200).json();
-    let gone = ["C_SignInit", "C_OpenSession", "C_GetSessionInfo", "C_GetTokenInfo"];
-    token.rules(&gone.map(|function| format!("{function} rv=CKR_DEVICE_REMOVED\n")).concat());
+    let signature = server
+        .post(&sign_path(OTHER), &digest)
+        .expect_status(200)
+        .json();
+    let gone = [
+        "C_SignInit",
+        "C_OpenSession",
+        "C_GetSessionInfo",
+        "C_GetTokenInfo",
+    ];
+    token.rules(
+        &gone
+            .map(|function| format!("{function} rv=CKR_DEVICE_REMOVED\n"))
+            .concat(),
+    );
     let refused = server.post(&sign_path(OTHER), &digest);
     assert_eq!(refused.problem_code(), "provider_unavailable");
     let shown = server.get(&format!("{}/public-key", path_of(OTHER)));
@@ -70,9 +89,15 @@ fn a_key_that_has_come_to_mean_another_is_looked_up_anew() {
     server.generate("stuck");
     server.generate("other");
     let digest = sign_request(&[7; 64]);
-    let signature = server.post(&sign_path(OTHER), &digest).expect_status(200).json();
+    let signature = server
+        .post(&sign_path(OTHER), &digest)
+        .expect_status(200)
+        .json();
     server.post(&sign_path(STUCK), &digest).expect_status(200);
     token.rules("C_SignInit at=1 swap=previous\n");
-    let again = server.post(&sign_path(OTHER), &digest).expect_status(200).json();
+    let again = server
+        .post(&sign_path(OTHER), &digest)
+        .expect_status(200)
+        .json();
     assert_eq!(again, signature);
 }

@@ -43,10 +43,21 @@ fn a_key_signs_what_openssl_verifies_and_pkcs11_tool_lists_it() {
 fn keys_and_retirements_outlive_the_process_and_the_token_remembers_them_by_itself() {
     let token = Token::fresh();
     let mut server = token.serve(&[]);
-    let (kept, gone) = (server.generate("kept").json(), server.generate("gone").json());
-    let sign = |key_id: &str| format!("{}/sign", path_of(&format!("pkcs11:plexsphere:platform:{key_id}")));
+    let (kept, gone) = (
+        server.generate("kept").json(),
+        server.generate("gone").json(),
+    );
+    let sign = |key_id: &str| {
+        format!(
+            "{}/sign",
+            path_of(&format!("pkcs11:plexsphere:platform:{key_id}"))
+        )
+    };
     let digest = sign_request(&[7; 64]);
-    let signature = server.post(&sign("kept"), &digest).expect_status(200).json();
+    let signature = server
+        .post(&sign("kept"), &digest)
+        .expect_status(200)
+        .json();
     let retired = format!("{}/retire", path_of("pkcs11:plexsphere:platform:gone"));
     server.post(&retired, "").expect_status(200);
     assert!(server.terminate().success());
@@ -54,11 +65,20 @@ fn keys_and_retirements_outlive_the_process_and_the_token_remembers_them_by_itse
     assert_eq!(token.count("Public Key", "plexsphere:platform:gone"), 1);
 
     let mut server = token.serve(&[]);
-    let again = server.post(&sign("kept"), &digest).expect_status(200).json();
+    let again = server
+        .post(&sign("kept"), &digest)
+        .expect_status(200)
+        .json();
     assert_eq!(again, signature);
     server.post(&sign("gone"), &digest).expect_status(410);
-    let shown = server.get(&format!("{}/public-key", path_of("pkcs11:plexsphere:platform:gone")));
-    assert_eq!(shown.expect_status(200).json()["public_key"], gone["public_key"]);
+    let shown = server.get(&format!(
+        "{}/public-key",
+        path_of("pkcs11:plexsphere:platform:gone")
+    ));
+    assert_eq!(
+        shown.expect_status(200).json()["public_key"],
+        gone["public_key"]
+    );
     assert!(server.terminate().success());
 
     // Without its registry a custodian still makes no second key of a name.
@@ -77,10 +97,16 @@ fn the_pin_is_in_no_log_whatever_its_level_and_only_typed_it_is_a_warning() {
     server.generate("k1");
     assert!(server.terminate().success());
     let log = server.take_log();
-    assert!(!log.contains(crate::token::PIN) && !log.contains("WARN"), "{log}");
+    assert!(
+        !log.contains(crate::token::PIN) && !log.contains("WARN"),
+        "{log}"
+    );
 
     let mut flags = token.serve_flags();
-    let file = flags.iter().position(|flag| flag == "--pkcs11-pin-file").unwrap();
+    let file = flags
+        .iter()
+        .position(|flag| flag == "--pkcs11-pin-file")
+        .unwrap();
     flags[file] = "--pkcs11-pin".to_owned();
     flags[file + 1] = crate::token::PIN.to_owned();
     let (program, socket) = (token.program(), token.place.socket());

@@ -86,23 +86,33 @@ impl Token {
         said
     }
 
-    /// The objects of the token, as anybody with the PIN sees them.
+    /// The keys of the token, as anybody with the PIN sees them.
     pub(crate) fn objects(&self) -> String {
-        self.tool(&["--token-label", LABEL, "--login", "--pin", PIN, "--list-objects"])
+        let login = ["--token-label", LABEL, "--login", "--pin", PIN];
+        ["pubkey", "privkey"]
+            .map(|class| self.tool(&[&login[..], &["--list-objects", "--type", class]].concat()))
+            .concat()
+    }
+
+    /// The lines of [`objects`](Self::objects) in an order of their own: modules list in any.
+    pub(crate) fn sorted_objects(&self) -> Vec<String> {
+        let mut lines: Vec<String> = self.objects().lines().map(str::to_owned).collect();
+        lines.sort_unstable();
+        lines
     }
 
     /// How many objects of one class and label there are.
     pub(crate) fn count(&self, class: &str, label: &str) -> usize {
-        let objects = self.objects();
-        let all = objects.split("\n").collect::<Vec<_>>();
-        let is_one = |window: &&[&str]| {
-            window[0].starts_with(class)
-                && window[1..]
-                    .iter()
-                    .take_while(|line| line.starts_with("  "))
-                    .any(|line| line.trim() == format!("label:      {label}"))
-        };
-        all.windows(8).filter(is_one).count()
+        let named = format!("label:      {label}");
+        let (mut of_class, mut count) = (false, 0);
+        for line in self.objects().lines() {
+            if line.starts_with(' ') {
+                count += usize::from(of_class && line.trim() == named);
+            } else {
+                of_class = line.starts_with(class);
+            }
+        }
+        count
     }
 
     /// Replaces the PIN file.
@@ -184,7 +194,10 @@ fn fault_module() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/build-fault-module");
-        let output = Command::new(script).stderr(Stdio::inherit()).output().unwrap();
+        let output = Command::new(script)
+            .stderr(Stdio::inherit())
+            .output()
+            .unwrap();
         assert!(output.status.success(), "the fault module was not built");
         OsStr::from_bytes(output.stdout.trim_ascii_end()).into()
     })

@@ -2,6 +2,7 @@
 //!
 //! The only place that knows `CK_RV`. What a module said goes to the log, never to a caller.
 
+use std::fmt;
 use std::time::Duration;
 
 use cryptoki::error::{Error, RvError};
@@ -29,6 +30,8 @@ pub(super) enum Fault {
     Doubtful {
         /// What was being done, in the gerund.
         context: &'static str,
+        /// What it shows instead.
+        source: Option<Cause>,
     },
     /// The token signed, but not with the key that was meant.
     WrongSignature,
@@ -53,6 +56,14 @@ impl Fault {
     /// Names what was being done when the module refused a call.
     pub(super) fn refused(context: &'static str) -> impl FnOnce(Error) -> Self {
         move |source| Self::Refused { context, source }
+    }
+
+    /// The token does not show what it must hold.
+    pub(super) const fn doubtful(context: &'static str) -> Self {
+        Self::Doubtful {
+            context,
+            source: None,
+        }
     }
 
     /// An error that only an operator can cure.
@@ -86,14 +97,14 @@ impl Fault {
         };
         match self {
             Self::Refused { context, source } => match remedy {
-                Remedy::TryAgain | Remedy::Wait => unavailable(context, Some(source.into())),
+                Remedy::TryAgain | Remedy::Wait => unavailable(context, Some(said(source))),
                 Remedy::LatchPin | Remedy::Operator => KeyProviderError::Misconfigured {
                     context,
-                    source: Some(source.into()),
+                    source: Some(said(source)),
                 },
             },
             Self::LoggedOut => unavailable("logging in to the token", None),
-            Self::Doubtful { context } => unavailable(context, None),
+            Self::Doubtful { context, source } => unavailable(context, source),
             Self::WrongSignature => unavailable("verifying what the token signed", None),
             Self::Answer(error) => error,
         }
@@ -107,6 +118,48 @@ pub(super) fn unavailable(context: &'static str, outcome_unknown: bool) -> KeyPr
         retry_after: RETRY_SOON,
         outcome_unknown,
         source: None,
+    }
+}
+
+fn said(error: Error) -> Cause {
+    Box::new(ModuleSaid(error))
+}
+
+/// What the module said, in the words of the standard.
+#[derive(Debug)]
+struct ModuleSaid(Error);
+
+impl fmt::Display for ModuleSaid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Error::Pkcs11(code, function) => {
+                // The names that the binding gives them differ from the standard's in spelling alone.
+                let function = function.to_string();
+                let function = function.trim_start_matches("Function::");
+                write!(f, "C_{function} answered {}", name_of(*code))
+            }
+            other => other.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for ModuleSaid {}
+
+/// The name of a code in the standard, or its number.
+fn name_of(code: RvError) -> String {
+    match code {
+        RvError::VendorDefined(number) => format!("CKR_VENDOR_DEFINED {number:#x}"),
+        RvError::UnknownErrorCode(number) => format!("{number:#x}"),
+        known => {
+            let mut name = "CKR".to_owned();
+            for letter in format!("{known:?}").chars() {
+                if letter.is_ascii_uppercase() {
+                    name.push('_');
+                }
+                name.push(letter.to_ascii_uppercase());
+            }
+            name
+        }
     }
 }
 
@@ -274,11 +327,28 @@ mod tests {
     }
 
     #[test]
+    fn the_log_names_functions_and_codes_as_the_standard_does() {
+        let says = |code| ModuleSaid(Error::Pkcs11(code, Function::Login)).to_string();
+        assert_eq!(
+            says(RvError::PinIncorrect),
+            "C_Login answered CKR_PIN_INCORRECT"
+        );
+        assert_eq!(
+            says(RvError::VendorDefined(0x8000_002f)),
+            "C_Login answered CKR_VENDOR_DEFINED 0x8000002f"
+        );
+        assert_eq!(
+            says(RvError::UnknownErrorCode(0x208)),
+            "C_Login answered 0x208"
+        );
+    }
+
+    #[test]
     fn a_wrong_signature_and_a_doubtful_token_are_unavailable() {
         for fault in [
             Fault::WrongSignature,
             Fault::LoggedOut,
-            Fault::Doubtful { context: "looking" },
+            Fault::doubtful("looking"),
         ] {
             let answer = fault.into_answer(true);
             assert!(matches!(

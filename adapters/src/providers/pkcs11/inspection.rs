@@ -198,9 +198,9 @@ fn look_inside(desk: &Desk<'_>, report: &mut CheckReport) -> Result<(), (&'stati
 fn initialised(module: &Pkcs11Module) -> Result<Entered<'_>, Fault> {
     let until = Instant::now() + PATIENCE;
     module.initialise(0, until)?;
-    module.enter(until).ok_or(Fault::Doubtful {
-        context: "waiting for the module",
-    })
+    module
+        .enter(until)
+        .ok_or(Fault::doubtful("waiting for the module"))
 }
 
 fn describe(module: &Entered<'_>, slot: Slot) -> Result<TokenDescription, Fault> {

@@ -99,14 +99,13 @@ impl Pkcs11Module {
     /// When calls are under way that do not end, or the module refuses.
     pub(super) fn initialise(&self, seen: u64, until: Instant) -> Result<bool, Fault> {
         if self.hung_calls() > 0 {
-            return Err(Fault::Doubtful {
-                context: "waiting for a call that does not return",
-            });
+            return Err(Fault::doubtful("waiting for a call that does not return"));
         }
         let quiet = until.min(Instant::now() + QUIET_WAIT);
-        let mut state = self.gate.try_write_until(quiet).ok_or(Fault::Doubtful {
-            context: "waiting for the calls under way",
-        })?;
+        let mut state = self
+            .gate
+            .try_write_until(quiet)
+            .ok_or(Fault::doubtful("waiting for the calls under way"))?;
         if state.epoch != seen {
             return Ok(false);
         }

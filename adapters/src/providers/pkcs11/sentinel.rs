@@ -46,9 +46,7 @@ impl Desk<'_> {
         let pinned = self.token.sentinel(self.until)?;
         if pinned.is_some_and(|pinned| pinned != sentinel.public_key) {
             tracing::error!("token holds another sentinel than before");
-            return Err(Fault::Doubtful {
-                context: "looking for the sentinel of before",
-            });
+            return Err(Fault::doubtful("looking for the sentinel of before"));
         }
         self.probe(&sentinel)?;
         if pinned.is_none() {
@@ -88,9 +86,9 @@ impl Desk<'_> {
         match (&*found.private, &*found.public, found.strange) {
             ([private], [public], 0) => self.live(*private, *public).map(Some),
             ([], [], 0) => Ok(None),
-            ([], ..) => Err(Fault::Doubtful {
-                context: "looking for the private half of the sentinel",
-            }),
+            ([], ..) => Err(Fault::doubtful(
+                "looking for the private half of the sentinel",
+            )),
             _ => Err(Fault::misconfigured(
                 "looking for the sentinel",
                 format!("the token holds more or fewer objects than one pair labelled {label}"),
@@ -100,9 +98,7 @@ impl Desk<'_> {
 
     /// Makes the sentinel of a token that certainly holds nothing of ours.
     fn make_sentinel(&self, label: &Label) -> Result<LiveKey, Fault> {
-        let absent = || Fault::Doubtful {
-            context: "looking for the sentinel",
-        };
+        let absent = || Fault::doubtful("looking for the sentinel");
         if self.token.sentinel(self.until)?.is_some() {
             return Err(absent());
         }

@@ -158,9 +158,7 @@ impl SessionActor {
         self.session
             .as_ref()
             .map(|open| &open.session)
-            .ok_or(Fault::Doubtful {
-                context: "opening a session",
-            })
+            .ok_or(Fault::doubtful("opening a session"))
     }
 
     fn close(&mut self) {
@@ -203,9 +201,7 @@ impl Climb {
     fn next(&mut self, token: &Token, failed: Failed, deadline: Deadline) -> Result<(), Fault> {
         let until = deadline.instant();
         match failed {
-            Failed::Outside => Err(Fault::Doubtful {
-                context: "waiting for the module",
-            }),
+            Failed::Outside => Err(Fault::doubtful("waiting for the module")),
             Failed::Working(fault) => {
                 // A handle that has come to mean another object also gives errors that no repetition
                 // would cure, so everything but an answer is tried once more with nothing remembered.
@@ -246,8 +242,9 @@ impl Climb {
 }
 
 fn log_in_again(token: &Token, seen: Standing, until: Instant) -> Result<(), Fault> {
-    let module = token.module.enter(until).ok_or(Fault::Doubtful {
-        context: "waiting for the module",
-    })?;
+    let module = token
+        .module
+        .enter(until)
+        .ok_or(Fault::doubtful("waiting for the module"))?;
     token.log_in_again(&module, seen, until)
 }

@@ -91,9 +91,7 @@ impl Token {
     /// When it is not there, cannot make Ed25519 signatures, or refuses the PIN.
     pub(super) fn standing(&self, module: &Entered<'_>, until: Instant) -> Result<Standing, Fault> {
         if !module.is_initialized() {
-            return Err(Fault::Doubtful {
-                context: "waiting for the module to be initialised",
-            });
+            return Err(Fault::doubtful("waiting for the module to be initialised"));
         }
         let of_now = |standing: &Standing| standing.epoch.module == module.epoch();
         if let Some(standing) = self.standing.read().filter(of_now) {
@@ -191,9 +189,7 @@ impl Token {
             return Ok(());
         }
         tracing::error!(token = %found, "another token in the slot");
-        Err(Fault::Doubtful {
-            context: "looking for the token of before",
-        })
+        Err(Fault::doubtful("looking for the token of before"))
     }
 
     /// The public key of the sentinel that this process met first.
@@ -211,9 +207,7 @@ impl Token {
     pub(super) fn sentinel_making(&self, until: Instant) -> Result<MutexGuard<'_, ()>, Fault> {
         self.sentinel_making
             .try_lock_until(until)
-            .ok_or(Fault::Doubtful {
-                context: "waiting for the sentinel to be made",
-            })
+            .ok_or(Fault::doubtful("waiting for the sentinel to be made"))
     }
 
     /// Marks the pair of `label` as being made; `None` when that is under way already.
@@ -225,9 +219,9 @@ impl Token {
     }
 
     fn lock(&self, until: Instant) -> Result<MutexGuard<'_, State>, Fault> {
-        self.state.try_lock_until(until).ok_or(Fault::Doubtful {
-            context: "waiting for a login under way",
-        })
+        self.state
+            .try_lock_until(until)
+            .ok_or(Fault::doubtful("waiting for a login under way"))
     }
 
     /// Opens a session and logs in on it.

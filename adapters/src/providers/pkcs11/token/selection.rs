@@ -47,7 +47,7 @@ pub(in crate::providers::pkcs11) fn select(
     let slots = module
         .get_slots_with_token()
         .map_err(Fault::refused("listing the slots"))?;
-    let mut fitting = Vec::new();
+    let (mut fitting, mut others) = (Vec::new(), Vec::new());
     for slot in slots {
         // A slot that cannot be read is not the one, as far as can be told.
         let Ok(info) = module.get_token_info(slot) else {
@@ -60,6 +60,8 @@ pub(in crate::providers::pkcs11) fn select(
         };
         if fits && info.token_initialized() {
             fitting.push((slot, identity));
+        } else if info.token_initialized() {
+            others.push(format!("slot {slot} {identity}"));
         }
     }
     if fitting.len() > 1 {
@@ -69,9 +71,14 @@ pub(in crate::providers::pkcs11) fn select(
         ));
     }
     fitting.pop().ok_or_else(|| {
-        tracing::warn!(%choice, "token not there");
+        let others = if others.is_empty() {
+            "no token".to_owned()
+        } else {
+            others.join(", ")
+        };
         Fault::Doubtful {
             context: "looking for the token",
+            source: Some(format!("{choice} is not there; the module shows {others}").into()),
         }
     })
 }
