@@ -21,7 +21,7 @@ use signer_adapters::conformance::Fixture;
 use signer_domain::HandleId;
 use signer_domain::ports::KeyProvider;
 
-use support::{TestToken, USER_PIN};
+use support::{SESSIONS, TestToken, USER_PIN};
 
 signer_adapters::conformance_suite!(pkcs11, TokenFixture);
 
@@ -35,7 +35,8 @@ impl Fixture for TokenFixture {
     }
 
     async fn open(&self) -> Arc<dyn KeyProvider> {
-        self.0.provider(support::module(&support::module_path()))
+        self.0
+            .provider_with(support::module(&support::module_path()), SESSIONS)
     }
 
     fn absent_handle(&self) -> HandleId {

@@ -25,7 +25,7 @@ use signer_adapters::conformance::{Fixture, Outages};
 use signer_domain::HandleId;
 use signer_domain::ports::KeyProvider;
 
-use support::TestToken;
+use support::{SESSIONS, TestToken};
 
 mod pkcs11 {
     signer_adapters::conformance_suite! { @outages CutOffFixture }
@@ -57,7 +57,8 @@ impl Fixture for CutOffFixture {
     }
 
     async fn open(&self) -> Arc<dyn KeyProvider> {
-        self.0.provider(support::module(fault_module()))
+        self.0
+            .provider_with(support::module(fault_module()), SESSIONS)
     }
 
     fn absent_handle(&self) -> HandleId {

@@ -10,7 +10,7 @@
 //! numbers of objects anew after an initialisation. Hence three rules. That a key is not there is
 //! believed only of a session that sees the [sentinel]. The number of an object is remembered for one
 //! login and no longer. And each signature is verified under the public key that was read
-//! together with that number.
+//! together with that number, before anything else is done with it.
 //!
 //! # Tombstones
 //!
@@ -149,9 +149,19 @@ impl KeyProvider for Pkcs11Provider {
         deadline: Deadline,
     ) -> Result<Signature, KeyProviderError> {
         let (label, digest) = (self.label_in(handle)?, *digest);
-        self.signers
+        let (token, label_again) = (Arc::clone(&self.token), label.clone());
+        let signed = self
+            .signers
             .call("signing", deadline, move |actor| {
                 keys::sign(actor, deadline, &label, &digest)
+            })
+            .await?;
+        if let Some(signature) = signed.verified(&digest) {
+            return Ok(signature);
+        }
+        self.signers
+            .call("signing", deadline, move |actor| {
+                keys::sign_anew(actor, deadline, &token, &label_again, &digest)
             })
             .await
     }

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
 use cryptoki::session::UserType;
@@ -25,7 +26,8 @@ use signer_domain::ports::KeyProvider;
 pub(crate) const USER_PIN: &str = "throw-away-user-4711";
 const SO_PIN: &str = "throw-away-officer-0815";
 
-const SESSIONS: NonZeroUsize = NonZeroUsize::new(3).unwrap();
+/// Enough sessions for tests of what happens at once.
+pub(crate) const SESSIONS: NonZeroUsize = NonZeroUsize::new(3).unwrap();
 
 /// Names the place where the tokens are, in a program that was started anew.
 const PLACE: &str = "SIGNER_TEST_PKCS11_PLACE";
@@ -106,6 +108,7 @@ fn new_place() -> PathBuf {
 #[derive(Debug)]
 pub(crate) struct TestToken {
     label: String,
+    providers: parking_lot::Mutex<Vec<Arc<Pkcs11Provider>>>,
     _turn: MutexGuard<'static, ()>,
 }
 
@@ -118,14 +121,29 @@ impl TestToken {
         let number = MADE.fetch_add(1, Ordering::SeqCst);
         let label = format!("token-{number}");
         make_token(&context(), &label);
-        Self { label, _turn: turn }
+        Self {
+            label,
+            providers: parking_lot::Mutex::default(),
+            _turn: turn,
+        }
     }
 
-    /// A provider of the token.
-    pub(crate) fn provider(&self, module: Arc<Pkcs11Module>) -> Arc<dyn KeyProvider> {
-        let settings = self.settings().with_sessions(SESSIONS);
+    /// What the token is called.
+    pub(crate) fn label(&self) -> &str {
+        &self.label
+    }
+
+    /// A provider of the token with this many sessions that sign.
+    pub(crate) fn provider_with(
+        &self,
+        module: Arc<Pkcs11Module>,
+        sessions: NonZeroUsize,
+    ) -> Arc<dyn KeyProvider> {
+        let settings = self.settings().with_sessions(sessions);
         let pin = UserPin::from_text(USER_PIN).unwrap();
-        Arc::new(Pkcs11Provider::new(module, settings, pin))
+        let provider = Arc::new(Pkcs11Provider::new(module, settings, pin));
+        self.providers.lock().push(Arc::clone(&provider));
+        provider
     }
 
     fn settings(&self) -> Pkcs11Settings {
@@ -135,8 +153,17 @@ impl TestToken {
     }
 }
 
+impl Drop for TestToken {
+    /// No thread may be inside of a module when the program ends, and none may disturb the next test.
+    fn drop(&mut self) {
+        for provider in self.providers.get_mut().drain(..) {
+            provider.close(Duration::from_secs(5));
+        }
+    }
+}
+
 /// Another user of the same module in this process.
-fn context() -> Pkcs11 {
+pub(crate) fn context() -> Pkcs11 {
     let context = Pkcs11::new(module_path()).unwrap();
     // It may be initialised already.
     let arguments = CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK);

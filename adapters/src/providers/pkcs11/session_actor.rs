@@ -161,7 +161,8 @@ impl SessionActor {
             .ok_or(Fault::doubtful("opening a session"))
     }
 
-    fn close(&mut self) {
+    /// Gives the session up; the next work opens another.
+    pub(super) fn close(&mut self) {
         if let Some(open) = self.session.take()
             && let Some(module) = self.token.module.enter(Instant::now() + CLOSING_WAIT)
         {

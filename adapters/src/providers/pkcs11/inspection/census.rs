@@ -101,7 +101,7 @@ mod tests {
     fn tells_pairs_and_tombstones_apart_and_names_what_is_neither() {
         let found = census(&[("a", 1, 1), ("b", 1, 1), ("c", 0, 1)]);
         assert_eq!(found.to_string(), "2 live, 1 retired");
-        assert!(found.require_unique().is_ok());
+        found.require_unique().unwrap();
         let found = census(&[("a", 2, 2), ("b", 1, 0), ("c", 1, 1)]);
         let refusal = format!("{:?}", found.require_unique().unwrap_err());
         assert!(refusal.contains("exactly one pair: a, b"), "{refusal}");
