@@ -40,11 +40,7 @@ pub(crate) fn serve(args: &ServeArgs, set: ProviderSet) -> Result<(), Failure> {
     let config = config::resolve(args, &environment, default_format(args))?;
     wiring::check_support(&config, set)?;
     let registry = RegistryPlace::of(&config)?;
-    hardening::harden().map_err(|cause| {
-        Failure::general(format_args!(
-            "the kernel refuses to harden the process: {cause}"
-        ))
-    })?;
+    hardening::harden()?;
     if config.installation == Installation::Development {
         dev::prepare_directory()?;
         wiring::provide_development_seed(&dev::seed_file())?;

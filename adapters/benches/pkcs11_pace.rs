@@ -187,7 +187,8 @@ impl Stage {
             hot.join_all().await;
             beside
         });
-        println!("a quiet key: median {alone:?} alone, {beside:?} beside a hot key");
+        let (alone, beside) = (alone.as_micros(), beside.as_micros());
+        println!("a quiet key: median {alone} us alone, {beside} us beside a hot key");
     }
 
     /// The median time of a signature by a key that is asked for now and then.

@@ -13,6 +13,7 @@
 #[path = "pkcs11_support/mod.rs"]
 mod support;
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -21,9 +22,12 @@ use signer_adapters::conformance::Fixture;
 use signer_domain::HandleId;
 use signer_domain::ports::KeyProvider;
 
-use support::{SESSIONS, TestToken, USER_PIN};
+use support::{TestToken, USER_PIN};
 
 signer_adapters::conformance_suite!(pkcs11, TokenFixture);
+
+/// Enough for the cases on what happens at once.
+const SESSIONS: NonZeroUsize = NonZeroUsize::new(3).unwrap();
 
 /// An empty token of the module under test.
 struct TokenFixture(TestToken);

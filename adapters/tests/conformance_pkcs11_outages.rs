@@ -14,6 +14,7 @@
 mod support;
 
 use std::ffi::OsStr;
+use std::num::NonZeroUsize;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -25,7 +26,7 @@ use signer_adapters::conformance::{Fixture, Outages};
 use signer_domain::HandleId;
 use signer_domain::ports::KeyProvider;
 
-use support::{SESSIONS, TestToken};
+use support::TestToken;
 
 mod pkcs11 {
     signer_adapters::conformance_suite! { @outages CutOffFixture }
@@ -44,6 +45,9 @@ const OF_THE_DEVICE: [&str; 10] = [
     "C_SignInit",
     "C_Sign",
 ];
+
+/// Enough for the cases on what happens at once.
+const SESSIONS: NonZeroUsize = NonZeroUsize::new(3).unwrap();
 
 /// An empty token behind the fault module.
 struct CutOffFixture(TestToken);

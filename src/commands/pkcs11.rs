@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::cli::{InspectArgs, OutputFormat, Pkcs11Command};
 use crate::config::{Environment, Pkcs11Config};
 use crate::failure::Failure;
+use crate::hardening::harden;
 use crate::output;
 use crate::table::Table;
 use crate::wiring::{
@@ -33,6 +34,7 @@ fn mechanisms(args: &InspectArgs) -> Result<(), Failure> {
 
 fn check(args: &InspectArgs) -> Result<(), Failure> {
     let config = configured(args)?;
+    harden()?;
     let (document, verdict) = check_token(&config)?;
     show(args, &document, check_tables)?;
     verdict

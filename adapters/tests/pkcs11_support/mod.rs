@@ -26,9 +26,6 @@ use signer_domain::ports::KeyProvider;
 pub(crate) const USER_PIN: &str = "throw-away-user-4711";
 const SO_PIN: &str = "throw-away-officer-0815";
 
-/// Enough sessions for tests of what happens at once.
-pub(crate) const SESSIONS: NonZeroUsize = NonZeroUsize::new(3).unwrap();
-
 /// Names the place where the tokens are, in a program that was started anew.
 const PLACE: &str = "SIGNER_TEST_PKCS11_PLACE";
 /// How many tokens a module whose slots are configured one by one can hold.
@@ -120,12 +117,13 @@ impl TestToken {
         let turn = TURN.lock().await;
         let number = MADE.fetch_add(1, Ordering::SeqCst);
         let label = format!("token-{number}");
-        make_token(&context(), &label);
-        Self {
+        let token = Self {
             label,
             providers: parking_lot::Mutex::default(),
             _turn: turn,
-        }
+        };
+        make_token(&context(), token.label());
+        token
     }
 
     /// What the token is called.
