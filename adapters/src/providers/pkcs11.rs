@@ -8,7 +8,7 @@
 //!
 //! Modules answer "nothing found" when they were logged out or lost their store, and hand out the
 //! numbers of objects anew after an initialisation. Hence three rules. That a key is not there is
-//! believed only of a session that sees the [sentinel]. The number of an object is remembered for one
+//! believed only of a session that sees the *sentinel*. The number of an object is remembered for one
 //! login and no longer. And each signature is verified under the public key that was read
 //! together with that number, before anything else is done with it.
 //!
