@@ -107,6 +107,14 @@ impl Pkcs11Provider {
         self.admin.close(left) && signers_ended
     }
 
+    async fn check_once(&self, deadline: Deadline) -> Result<(), KeyProviderError> {
+        self.signers
+            .call("checking the token", deadline, move |actor| {
+                keys::check(actor, deadline)
+            })
+            .await
+    }
+
     fn label_of(&self, scope: &Scope, key_id: &KeyId) -> Label {
         self.token.settings.labels.of_key(scope, key_id)
     }
@@ -202,12 +210,18 @@ impl KeyProvider for Pkcs11Provider {
             .await
     }
 
+    /// Asks once more when the answer is that it is too early to try: a check comes seldom, and the
+    /// token is to be found as soon as it is there again.
     async fn check(&self, deadline: Deadline) -> Result<(), KeyProviderError> {
-        self.signers
-            .call("checking the token", deadline, move |actor| {
-                keys::check(actor, deadline)
-            })
-            .await
+        match self.check_once(deadline).await {
+            Err(KeyProviderError::ProviderUnavailable { retry_after, .. })
+                if retry_after < deadline.remaining() =>
+            {
+                tokio::time::sleep(retry_after).await;
+                self.check_once(deadline).await
+            }
+            outcome => outcome,
+        }
     }
 }
 

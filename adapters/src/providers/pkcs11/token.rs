@@ -148,6 +148,11 @@ impl Token {
     /// # Errors
     /// When it is too early for that, or in vain.
     pub(super) fn initialise_module(&self, seen: u64, until: Instant) -> Result<(), Fault> {
+        let is_over = |module: Entered<'_>| module.epoch() != seen;
+        if self.module.enter(until).is_some_and(is_over) {
+            // Somebody has just done so, whether or not it helped.
+            return Ok(());
+        }
         let pause = self.backoff.lock().pause(Instant::now());
         if !pause.is_zero() {
             let end = Instant::now() + pause;
