@@ -3,6 +3,7 @@
 //! What is remembered here outlives sessions and initialisations: which token this process met first
 //! (its label and serial number), the public key of its sentinel, and that a PIN was refused.
 
+mod login;
 mod selection;
 
 pub(super) use self::selection::select;
@@ -11,8 +12,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use cryptoki::error::{Error, RvError};
-use cryptoki::session::{Session, SessionState, UserType};
+use cryptoki::session::Session;
 use cryptoki::slot::Slot;
 use parking_lot::{Mutex, MutexGuard, RwLock};
 
@@ -21,7 +21,7 @@ use signer_domain::ports::KeyProviderError;
 
 use self::selection::Identity;
 use super::backoff::Backoff;
-use super::error::{Fault, Remedy};
+use super::error::Fault;
 use super::key_cache::{Epoch, KeyCache};
 use super::label::Label;
 use super::mechanisms;
@@ -112,37 +112,6 @@ impl Token {
         Ok(self.begin(module, slot, anchor, &mut state))
     }
 
-    /// Logs in again, unless somebody has done so since the login that was `seen`.
-    ///
-    /// # Errors
-    /// As [`standing`](Self::standing).
-    pub(super) fn log_in_again(
-        &self,
-        module: &Entered<'_>,
-        seen: Standing,
-        until: Instant,
-    ) -> Result<(), Fault> {
-        let mut state = self.lock(until)?;
-        let current = *self.standing.read();
-        let is_over = current.is_none_or(|current| current.epoch != seen.epoch);
-        if is_over || seen.epoch.module != module.epoch() {
-            return Ok(());
-        }
-        state.require_usable_pin()?;
-        // There is no anchor when an earlier login failed. If there is one it may be dead, so a new one
-        // is opened before it is closed.
-        let former = state.anchor.take();
-        let renewed = self.anchor(module, seen.slot, &mut state);
-        if let Some((epoch, anchor)) = former
-            && epoch.module == module.epoch()
-        {
-            drop(anchor.close());
-        }
-        self.begin(module, seen.slot, renewed?, &mut state);
-        tracing::warn!("token had logged us out; logged in again");
-        Ok(())
-    }
-
     /// Initialises the module anew: the last resort, and no more often than the pauses permit.
     ///
     /// # Errors
@@ -227,79 +196,6 @@ impl Token {
         self.state
             .try_lock_until(until)
             .ok_or(Fault::doubtful("waiting for a login under way"))
-    }
-
-    /// Opens a session and logs in on it.
-    fn anchor(
-        &self,
-        module: &Entered<'_>,
-        slot: Slot,
-        state: &mut State,
-    ) -> Result<Session, Fault> {
-        let session = module
-            .open_rw_session_no_drop(slot)
-            .map_err(Fault::refused("opening a session"))?;
-        match self.log_in(&session, state) {
-            Ok(()) => Ok(session),
-            Err(fault) => {
-                // The refusal is what matters.
-                drop(session.close());
-                Err(fault)
-            }
-        }
-    }
-
-    /// Offers the PIN once. Some tokens lock themselves after a few wrong ones.
-    fn log_in(&self, session: &Session, state: &mut State) -> Result<(), Fault> {
-        let info = session
-            .get_session_info()
-            .map_err(Fault::refused("asking for the state of a session"))?;
-        if info.session_state() == SessionState::RwUser {
-            return Ok(());
-        }
-        let pin = self.pin.expose_for_login();
-        match session.login(UserType::User, Some(&pin)) {
-            Ok(()) | Err(Error::Pkcs11(RvError::UserAlreadyLoggedIn, _)) => Ok(()),
-            Err(source) => {
-                let fault = Fault::refused("logging in to the token")(source);
-                if fault.remedy() == Remedy::LatchPin {
-                    state.pin_is_refused = true;
-                    tracing::error!(cause = ?fault, "PIN refused; it is not offered again");
-                }
-                Err(fault)
-            }
-        }
-    }
-
-    fn begin(
-        &self,
-        module: &Entered<'_>,
-        slot: Slot,
-        anchor: Session,
-        state: &mut State,
-    ) -> Standing {
-        state.logins += 1;
-        let epoch = Epoch {
-            module: module.epoch(),
-            login: state.logins,
-        };
-        let standing = Standing { slot, epoch };
-        state.anchor = Some((epoch, anchor));
-        self.keys.begin(epoch);
-        *self.standing.write() = Some(standing);
-        standing
-    }
-}
-
-impl State {
-    fn require_usable_pin(&self) -> Result<(), Fault> {
-        if self.pin_is_refused {
-            return Err(Fault::misconfigured(
-                "logging in to the token",
-                "the token has refused the PIN, and it is not offered again",
-            ));
-        }
-        Ok(())
     }
 }
 
