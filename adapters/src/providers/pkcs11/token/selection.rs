@@ -8,6 +8,9 @@ use crate::providers::pkcs11::error::Fault;
 use crate::providers::pkcs11::module::Entered;
 use crate::providers::pkcs11::settings::SlotChoice;
 
+/// How many tokens are named where the one that was meant is not there.
+const MOST_SHOWN: usize = 5;
+
 /// What a token calls itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::providers::pkcs11) struct Identity {
@@ -71,11 +74,7 @@ pub(in crate::providers::pkcs11) fn select(
         ));
     }
     fitting.pop().ok_or_else(|| {
-        let others = if others.is_empty() {
-            "no token".to_owned()
-        } else {
-            others.join(", ")
-        };
+        let others = shown(&others);
         Fault::Doubtful {
             context: "looking for the token",
             source: Some(format!("{choice} is not there; the module shows {others}").into()),
@@ -83,10 +82,35 @@ pub(in crate::providers::pkcs11) fn select(
     })
 }
 
+/// Names the tokens that are there, the first few of them.
+fn shown(tokens: &[String]) -> String {
+    match tokens.split_at_checked(MOST_SHOWN) {
+        Some((first, rest)) if !rest.is_empty() => {
+            format!("{} and {} more", first.join(", "), rest.len())
+        }
+        _ if tokens.is_empty() => "no token".to_owned(),
+        _ => tokens.join(", "),
+    }
+}
+
 fn is_chosen(choice: &SlotChoice, slot: Slot, identity: &Identity) -> bool {
     match choice {
         SlotChoice::Number(number) => slot.id() == *number,
         SlotChoice::Label(label) => identity.label == *label,
         SlotChoice::Serial(serial) => identity.serial == *serial,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_the_tokens_that_are_there_but_no_endless_list_of_them() {
+        let tokens = |count: usize| -> Vec<String> { (0..count).map(|n| n.to_string()).collect() };
+        assert_eq!(shown(&tokens(0)), "no token");
+        assert_eq!(shown(&tokens(2)), "0, 1");
+        assert_eq!(shown(&tokens(5)), "0, 1, 2, 3, 4");
+        assert_eq!(shown(&tokens(7)), "0, 1, 2, 3, 4 and 2 more");
     }
 }
