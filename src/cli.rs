@@ -4,20 +4,29 @@
     reason = "the doc comments are what --help prints, where no markdown is rendered"
 )]
 
+mod audit;
 mod client_args;
 mod keys;
 mod pkcs11;
+mod rotations;
 mod serve;
 mod shell;
 mod sign;
 mod usage;
 mod verify;
 
+pub(crate) use audit::{
+    AcceptCutArgs, AcceptRegistryArgs, AuditCommand, AuditReconcileArgs, AuditTailArgs,
+    AuditVerifyArgs, CheckpointArgs,
+};
 pub(crate) use client_args::{ClientArgs, OutputFormat};
 pub(crate) use keys::{
     GenerateArgs, HandleArgs, KeysCommand, ListArgs, PublicKeyArgs, PublicKeyFormat,
 };
 pub(crate) use pkcs11::{InspectArgs, Pkcs11Args, Pkcs11Command};
+pub(crate) use rotations::{
+    CloseRotationArgs, OpenRotationArgs, RotationsCommand, ShowRotationArgs,
+};
 pub(crate) use serve::ServeArgs;
 pub(crate) use shell::Shell;
 pub(crate) use sign::SignArgs;
@@ -57,6 +66,9 @@ pub(crate) enum Command {
     /// Generate, list, show and retire keys.
     #[command(subcommand, arg_required_else_help = true)]
     Keys(KeysCommand),
+    /// Open, show and close rotations of a scope's current key.
+    #[command(subcommand, arg_required_else_help = true)]
+    Rotations(RotationsCommand),
     /// Sign a file: its SHA-512 digest is computed here, and only the digest travels.
     Sign(SignArgs),
     /// Verify a signature over the SHA-512 digest of a file, offline.
@@ -64,6 +76,9 @@ pub(crate) enum Command {
     /// See what a PKCS#11 token offers, and whether it can serve.
     #[command(subcommand, arg_required_else_help = true)]
     Pkcs11(Pkcs11Command),
+    /// Verify, show and reconcile the audit log, offline.
+    #[command(subcommand, arg_required_else_help = true)]
+    Audit(AuditCommand),
     /// Ask for a probe, as a Kubernetes exec probe does: exit status 0 or 1.
     Probe(ProbeArgs),
     /// Print the OpenAPI 3.1 document.
@@ -81,11 +96,13 @@ impl Command {
     pub(crate) const fn client_args(&self) -> Option<&ClientArgs> {
         match self {
             Self::Keys(command) => Some(command.client_args()),
+            Self::Rotations(command) => Some(command.client_args()),
             Self::Sign(args) => Some(&args.client),
             Self::Probe(args) => Some(&args.client),
             Self::Serve(_)
             | Self::Verify(_)
             | Self::Pkcs11(_)
+            | Self::Audit(_)
             | Self::Openapi
             | Self::Completion { .. } => None,
         }

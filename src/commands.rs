@@ -1,17 +1,21 @@
 //! What each command does.
 
+mod audit;
 mod key_table;
 mod keys;
 mod pkcs11;
 mod probe;
 mod public_key;
+mod rotations;
 mod shell;
 mod sign;
 mod verify;
 
+pub(crate) use audit::audit;
 pub(crate) use keys::keys;
 pub(crate) use pkcs11::pkcs11;
 pub(crate) use probe::probe;
+pub(crate) use rotations::rotations;
 pub(crate) use shell::{completion, openapi};
 pub(crate) use sign::sign;
 pub(crate) use verify::verify;

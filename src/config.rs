@@ -42,8 +42,12 @@ pub(crate) struct Config {
     pub(crate) health_listen: Option<Setting<SocketAddr>>,
     /// The URL of the registry.
     pub(crate) registry: Setting<String>,
+    /// The record of who asked for what.
+    pub(crate) audit_log: Setting<AuditLog>,
     /// Which scopes are served.
     pub(crate) deployment_profile: DeploymentProfile,
+    /// How long both keys of a rotation are to be in use.
+    pub(crate) overlap_window: Duration,
     /// Whether a signature is verified before it leaves.
     pub(crate) verification: Verification,
     /// How long a request may take.
@@ -63,6 +67,17 @@ pub(crate) enum Installation {
     Configured,
     /// The ready set-up for trying things out.
     Development,
+}
+
+/// Where the record of who asked for what is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum AuditLog {
+    /// In a file beside the registry.
+    BesideRegistry,
+    /// In this file.
+    At(PathBuf),
+    /// Nowhere.
+    Off,
 }
 
 /// Whether a signature is verified before it leaves.

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use crate::failure::{Failure, quoted};
 
 const DIRECTORY: &str = ".plexsphere-signer";
+const REGISTRY: &str = "registry.db";
 
 /// Where the development socket is.
 pub(crate) fn socket() -> PathBuf {
@@ -25,18 +26,22 @@ pub(crate) fn seed_file() -> PathBuf {
 
 /// Where the development registry is.
 pub(crate) fn registry_url() -> String {
-    format!("sqlite:{DIRECTORY}/registry.db")
+    format!("sqlite:{DIRECTORY}/{REGISTRY}")
 }
 
 /// Makes the private directory, or makes sure that the one from last time is still private.
 ///
 /// # Errors
-/// When what stands there is not a directory of ours that is closed to everybody else.
+/// When what stands there is not a directory of ours that is closed to everybody else, or holds keys
+/// whose seed is lost.
 pub(crate) fn prepare_directory() -> Result<(), Failure> {
     let directory = Path::new(DIRECTORY);
     match DirBuilder::new().mode(0o700).create(directory) {
         Ok(()) => Ok(()),
-        Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists => require_private(directory),
+        Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists => {
+            require_private(directory)?;
+            require_seed_of(&directory.join(REGISTRY))
+        }
         Err(cause) => Err(Failure::general(format_args!(
             "--dev cannot make the directory {} ({cause}): start in a directory you may write to",
             quoted(DIRECTORY)
@@ -64,6 +69,20 @@ fn require_private(directory: &Path) -> Result<(), Failure> {
         ));
     }
     Ok(())
+}
+
+/// With another seed no registered key would sign any more, so a lost one is not quietly replaced.
+fn require_seed_of(registry: &Path) -> Result<(), Failure> {
+    let is_there = |path: &Path| fs::symlink_metadata(path).is_ok();
+    if is_there(&seed_file()) || !is_there(registry) {
+        return Ok(());
+    }
+    Err(Failure::usage(format_args!(
+        "--dev finds {} without the seed of its keys: put {} back, or remove {} to start anew",
+        quoted(registry.display()),
+        quoted(seed_file().display()),
+        quoted(DIRECTORY)
+    )))
 }
 
 #[cfg(test)]

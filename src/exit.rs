@@ -11,7 +11,7 @@ pub(crate) enum Exit {
     General,
     /// The command line, the configuration or the input is at fault.
     Usage,
-    /// There is no such key.
+    /// There is no such key, or no such rotation.
     NotFound,
     /// A rotation is in progress.
     Conflict,

@@ -21,6 +21,8 @@ mod telemetry;
 mod wiring;
 
 pub use wiring::ProviderSet;
+#[cfg(feature = "_testdouble")]
+pub use wiring::{arm_crash_points, remember_keys_in};
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -75,9 +77,11 @@ fn dispatch(cli: &Cli, providers: ProviderSet) -> Result<(), Failure> {
     match &cli.command {
         Command::Serve(args) => serve::serve(args, providers),
         Command::Keys(command) => commands::keys(command, &client),
+        Command::Rotations(command) => commands::rotations(command, &client),
         Command::Sign(args) => commands::sign(args, &client),
         Command::Verify(args) => commands::verify(args),
         Command::Pkcs11(command) => commands::pkcs11(command),
+        Command::Audit(command) => commands::audit(command),
         Command::Probe(args) => commands::probe(args, &client),
         Command::Openapi => commands::openapi(),
         Command::Completion { shell } => commands::completion(*shell),

@@ -1,6 +1,8 @@
 //! `serve`: from a configuration to a custodian that serves, and back.
 
 mod entrance;
+mod file_limit;
+mod reopen;
 mod stop;
 
 use std::num::NonZeroUsize;
@@ -9,18 +11,19 @@ use std::thread::available_parallelism;
 
 use actix_rt::System;
 use prometheus_client::registry::Registry as Metrics;
-use signer_actors::{ActorCustody, CustodySettings, VerifyAfterSign};
-use signer_domain::ports::Custody;
-use signer_http::{HttpMetrics, HttpSettings, Telemetry};
+use signer_actors::{ActorCustody, CustodySettings, DrivenPorts, VerifyAfterSign};
+use signer_http::{HttpMetrics, HttpSettings, Ports, Telemetry};
 use tracing::{info, warn};
 
 use crate::cli::ServeArgs;
 use crate::config::{self, Config, Environment, Installation, Verification};
 use crate::failure::Failure;
 use crate::telemetry::{self, LogFormat};
-use crate::wiring::{self, OpenProviders, ProviderSet, RegistryPlace};
+use crate::wiring::{self, AuditPlace, OpenAudit, OpenProviders, ProviderSet, RegistryPlace};
 use crate::{dev, hardening};
 use entrance::take_places;
+use file_limit::FileLimitSignal;
+use reopen::ReopenSignal;
 use stop::StopSignals;
 
 /// Runs the custodian until it is told to stop.
@@ -32,8 +35,11 @@ use stop::StopSignals;
 pub(crate) fn serve(args: &ServeArgs, set: ProviderSet) -> Result<(), Failure> {
     // First of all: a stop that is asked for during the start is a stop in order.
     let system = System::new();
-    let stop = system.block_on(async { StopSignals::listen() });
-    let stop = stop.map_err(|cause| {
+    let signals = system.block_on(async {
+        FileLimitSignal::listen()?;
+        Ok((StopSignals::listen()?, ReopenSignal::listen()?))
+    });
+    let signals = signals.map_err(|cause: std::io::Error| {
         Failure::general(format_args!("signals cannot be listened to: {cause}"))
     })?;
     let environment = Environment::read()?;
@@ -45,8 +51,12 @@ pub(crate) fn serve(args: &ServeArgs, set: ProviderSet) -> Result<(), Failure> {
         dev::prepare_directory()?;
         wiring::provide_development_seed(&dev::seed_file())?;
     }
+    let audit = AuditPlace::of(&config, &registry)?;
     let opened = system.block_on(wiring::check_providers(&config))?;
-    let outcome = system.block_on(run(config, registry, stop, &opened));
+    let places = Places { registry, audit };
+    let outcome = system.block_on(run(config, places, signals, &opened));
+    // Last of all, for this may end the process on the spot: the audit log and the registry are
+    // closed by now.
     opened.close(outcome)
 }
 
@@ -58,22 +68,42 @@ fn default_format(args: &ServeArgs) -> LogFormat {
     }
 }
 
+/// Where the state of the custodian is kept.
+struct Places {
+    registry: RegistryPlace,
+    audit: AuditPlace,
+}
+
 async fn run(
     config: Config,
-    place: RegistryPlace,
-    stop: StopSignals,
+    places: Places,
+    (stop, reopen): (StopSignals, ReopenSignal),
     opened: &OpenProviders,
 ) -> Result<(), Failure> {
-    let (registry, entrance) = take_places(&config, &place).await?;
+    let (registry, entrance) = take_places(&config, &places.registry).await?;
     telemetry::start(config.log).map_err(Failure::general)?;
+    let audit = match places.audit.open(&registry).await {
+        Ok(audit) => audit,
+        Err(refusal) => {
+            // Takes along what SQLite keeps beside the registry while it is open.
+            drop(registry.close().await);
+            return Err(refusal);
+        }
+    };
+    actix_rt::spawn(reopen.obey(audit.clone()));
     hardening::raise_open_files();
     let providers = wiring::providers(&config, opened)?;
     let mut metrics = Metrics::default();
     let http = HttpMetrics::register(&mut metrics);
-    let custody: Arc<dyn Custody> = Arc::new(ActorCustody::start(
+    audit.register(&mut metrics);
+    let custody = Arc::new(ActorCustody::start(
         custody_settings(&config),
-        registry.port(),
-        wiring::VERIFIER,
+        DrivenPorts {
+            registry: registry.port(),
+            rotations: registry.rotations(),
+            audit: audit.port(),
+            verifier_for: wiring::VERIFIER,
+        },
         providers,
         &mut metrics,
     ));
@@ -81,22 +111,27 @@ async fn run(
         http,
         registry: Arc::new(metrics),
     };
-    announce(&config);
+    announce(&config, &audit);
     if config.installation == Installation::Development {
         actix_rt::spawn(dev::show_lines_to_try(
             config.socket.value.clone(),
-            Arc::clone(&custody),
+            Arc::<ActorCustody>::clone(&custody),
         ));
     }
     let served = signer_http::serve(
         http_settings(&config),
         entrance.socket,
         entrance.health,
-        custody,
+        Ports {
+            custody: Arc::<ActorCustody>::clone(&custody),
+            rotations: custody,
+            audit: audit.port(),
+        },
         telemetry,
         stop.received(),
     )
     .await;
+    audit.close().await;
     if let Err(cause) = registry.close().await {
         warn!(%cause, "registry not closed in order; nothing is lost");
     }
@@ -107,6 +142,7 @@ async fn run(
 fn custody_settings(config: &Config) -> CustodySettings {
     CustodySettings {
         max_in_flight: config.max_in_flight.get(),
+        overlap_window: config.overlap_window,
         verify_after_sign: match config.verification {
             Verification::BeforeRelease => VerifyAfterSign::Always,
             Verification::Off => VerifyAfterSign::Never,
@@ -124,7 +160,10 @@ fn http_settings(config: &Config) -> HttpSettings {
 }
 
 /// Says in the log where the custodian serves.
-fn announce(config: &Config) {
+fn announce(config: &Config, audit: &OpenAudit) {
+    if matches!(audit, OpenAudit::Off) {
+        warn!("no audit log is kept: nothing will tell who signed what");
+    }
     if config.verification == Verification::Off {
         warn!("signatures leave without being verified");
     }

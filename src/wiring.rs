@@ -1,11 +1,18 @@
 //! Joins adapters to ports. The only place that names an adapter.
 
+mod audit;
+#[cfg(feature = "_testdouble")]
+mod crash;
 #[cfg_attr(not(feature = "pkcs11"), path = "wiring/pkcs11/left_out.rs")]
 mod pkcs11;
 mod pkcs11_report;
 
+pub(crate) use self::audit::{AuditPlace, OpenAudit, accept_cut, accept_registry};
 pub(crate) use self::pkcs11::{check as check_token, mechanisms as mechanisms_of_token};
 pub(crate) use self::pkcs11_report::{CheckDocument, MechanismsDocument, TokenDocument};
+/// The offline half of the audit log: what `audit` reads and checks.
+pub(crate) use signer_adapters::audit as audit_log;
+pub(crate) use signer_adapters::registry::RegistryUrl;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,16 +23,18 @@ use signer_adapters::providers::software::{OpenSoftwareError, SoftwareProvider, 
 use signer_adapters::providers::support;
 #[cfg(feature = "_testdouble")]
 use signer_adapters::providers::testdouble::TestDouble;
-use signer_adapters::registry::{OpenRegistryError, RegistryRefusal, RegistryUrl, SqliteRegistry};
+use signer_adapters::registry::{OpenRegistryError, RegistryRefusal, SqliteRegistry};
 use signer_domain::ProviderName;
 use signer_domain::ports::{
-    KeyProvider, KeyProviderError, KeyRegistry, KeyRegistryError, VerifierFactory,
+    KeyProvider, KeyProviderError, KeyRegistry, KeyRegistryError, RotationRegistry, VerifierFactory,
 };
 
 use self::pkcs11::OpenToken;
 use crate::config::{Config, Installation, Setting, Source};
 use crate::failure::Failure;
 use crate::place::{directory_of, is_writable};
+#[cfg(feature = "_testdouble")]
+pub use crash::{arm_crash_points, remember_keys_in};
 
 /// Checks signatures, in `serve` and in `verify` alike.
 pub(crate) const VERIFIER: VerifierFactory = signer_adapters::verifier_for;
@@ -128,11 +137,14 @@ impl RegistryPlace {
     /// # Errors
     /// When it cannot be relied on.
     pub(crate) async fn open(&self) -> Result<OpenRegistry, Failure> {
-        match SqliteRegistry::open(&self.url).await {
-            Ok(registry) => Ok(OpenRegistry(Arc::new(registry))),
-            Err(refusal) => Err(self.source.explain(refusal)),
-        }
+        let opened = open(&self.url).await;
+        opened.map_err(|refusal| self.source.explain(refusal))
     }
+}
+
+async fn open(url: &RegistryUrl) -> Result<OpenRegistry, OpenRegistryError> {
+    let registry = SqliteRegistry::open(url).await?;
+    Ok(OpenRegistry(Arc::new(registry)))
 }
 
 /// The registry, for as long as this process serves.
@@ -142,7 +154,18 @@ pub(crate) struct OpenRegistry(Arc<SqliteRegistry>);
 impl OpenRegistry {
     /// The registry as the actors know it.
     pub(crate) fn port(&self) -> Arc<dyn KeyRegistry> {
-        Arc::<SqliteRegistry>::clone(&self.0)
+        let registry = Arc::<SqliteRegistry>::clone(&self.0);
+        #[cfg(feature = "_testdouble")]
+        let registry = crash::around(registry);
+        registry
+    }
+
+    /// Its record of rotations as the actors know it.
+    pub(crate) fn rotations(&self) -> Arc<dyn RotationRegistry> {
+        let registry = Arc::<SqliteRegistry>::clone(&self.0);
+        #[cfg(feature = "_testdouble")]
+        let registry = crash::around(registry);
+        registry
     }
 
     /// Ends the use of the registry. Nothing is lost without it.
@@ -254,6 +277,8 @@ fn open_software(seed_file: Option<&Setting<PathBuf>>) -> Result<ProviderSpec, F
 
 /// A provider that is there already.
 fn always(name: ProviderName, provider: Arc<dyn KeyProvider>) -> ProviderSpec {
+    #[cfg(feature = "_testdouble")]
+    let provider = crash::around_provider(provider);
     let factory = move || -> BoxFuture<'static, Result<Arc<dyn KeyProvider>, KeyProviderError>> {
         let provider = Arc::clone(&provider);
         Box::pin(async move { Ok(provider) })

@@ -90,6 +90,29 @@ fn two_places_have_two_seeds() {
 }
 
 #[test]
+fn a_lost_seed_is_not_replaced_while_keys_that_came_from_it_are_registered() {
+    let place = Workplace::empty();
+    let mut server = start(&place);
+    server.generate("k1");
+    assert!(server.terminate().success());
+    let seed = place.file(".plexsphere-signer/seed.bin");
+    let aside = place.file("aside");
+    fs::rename(&seed, &aside).unwrap();
+    let finished = program()
+        .run(place.path(), ["serve", "--dev"])
+        .expect_status(2);
+    let expected = "--dev finds \".plexsphere-signer/registry.db\" without the seed of its keys: \
+                    put \".plexsphere-signer/seed.bin\" back, or remove \".plexsphere-signer\" to \
+                    start anew";
+    assert_eq!(finished.sentence(), expected);
+    assert!(!seed.exists());
+    fs::rename(&aside, &seed).unwrap();
+    start(&place)
+        .cli(&["sign", "--scope", "platform", "/dev/null"])
+        .expect_status(0);
+}
+
+#[test]
 fn a_directory_that_others_can_enter_is_refused_untouched() {
     let place = Workplace::empty();
     let directory = place.file(".plexsphere-signer");

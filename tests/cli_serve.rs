@@ -100,10 +100,10 @@ fn a_second_custodian_is_refused_and_the_first_one_serves_on() {
     server.generate("k1");
 }
 
-/// Where a custodian served once, without the lock files that it left.
+/// Where a custodian served once and kept no audit log, without the lock files that it left.
 fn place_with_a_registry() -> Workplace {
     let place = Workplace::with_seed();
-    let mut server = Server::start(&program(), &place, &[]);
+    let mut server = Server::start(&program(), &place, &["--audit-log", "none"]);
     server.generate("k1");
     assert!(server.terminate().success());
     for lock in ["registry.db.lock", "signer.sock.lock"] {

@@ -1,9 +1,12 @@
 //! Custody as the outside sees it, on top of the actors.
 
 mod batch;
+mod closing;
 #[cfg(feature = "_crash")]
 mod crash;
 mod health;
+mod making;
+mod rotating;
 mod signing;
 
 use std::fmt;
@@ -14,16 +17,16 @@ use actix_rt::Arbiter;
 use async_trait::async_trait;
 use prometheus_client::registry::Registry;
 use signer_domain::ports::{
-    Custody, CustodyError, GenerateKey, GeneratedOrStanding, KeyQuery, KeyRegistry, Liveness,
-    Presence, PublicKeySource, PublishedKey, Readiness, ShownKey, ShownKeys, SignRequest,
-    SignedDigest, VerifierFactory,
+    Custody, CustodyError, GenerateKey, GeneratedOrStanding, KeyQuery, KeyRegistryError, Liveness,
+    PublicKeySource, PublishedKey, Readiness, ShownKey, ShownKeys, SignRequest, SignedDigest,
 };
 use signer_domain::{Deadline, HandleId, SigningKey};
 
 use crate::admission::{Admission, Seat};
-use crate::errors::{from_registry, provider_down};
+use crate::errors::from_registry;
 use crate::key::{ReadFace, Retire};
 use crate::metrics::Metrics;
+use crate::ports::DrivenPorts;
 use crate::provider::Generate;
 use crate::routes::{Line, Routes};
 use crate::settings::{CustodySettings, ProviderSpec};
@@ -32,7 +35,7 @@ use crate::supervisor::{Shared, SupervisorActor};
 /// Custody implemented by the actors. They live as long as their actix system.
 pub struct ActorCustody {
     settings: Arc<CustodySettings>,
-    registry: Arc<dyn KeyRegistry>,
+    ports: DrivenPorts,
     routes: Arc<Routes>,
     supervisor: Addr<SupervisorActor>,
     /// Who reads the registry.
@@ -42,7 +45,7 @@ pub struct ActorCustody {
     metrics: Metrics,
     health: health::Health,
     /// The supervisor's own thread: it must answer while every provider is busy.
-    _arbiter: Arbiter,
+    arbiter: Arbiter,
 }
 
 impl fmt::Debug for ActorCustody {
@@ -58,8 +61,7 @@ impl ActorCustody {
     /// `generate` when a caller names none. Must be called inside an actix system.
     pub fn start(
         settings: CustodySettings,
-        registry: Arc<dyn KeyRegistry>,
-        verifier_for: VerifierFactory,
+        ports: DrivenPorts,
         providers: Vec<ProviderSpec>,
         metrics: &mut Registry,
     ) -> Self {
@@ -68,10 +70,9 @@ impl ActorCustody {
         let settings = Arc::new(settings);
         let routes = Arc::new(Routes::new(&names, &settings, metrics.clone()));
         let shared = Shared {
-            registry: Arc::clone(&registry),
+            ports: ports.clone(),
             routes: Arc::clone(&routes),
             settings: Arc::clone(&settings),
-            verifier_for,
             metrics: metrics.clone(),
         };
         let arbiter = Arbiter::new();
@@ -82,11 +83,11 @@ impl ActorCustody {
             batches: Admission::new(settings.max_in_flight),
             health: health::Health::default(),
             settings,
-            registry,
+            ports,
             routes,
             supervisor,
             metrics,
-            _arbiter: arbiter,
+            arbiter,
         }
     }
 
@@ -103,12 +104,15 @@ impl ActorCustody {
     ) -> Result<SigningKey, CustodyError> {
         let _seat = self.admit(&self.reads)?;
         self.check_handle(handle)?;
-        let found = tokio::time::timeout(deadline.remaining(), self.registry.find(handle)).await;
-        let found = found.map_err(|_elapsed| CustodyError::DeadlineExceeded)?;
-        let fresh = found
-            .map_err(from_registry)?
-            .ok_or(CustodyError::KeyNotFound)?;
-        Ok(fresh.key)
+        let found = within(deadline, self.ports.registry.find(handle)).await?;
+        Ok(found.ok_or(CustodyError::KeyNotFound)?.key)
+    }
+
+    fn shown(&self, key: SigningKey) -> ShownKey {
+        ShownKey {
+            presence: self.routes.missing.presence_of(&key),
+            key,
+        }
     }
 
     /// A handle of a provider that is not configured is a key that does not exist here.
@@ -122,11 +126,15 @@ impl ActorCustody {
     }
 }
 
-fn shown(key: SigningKey) -> ShownKey {
-    ShownKey {
-        key,
-        presence: Presence::Assumed,
-    }
+/// Waits for an answer of the registry.
+async fn within<T>(
+    deadline: Deadline,
+    answer: impl Future<Output = Result<T, KeyRegistryError>>,
+) -> Result<T, CustodyError> {
+    let answer = tokio::time::timeout(deadline.remaining(), answer).await;
+    answer
+        .map_err(|_elapsed| CustodyError::DeadlineExceeded)?
+        .map_err(from_registry)
 }
 
 #[async_trait]
@@ -142,20 +150,12 @@ impl Custody for ActorCustody {
             provider,
         } = request;
         self.settings.profile.permit(scope)?;
-        let name = provider.or_else(|| self.routes.providers.first());
-        let name = name.ok_or(CustodyError::KeyNotFound)?;
-        let _seat = self.routes.enter_work(name)?;
-        let addr = self
-            .routes
-            .providers
-            .address(name)
-            .ok_or_else(provider_down)?;
-        let outcome = addr.send(Generate {
+        let generate = Generate {
             scope,
             key_id,
             deadline,
-        });
-        self.answer_of_provider(outcome, deadline).await
+        };
+        self.have_made(provider, generate, deadline).await
     }
 
     async fn sign(
@@ -163,10 +163,7 @@ impl Custody for ActorCustody {
         request: SignRequest,
         deadline: Deadline,
     ) -> Result<SignedDigest, CustodyError> {
-        let turn = self
-            .turn_for(&request.target, Line::Single, deadline)
-            .await?;
-        turn.sign(&request.digest, deadline).await
+        self.sign_one(&request, deadline).await
     }
 
     async fn sign_batch(
@@ -179,17 +176,14 @@ impl Custody for ActorCustody {
     }
 
     async fn key(&self, handle: HandleId, deadline: Deadline) -> Result<ShownKey, CustodyError> {
-        Ok(shown(self.registered(&handle, deadline).await?))
+        Ok(self.shown(self.registered(&handle, deadline).await?))
     }
 
     async fn keys(&self, query: KeyQuery, deadline: Deadline) -> Result<ShownKeys, CustodyError> {
         let _seat = self.admit(&self.reads)?;
-        let page = tokio::time::timeout(deadline.remaining(), self.registry.list(&query)).await;
-        let page = page
-            .map_err(|_elapsed| CustodyError::DeadlineExceeded)?
-            .map_err(from_registry)?;
+        let page = within(deadline, self.ports.registry.list(&query)).await?;
         Ok(ShownKeys {
-            keys: page.keys.into_iter().map(shown).collect(),
+            keys: page.keys.into_iter().map(|key| self.shown(key)).collect(),
             next: page.next,
         })
     }
@@ -246,7 +240,7 @@ impl Custody for ActorCustody {
 
     async fn readiness(&self) -> Readiness {
         self.health
-            .readiness(self.registry.as_ref(), &self.routes)
+            .readiness(self.ports.registry.as_ref(), &self.routes)
             .await
     }
 }

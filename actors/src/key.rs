@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
-use signer_domain::ports::{CustodyError, FreshKey, KeyRegistry};
+use signer_domain::ports::{CustodyError, FreshKey, Presence};
 use signer_domain::{Deadline, SigningKey};
 
 pub(crate) use gate::KeyGate;
@@ -17,6 +17,7 @@ pub(crate) use seats::Seats;
 pub(crate) use turn::{KeyFace, Turn};
 
 use crate::errors::{RETRY_SOON, from_registry};
+use crate::ports::DrivenPorts;
 use crate::routes::CurrentKeys;
 
 /// After this many messages in a row the actor lets others run: a mailbox that is refilled as fast as
@@ -27,11 +28,11 @@ const MESSAGES_PER_SLICE: u32 = 8;
 const FINISH_DEADLINE: Duration = Duration::from_secs(10);
 
 /// Decides who may sign with one key. It holds the registry's record of the key while it is in
-/// memory; nobody else in this process changes that record.
+/// memory. Who else changes that record, as a rotation does, notes it at the gate.
 #[derive(Debug)]
 pub(crate) struct KeyActor {
     face: Arc<KeyFace>,
-    registry: Arc<dyn KeyRegistry>,
+    ports: DrivenPorts,
     currents: Arc<CurrentKeys>,
     messages: u32,
     /// Whether a try to get a retirement on record is due already.
@@ -39,14 +40,10 @@ pub(crate) struct KeyActor {
 }
 
 impl KeyActor {
-    pub(crate) fn new(
-        face: KeyFace,
-        registry: Arc<dyn KeyRegistry>,
-        currents: Arc<CurrentKeys>,
-    ) -> Self {
+    pub(crate) fn new(face: KeyFace, ports: DrivenPorts, currents: Arc<CurrentKeys>) -> Self {
         Self {
             face: Arc::new(face),
-            registry,
+            ports,
             currents,
             messages: 0,
             is_finish_due: false,
@@ -57,6 +54,10 @@ impl KeyActor {
     fn grant(&self, deadline: Deadline, seats: Seats) -> Grant {
         if deadline.is_past() {
             return Grant::Refused(CustodyError::DeadlineExceeded);
+        }
+        // A key that is retired stays so, whatever else is known of it.
+        if self.face.gate.is_closed() {
+            return Grant::Refused(CustodyError::KeyRetired);
         }
         if !self.face.is_fresh() {
             return Grant::AfterRefresh(seats);
@@ -70,8 +71,11 @@ impl KeyActor {
         }
     }
 
-    fn adopt(&mut self, fresh: FreshKey) {
-        self.face = Arc::new(self.face.with_record(fresh));
+    /// Takes over a record, unless a later one was taken over meanwhile.
+    fn adopt(&mut self, fresh: FreshKey, as_of: u64) {
+        if fresh.key.version >= self.face.key.version {
+            self.face = Arc::new(self.face.with_record(fresh, as_of));
+        }
     }
 
     /// Takes over what a retirement, or the try at one, led to.
@@ -82,11 +86,13 @@ impl KeyActor {
     ) -> Result<SigningKey, CustodyError> {
         match outcome {
             Ok(key) => {
-                let valid_until = self.face.valid_until;
-                self.adopt(FreshKey {
+                let fresh = FreshKey {
                     key: key.clone(),
-                    valid_until,
-                });
+                    valid_until: self.face.valid_until,
+                };
+                // Nothing follows a retirement, so the record is the last one.
+                self.adopt(fresh, self.face.gate.changes());
+                self.face.note_presence(Presence::Assumed);
                 self.currents.forget(key.scope);
                 Ok(key)
             }
@@ -124,8 +130,8 @@ impl KeyActor {
         deadline: Deadline,
     ) -> impl Future<Output = Result<SigningKey, CustodyError>> + use<> {
         let face = Arc::clone(&self.face);
-        let registry = Arc::clone(&self.registry);
-        async move { retirement::retire(&face, registry.as_ref(), deadline).await }
+        let ports = self.ports.clone();
+        async move { retirement::retire(&face, &ports, deadline).await }
     }
 
     /// Lets other actors of this thread run now and then.
@@ -197,14 +203,19 @@ impl Handler<Refresh> for KeyActor {
     type Result = ResponseActFuture<Self, Result<Arc<KeyFace>, CustodyError>>;
 
     fn handle(&mut self, _: Refresh, _: &mut Self::Context) -> Self::Result {
-        let registry = Arc::clone(&self.registry);
+        // Many ask at once; those who come late find it done.
+        if self.face.is_fresh() {
+            return Box::pin(fut::ready(Ok(Arc::clone(&self.face))));
+        }
+        let as_of = self.face.gate.changes();
+        let registry = Arc::clone(&self.ports.registry);
         let handle = self.face.key.handle_id.clone();
         let read = async move { registry.find(&handle).await };
-        Box::pin(read.into_actor(self).map(|found, actor, _| {
+        Box::pin(read.into_actor(self).map(move |found, actor, _| {
             let fresh = found
                 .map_err(from_registry)?
                 .ok_or(CustodyError::KeyNotFound)?;
-            actor.adopt(fresh);
+            actor.adopt(fresh, as_of);
             Ok(Arc::clone(&actor.face))
         }))
     }
@@ -251,13 +262,6 @@ impl Handler<Retire> for KeyActor {
             work.into_actor(self)
                 .map(|outcome, actor, ctx| actor.settle(outcome, ctx)),
         )
-    }
-}
-
-impl KeyActor {
-    /// The gate that outlives this actor.
-    pub(crate) fn gate(&self) -> Arc<KeyGate> {
-        Arc::clone(&self.face.gate)
     }
 }
 

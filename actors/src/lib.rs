@@ -1,5 +1,5 @@
-//! The actors of the custodian: they implement [`Custody`](signer_domain::ports::Custody) over the
-//! driven ports.
+//! The actors of the custodian: they implement [`Custody`](signer_domain::ports::Custody) and
+//! [`Rotations`](signer_domain::ports::Rotations) over the driven ports.
 //!
 //! A supervisor owns one provider actor for each configured provider and
 //! restarts it from its factory. A provider actor opens one key actor for each handle in use. A key
@@ -10,16 +10,20 @@
 //! Nothing here names an adapter, and nothing here can hold private key bytes.
 
 mod admission;
+mod backoff;
 mod custody;
 mod errors;
 mod key;
 mod metrics;
+mod own_acts;
+mod ports;
 mod provider;
 mod routes;
 mod settings;
 mod supervisor;
 
 pub use custody::ActorCustody;
+pub use ports::DrivenPorts;
 pub use settings::{
     CustodySettings, ProviderFactory, ProviderSpec, RestartPolicy, VerifyAfterSign,
 };

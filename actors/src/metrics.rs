@@ -15,13 +15,16 @@ pub(crate) struct Metrics {
     check_failures: Family<OfProvider, Counter>,
     restarts: Family<Restart, Counter>,
     status: Family<Status, Gauge>,
+    keys_missing: Family<OfProvider, Gauge>,
+    rotations_open: Gauge,
+    rotations_overdue: Gauge,
     /// Requests refused because a key's queue, or the custodian as a whole, was full.
     pub(crate) overloads: Counter,
     /// Provider calls that panicked.
     pub(crate) panics: Counter,
     /// Key actors in memory.
     pub(crate) resident_keys: Gauge,
-    /// Reservations that start-up completed or dropped.
+    /// What the process put in order of its own accord.
     pub(crate) repairs: Counter,
 }
 
@@ -79,13 +82,28 @@ impl Metrics {
         );
         add.counter(
             "repairs",
-            "Reservations that start-up completed or dropped",
+            "Reservations that start-up completed or dropped, and retirements that a provider confirmed late",
             &metrics.repairs,
         );
+        add.gauge(
+            "rotations_open",
+            "Rotations that are open",
+            &metrics.rotations_open,
+        );
+        add.gauge(
+            "rotations_overdue",
+            "Rotations that should have been closed by now",
+            &metrics.rotations_overdue,
+        );
         add.0.register(
+            "keys_missing",
+            "Registered keys that their provider does not show",
+            metrics.keys_missing.clone(),
+        );
+        add.gauge(
             "resident_keys",
             "Key actors in memory",
-            metrics.resident_keys.clone(),
+            &metrics.resident_keys,
         );
         // A series that begins with its first event hides that event from a rate over time.
         for provider in providers {
@@ -94,6 +112,7 @@ impl Metrics {
             };
             drop(metrics.signatures.get_or_create(&of_provider));
             drop(metrics.check_failures.get_or_create(&of_provider));
+            drop(metrics.keys_missing.get_or_create(&of_provider));
         }
         metrics
     }
@@ -114,6 +133,31 @@ impl Metrics {
                 provider: provider.as_str(),
             })
             .inc();
+    }
+
+    /// Counts a key that its provider does not show.
+    pub(crate) fn key_missing(&self, provider: ProviderName) {
+        self.missing_of(provider).inc();
+    }
+
+    /// Counts a key that its provider shows again.
+    pub(crate) fn key_found(&self, provider: ProviderName) {
+        self.missing_of(provider).dec();
+    }
+
+    fn missing_of(&self, provider: ProviderName) -> Gauge {
+        self.keys_missing
+            .get_or_create(&OfProvider {
+                provider: provider.as_str(),
+            })
+            .clone()
+    }
+
+    /// Shows how many rotations are open, and how many of them overdue.
+    pub(crate) fn show_rotations(&self, open: usize, overdue: usize) {
+        let count = |number| i64::try_from(number).unwrap_or(i64::MAX);
+        self.rotations_open.set(count(open));
+        self.rotations_overdue.set(count(overdue));
     }
 
     /// Counts a restart.
@@ -149,5 +193,9 @@ struct Registrar<'a>(&'a mut Registry);
 impl Registrar<'_> {
     fn counter(&mut self, name: &str, help: &str, counter: &Counter) {
         self.0.register(name, help, counter.clone());
+    }
+
+    fn gauge(&mut self, name: &str, help: &str, gauge: &Gauge) {
+        self.0.register(name, help, gauge.clone());
     }
 }

@@ -1,22 +1,28 @@
 //! One actor for each provider: it owns the provider and opens the actors of its keys.
 
 mod generation;
+mod making;
 mod opening;
 mod repair;
+mod rotation;
+mod sweep;
+mod telling;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
-use signer_domain::ports::{
-    CustodyError, KeyProvider, KeyRegistry, ProviderStatus, VerifierFactory,
-};
+use signer_domain::ports::{CustodyError, KeyProvider, ProviderStatus};
 use signer_domain::{Deadline, HandleId, KeyId, ProviderName, Scope};
 
 pub(crate) use repair::repair;
+pub(crate) use telling::TellRetired;
 
+use self::telling::Telling;
 use crate::metrics::Metrics;
-use crate::routes::{GenerateOutcome, Routes};
+use crate::own_acts::OwnActs;
+use crate::ports::DrivenPorts;
+use crate::routes::{GenerateOutcome, OpenOutcome, Routes};
 use crate::settings::CustodySettings;
 
 /// How long a periodic check of a provider may take.
@@ -26,10 +32,10 @@ const CHECK_DEADLINE: Duration = Duration::from_secs(5);
 #[derive(Debug, Clone)]
 pub(crate) struct ProviderContext {
     pub(crate) provider: Arc<dyn KeyProvider>,
-    pub(crate) registry: Arc<dyn KeyRegistry>,
+    pub(crate) ports: DrivenPorts,
+    pub(crate) own_acts: OwnActs,
     pub(crate) routes: Arc<Routes>,
     pub(crate) settings: Arc<CustodySettings>,
-    pub(crate) verifier_for: VerifierFactory,
     pub(crate) metrics: Metrics,
 }
 
@@ -53,11 +59,13 @@ impl ProviderContext {
 #[derive(Debug)]
 pub(crate) struct ProviderActor {
     context: ProviderContext,
+    telling: Telling,
 }
 
 impl ProviderActor {
-    pub(crate) const fn new(context: ProviderContext) -> Self {
-        Self { context }
+    pub(crate) fn new(context: ProviderContext) -> Self {
+        let telling = Telling::new();
+        Self { context, telling }
     }
 
     /// Asks the provider to prove that it works. The check runs as part of this actor, so that a
@@ -96,6 +104,8 @@ impl Actor for ProviderActor {
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.set_mailbox_capacity(self.context.settings.max_in_flight.saturating_add(16));
         ctx.run_interval(self.context.settings.check_interval, Self::check);
+        self.begin_telling(ctx);
+        self.sweep(ctx);
     }
 }
 
@@ -110,11 +120,8 @@ impl Handler<OpenKey> for ProviderActor {
     type Result = ResponseActFuture<Self, Result<(), CustodyError>>;
 
     fn handle(&mut self, OpenKey { handle }: OpenKey, _: &mut Self::Context) -> Self::Result {
-        let read = opening::read(self.context.clone(), handle);
-        Box::pin(
-            read.into_actor(self)
-                .map(|fresh, actor, _| opening::open(&actor.context, fresh?)),
-        )
+        // A part of this actor: a key's actor must not be opened over a provider that is dead.
+        Box::pin(opening::open(self.context.clone(), handle).into_actor(self))
     }
 }
 
@@ -132,6 +139,23 @@ impl Handler<Generate> for ProviderActor {
 
     fn handle(&mut self, request: Generate, _: &mut Self::Context) -> Self::Result {
         Box::pin(generation::join(self.context.clone(), request))
+    }
+}
+
+/// Asks for a rotation to be opened whose new key this provider shall hold.
+#[derive(Debug, Message)]
+#[rtype(result = "OpenOutcome")]
+pub(crate) struct Rotate {
+    pub(crate) scope: Scope,
+    pub(crate) new_key_id: KeyId,
+    pub(crate) deadline: Deadline,
+}
+
+impl Handler<Rotate> for ProviderActor {
+    type Result = ResponseFuture<OpenOutcome>;
+
+    fn handle(&mut self, request: Rotate, _: &mut Self::Context) -> Self::Result {
+        Box::pin(rotation::join(self.context.clone(), request))
     }
 }
 

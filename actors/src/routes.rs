@@ -1,20 +1,24 @@
 //! The way from a handle to its key actor, without passing through anybody's mailbox.
 
 mod current_keys;
-mod generations;
 mod key_routes;
+mod missing_keys;
 mod provider_routes;
+mod rotation_watch;
+mod under_way;
 
 use std::sync::Arc;
 
 use actix::Addr;
-use signer_domain::ports::CustodyError;
-use signer_domain::{Deadline, HandleId, ProviderName};
+use signer_domain::ports::{CustodyError, GeneratedOrStanding, OpenedOrStanding};
+use signer_domain::{Deadline, HandleId, KeyId, ProviderName, Scope};
 
 pub(crate) use current_keys::CurrentKeys;
-pub(crate) use generations::{GenerateOutcome, Generations, Place};
 pub(crate) use key_routes::KeyRoutes;
+pub(crate) use missing_keys::MissingKeys;
 pub(crate) use provider_routes::ProviderRoutes;
+pub(crate) use rotation_watch::RotationWatch;
+pub(crate) use under_way::{GenerateOutcome, Made, OpenOutcome, Place, UnderWay};
 
 use crate::admission::{Admission, Seat};
 use crate::key::{KeyActor, Seats};
@@ -31,7 +35,13 @@ pub(crate) struct Routes {
     /// From a scope to the handle that signs for it.
     pub(crate) currents: Arc<CurrentKeys>,
     /// From a name to those who wait for its key to be made.
-    pub(crate) generations: Arc<Generations>,
+    pub(crate) generations: Arc<UnderWay<GeneratedOrStanding>>,
+    /// The same for the new keys of rotations.
+    pub(crate) openings: Arc<UnderWay<OpenedOrStanding>>,
+    /// The keys that their providers do not show.
+    pub(crate) missing: Arc<MissingKeys>,
+    /// What was last seen of the rotations that are open.
+    pub(crate) rotations: RotationWatch,
     metrics: Metrics,
 }
 
@@ -64,6 +74,9 @@ impl Routes {
             providers: ProviderRoutes::new(names, settings.max_in_flight, metrics.clone()),
             currents: Arc::default(),
             generations: Arc::default(),
+            openings: Arc::default(),
+            missing: Arc::new(MissingKeys::new(metrics.clone())),
+            rotations: RotationWatch::new(metrics.clone()),
             metrics,
         }
     }
@@ -129,6 +142,11 @@ impl Routes {
     pub(crate) fn enter_work(&self, name: ProviderName) -> Result<Seat, CustodyError> {
         let room = self.providers.work(name).ok_or(CustodyError::KeyNotFound)?;
         self.counted(room.enter())
+    }
+
+    /// Whether a key of this name is being made, for whatever purpose.
+    pub(crate) fn is_being_made(&self, scope: Scope, key_id: &KeyId) -> bool {
+        self.generations.is_under_way(scope, key_id) || self.openings.is_under_way(scope, key_id)
     }
 
     fn counted<T>(&self, entered: Result<T, CustodyError>) -> Result<T, CustodyError> {

@@ -25,6 +25,11 @@ pub struct CustodySettings {
     pub resident_keys: usize,
     /// How often each provider is asked to prove that it works.
     pub check_interval: Duration,
+    /// How long after its opening a rotation is due to be closed.
+    pub overlap_window: Duration,
+    /// How often each provider is asked for its keys one after the other, so that a missing one is
+    /// noticed.
+    pub sweep_interval: Duration,
     /// How a provider that failed is brought back.
     pub restart: RestartPolicy,
 }
@@ -39,6 +44,8 @@ impl CustodySettings {
             queue_per_key: 256,
             resident_keys: 10_000,
             check_interval: Duration::from_secs(10),
+            overlap_window: Duration::from_hours(24),
+            sweep_interval: Duration::from_hours(1),
             restart: RestartPolicy::new(),
         }
     }

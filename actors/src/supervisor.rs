@@ -1,7 +1,5 @@
 //! The actor that owns the provider actors and brings them back.
 
-mod backoff;
-
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,22 +7,25 @@ use std::time::Duration;
 use actix::prelude::*;
 use actix_rt::{Arbiter, ArbiterHandle};
 use signer_domain::ports::{
-    CustodyError, KeyProvider, KeyProviderError, KeyRegistry, Liveness, ProviderCapabilities,
-    VerifierFactory,
+    CustodyError, KeyProvider, KeyProviderError, Liveness, ProviderCapabilities,
 };
-use signer_domain::{Deadline, ProviderName};
+use signer_domain::{Deadline, ProviderName, Timestamp};
 
 use tokio::sync::oneshot;
 
-use self::backoff::Backoff;
+use crate::backoff::Backoff;
 use crate::errors::{RETRY_SOON, from_provider};
 use crate::metrics::Metrics;
+use crate::own_acts::OwnActs;
+use crate::ports::DrivenPorts;
 use crate::provider::{ProviderActor, ProviderContext, repair};
 use crate::routes::Routes;
 use crate::settings::{CustodySettings, ProviderSpec};
 
 /// How often the supervisor looks whether its provider actors live, besides being told.
 const WATCH_INTERVAL: Duration = Duration::from_millis(500);
+/// How often the supervisor looks for rotations that are overdue, besides being told.
+const ROTATION_INTERVAL: Duration = Duration::from_secs(5);
 /// How long a provider may take to be built, checked and repaired.
 const OPEN_DEADLINE: Duration = Duration::from_secs(30);
 /// How long a provider may take to prove at start that it works.
@@ -55,10 +56,9 @@ enum Phase {
 /// What every provider actor is given.
 #[derive(Clone)]
 pub(crate) struct Shared {
-    pub(crate) registry: Arc<dyn KeyRegistry>,
+    pub(crate) ports: DrivenPorts,
     pub(crate) routes: Arc<Routes>,
     pub(crate) settings: Arc<CustodySettings>,
-    pub(crate) verifier_for: VerifierFactory,
     pub(crate) metrics: Metrics,
 }
 
@@ -155,6 +155,18 @@ impl SupervisorActor {
         }
     }
 
+    /// Shows which rotations are open. What was seen last stands while the registry cannot be asked.
+    fn look_at_rotations(&mut self, ctx: &mut Context<Self>) {
+        let Shared { ports, routes, .. } = self.shared.clone();
+        let look = async move {
+            let open = ports.rotations.open_rotations();
+            if let Ok(Ok(open)) = tokio::time::timeout(ROTATION_INTERVAL, open).await {
+                routes.rotations.show(&open, Timestamp::now());
+            }
+        };
+        ctx.spawn(look.into_actor(self));
+    }
+
     fn liveness(&self) -> Liveness {
         let mut names: Vec<_> = self
             .children
@@ -184,18 +196,17 @@ async fn open_provider(
     let provider = built(&spec).await.map_err(from_provider)?;
     let capabilities = provider.capabilities();
     let Shared {
-        registry,
+        ports,
         routes,
         settings,
-        verifier_for,
         metrics,
     } = shared;
     let context = ProviderContext {
         provider,
-        registry,
+        own_acts: OwnActs::new(Arc::clone(&ports.audit)),
+        ports,
         routes,
         settings,
-        verifier_for,
         metrics,
     };
     repair(&context).await?;
@@ -226,6 +237,8 @@ impl Actor for SupervisorActor {
             self.open(name, ctx);
         }
         ctx.run_interval(WATCH_INTERVAL, Self::bury_the_dead);
+        self.look_at_rotations(ctx);
+        ctx.run_interval(ROTATION_INTERVAL, Self::look_at_rotations);
     }
 }
 
@@ -252,5 +265,18 @@ impl Handler<LookAfterProviders> for SupervisorActor {
 
     fn handle(&mut self, _: LookAfterProviders, ctx: &mut Self::Context) {
         self.bury_the_dead(ctx);
+    }
+}
+
+/// Tells the supervisor that a rotation was opened or closed.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct LookAtRotations;
+
+impl Handler<LookAtRotations> for SupervisorActor {
+    type Result = ();
+
+    fn handle(&mut self, _: LookAtRotations, ctx: &mut Self::Context) {
+        self.look_at_rotations(ctx);
     }
 }

@@ -1,11 +1,15 @@
-//! The driven adapters of the custodian: key providers, the key registry and the verification of
-//! signatures.
+//! The driven adapters of the custodian: key providers, the key registry, the audit log and the
+//! verification of signatures.
 //!
-//! Private key material lives in [`providers::software`] and nowhere else. Which adapters a binary
-//! holds is decided by features; which of them it uses, by configuration alone.
+//! Private key material of callers lives in [`providers::software`] and nowhere else; the audit log
+//! signs its checkpoints with a key of its own. Which adapters a binary holds is decided by features;
+//! which of them it uses, by configuration alone.
 
+pub mod audit;
 #[cfg(feature = "_testdouble")]
 pub mod conformance;
+#[cfg(feature = "_testdouble")]
+pub mod crash;
 pub mod providers;
 pub mod registry;
 mod rfc8032;

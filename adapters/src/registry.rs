@@ -6,5 +6,5 @@
 mod sqlite;
 mod url;
 
-pub use sqlite::{OpenRegistryError, RegistryRefusal, SqliteRegistry};
+pub use sqlite::{ChangeCounter, OpenRegistryError, RegistryRefusal, SqliteRegistry};
 pub use url::{ParseRegistryUrlError, RegistryUrl};

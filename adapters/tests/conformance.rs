@@ -14,6 +14,7 @@ use async_trait::async_trait;
 use tempfile::TempDir;
 
 use signer_adapters::conformance::{AbsentKeys, Fixture, Outages};
+use signer_adapters::crash::Remembering;
 use signer_adapters::providers::software::{SoftwareProvider, create_seed_file};
 use signer_adapters::providers::testdouble::{Failure, Operation, TestDouble};
 use signer_domain::HandleId;
@@ -21,6 +22,7 @@ use signer_domain::ports::KeyProvider;
 
 signer_adapters::conformance_suite!(software, SoftwareFixture);
 signer_adapters::conformance_suite!(testdouble, TestDoubleFixture, with outages);
+signer_adapters::conformance_suite!(remembering, RememberingFixture);
 
 /// A seed file: all that the software provider stores.
 struct SoftwareFixture {
@@ -56,6 +58,25 @@ impl Fixture for SoftwareFixture {
 
     fn secrets(&self) -> Vec<Vec<u8>> {
         vec![std::fs::read(self.seed_file()).unwrap()]
+    }
+}
+
+/// The software provider with a memory of which keys it made.
+struct RememberingFixture(SoftwareFixture);
+
+#[async_trait]
+impl Fixture for RememberingFixture {
+    async fn fresh() -> Self {
+        Self(SoftwareFixture::fresh().await)
+    }
+
+    async fn open(&self) -> Arc<dyn KeyProvider> {
+        let memory = self.0.directory.path().join("keys.txt");
+        Arc::new(Remembering::new(self.0.open().await, memory))
+    }
+
+    fn absent_handle(&self) -> HandleId {
+        self.0.absent_handle()
     }
 }
 

@@ -17,12 +17,18 @@ mod concurrency;
 mod crash;
 #[path = "registry/faults.rs"]
 mod faults;
+#[path = "registry/identity.rs"]
+mod identity;
+#[path = "registry/migration.rs"]
+mod migration;
 #[path = "registry/model.rs"]
 mod model;
 #[path = "registry/opening.rs"]
 mod opening;
 #[path = "registry/questions.rs"]
 mod questions;
+#[path = "registry/rotations.rs"]
+mod rotations;
 #[path = "registry/scale.rs"]
 mod scale;
 #[path = "registry/support.rs"]

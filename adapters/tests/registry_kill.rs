@@ -1,5 +1,6 @@
 //! Kills a process in the middle of its changes, again and again, and looks at what is left: all that
-//! was acknowledged, and at most the one reservation that was under way.
+//! was acknowledged, at most the one reservation that was under way, and no rotation that is half
+//! opened or half closed.
 //!
 //! This program is both sides: with `REGISTRY_UNDER_FIRE` set it is the process that is killed.
 
@@ -19,8 +20,13 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use signer_adapters::registry::{RegistryRefusal, RegistryUrl, SqliteRegistry};
-use signer_domain::ports::{GeneratedKey, KeyRegistry as _, Reservation};
-use signer_domain::{HandleId, KeyId, KeyState, ProviderName, PublicKey, Scope, SigningKey};
+use signer_domain::ports::{
+    CurrentKey, GeneratedKey, KeyRegistry as _, PendingKey, Reservation, RotationRegistry as _,
+    RotationReservation,
+};
+use signer_domain::{
+    HandleId, KeyId, KeyState, ProviderName, PublicKey, RotationTransition, Scope, SigningKey,
+};
 
 const ROUNDS: u32 = 40;
 const REGISTRY: &str = "REGISTRY_UNDER_FIRE";
@@ -35,7 +41,8 @@ fn main() {
     }
 }
 
-/// Generates keys, retires every other one, and tells of each change once it is acknowledged.
+/// Generates keys in one scope and retires every other one, rotates another scope to a new key and
+/// closes the rotation, and tells of each change once it is acknowledged.
 async fn change_until_killed(url: &str) {
     let registry = SqliteRegistry::open(&RegistryUrl::parse(url).unwrap())
         .await
@@ -45,13 +52,68 @@ async fn change_until_killed(url: &str) {
     writeln!(out, "open").unwrap();
     for number in first.. {
         let now = Timestamp::now();
-        let key = generate(&registry, number, now).await;
+        let key = generate(&registry, Scope::Platform, number, now).await;
         writeln!(out, "{number} active").unwrap();
         if number % 2 == 0 {
             registry.retire(&key, now).await.unwrap();
             writeln!(out, "{number} retired").unwrap();
         }
+        if let Some(opened) = rotate(&registry, number, now).await {
+            writeln!(out, "{number} opened").unwrap();
+            registry.close_rotation(&opened, now).await.unwrap();
+            writeln!(out, "{number} closed").unwrap();
+        }
     }
+}
+
+/// Puts a new key in the place of the current one; none where there is no current one yet, which is
+/// made then.
+async fn rotate(
+    registry: &SqliteRegistry,
+    number: u64,
+    now: Timestamp,
+) -> Option<RotationTransition> {
+    let (scope, new, software) = (rotated(), name(number), ProviderName::Software);
+    let reserving = registry.reserve_rotation(&scope, &new, software, now);
+    match reserving.await.unwrap() {
+        RotationReservation::Reserved(pending) => {
+            Some(open_rotation(registry, &pending, number, now).await)
+        }
+        RotationReservation::Standing(transition) => Some(transition),
+        RotationReservation::UnknownScope => {
+            generate(registry, scope, number, now).await;
+            None
+        }
+        // The first key of the scope, made by a victim that was killed right after.
+        RotationReservation::NameTaken => None,
+        answer @ (RotationReservation::AlreadyPending(_)
+        | RotationReservation::InProgress
+        | RotationReservation::CurrentRetired) => panic!("{answer:?} was settled before"),
+    }
+}
+
+async fn open_rotation(
+    registry: &SqliteRegistry,
+    pending: &PendingKey,
+    number: u64,
+    now: Timestamp,
+) -> RotationTransition {
+    let made = pair(rotated(), number);
+    let opening = registry.open_rotation(pending, &made, now, now);
+    opening.await.unwrap()
+}
+
+fn rotated() -> Scope {
+    Scope::parse("domain:00000000-0000-4000-8000-000000000001").unwrap()
+}
+
+/// What was told of a number. The later ones imply the earlier ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Told {
+    Active,
+    Retired,
+    Opened,
+    Closed,
 }
 
 async fn kill_again_and_again() {
@@ -63,22 +125,25 @@ async fn kill_again_and_again() {
         let next = acknowledged
             .last_key_value()
             .map_or(0, |(number, _)| number + 1);
-        let told = kill_after(&path, next, Duration::from_micros(u64::from(round) * 1777)).await;
+        let told = kill_after(&path, next, Duration::from_micros(u64::from(round) * 5003)).await;
         acknowledged.extend(told);
         cut_off += look(&path, &acknowledged).await;
     }
-    let changes = acknowledged.len();
+    let keys = acknowledged.len();
+    let closed = acknowledged.values().filter(|told| **told == Told::Closed);
+    let closed = closed.count();
     assert!(
-        changes > 100,
-        "only {changes} keys: the kills came too early to prove anything"
+        keys > 30 && closed > 10,
+        "only {keys} keys and {closed} rotations: the kills came too early to prove anything"
     );
     println!(
-        "{ROUNDS} kills, {changes} keys acknowledged, none lost; {cut_off} reservations cut off"
+        "{ROUNDS} kills, {keys} keys and {closed} rotations acknowledged, none lost; \
+         {cut_off} reservations cut off"
     );
 }
 
-/// Lets a process work for a while, kills it, and gives the last state it told of each key.
-async fn kill_after(path: &Path, first: u64, delay: Duration) -> Vec<(u64, KeyState)> {
+/// Lets a process work for a while, kills it, and gives what it told, the last of each number last.
+async fn kill_after(path: &Path, first: u64, delay: Duration) -> Vec<(u64, Told)> {
     let mut victim = start(path, first);
     let mut told = BufReader::new(victim.stdout.take().unwrap());
     let mut greeting = String::new();
@@ -105,25 +170,35 @@ fn start(path: &Path, first: u64) -> Child {
         .unwrap()
 }
 
-fn acknowledgement(line: &str) -> (u64, KeyState) {
-    let (number, state) = line.split_once(' ').unwrap();
-    (number.parse().unwrap(), state.parse().unwrap())
+fn acknowledgement(line: &str) -> (u64, Told) {
+    let (number, told) = line.split_once(' ').unwrap();
+    let told = match told {
+        "active" => Told::Active,
+        "retired" => Told::Retired,
+        "opened" => Told::Opened,
+        "closed" => Told::Closed,
+        _ => panic!("{line}"),
+    };
+    (number.parse().unwrap(), told)
 }
 
 /// Checks the registry against what was acknowledged, settles the rest, and counts the reservations
 /// that were cut off.
-async fn look(path: &Path, acknowledged: &BTreeMap<u64, KeyState>) -> usize {
+async fn look(path: &Path, acknowledged: &BTreeMap<u64, Told>) -> usize {
     let registry = SqliteRegistry::open(&url(path)).await.unwrap();
-    for (number, state) in acknowledged {
-        let found = registry
-            .find(&pair(*number).handle_id)
-            .await
-            .unwrap()
-            .unwrap();
-        assert_eq!(found.key.public_key, pair(*number).public_key);
+    for (number, told) in acknowledged {
+        let key = find(&registry, Scope::Platform, *number).await.unwrap();
+        assert_eq!(key.public_key, pair(Scope::Platform, *number).public_key);
         // A retirement may have been done without having been told of; never the other way round.
-        assert!(found.key.state >= *state, "{number} was told to be {state}");
+        if number % 2 == 0 && *told >= Told::Retired {
+            assert_eq!(key.state, KeyState::Retired, "{number} was told of");
+        }
+        if *told >= Told::Opened {
+            let new = find(&registry, rotated(), *number).await.unwrap();
+            assert_eq!(new.public_key, pair(rotated(), *number).public_key);
+        }
     }
+    look_at_rotation(&registry, acknowledged).await;
     let reservations = registry.pending().await.unwrap();
     assert!(reservations.len() <= 1, "{reservations:?}");
     for reservation in &reservations {
@@ -133,31 +208,77 @@ async fn look(path: &Path, acknowledged: &BTreeMap<u64, KeyState>) -> usize {
     reservations.len()
 }
 
+/// Checks that the scope that is rotated has one current key, and an older one in use exactly while a
+/// rotation is open, and closes that.
+async fn look_at_rotation(registry: &SqliteRegistry, acknowledged: &BTreeMap<u64, Told>) {
+    let open = registry.open_rotations().await.unwrap();
+    let current = match registry.current(&rotated()).await.unwrap() {
+        CurrentKey::Key(fresh) => fresh.key,
+        CurrentKey::Unknown => return,
+        CurrentKey::Retired => panic!("the scope has lost its current key"),
+    };
+    assert_eq!(current.state, KeyState::Active);
+    if let Some((number, told)) = acknowledged.last_key_value()
+        && *told == Told::Closed
+    {
+        assert!(open.is_empty(), "{number} was told to be closed: {open:?}");
+    }
+    match open.as_slice() {
+        [] => {}
+        [open] => {
+            assert_eq!(open.new_handle_id, current.handle_id);
+            let old = registry.find(&open.old_handle_id).await.unwrap().unwrap();
+            assert_eq!(old.key.state, KeyState::Rotating);
+            let now = Timestamp::now();
+            registry.close_rotation(open, now).await.unwrap();
+        }
+        several => panic!("{several:?}"),
+    }
+    let closed = acknowledged.values().filter(|told| **told == Told::Closed);
+    let retired = registry.unconfirmed_retirements().await.unwrap();
+    assert!(retired.len() >= closed.count(), "{}", retired.len());
+}
+
+async fn find(registry: &SqliteRegistry, scope: Scope, number: u64) -> Option<SigningKey> {
+    let handle = pair(scope, number).handle_id;
+    registry.find(&handle).await.unwrap().map(|fresh| fresh.key)
+}
+
 fn url(path: &Path) -> RegistryUrl {
     RegistryUrl::parse(&format!("sqlite:{}", path.display())).unwrap()
 }
 
 /// Makes the key, or meets the one of a victim that was killed before it could tell of it.
-async fn generate(registry: &SqliteRegistry, number: u64, now: Timestamp) -> SigningKey {
-    let key_id = KeyId::parse(&format!("k{number}")).unwrap();
-    let reserving = registry.reserve(&Scope::Platform, &key_id, ProviderName::Software, now);
+async fn generate(
+    registry: &SqliteRegistry,
+    scope: Scope,
+    number: u64,
+    now: Timestamp,
+) -> SigningKey {
+    let (key_id, software) = (name(number), ProviderName::Software);
+    let reserving = registry.reserve(&scope, &key_id, software, now);
     match reserving.await.unwrap() {
         Reservation::Reserved(pending) => {
-            let made = pair(number);
+            let made = pair(scope, number);
             registry.complete(&pending, &made, now).await.unwrap()
         }
         Reservation::Standing(key) => key,
-        Reservation::AlreadyPending(pending) => panic!("{pending:?} was settled before"),
-        Reservation::RotationInProgress => panic!("nobody rotates"),
+        answer @ (Reservation::AlreadyPending(_) | Reservation::RotationInProgress) => {
+            panic!("{answer:?} was settled before")
+        }
     }
 }
 
-fn pair(number: u64) -> GeneratedKey {
+fn name(number: u64) -> KeyId {
+    KeyId::parse(&format!("k{number}")).unwrap()
+}
+
+fn pair(scope: Scope, number: u64) -> GeneratedKey {
     let mut bytes = [0; 32];
     let (head, _) = bytes.split_at_mut(8);
     head.copy_from_slice(&number.to_be_bytes());
     GeneratedKey {
-        handle_id: HandleId::from_parts(ProviderName::Software, format!("platform|k{number}"))
+        handle_id: HandleId::from_parts(ProviderName::Software, format!("{scope}|k{number}"))
             .unwrap(),
         public_key: PublicKey::from_bytes(bytes),
     }

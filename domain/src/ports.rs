@@ -19,8 +19,8 @@ pub use audit_trail::{
 };
 pub use custody::{
     CheckState, Custody, CustodyError, GenerateKey, GeneratedOrStanding, Liveness, Presence,
-    ProviderStatus, PublicKeySource, PublishedKey, Readiness, ShownKey, ShownKeys, SignRequest,
-    SignTarget, SignedDigest,
+    ProviderStatus, PublicKeySource, PublishedKey, Readiness, ReleaseHold, ShownKey, ShownKeys,
+    SignRequest, SignTarget, SignedDigest,
 };
 pub use key_provider::{GeneratedKey, KeyProvider, KeyProviderError, ProviderCapabilities};
 pub use key_registry::{

@@ -27,6 +27,32 @@ impl KeyForm {
     }
 }
 
+/// The forms in which a set of public keys is served, in the order of our own preference. The bytes
+/// are the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum KeySetForm {
+    /// What most verifiers ask for and expect.
+    Json,
+    /// The name of its own (RFC 7517 §8.5.2).
+    JwkSet,
+}
+
+impl KeySetForm {
+    const ALL: [Self; 2] = [Self::Json, Self::JwkSet];
+
+    pub(crate) const fn media_type(self) -> &'static str {
+        match self {
+            Self::Json => "application/json",
+            Self::JwkSet => "application/jwk-set+json",
+        }
+    }
+
+    /// The form the caller prefers.
+    pub(crate) fn preferred(headers: &HeaderMap) -> Self {
+        most_wanted(headers, Self::ALL, Self::media_type).unwrap_or(Self::Json)
+    }
+}
+
 /// The forms in which metrics are served, in the order of our own preference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum MetricsForm {
@@ -164,6 +190,28 @@ mod tests {
             KeyForm::Jwk
         );
         assert_eq!(form_for("application/json;q=0, */*"), KeyForm::Pem);
+    }
+
+    #[test]
+    fn a_key_set_is_json_unless_its_own_name_is_wanted_more() {
+        let form_for = |accept| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::ACCEPT, HeaderValue::from_static(accept));
+            KeySetForm::preferred(&headers)
+        };
+        for accept in [
+            "*/*",
+            "application/json",
+            "application/jwk-set+json, application/json",
+        ] {
+            assert_eq!(form_for(accept), KeySetForm::Json, "{accept}");
+        }
+        for accept in [
+            "application/jwk-set+json",
+            "application/jwk-set+json, application/json;q=0.9",
+        ] {
+            assert_eq!(form_for(accept), KeySetForm::JwkSet, "{accept}");
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@ use actix_http::header::{self, HeaderName, HeaderValue};
 use actix_http::{ConnectionType, Response, StatusCode};
 use bytes::Bytes;
 use serde::Serialize;
+use signer_domain::ports::ReleaseHold;
 
 use crate::refusal::{Hint, Refusal};
 use crate::request_id::RequestId;
@@ -21,6 +22,7 @@ pub(crate) struct Answer {
     content_type: HeaderValue,
     body: Bytes,
     extra: Option<(HeaderName, HeaderValue)>,
+    holds: Vec<ReleaseHold>,
 }
 
 /// What becomes of the connection after the answer.
@@ -59,7 +61,13 @@ impl Answer {
             content_type,
             body,
             extra: None,
+            holds: Vec::new(),
         }
+    }
+
+    /// Keeps what goes with signatures until the answer leaves.
+    pub(crate) fn holding(self, holds: Vec<ReleaseHold>) -> Self {
+        Self { holds, ..self }
     }
 
     /// The problem that puts `refusal` into words.
@@ -76,6 +84,10 @@ impl Answer {
         }
     }
 
+    pub(crate) const fn status(&self) -> StatusCode {
+        self.status
+    }
+
     pub(crate) fn is_success(&self) -> bool {
         self.status.is_success()
     }
@@ -88,7 +100,7 @@ impl Answer {
         }
     }
 
-    /// Adds what every answer has.
+    /// Adds what every answer has, and lets go of what was kept until it leaves.
     pub(crate) fn into_response(
         self,
         request_id: RequestId,
@@ -106,6 +118,7 @@ impl Answer {
                 .head_mut()
                 .set_connection_type(ConnectionType::Close);
         }
+        drop(self.holds);
         response
     }
 }

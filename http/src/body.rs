@@ -46,21 +46,30 @@ pub(crate) fn has_body(headers: &HeaderMap) -> bool {
         || content_length(headers).is_some_and(|length| length > 0)
 }
 
+/// Why a body was not read to its end.
+#[derive(Debug)]
+pub(crate) enum Unread {
+    /// It is not what it has to be.
+    Refused(Refusal),
+    /// The caller left, or at least sends no more.
+    BrokenOff,
+}
+
 /// Reads the body to its end. What is left of it after a refusal stays in `payload`.
-pub(crate) async fn collect(payload: &mut Payload, limit: usize) -> Result<Bytes, Refusal> {
+pub(crate) async fn collect(payload: &mut Payload, limit: usize) -> Result<Bytes, Unread> {
     let Some(first) = payload.next().await else {
         return Ok(Bytes::new());
     };
-    let first = first.map_err(|error| broken(&error))?;
+    let first = first.map_err(broken)?;
     // Nearly every body arrives in one piece, and then that piece is the body.
     let mut rest = BytesMut::new();
     while let Some(chunk) = payload.next().await {
         if rest.is_empty() {
             rest.extend_from_slice(&first);
         }
-        rest.extend_from_slice(&chunk.map_err(|error| broken(&error))?);
+        rest.extend_from_slice(&chunk.map_err(broken)?);
         if rest.len() > limit {
-            return Err(too_large(limit));
+            return Err(Unread::Refused(too_large(limit)));
         }
     }
     let body = if rest.is_empty() {
@@ -69,7 +78,7 @@ pub(crate) async fn collect(payload: &mut Payload, limit: usize) -> Result<Bytes
         rest.freeze()
     };
     if body.len() > limit {
-        return Err(too_large(limit));
+        return Err(Unread::Refused(too_large(limit)));
     }
     Ok(body)
 }
@@ -139,9 +148,14 @@ const fn unsupported(detail: &'static str) -> Refusal {
     Refusal::new(ProblemCode::UnsupportedMediaType, detail)
 }
 
-fn broken(error: &PayloadError) -> Refusal {
+#[expect(clippy::needless_pass_by_value, reason = "map_err gives it away")]
+fn broken(error: PayloadError) -> Unread {
     tracing::debug!(%error, "body broke off");
-    Refusal::invalid("body: broke off or is framed wrongly")
+    if matches!(error, PayloadError::Incomplete(_) | PayloadError::Io(_)) {
+        Unread::BrokenOff
+    } else {
+        Unread::Refused(Refusal::broken_body())
+    }
 }
 
 #[cfg(test)]

@@ -1,24 +1,34 @@
-//! What each call does: plain functions over the `Custody` port.
+//! What each call does: plain functions over the driving ports.
 
 pub(crate) mod keys;
 pub(crate) mod probes;
+pub(crate) mod rotations;
 pub(crate) mod sign;
 
-use signer_domain::{HandleId, Scope};
+use actix_http::RequestHead;
+use serde::Deserialize;
+use signer_domain::Deadline;
+use signer_domain::ports::{Custody, Rotations};
 
-use crate::query::decode;
+use crate::audit::Subject;
+use crate::body;
 use crate::refusal::Refusal;
+use crate::request_id::RequestId;
 
-/// Reads the handle in a path.
-fn parse_handle(segment: &str) -> Result<HandleId, Refusal> {
-    let text = decode(segment)
-        .ok_or_else(|| Refusal::invalid("handle_id: must be percent-encoded UTF-8"))?;
-    HandleId::parse(&text).map_err(|error| Refusal::invalid(format!("handle_id: {error}")))
+/// A request that was taken in, and what it takes to do what it asks for.
+pub(crate) struct Task<'r> {
+    pub(crate) custody: &'r dyn Custody,
+    pub(crate) rotations: &'r dyn Rotations,
+    pub(crate) head: &'r RequestHead,
+    pub(crate) body: &'r [u8],
+    pub(crate) request_id: &'r RequestId,
+    pub(crate) deadline: Deadline,
+    pub(crate) subject: &'r mut Subject,
 }
 
-/// Reads the scope in a path.
-fn parse_scope(segment: &str) -> Result<Scope, Refusal> {
-    let text =
-        decode(segment).ok_or_else(|| Refusal::invalid("scope: must be percent-encoded UTF-8"))?;
-    Scope::parse(&text).map_err(|error| Refusal::invalid(format!("scope: {error}")))
+impl<'r> Task<'r> {
+    /// Reads the body as the one object it must be.
+    fn document<T: Deserialize<'r>>(&self) -> Result<T, Refusal> {
+        body::parse(self.body)
+    }
 }

@@ -11,6 +11,10 @@ pub(crate) enum Op {
     SignScope,
     SignBatch,
     Retire,
+    RotationOpen,
+    RotationShow,
+    RotationClose,
+    Jwks,
     Livez,
     Readyz,
     Metrics,
@@ -20,7 +24,7 @@ pub(crate) enum Op {
 }
 
 impl Op {
-    pub(crate) const ALL: [Self; 13] = [
+    pub(crate) const ALL: [Self; 17] = [
         Self::Generate,
         Self::List,
         Self::Show,
@@ -29,6 +33,10 @@ impl Op {
         Self::SignScope,
         Self::SignBatch,
         Self::Retire,
+        Self::RotationOpen,
+        Self::RotationShow,
+        Self::RotationClose,
+        Self::Jwks,
         Self::Livez,
         Self::Readyz,
         Self::Metrics,
@@ -46,6 +54,10 @@ impl Op {
             Self::SignScope => "sign_scope",
             Self::SignBatch => "sign_batch",
             Self::Retire => "retire",
+            Self::RotationOpen => "rotation_open",
+            Self::RotationShow => "rotation_show",
+            Self::RotationClose => "rotation_close",
+            Self::Jwks => "jwks",
             Self::Livez => "livez",
             Self::Readyz => "readyz",
             Self::Metrics => "metrics",

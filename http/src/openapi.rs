@@ -2,7 +2,9 @@
 //! contract tests generate their requests from it.
 
 mod operations;
+mod parts;
 mod responses;
+mod scopes;
 
 use utoipa::ToSchema;
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
@@ -60,6 +62,10 @@ fn components() -> Components {
     collect::<wire::BatchDocument>(&mut schemas);
     collect::<wire::PublicKeyDocument>(&mut schemas);
     collect::<wire::Jwk>(&mut schemas);
+    collect::<wire::JwkSetDocument>(&mut schemas);
+    collect::<wire::OpenRotationRequest>(&mut schemas);
+    collect::<wire::CloseRotationRequest>(&mut schemas);
+    collect::<wire::RotationDocument>(&mut schemas);
     collect::<wire::LivezDocument>(&mut schemas);
     collect::<wire::ReadyzDocument>(&mut schemas);
     collect::<wire::Problem>(&mut schemas);

@@ -6,7 +6,7 @@ use std::num::NonZeroU32;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use percent_encoding::percent_decode_str;
-use signer_domain::ports::KeyQuery;
+use signer_domain::ports::{KeyQuery, VerificationKeys};
 use signer_domain::{KeyState, Scope};
 
 use crate::refusal::Refusal;
@@ -28,11 +28,8 @@ pub(crate) fn key_query(query: Option<&str>) -> Result<KeyQuery, Refusal> {
     let mut state = None;
     let mut limit = None;
     let mut cursor = None;
-    let pairs = query.unwrap_or_default().split('&');
-    for pair in pairs.filter(|pair| !pair.is_empty()) {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        let value = decode(value)
-            .ok_or_else(|| Refusal::invalid("query: a value is not percent-encoded UTF-8"))?;
+    for pair in pairs(query) {
+        let (name, value) = pair?;
         match name {
             "scope" => set("scope", &mut scope, Scope::parse(&value))?,
             "state" => set("state", &mut state, KeyState::parse(&value))?,
@@ -50,6 +47,30 @@ pub(crate) fn key_query(query: Option<&str>) -> Result<KeyQuery, Refusal> {
         state,
         limit: limit.unwrap_or(DEFAULT_LIMIT),
         after: cursor,
+    })
+}
+
+/// Reads which keys of a scope are asked for.
+pub(crate) fn verification_keys(query: Option<&str>) -> Result<VerificationKeys, Refusal> {
+    let mut include = None;
+    for pair in pairs(query) {
+        let (name, value) = pair?;
+        if name != "include" {
+            return Err(Refusal::invalid("query: the only parameter is include"));
+        }
+        set("include", &mut include, parse_include(&value))?;
+    }
+    Ok(include.unwrap_or(VerificationKeys::InUse))
+}
+
+/// The parameters one by one, their values decoded.
+fn pairs(query: Option<&str>) -> impl Iterator<Item = Result<(&str, Cow<'_, str>), Refusal>> {
+    let pairs = query.unwrap_or_default().split('&');
+    pairs.filter(|pair| !pair.is_empty()).map(|pair| {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let value = decode(value)
+            .ok_or_else(|| Refusal::invalid("query: a value is not percent-encoded UTF-8"))?;
+        Ok((name, value))
     })
 }
 
@@ -92,6 +113,13 @@ fn parse_limit(text: &str) -> Result<NonZeroU32, String> {
         .ok()
         .filter(|limit: &NonZeroU32| is_canonical && limit.get() <= MAX_LIMIT)
         .ok_or_else(|| format!("must be a whole number from 1 to {MAX_LIMIT}"))
+}
+
+fn parse_include(text: &str) -> Result<VerificationKeys, &'static str> {
+    match text {
+        "retired" => Ok(VerificationKeys::WithRetired),
+        _ => Err("must be \"retired\""),
+    }
 }
 
 fn parse_cursor(text: &str) -> Result<u64, &'static str> {
@@ -172,6 +200,25 @@ mod tests {
                 Err(Refusal::invalid(detail)),
                 "{query}"
             );
+        }
+    }
+
+    #[test]
+    fn retired_keys_are_included_on_demand_only() {
+        for query in [None, Some("")] {
+            assert_eq!(verification_keys(query), Ok(VerificationKeys::InUse));
+        }
+        let found = verification_keys(Some("include=retired"));
+        assert_eq!(found, Ok(VerificationKeys::WithRetired));
+        for (query, detail) in [
+            ("include=", "include: must be \"retired\""),
+            ("include=Retired", "include: must be \"retired\""),
+            ("include=retired&include=retired", "include: is given twice"),
+            ("state=retired", "query: the only parameter is include"),
+            ("include=%ff", "query: a value is not percent-encoded UTF-8"),
+        ] {
+            let refused = verification_keys(Some(query));
+            assert_eq!(refused, Err(Refusal::invalid(detail)), "{query}");
         }
     }
 

@@ -72,11 +72,27 @@ impl Refusal {
         }
     }
 
+    pub(crate) const fn broken_body() -> Self {
+        Self::new(
+            ProblemCode::InvalidRequest,
+            "body: broke off or is framed wrongly",
+        )
+    }
+
     /// The body did not arrive in time.
     pub(crate) const fn slow_body() -> Self {
         Self::new(
             ProblemCode::RequestTimeout,
             "the body did not arrive in time",
+        )
+    }
+
+    /// The request cannot be recorded. Tells nothing of what it led to.
+    pub(crate) const fn audit_unavailable() -> Self {
+        Self::for_now(
+            ProblemCode::AuditUnavailable,
+            "signing: audit log unavailable",
+            SOON,
         )
     }
 

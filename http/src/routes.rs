@@ -17,6 +17,10 @@ pub(crate) enum Call<'p> {
     Sign(&'p str),
     Retire(&'p str),
     SignScope(&'p str),
+    RotationOpen(&'p str),
+    RotationShow(&'p str),
+    RotationClose(&'p str),
+    Jwks(&'p str),
     Batch,
     Livez,
     Readyz,
@@ -65,6 +69,10 @@ impl<'p> Call<'p> {
             Self::Sign(_) => Op::Sign,
             Self::Retire(_) => Op::Retire,
             Self::SignScope(_) => Op::SignScope,
+            Self::RotationOpen(_) => Op::RotationOpen,
+            Self::RotationShow(_) => Op::RotationShow,
+            Self::RotationClose(_) => Op::RotationClose,
+            Self::Jwks(_) => Op::Jwks,
             Self::Batch => Op::SignBatch,
             Self::Livez => Op::Livez,
             Self::Readyz => Op::Readyz,
@@ -85,7 +93,7 @@ impl<'p> Resource<'p> {
     fn find(path: &'p str) -> Option<Self> {
         let mut segments = path.strip_prefix('/')?.split('/');
         let mut next = || segments.next();
-        match (next(), next(), next(), next(), next()) {
+        match (next(), next(), next(), next(), next(), next()) {
             (Some("livez"), None, ..) => Some(Self::get(Call::Livez)),
             (Some("readyz"), None, ..) => Some(Self::get(Call::Readyz)),
             (Some("metrics"), None, ..) => Some(Self::get(Call::Metrics)),
@@ -96,17 +104,27 @@ impl<'p> Resource<'p> {
                 post: Some(Call::Generate),
             }),
             (Some("v1"), Some("keys" | "scopes"), Some(""), ..) => None,
-            (Some("v1"), Some("keys"), Some(handle), None, _) => {
+            (Some("v1"), Some("keys"), Some(handle), None, ..) => {
                 Some(Self::get(Call::Show(handle)))
             }
-            (Some("v1"), Some("keys"), Some(handle), Some(action), None) => match action {
+            (Some("v1"), Some("keys"), Some(handle), Some(action), None, _) => match action {
                 "public-key" => Some(Self::get(Call::PublicKey(handle))),
                 "sign" => Some(Self::post(Call::Sign(handle))),
                 "retire" => Some(Self::post(Call::Retire(handle))),
                 _ => None,
             },
-            (Some("v1"), Some("scopes"), Some(scope), Some("sign"), None) => {
-                Some(Self::post(Call::SignScope(scope)))
+            (Some("v1"), Some("scopes"), Some(scope), Some(thing), None, _) => match thing {
+                "sign" => Some(Self::post(Call::SignScope(scope))),
+                "rotations" => Some(Self::post(Call::RotationOpen(scope))),
+                "jwks" => Some(Self::get(Call::Jwks(scope))),
+                _ => None,
+            },
+            (Some("v1"), Some("scopes"), Some(scope), Some("rotations"), Some(thing), None) => {
+                match thing {
+                    "current" => Some(Self::get(Call::RotationShow(scope))),
+                    "close" => Some(Self::post(Call::RotationClose(scope))),
+                    _ => None,
+                }
             }
             _ => None,
         }
@@ -149,6 +167,22 @@ mod tests {
             (Method::POST, "/v1/keys/h/sign", Call::Sign("h")),
             (Method::POST, "/v1/keys/h/retire", Call::Retire("h")),
             (Method::POST, "/v1/scopes/s/sign", Call::SignScope("s")),
+            (
+                Method::POST,
+                "/v1/scopes/s/rotations",
+                Call::RotationOpen("s"),
+            ),
+            (
+                Method::GET,
+                "/v1/scopes/s/rotations/current",
+                Call::RotationShow("s"),
+            ),
+            (
+                Method::POST,
+                "/v1/scopes/s/rotations/close",
+                Call::RotationClose("s"),
+            ),
+            (Method::GET, "/v1/scopes/s/jwks", Call::Jwks("s")),
             (Method::POST, "/v1/sign", Call::Batch),
             (Method::GET, "/livez", Call::Livez),
             (Method::HEAD, "/readyz", Call::Readyz),
@@ -191,6 +225,12 @@ mod tests {
             "/v1%2fkeys",
             "/v1/scopes/platform",
             "/v1/scopes//sign",
+            "/v1/scopes//rotations/close",
+            "/v1/scopes/s/rotations/",
+            "/v1/scopes/s/rotations/k2",
+            "/v1/scopes/s/rotations/current/x",
+            "/v1/scopes/s/jwks/",
+            "/v1/keys/s/jwks",
             "/v1/sign/x",
         ] {
             assert_eq!(
@@ -207,6 +247,10 @@ mod tests {
             ("/v1/keys", "GET, HEAD, POST"),
             ("/v1/keys/h", "GET, HEAD"),
             ("/v1/keys/h/sign", "POST"),
+            ("/v1/scopes/s/rotations", "POST"),
+            ("/v1/scopes/s/rotations/current", "GET, HEAD"),
+            ("/v1/scopes/s/rotations/close", "POST"),
+            ("/v1/scopes/s/jwks", "GET, HEAD"),
         ] {
             let found = Call::find(&Method::DELETE, path);
             assert_eq!(found, Err(NoCall::OtherMethod { allow }));

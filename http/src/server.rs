@@ -13,12 +13,12 @@ use actix_web::HttpServer;
 use actix_web::dev::{Server, fn_service};
 use actix_web::rt::time::sleep;
 use futures_util::future::{OptionFuture, join};
-use signer_domain::ports::Custody;
 
 use crate::access::Access;
 use crate::drain::Drain;
 use crate::metrics::Telemetry;
 use crate::peer::Ingress;
+use crate::ports::Ports;
 use crate::seconds::whole_seconds;
 use crate::service::{Service, Shared};
 use crate::socket::{BoundSocket, SocketPlace};
@@ -30,8 +30,8 @@ const MAX_CONNECTIONS: usize = 25_000;
 /// How long callers that had already found the socket are still accepted after it is gone, and how
 /// long open connections have to carry the news that they will be closed.
 const FAREWELL: Duration = Duration::from_millis(300);
-/// How long the last refusals have to be written before the workers are stopped.
-const LAST_WORDS: Duration = Duration::from_secs(2);
+/// How long the last refusals have to be recorded and written before the workers are stopped.
+const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// What probes and scrapers need, and no more.
 const HEALTH: Pool = Pool {
@@ -51,7 +51,7 @@ pub struct HttpSettings {
     pub drain_timeout: Duration,
 }
 
-/// Serves `custody` on `socket`, and probes and metrics on `health`, until `shutdown` is ready and
+/// Serves `ports` on `socket`, and probes and metrics on `health`, until `shutdown` is ready and
 /// every accepted request is answered.
 ///
 /// Only the user that runs the process and root may use the socket; the probes are open to everyone.
@@ -61,6 +61,7 @@ pub struct HttpSettings {
 /// finds it; connections that were already under way are still accepted for a moment, and every
 /// answer closes its connection; then the workers finish what they have. What is still unanswered
 /// after the drain timeout is refused with `draining`. Probes at `health` are answered to the end.
+/// Every request was handed to the record when this returns; what was only noted may not be durable yet.
 ///
 /// # Errors
 /// When the listeners cannot be served, or the server fails while running.
@@ -68,7 +69,7 @@ pub async fn serve(
     settings: HttpSettings,
     socket: BoundSocket,
     health: Option<TcpListener>,
-    custody: Arc<dyn Custody>,
+    ports: Ports,
     telemetry: Telemetry,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
@@ -76,7 +77,7 @@ pub async fn serve(
     let drain = Arc::new(Drain::default());
     let place = Arc::new(place);
     let shared = Shared {
-        custody,
+        ports,
         telemetry,
         drain: Arc::clone(&drain),
         socket: Arc::clone(&place),

@@ -1,4 +1,4 @@
-//! What happens to every request, in one pass: identify, admit, read, do, answer.
+//! What happens to every request, in one pass: identify, admit, read, do, record, answer.
 //!
 //! One function instead of a stack of layers: each layer would cost an allocation and an indirect
 //! call on a path that is compared with a signature of 30 microseconds.
@@ -8,32 +8,30 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use actix_http::{Payload, Request, RequestHead, Response};
-use bytes::Bytes;
+use actix_http::{Request, RequestHead, Response};
 use futures_util::FutureExt as _;
 use signer_domain::Deadline;
-use signer_domain::ports::Custody;
+use signer_domain::ports::{AuditStatus, CheckState};
 
 use crate::access::Access;
 use crate::answer::{Afterwards, Answer};
 use crate::answer_body::AnswerBody;
-use crate::body;
-use crate::calls::{keys, probes, sign};
+use crate::audit::{Caller, Draft};
+use crate::calls::{Task, keys, probes, rotations, sign};
+use crate::demands::Recording;
 use crate::drain::{Drain, Stage};
+use crate::incoming::Incoming;
 use crate::metrics::{FAILING, OK, Telemetry};
 use crate::op::Op;
 use crate::patience::{Impatience, Patience};
 use crate::peer::Ingress;
+use crate::ports::Ports;
 use crate::query;
 use crate::refusal::Refusal;
 use crate::request_id::{FreshIds, RequestId};
 use crate::routes::{Call, NoCall};
 use crate::socket::SocketPlace;
 
-/// The largest body of a call for one key, in bytes.
-pub(crate) const BODY_LIMIT: usize = 64 * 1024;
-/// The largest body of a batch, in bytes.
-pub(crate) const BATCH_LIMIT: usize = 512 * 1024;
 /// The longest path and header fields together, in bytes.
 pub(crate) const HEAD_LIMIT: usize = 32 * 1024;
 /// The custody knows the deadline and answers by it, with the better reason; this much later nobody
@@ -45,7 +43,7 @@ const LIVENESS_LIMIT: Duration = Duration::from_secs(2);
 /// What all workers share.
 #[derive(Clone)]
 pub(crate) struct Shared {
-    pub(crate) custody: Arc<dyn Custody>,
+    pub(crate) ports: Ports,
     pub(crate) telemetry: Telemetry,
     pub(crate) drain: Arc<Drain>,
     pub(crate) socket: Arc<SocketPlace>,
@@ -57,23 +55,6 @@ pub(crate) struct Shared {
 pub(crate) struct Service {
     shared: Shared,
     fresh_ids: FreshIds,
-}
-
-/// A request, and whether its body was read to the end.
-struct Incoming<'r> {
-    head: &'r RequestHead,
-    payload: Payload,
-    is_read: bool,
-}
-
-impl Incoming<'_> {
-    fn unread(self) -> Payload {
-        if self.is_read {
-            Payload::None
-        } else {
-            self.payload
-        }
-    }
 }
 
 impl Service {
@@ -95,29 +76,33 @@ impl Service {
         let call = Call::find(&head.method, head.uri.path());
         let op = call.map_or(Op::Unknown, |call| call.op());
         let mut measurement = self.shared.telemetry.http.start(op, started);
-        let mut incoming = Incoming {
-            head,
-            payload,
-            is_read: false,
-        };
-        let outcome = self.attend(&mut incoming, call, ingress, &request_id, started);
+        let mut incoming = Incoming::new(head, payload);
+        let mut draft = Draft::open(
+            &*self.shared.ports.audit,
+            &request_id,
+            call,
+            ingress,
+            started,
+        );
+        let outcome = self.attend(&mut incoming, call, ingress, &mut draft);
         let outcome = AssertUnwindSafe(outcome).catch_unwind().await;
-        let (answer, outcome) = match outcome {
-            Ok(Ok(answer)) if answer.is_success() => (answer, OK),
-            Ok(Ok(answer)) => (answer, FAILING),
-            Ok(Err(refusal)) => {
-                let outcome = refusal.code.as_str();
-                (Answer::problem(refusal, &request_id), outcome)
-            }
-            Err(_panic) => {
-                let id = request_id.as_str();
-                tracing::error!(request_id = id, op = op.as_str(), "handler panicked");
-                let refusal = Refusal::internal();
+        let outcome = outcome.unwrap_or_else(|_panic| {
+            let id = request_id.as_str();
+            tracing::error!(request_id = id, op = op.as_str(), "handler panicked");
+            Err(Refusal::internal())
+        });
+        let caller = incoming.caller();
+        let (answer, outcome) = match draft.close(outcome, caller).await {
+            Ok(answer) if answer.is_success() => (answer, OK),
+            Ok(answer) => (answer, FAILING),
+            Err(refusal) => {
                 let outcome = refusal.code.as_str();
                 (Answer::problem(refusal, &request_id), outcome)
             }
         };
-        measurement.set_outcome(outcome);
+        if caller == Caller::Waiting {
+            measurement.set_outcome(outcome);
+        }
         tracing::debug!(
             request_id = request_id.as_str(),
             op = op.as_str(),
@@ -127,7 +112,7 @@ impl Service {
             "request answered"
         );
         let response = answer.into_response(request_id, self.afterwards(&incoming));
-        response.map_body(|_head, bytes| AnswerBody::new(bytes, incoming.unread()))
+        response.map_body(|_head, bytes| AnswerBody::new(bytes, incoming.into_rest()))
     }
 
     /// Does what was asked, or says why not.
@@ -136,8 +121,7 @@ impl Service {
         incoming: &mut Incoming<'_>,
         call: Result<Call<'_>, NoCall>,
         ingress: Ingress,
-        request_id: &RequestId,
-        started: Instant,
+        draft: &mut Draft<'_>,
     ) -> Result<Answer, Refusal> {
         // Nothing of what a stranger sends is looked at, let alone waited for.
         if !self.shared.access.admits(ingress, call.as_ref().ok()) {
@@ -145,11 +129,25 @@ impl Service {
         }
         let call = self.check_call(call, ingress)?;
         check_head(incoming.head)?;
-        let deadline = Deadline::at(started + self.shared.request_deadline);
+        let deadline = Deadline::at(draft.started() + self.shared.request_deadline);
         let mut patience = Patience::until(deadline, &self.shared.drain);
-        let body = read_body(incoming, call, &mut patience).await?;
+        let body = incoming.read_body(call, &mut patience).await?;
+        self.expect_record_of(call)?;
         patience.extend(GRACE);
-        let done = self.perform(call, incoming.head, &body, request_id, deadline);
+        let ports = &self.shared.ports;
+        let (request_id, subject) = draft.parts();
+        let done = self.perform(
+            call,
+            Task {
+                custody: &*ports.custody,
+                rotations: &*ports.rotations,
+                head: incoming.head,
+                body: &body,
+                request_id,
+                deadline,
+                subject,
+            },
+        );
         match patience.wait_for(done).await {
             Ok(outcome) => outcome,
             Err(Impatience::DeadlinePassed) => Err(Refusal::deadline_exceeded()),
@@ -177,45 +175,52 @@ impl Service {
         Ok(call)
     }
 
-    async fn perform(
-        &self,
-        call: Call<'_>,
-        head: &RequestHead,
-        body: &[u8],
-        request_id: &RequestId,
-        deadline: Deadline,
-    ) -> Result<Answer, Refusal> {
-        let custody = &*self.shared.custody;
-        let query = head.uri.query();
+    /// Refuses to begin what could not be recorded.
+    fn expect_record_of(&self, call: Call<'_>) -> Result<(), Refusal> {
+        match (call.recording(), self.shared.ports.audit.status()) {
+            (Recording::Assured, AuditStatus::Kept(CheckState::Failing)) => {
+                Err(Refusal::audit_unavailable())
+            }
+            (Recording::Assured, AuditStatus::Kept(CheckState::Ok) | AuditStatus::Off)
+            | (Recording::None | Recording::Afterwards, _) => Ok(()),
+        }
+    }
+
+    async fn perform(&self, call: Call<'_>, task: Task<'_>) -> Result<Answer, Refusal> {
         if call.takes_no_query() {
-            query::expect_none(query)?;
+            query::expect_none(task.head.uri.query())?;
         }
         match call {
-            Call::Sign(handle) => sign::with_handle(custody, handle, body, deadline).await,
-            Call::SignScope(scope) => sign::with_scope(custody, scope, body, deadline).await,
-            Call::Batch => sign::batch(custody, body, request_id, deadline).await,
-            Call::Generate => keys::generate(custody, body, deadline).await,
-            Call::List => keys::list(custody, query, deadline).await,
-            Call::Show(handle) => keys::show(custody, handle, deadline).await,
-            Call::Retire(handle) => keys::retire(custody, handle, body, deadline).await,
-            Call::PublicKey(handle) => {
-                keys::public_key(custody, handle, head.headers(), deadline).await
-            }
+            Call::Sign(handle) => sign::with_handle(task, handle).await,
+            Call::SignScope(scope) => sign::with_scope(task, scope).await,
+            Call::Batch => sign::batch(task).await,
+            Call::Generate => keys::generate(task).await,
+            Call::List => keys::list(task).await,
+            Call::Show(handle) => keys::show(task, handle).await,
+            Call::Retire(handle) => keys::retire(task, handle).await,
+            Call::PublicKey(handle) => keys::public_key(task, handle).await,
+            Call::RotationOpen(scope) => rotations::open(task, scope).await,
+            Call::RotationShow(scope) => rotations::show(task, scope).await,
+            Call::RotationClose(scope) => rotations::close(task, scope).await,
+            Call::Jwks(scope) => rotations::jwks(task, scope).await,
             Call::Livez => Ok(self.livez().await),
-            Call::Readyz => {
-                let stage = self.shared.drain.stage();
-                Ok(probes::readyz(custody, &self.shared.socket, stage).await)
-            }
-            Call::Metrics => probes::metrics(&self.shared.telemetry.registry, head.headers()),
+            Call::Readyz => Ok(self.readyz().await),
+            Call::Metrics => probes::metrics(&self.shared.telemetry.registry, task.head.headers()),
             Call::OpenApi => Ok(probes::openapi()),
         }
+    }
+
+    async fn readyz(&self) -> Answer {
+        let Ports { custody, audit, .. } = &self.shared.ports;
+        let stage = self.shared.drain.stage();
+        probes::readyz(&**custody, audit.status(), &self.shared.socket, stage).await
     }
 
     async fn livez(&self) -> Answer {
         let deadline = Deadline::after(LIVENESS_LIMIT);
         let mut patience = Patience::until(deadline, &self.shared.drain);
         let answer = patience
-            .wait_for(probes::livez(&*self.shared.custody))
+            .wait_for(probes::livez(&*self.shared.ports.custody))
             .await;
         answer.unwrap_or_else(|_impatience| probes::lifeless())
     }
@@ -224,40 +229,11 @@ impl Service {
     /// would otherwise have to be read first.
     fn afterwards(&self, incoming: &Incoming<'_>) -> Afterwards {
         let is_stopping = self.shared.drain.stage() != Stage::Serving;
-        let is_unread = !incoming.is_read && body::has_body(incoming.head.headers());
-        if is_stopping || is_unread {
+        if is_stopping || incoming.leaves_a_rest() {
             Afterwards::Close
         } else {
             Afterwards::KeepAlive
         }
-    }
-}
-
-/// Reads the body of a call that takes one; refuses that of any other.
-async fn read_body(
-    incoming: &mut Incoming<'_>,
-    call: Call<'_>,
-    patience: &mut Patience<'_>,
-) -> Result<Bytes, Refusal> {
-    let limit = match call.body() {
-        Body::None => {
-            body::expect_none(incoming.head)?;
-            return Ok(Bytes::new());
-        }
-        Body::Optional { .. } if !body::has_body(incoming.head.headers()) => {
-            return Ok(Bytes::new());
-        }
-        Body::Optional { limit } | Body::Required { limit } => limit,
-    };
-    body::check_declaration(incoming.head, limit)?;
-    let collected = body::collect(&mut incoming.payload, limit);
-    match patience.wait_for(collected).await {
-        Ok(body) => {
-            incoming.is_read = body.is_ok();
-            body
-        }
-        Err(Impatience::DeadlinePassed) => Err(Refusal::slow_body()),
-        Err(Impatience::DrainExpired) => Err(Refusal::draining()),
     }
 }
 
@@ -274,45 +250,4 @@ fn check_head(head: &RequestHead) -> Result<(), Refusal> {
         )));
     }
     Ok(())
-}
-
-/// What a call has to do with a body of at most `limit` bytes.
-#[derive(Debug, Clone, Copy)]
-enum Body {
-    None,
-    Optional { limit: usize },
-    Required { limit: usize },
-}
-
-impl Call<'_> {
-    const fn body(&self) -> Body {
-        match self {
-            Self::Generate | Self::Sign(_) | Self::SignScope(_) => {
-                Body::Required { limit: BODY_LIMIT }
-            }
-            Self::Batch => Body::Required { limit: BATCH_LIMIT },
-            Self::Retire(_) => Body::Optional { limit: BODY_LIMIT },
-            Self::List
-            | Self::Show(_)
-            | Self::PublicKey(_)
-            | Self::Livez
-            | Self::Readyz
-            | Self::Metrics
-            | Self::OpenApi => Body::None,
-        }
-    }
-
-    /// Whether parameters make no sense here. Probes and scrapers may add theirs.
-    const fn takes_no_query(&self) -> bool {
-        match self {
-            Self::Generate
-            | Self::Sign(_)
-            | Self::SignScope(_)
-            | Self::Batch
-            | Self::Show(_)
-            | Self::PublicKey(_)
-            | Self::Retire(_) => true,
-            Self::List | Self::Livez | Self::Readyz | Self::Metrics | Self::OpenApi => false,
-        }
-    }
 }

@@ -13,6 +13,7 @@ mod probe;
 mod problem;
 mod public_key;
 mod rfc3339;
+mod rotation;
 mod sign;
 pub(crate) mod texts;
 
@@ -24,5 +25,6 @@ pub use probe::{
     ReadyzStatus,
 };
 pub use problem::{Problem, ProblemCode};
-pub use public_key::{Jwk, PublicKeyDocument};
+pub use public_key::{Jwk, JwkSetDocument, PublicKeyDocument};
+pub use rotation::{CloseRotationRequest, OpenRotationRequest, RotationDocument};
 pub use sign::{SignDocument, SignRequest};

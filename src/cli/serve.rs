@@ -16,9 +16,10 @@ pub(crate) struct ServeArgs {
     #[arg(
         long,
         conflicts_with_all = [
-            "key_provider", "socket", "socket_mode", "registry", "deployment_profile",
-            "software_seed_file", "pkcs11_module", "pkcs11_slot", "pkcs11_pin_file", "pkcs11_pin",
-            "pkcs11_label", "pkcs11_label_max", "pkcs11_ec_params", "pkcs11_sessions",
+            "key_provider", "socket", "socket_mode", "registry", "audit_log",
+            "deployment_profile", "software_seed_file", "pkcs11_module", "pkcs11_slot",
+            "pkcs11_pin_file", "pkcs11_pin", "pkcs11_label", "pkcs11_label_max",
+            "pkcs11_ec_params", "pkcs11_sessions",
         ]
     )]
     pub(crate) dev: bool,
@@ -37,10 +38,18 @@ pub(crate) struct ServeArgs {
     /// sqlite:/var/lib/plexsphere-signer/registry.db]
     #[arg(long, value_name = "URL")]
     pub(crate) registry: Option<String>,
+    /// The record of who asked for what, or none to keep none [env: PLEXSPHERE_SIGNER_AUDIT_LOG]
+    /// [default: audit.jsonl beside the registry]
+    #[arg(long, value_name = "PATH|none")]
+    pub(crate) audit_log: Option<String>,
     /// What kind of installation this is: saas, selfhosted-single or selfhosted-multi [env:
     /// PLEXSPHERE_SIGNER_DEPLOYMENT_PROFILE] [default: selfhosted-single]
     #[arg(long, value_name = "PROFILE")]
     pub(crate) deployment_profile: Option<String>,
+    /// How long both keys of a rotation are to be in use before it should be closed [env:
+    /// PLEXSPHERE_SIGNER_OVERLAP_WINDOW] [default: 24h]
+    #[arg(long, value_name = "DURATION")]
+    pub(crate) overlap_window: Option<String>,
     /// The seed of the software provider: exactly 32 bytes, not readable by others [env:
     /// PLEXSPHERE_SIGNER_SOFTWARE_SEED_FILE]
     #[arg(long, value_name = "PATH")]

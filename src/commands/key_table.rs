@@ -14,11 +14,20 @@ pub(super) fn key_table(keys: &[KeyDocument]) -> String {
             .map_or_else(|| "-".to_owned(), |at| at.to_string());
         table.push(vec![
             key.handle_id.to_string(),
-            key.state.to_string(),
+            state_of(key),
             current.to_owned(),
             key.valid_from.to_string(),
             until,
         ]);
     }
     table.render()
+}
+
+/// Where the key stands, and whether its provider does not show it.
+fn state_of(key: &KeyDocument) -> String {
+    if key.missing == Some(true) {
+        format!("{} (missing)", key.state)
+    } else {
+        key.state.to_string()
+    }
 }

@@ -7,7 +7,10 @@ use std::time::Duration;
 
 use signer_domain::ProviderName;
 
+use super::AuditLog;
+
 const LONGEST: Duration = Duration::from_hours(1);
+const LONGEST_OVERLAP: Duration = Duration::from_hours(366 * 24);
 const MOST_IN_FLIGHT: usize = 1_000_000;
 const MOST_SESSIONS: usize = 256;
 /// A handle has to hold it.
@@ -20,6 +23,16 @@ pub(super) fn path(text: &str) -> Result<PathBuf, &'static str> {
     } else {
         Ok(text.into())
     }
+}
+
+/// A path, or the word for no file.
+pub(super) fn audit_log(text: &str) -> Result<AuditLog, &'static str> {
+    if text == "none" {
+        return Ok(AuditLog::Off);
+    }
+    path(text)
+        .map(AuditLog::At)
+        .map_err(|_path| "must be a path, or none to keep no audit log")
 }
 
 /// An octal mode that lets at least its owner connect.
@@ -39,6 +52,14 @@ pub(super) fn listen_address(text: &str) -> Result<SocketAddr, &'static str> {
     text.parse().map_err(
         |_unspecific| "must be an IP address and a port, such as 127.0.0.1:9090 or [::]:9090",
     )
+}
+
+/// How long both keys of a rotation are to be in use.
+pub(super) fn overlap_window(text: &str) -> Result<Duration, &'static str> {
+    humantime::parse_duration(text)
+        .ok()
+        .filter(|duration| (Duration::from_secs(1)..=LONGEST_OVERLAP).contains(duration))
+        .ok_or("must be a duration from 1s to 366 days, such as 24h or 7days")
 }
 
 /// A time a request may take.
@@ -111,6 +132,13 @@ mod tests {
         ] {
             assert!(socket_mode(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn an_audit_log_is_a_path_or_none() {
+        assert_eq!(audit_log("none"), Ok(AuditLog::Off));
+        assert_eq!(audit_log("./none"), Ok(AuditLog::At("./none".into())));
+        audit_log("").unwrap_err();
     }
 
     #[test]

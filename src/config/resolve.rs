@@ -6,8 +6,8 @@ use std::str::FromStr as _;
 use signer_domain::{DeploymentProfile, ProviderName};
 
 use super::{
-    Config, DEFAULT_SOCKET, Environment, Installation, Pkcs11Config, Setting, Source, Verification,
-    limits, variable,
+    AuditLog, Config, DEFAULT_SOCKET, Environment, Installation, Pkcs11Config, Setting, Source,
+    Verification, limits, variable,
 };
 use crate::cli::ServeArgs;
 use crate::dev;
@@ -44,6 +44,8 @@ pub(crate) fn resolve(
     let request_deadline =
         pick!("--request-deadline", request_deadline of args, environment, else "10s")
             .parse(limits::deadline)?;
+    let overlap_window = pick!("--overlap-window", overlap_window of args, environment, else "24h")
+        .parse(limits::overlap_window)?;
     let max_in_flight = pick!("--max-in-flight", max_in_flight of args, environment, else "1024")
         .parse(limits::max_in_flight)?;
     let drain_timeout = pick!("--drain-timeout", drain_timeout of args, environment, else "20s")
@@ -64,7 +66,9 @@ pub(crate) fn resolve(
         socket_mode: custody.socket_mode,
         health_listen,
         registry: custody.registry,
+        audit_log: custody.audit_log,
         deployment_profile: custody.deployment_profile,
+        overlap_window: overlap_window.value,
         verification,
         request_deadline: request_deadline.value,
         max_in_flight: max_in_flight.value,
@@ -81,6 +85,7 @@ struct CustodyPart {
     socket: Setting<PathBuf>,
     socket_mode: u32,
     registry: Setting<String>,
+    audit_log: Setting<AuditLog>,
     deployment_profile: DeploymentProfile,
 }
 
@@ -96,6 +101,7 @@ impl CustodyPart {
             ("--key-provider", &environment.key_provider),
             ("--socket-mode", &environment.socket_mode),
             ("--registry", &environment.registry),
+            ("--audit-log", &environment.audit_log),
             ("--deployment-profile", &environment.deployment_profile),
             ("--software-seed-file", &environment.software_seed_file),
         ] {
@@ -114,6 +120,7 @@ impl CustodyPart {
             socket: given(dev::socket()),
             socket_mode: 0o600,
             registry: given(dev::registry_url()),
+            audit_log: given(AuditLog::BesideRegistry),
             deployment_profile: DeploymentProfile::SelfhostedSingle,
         })
     }
@@ -133,6 +140,7 @@ impl CustodyPart {
             "--registry", registry of args, environment,
             else "sqlite:/var/lib/plexsphere-signer/registry.db"
         );
+        let audit_log = audit_log(args, environment)?;
         let software_seed_file = software_seed_file(args, environment, &providers.value)?;
         Ok(Self {
             installation: Installation::Configured,
@@ -141,8 +149,19 @@ impl CustodyPart {
             socket,
             socket_mode: socket_mode.value,
             registry,
+            audit_log,
             deployment_profile: deployment_profile.value,
         })
+    }
+}
+
+fn audit_log(args: &ServeArgs, environment: &Environment) -> Result<Setting<AuditLog>, Failure> {
+    match pick!("--audit-log", audit_log of args, environment) {
+        Some(text) => text.parse(limits::audit_log),
+        None => Ok(Setting {
+            value: AuditLog::BesideRegistry,
+            source: Source::Default("--audit-log"),
+        }),
     }
 }
 

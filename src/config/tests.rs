@@ -48,10 +48,12 @@ fn nobody_has_to_say_more_than_the_provider() {
         config.deployment_profile,
         DeploymentProfile::SelfhostedSingle
     );
+    assert_eq!(config.audit_log.value, AuditLog::BesideRegistry);
     assert_eq!(config.software_seed_file, None);
     assert_eq!(config.verification, Verification::BeforeRelease);
     assert_eq!(config.request_deadline, Duration::from_secs(10));
     assert_eq!(config.max_in_flight.get(), 1024);
+    assert_eq!(config.overlap_window, Duration::from_hours(24));
     assert_eq!(config.drain_timeout, Duration::from_secs(20));
     assert_eq!(config.log.format.as_str(), "json");
     assert_eq!(config.log.level.as_str(), "info");
@@ -67,7 +69,13 @@ type Row = (
     fn(&Config) -> String,
 );
 
-const ROWS: [Row; 10] = [
+const ROWS: [Row; 12] = [
+    ("AUDIT_LOG", "--audit-log", "/e", "/f", |c| {
+        match &c.audit_log.value {
+            AuditLog::At(path) => path.display().to_string(),
+            AuditLog::BesideRegistry | AuditLog::Off => String::new(),
+        }
+    }),
     ("SOCKET", "--socket", "/e", "/f", |c| {
         c.socket.value.display().to_string()
     }),
@@ -98,6 +106,9 @@ const ROWS: [Row; 10] = [
         "500ms",
         |c| humantime::format_duration(c.request_deadline).to_string(),
     ),
+    ("OVERLAP_WINDOW", "--overlap-window", "1h", "7days", |c| {
+        humantime::format_duration(c.overlap_window).to_string()
+    }),
     ("MAX_IN_FLIGHT", "--max-in-flight", "7", "8", |c| {
         c.max_in_flight.to_string()
     }),
@@ -161,6 +172,11 @@ fn every_bad_value_is_told_with_its_place_and_its_cure() {
             "--socket \"\": must be a path (set by PLEXSPHERE_SIGNER_SOCKET)",
         ),
         (
+            &["--audit-log", ""],
+            &[],
+            "--audit-log \"\": must be a path, or none to keep no audit log",
+        ),
+        (
             &["--health-listen", "localhost:9090"],
             &[],
             "--health-listen \"localhost:9090\": must be an IP address and a port, such as \
@@ -181,6 +197,11 @@ fn every_bad_value_is_told_with_its_place_and_its_cure() {
             &["--max-in-flight", "0"],
             &[],
             "--max-in-flight \"0\": must be a number from 1 to 1000000",
+        ),
+        (
+            &["--overlap-window", "0s"],
+            &[],
+            "--overlap-window \"0s\": must be a duration from 1s to 366 days, such as 24h or 7days",
         ),
         (
             &["--drain-timeout", "2h"],
@@ -317,6 +338,7 @@ fn the_development_set_up_is_not_mixed_with_a_set_up_in_the_environment() {
         "KEY_PROVIDER",
         "SOCKET_MODE",
         "REGISTRY",
+        "AUDIT_LOG",
         "DEPLOYMENT_PROFILE",
         "SOFTWARE_SEED_FILE",
     ] {
@@ -337,6 +359,7 @@ fn the_development_set_up_is_not_mixed_with_places_of_ones_own() {
         "--socket",
         "--socket-mode",
         "--registry",
+        "--audit-log",
         "--deployment-profile",
         "--software-seed-file",
     ] {

@@ -4,19 +4,55 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
+use parking_lot::Mutex;
 use signer_adapters::registry::SqliteRegistry;
 use signer_domain::ports::{
     CurrentKey, FreshKey, GeneratedKey, KeyPage, KeyQuery, KeyRegistry, KeyRegistryError,
-    PendingKey, Reservation,
+    PendingKey, Reservation, RotationRegistry, RotationReservation,
 };
-use signer_domain::{HandleId, KeyId, ProviderName, Scope, SigningKey, Timestamp};
+use signer_domain::{
+    HandleId, KeyId, ProviderName, RotationTransition, Scope, SigningKey, Timestamp,
+};
+use tokio::sync::oneshot;
 
-/// The real registry, but for answers to `retire` that it takes and does not give.
+/// The real registry, but for answers that it gives late or not at all.
 #[derive(Debug)]
 pub(crate) struct Forgetful {
     pub(crate) inner: Arc<SqliteRegistry>,
-    /// How many further answers get lost.
-    pub(crate) losses: Arc<AtomicUsize>,
+    pub(crate) lapses: Arc<Lapses>,
+}
+
+/// What the next answers are to suffer.
+#[derive(Debug, Default)]
+pub(crate) struct Lapses {
+    /// How many further answers to a retirement or the end of a rotation get lost.
+    pub(crate) losses: AtomicUsize,
+    /// What the next answer to `find` tells when it has been read, and then waits for.
+    pub(crate) hold: Mutex<Option<Hold>>,
+}
+
+/// Holds one answer back.
+#[derive(Debug)]
+pub(crate) struct Hold {
+    pub(crate) has_read: oneshot::Sender<()>,
+    pub(crate) may_go: oneshot::Receiver<()>,
+}
+
+impl Lapses {
+    /// Loses an answer, if one is to get lost.
+    fn answer<T>(&self, answer: T) -> Result<T, KeyRegistryError> {
+        let one_less = |losses: usize| losses.checked_sub(1);
+        let lost = self
+            .losses
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less);
+        if lost.is_ok() {
+            return Err(KeyRegistryError::Unavailable {
+                context: "losing the answer, as the test asked",
+                source: None,
+            });
+        }
+        Ok(answer)
+    }
 }
 
 #[async_trait]
@@ -49,7 +85,13 @@ impl KeyRegistry for Forgetful {
     }
 
     async fn find(&self, handle: &HandleId) -> Result<Option<FreshKey>, KeyRegistryError> {
-        self.inner.find(handle).await
+        let found = self.inner.find(handle).await;
+        let hold = self.lapses.hold.lock().take();
+        if let Some(Hold { has_read, may_go }) = hold {
+            has_read.send(()).unwrap();
+            may_go.await.unwrap();
+        }
+        found
     }
 
     async fn current(&self, scope: &Scope) -> Result<CurrentKey, KeyRegistryError> {
@@ -65,22 +107,75 @@ impl KeyRegistry for Forgetful {
         key: &SigningKey,
         at: Timestamp,
     ) -> Result<SigningKey, KeyRegistryError> {
-        let retired = self.inner.retire(key, at).await?;
-        let one_less = |losses: usize| losses.checked_sub(1);
-        if self
-            .losses
-            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less)
-            .is_ok()
-        {
-            return Err(KeyRegistryError::Unavailable {
-                context: "losing the answer, as the test asked",
-                source: None,
-            });
-        }
-        Ok(retired)
+        self.lapses.answer(self.inner.retire(key, at).await?)
     }
 
     async fn check(&self) -> Result<(), KeyRegistryError> {
         self.inner.check().await
+    }
+}
+
+#[async_trait]
+impl RotationRegistry for Forgetful {
+    async fn reserve_rotation(
+        &self,
+        scope: &Scope,
+        new_key_id: &KeyId,
+        provider: ProviderName,
+        at: Timestamp,
+    ) -> Result<RotationReservation, KeyRegistryError> {
+        let inner = &self.inner;
+        inner
+            .reserve_rotation(scope, new_key_id, provider, at)
+            .await
+    }
+
+    async fn open_rotation(
+        &self,
+        pending: &PendingKey,
+        generated: &GeneratedKey,
+        at: Timestamp,
+        closes_at: Timestamp,
+    ) -> Result<RotationTransition, KeyRegistryError> {
+        let inner = &self.inner;
+        inner.open_rotation(pending, generated, at, closes_at).await
+    }
+
+    async fn rotation(
+        &self,
+        scope: &Scope,
+    ) -> Result<Option<RotationTransition>, KeyRegistryError> {
+        self.inner.rotation(scope).await
+    }
+
+    async fn rotation_between(
+        &self,
+        scope: &Scope,
+        old_key_id: &KeyId,
+        new_key_id: &KeyId,
+    ) -> Result<Option<RotationTransition>, KeyRegistryError> {
+        let inner = &self.inner;
+        inner.rotation_between(scope, old_key_id, new_key_id).await
+    }
+
+    async fn open_rotations(&self) -> Result<Vec<RotationTransition>, KeyRegistryError> {
+        self.inner.open_rotations().await
+    }
+
+    async fn close_rotation(
+        &self,
+        transition: &RotationTransition,
+        at: Timestamp,
+    ) -> Result<RotationTransition, KeyRegistryError> {
+        let closed = self.inner.close_rotation(transition, at).await?;
+        self.lapses.answer(closed)
+    }
+
+    async fn unconfirmed_retirements(&self) -> Result<Vec<SigningKey>, KeyRegistryError> {
+        self.inner.unconfirmed_retirements().await
+    }
+
+    async fn confirm_retirement(&self, handle: &HandleId) -> Result<(), KeyRegistryError> {
+        self.inner.confirm_retirement(handle).await
     }
 }

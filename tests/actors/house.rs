@@ -2,26 +2,30 @@
 
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use actix_rt::System;
 use prometheus_client::registry::Registry;
-use signer_actors::{ActorCustody, CustodySettings, ProviderFactory, ProviderSpec};
+use signer_actors::{ActorCustody, CustodySettings, DrivenPorts, ProviderFactory, ProviderSpec};
 use signer_adapters::providers::software::{SoftwareProvider, create_seed_file};
 use signer_adapters::providers::testdouble::{Call, TestDouble};
 use signer_adapters::registry::{RegistryUrl, SqliteRegistry};
 use signer_adapters::verifier_for;
 use signer_domain::ports::{
-    Custody as _, CustodyError, GenerateKey, GeneratedOrStanding, KeyProvider, KeyRegistry,
-    ProviderStatus, SignRequest, SignTarget, SignedDigest,
+    CloseRotation, Custody as _, CustodyError, GenerateKey, GeneratedOrStanding, KeyProvider,
+    KeyProviderError, KeyRegistry as _, OpenRotation, OpenedOrStanding, ProviderStatus,
+    ReleaseHold, Rotations as _, SignRequest, SignTarget, SignedDigest,
 };
 use signer_domain::{
-    Deadline, DeploymentProfile, Digest, HandleId, KeyId, ProviderName, Scope, SigningKey,
+    Deadline, DeploymentProfile, Digest, HandleId, KeyId, ProviderName, RotationTransition, Scope,
+    SigningKey,
 };
 use tempfile::TempDir;
+use tokio::sync::oneshot;
 
-use crate::forgetful::Forgetful;
+use crate::forgetful::{Forgetful, Hold, Lapses};
+use crate::notes::Notes;
 
 /// Everything a test of the actors needs. The double outlives restarts of its provider actor, as a
 /// real back end does.
@@ -30,11 +34,14 @@ pub(crate) struct House {
     pub(crate) double: TestDouble,
     pub(crate) registry: Arc<SqliteRegistry>,
     pub(crate) metrics: Registry,
+    pub(crate) notes: Arc<Notes>,
     /// How often the provider was built.
     pub(crate) built: Arc<AtomicUsize>,
-    /// How many further answers of the registry to `retire` get lost.
-    losses: Arc<AtomicUsize>,
-    _directory: TempDir,
+    /// Whether the provider can be built.
+    is_down: Arc<AtomicBool>,
+    lapses: Arc<Lapses>,
+    /// None when another house keeps it.
+    _directory: Option<TempDir>,
 }
 
 /// How a house differs from the usual one.
@@ -43,6 +50,8 @@ pub(crate) struct Plan {
     pub(crate) double: TestDouble,
     /// A second provider.
     pub(crate) neighbour: Option<ProviderSpec>,
+    /// What the process records of its own acts.
+    pub(crate) notes: Arc<Notes>,
 }
 
 impl Default for Plan {
@@ -51,8 +60,19 @@ impl Default for Plan {
             settings: CustodySettings::new(DeploymentProfile::SelfhostedSingle),
             double: TestDouble::new(),
             neighbour: None,
+            notes: Arc::default(),
         }
     }
+}
+
+/// What was signed, once it has left: no retirement waits for it any more.
+pub(crate) fn released(
+    signed: Result<SignedDigest, CustodyError>,
+) -> Result<SignedDigest, CustodyError> {
+    signed.map(|signed| SignedDigest {
+        hold: ReleaseHold::default(),
+        ..signed
+    })
 }
 
 impl House {
@@ -63,41 +83,48 @@ impl House {
         let registry = SqliteRegistry::open(&RegistryUrl::parse(&url).unwrap())
             .await
             .unwrap();
-        Self::open_over(plan, Arc::new(registry), directory).await
+        Self::open_over(plan, Arc::new(registry), Some(directory)).await
     }
 
     pub(crate) async fn open_over(
         plan: Plan,
         registry: Arc<SqliteRegistry>,
-        directory: TempDir,
+        directory: Option<TempDir>,
     ) -> Self {
         let built = Arc::new(AtomicUsize::new(0));
+        let is_down = Arc::new(AtomicBool::new(false));
         let mut specs = vec![ProviderSpec {
             name: ProviderName::Testdouble,
-            factory: factory(plan.double.clone(), Arc::clone(&built)),
+            factory: factory(
+                plan.double.clone(),
+                Arc::clone(&built),
+                Arc::clone(&is_down),
+            ),
         }];
         specs.extend(plan.neighbour);
-        let losses = Arc::new(AtomicUsize::new(0));
-        let registry_port: Arc<dyn KeyRegistry> = Arc::new(Forgetful {
+        let lapses = Arc::<Lapses>::default();
+        let store = Arc::new(Forgetful {
             inner: Arc::clone(&registry),
-            losses: Arc::clone(&losses),
+            lapses: Arc::clone(&lapses),
         });
-        let mut metrics = Registry::default();
-        let custody = ActorCustody::start(
-            plan.settings,
-            registry_port,
+        let ports = DrivenPorts {
+            registry: Arc::<Forgetful>::clone(&store),
+            rotations: store,
+            audit: Arc::<Notes>::clone(&plan.notes),
             verifier_for,
-            specs,
-            &mut metrics,
-        );
+        };
+        let mut metrics = Registry::default();
+        let custody = ActorCustody::start(plan.settings, ports, specs, &mut metrics);
         let custody = Arc::new(custody);
         let house = Self {
             custody,
             double: plan.double,
             registry,
             metrics,
+            notes: plan.notes,
             built,
-            losses,
+            is_down,
+            lapses,
             _directory: directory,
         };
         house.wait_until_ready().await;
@@ -136,7 +163,87 @@ impl House {
 
     /// Makes the registry take the next retirements without answering.
     pub(crate) fn forget_retirements(&self, count: usize) {
-        self.losses.store(count, Ordering::SeqCst);
+        self.lapses.losses.store(count, Ordering::SeqCst);
+    }
+
+    /// Holds the registry's next answer to `find` back. The first channel tells when it was read; the
+    /// second one lets it go.
+    pub(crate) fn hold_next_record(&self) -> (oneshot::Receiver<()>, oneshot::Sender<()>) {
+        let (has_read, was_read) = oneshot::channel();
+        let (go, may_go) = oneshot::channel();
+        *self.lapses.hold.lock() = Some(Hold { has_read, may_go });
+        (was_read, go)
+    }
+
+    /// Another start over the same registry and the same back end.
+    pub(crate) async fn restarted(&self) -> Self {
+        let plan = Plan {
+            double: self.double.clone(),
+            ..Plan::default()
+        };
+        Self::open_over(plan, Arc::clone(&self.registry), None).await
+    }
+
+    /// Takes the provider away until it is brought back.
+    pub(crate) async fn take_provider_down(&self) {
+        self.is_down.store(true, Ordering::SeqCst);
+        assert!(self.custody.crash_provider(ProviderName::Testdouble).await);
+        let is_down = || async { !self.custody.readiness().await.is_ready() };
+        eventually(is_down).await;
+    }
+
+    pub(crate) async fn bring_provider_back(&self) {
+        self.is_down.store(false, Ordering::SeqCst);
+        self.wait_until_ready().await;
+    }
+
+    /// Opens a rotation of the platform scope.
+    pub(crate) async fn open_rotation(
+        &self,
+        new_key_id: &str,
+    ) -> Result<OpenedOrStanding, CustodyError> {
+        let request = OpenRotation {
+            scope: Scope::Platform,
+            new_key_id: KeyId::parse(new_key_id).unwrap(),
+            provider: None,
+        };
+        self.custody.open_rotation(request, soon()).await
+    }
+
+    /// Opens a rotation that is expected to be new, and gives its new key.
+    pub(crate) async fn rotate_to(&self, new_key_id: &str) -> SigningKey {
+        let opened = self.open_rotation(new_key_id).await.unwrap();
+        let is_new = matches!(opened, OpenedOrStanding::Opened(_));
+        assert!(is_new, "the rotation was to be new: {opened:?}");
+        let (OpenedOrStanding::Opened(rotation) | OpenedOrStanding::Standing(rotation)) = opened;
+        self.record(&rotation.new_handle_id).await
+    }
+
+    pub(crate) async fn close_rotation(
+        &self,
+        old_key_id: &str,
+        new_key_id: &str,
+    ) -> Result<RotationTransition, CustodyError> {
+        let request = CloseRotation {
+            scope: Scope::Platform,
+            old_key_id: KeyId::parse(old_key_id).unwrap(),
+            new_key_id: KeyId::parse(new_key_id).unwrap(),
+        };
+        self.custody.close_rotation(request, soon()).await
+    }
+
+    /// Signs by the current key of the platform scope.
+    pub(crate) async fn sign_for_scope(&self) -> Result<SignedDigest, CustodyError> {
+        let request = SignRequest {
+            target: SignTarget::Scope(Scope::Platform),
+            digest: digest(),
+        };
+        released(self.custody.sign(request, soon()).await)
+    }
+
+    /// What the registry says of a key.
+    pub(crate) async fn record(&self, handle: &HandleId) -> SigningKey {
+        self.registry.find(handle).await.unwrap().unwrap().key
     }
 
     pub(crate) async fn wait_until_ready(&self) {
@@ -179,7 +286,7 @@ impl House {
             target: SignTarget::Handle(handle.clone()),
             digest: digest(),
         };
-        self.custody.sign(request, deadline).await
+        released(self.custody.sign(request, deadline).await)
     }
 
     /// Starts a sign that goes on by itself.
@@ -193,11 +300,18 @@ impl House {
             target,
             digest: digest(),
         };
-        actix_rt::spawn(async move { custody.sign(request, soon()).await })
+        actix_rt::spawn(async move { released(custody.sign(request, soon()).await) })
     }
 
     pub(crate) async fn retire(&self, key: &SigningKey) -> Result<SigningKey, CustodyError> {
         self.custody.retire(key.handle_id.clone(), soon()).await
+    }
+
+    /// How often the provider was asked to retire this key.
+    pub(crate) fn retires_asked(&self, handle: &HandleId) -> usize {
+        let is_retire =
+            |call: &&Call| matches!(call, Call::Retire { handle_id } if handle_id == handle);
+        self.double.calls().iter().filter(is_retire).count()
     }
 
     /// How often the provider was asked to sign with this key.
@@ -227,11 +341,23 @@ impl House {
     }
 }
 
-fn factory(double: TestDouble, built: Arc<AtomicUsize>) -> ProviderFactory {
+fn factory(
+    double: TestDouble,
+    built: Arc<AtomicUsize>,
+    is_down: Arc<AtomicBool>,
+) -> ProviderFactory {
     Arc::new(move || {
         built.fetch_add(1, Ordering::SeqCst);
         let provider: Arc<dyn KeyProvider> = Arc::new(double.clone());
-        Box::pin(async move { Ok(provider) })
+        let built = if is_down.load(Ordering::SeqCst) {
+            Err(KeyProviderError::Misconfigured {
+                context: "being away, as the test asked",
+                source: None,
+            })
+        } else {
+            Ok(provider)
+        };
+        Box::pin(async move { built })
     })
 }
 
@@ -252,6 +378,12 @@ pub(crate) fn digest() -> Digest {
 pub(crate) fn is_good(signed: &SignedDigest, key: &SigningKey) -> bool {
     let verifier = verifier_for(&key.public_key).unwrap();
     signed.handle_id == key.handle_id && verifier.accepts(&digest(), &signed.signature)
+}
+
+/// Waits for something that has to come; the patience only bounds a failure.
+pub(crate) async fn in_time<T>(something: impl Future<Output = T>) -> T {
+    let patience = Duration::from_secs(10);
+    actix_rt::time::timeout(patience, something).await.unwrap()
 }
 
 /// Waits until something holds; the patience only bounds a failure.

@@ -4,10 +4,16 @@
     reason = "a test that cannot go on should say where"
 )]
 
+mod batches;
+mod closing;
 mod forgetful;
 mod generating;
 mod house;
 mod isolation;
+mod notes;
 mod recovery;
 mod retiring;
+mod rotating;
 mod signing;
+mod under_load;
+mod watching;

@@ -145,7 +145,7 @@ fn start_up_settles_what_a_crash_left_half_made_before_it_serves() {
             .generate(&Scope::Platform, &made, soon())
             .await
             .unwrap();
-        let house = House::open_over(plan, Arc::new(registry), directory).await;
+        let house = House::open_over(plan, Arc::new(registry), Some(directory)).await;
         assert!(house.registry.pending().await.unwrap().is_empty());
         let key = house
             .custody
@@ -174,7 +174,7 @@ fn a_reservation_that_cannot_be_settled_keeps_nothing_else_from_being_served() {
             .reserve(&Scope::Platform, &stuck, name, Timestamp::now())
             .await
             .unwrap();
-        let house = House::open_over(Plan::default(), Arc::new(registry), directory).await;
+        let house = House::open_over(Plan::default(), Arc::new(registry), Some(directory)).await;
         let key = house.key("k1").await;
         assert!(is_good(&house.sign(&key).await.unwrap(), &key));
         assert_eq!(house.registry.pending().await.unwrap().len(), 1);

@@ -275,3 +275,39 @@ fn a_retirement_whose_record_got_lost_lets_nobody_sign_and_is_finished_by_itself
         assert_eq!(registered(&house, &key).await.state, KeyState::Retired);
     });
 }
+
+#[test]
+fn a_retirement_is_acknowledged_only_after_what_was_signed_before_has_left() {
+    run(async {
+        let house = House::open(Plan::default()).await;
+        let key = house.key("k1").await;
+        let target = SignTarget::Handle(key.handle_id.clone());
+        let request = SignRequest {
+            target,
+            digest: digest(),
+        };
+        let single = house.custody.sign(request.clone(), soon()).await.unwrap();
+        let batch = house.custody.sign_batch(vec![request], soon()).await;
+        let custody = Arc::clone(&house.custody);
+        let handle = key.handle_id.clone();
+        let is_acknowledged = Arc::new(AtomicBool::new(false));
+        let retirement = actix_rt::spawn({
+            let is_acknowledged = Arc::clone(&is_acknowledged);
+            async move {
+                let retired = custody.retire(handle, soon()).await;
+                is_acknowledged.store(true, Ordering::SeqCst);
+                retired
+            }
+        });
+        // The registry says so already, and nobody signs any more; but a signature is still on its way.
+        eventually(|| async { registered(&house, &key).await.state == KeyState::Retired }).await;
+        assert_eq!(house.sign(&key).await, Err(CustodyError::KeyRetired));
+        drop(single);
+        for _ in 0..50 {
+            tokio::task::yield_now().await;
+        }
+        assert!(!is_acknowledged.load(Ordering::SeqCst));
+        drop(batch);
+        assert_eq!(retirement.await.unwrap().unwrap().state, KeyState::Retired);
+    });
+}

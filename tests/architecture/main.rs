@@ -10,6 +10,7 @@
 
 mod crates;
 mod default_build;
+mod documents;
 mod lints;
 mod private_keys;
 mod workspace;

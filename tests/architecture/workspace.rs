@@ -120,7 +120,8 @@ pub(crate) fn tree(member: &str, arguments: &[&str]) -> Vec<String> {
         .collect()
 }
 
-fn root() -> &'static Path {
+/// Where the workspace is.
+pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 

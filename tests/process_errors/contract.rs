@@ -43,7 +43,7 @@ const FAILED: &str = "the custodian failed; its log says more under this request
 const UNVERIFIED: &str = "the signature did not verify and was not released";
 const OTHER_METHODS: &str = "this path has other methods, named in the Allow header";
 
-const TABLE: [Row; 18] = {
+const TABLE: [Row; 20] = {
     use Retryable::{AfterAWhile, No, Yes};
     [
         row("invalid_request", 400, None, No),
@@ -66,6 +66,12 @@ const TABLE: [Row; 18] = {
             Some("signing: rotation in progress"),
             No,
         ),
+        row(
+            "rotation_not_found",
+            404,
+            Some("signing: no rotation open"),
+            No,
+        ),
         row("key_retired", 410, Some("signing: key retired"), No),
         row(
             "overloaded",
@@ -85,6 +91,12 @@ const TABLE: [Row; 18] = {
             "registry_unavailable",
             503,
             Some("signing: key registry unavailable"),
+            AfterAWhile,
+        ),
+        row(
+            "audit_unavailable",
+            503,
+            Some("signing: audit log unavailable"),
             AfterAWhile,
         ),
         row("draining", 503, Some("signing: draining"), AfterAWhile),

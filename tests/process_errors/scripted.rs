@@ -15,7 +15,18 @@ pub(crate) fn start(place: &Workplace, flags: &[&str]) -> Server {
     let scripted = place.scripted_flags();
     let all = scripted.iter().map(String::as_str);
     let all = all.chain(flags.iter().copied());
-    Server::start_with(&program, place.path(), &place.socket(), all)
+    let server = Server::start_with(&program, place.path(), &place.socket(), all);
+    wait_until_both_are_ready(&server);
+    server
+}
+
+/// A custodian is ready once one of its providers is.
+fn wait_until_both_are_ready(server: &Server) {
+    eventually("both providers", || {
+        let document = server.get("/readyz").json();
+        let providers = document["checks"]["providers"].as_object().unwrap();
+        providers.values().all(|it| it == "ready").then_some(())
+    });
 }
 
 /// The path of the scripted key of that name.

@@ -16,15 +16,17 @@ mod stored;
 mod workers;
 
 use rounds::Rounds;
+use signer_test_support::setting;
 
 /// What chance does in this test; the moments that it leads to depend on the machine all the same.
 const SEED: u64 = 0x5eed_0008;
 
 #[test]
 fn a_hundred_kills_at_any_moment_lose_nothing_that_was_acknowledged() {
-    println!("seed {SEED:#x}");
-    let mut rounds = Rounds::new(SEED);
-    for _ in 0..100 {
+    let seed = setting("SIGNER_TEST_SEED", SEED);
+    println!("seed {seed:#x}");
+    let mut rounds = Rounds::new(seed);
+    for _ in 0..setting("SIGNER_TEST_KILLS", 100) {
         rounds.kill_and_restart();
     }
     rounds.finish();

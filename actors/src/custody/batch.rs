@@ -1,5 +1,7 @@
 //! Many digests in one request.
 
+mod pace;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -10,8 +12,12 @@ use signer_domain::ports::{CustodyError, SignRequest, SignTarget, SignedDigest};
 
 use super::ActorCustody;
 use crate::admission::Seat;
-use crate::key::KeyGate;
+use crate::key::{KeyGate, Turn};
 use crate::routes::Line;
+use pace::{Pace, Pen};
+
+/// How often what a batch lost to the end of a rotation is signed again by the new key.
+const ROUNDS: usize = 2;
 
 /// How many turns of one key a batch holds or waits for at once.
 const WIDTH_PER_KEY: usize = 16;
@@ -38,12 +44,21 @@ struct Lease {
 }
 
 impl Made {
+    /// Whether a turn was had, and the key was retired before the signature was released.
+    fn is_lost(&self) -> bool {
+        let is_retired = |lease: &Arc<Lease>| {
+            lease.gate.is_closed() || self.signed == Err(CustodyError::KeyRetired)
+        };
+        self.lease.as_ref().is_some_and(is_retired)
+    }
+
     /// The result, unless the key was retired while other items of the batch were still under way:
     /// no signature is released after that was acknowledged.
     fn release(self) -> Signed {
+        let signed = self.signed?;
         match self.lease {
-            Some(lease) if lease.gate.is_closed() => Err(CustodyError::KeyRetired),
-            Some(_) | None => self.signed,
+            Some(lease) => lease.gate.hand_out(signed),
+            None => Ok(signed),
         }
     }
 }
@@ -56,23 +71,48 @@ impl ActorCustody {
         requests: &[SignRequest],
         deadline: Deadline,
     ) -> Vec<Signed> {
-        let groups = groups(requests).into_iter();
-        let signing = groups.map(|group| self.sign_group(group, requests, deadline));
-        let mut made: Vec<Made> = join_all(signing).await.into_iter().flatten().collect();
+        let batch = Batch {
+            custody: self,
+            requests,
+            deadline,
+            pace: Pace::default(),
+        };
+        let mut made = batch.sign_these(0..requests.len()).await;
+        for _ in 0..ROUNDS {
+            let is_lost = |made: &Made| made.is_lost() && is_for_scope(requests, made.position);
+            let (lost, kept): (Vec<Made>, Vec<Made>) = made.into_iter().partition(is_lost);
+            made = kept;
+            if lost.is_empty() {
+                break;
+            }
+            let positions = lost.iter().map(|made| made.position);
+            made.extend(batch.sign_these(positions).await);
+        }
         made.sort_unstable_by_key(|made| made.position);
         made.into_iter().map(Made::release).collect()
     }
+}
 
-    async fn sign_group(
-        &self,
-        group: Group,
-        requests: &[SignRequest],
-        deadline: Deadline,
-    ) -> Vec<Made> {
+/// What all parts of one batch share.
+struct Batch<'a> {
+    custody: &'a ActorCustody,
+    requests: &'a [SignRequest],
+    deadline: Deadline,
+    pace: Pace,
+}
+
+impl Batch<'_> {
+    async fn sign_these(&self, positions: impl Iterator<Item = usize>) -> Vec<Made> {
+        let groups = groups(positions, self.requests).into_iter();
+        let signing = groups.map(|group| self.sign_group(group));
+        join_all(signing).await.into_iter().flatten().collect()
+    }
+
+    async fn sign_group(&self, group: Group) -> Vec<Made> {
         let Group { target, positions } = group;
         let share = self.signs_per_turn(&target);
         let shares: Vec<Vec<usize>> = positions.chunks(share).map(<[usize]>::to_vec).collect();
-        let sign = |share| self.sign_share(&target, share, requests, deadline);
+        let sign = |positions| self.sign_share(&target, positions, Manner::of(share));
         let made = stream::iter(shares)
             .map(sign)
             .buffer_unordered(WIDTH_PER_KEY);
@@ -81,35 +121,61 @@ impl ActorCustody {
 
     /// As many of a key's digests as one turn may cover.
     fn signs_per_turn(&self, target: &SignTarget) -> usize {
+        let routes = &self.custody.routes;
         let provider = match target {
             SignTarget::Handle(handle) => handle.provider(),
-            SignTarget::Scope(scope) => match self.routes.currents.recall(*scope) {
+            SignTarget::Scope(scope) => match routes.currents.recall(*scope) {
                 Ok(handle) => handle.provider(),
                 Err(_unknown_yet) => return 1,
             },
         };
-        self.routes.providers.signs_per_turn(provider).get()
+        routes.providers.signs_per_turn(provider).get()
+    }
+
+    async fn take_turn(&self, target: &SignTarget) -> Result<Turn, CustodyError> {
+        let Self {
+            custody, deadline, ..
+        } = self;
+        custody.turn_for(target, Line::Share, *deadline).await
     }
 
     async fn sign_share(
         &self,
         target: &SignTarget,
         positions: Vec<usize>,
-        requests: &[SignRequest],
-        deadline: Deadline,
+        manner: Manner,
     ) -> Vec<Made> {
-        let turn = self.turn_for(target, Line::Share, deadline).await;
+        match manner {
+            Manner::Call => {
+                let turn = self.take_turn(target).await;
+                self.sign_in_turn(turn, positions, None).await
+            }
+            Manner::Computation => {
+                let turn = self.take_turn(target);
+                let (turn, _place) = self.pace.soon(positions.len(), turn).await;
+                let pen = self.pace.pen().await;
+                self.sign_in_turn(turn, positions, Some(pen)).await
+            }
+        }
+    }
+
+    async fn sign_in_turn(
+        &self,
+        turn: Result<Turn, CustodyError>,
+        positions: Vec<usize>,
+        mut pen: Option<Pen<'_>>,
+    ) -> Vec<Made> {
         let lease = turn.as_ref().ok().map(|turn| {
             let gate = Arc::clone(turn.gate());
             Arc::new(Lease {
-                _seat: gate.lease(),
+                _seat: gate.lease().ok(),
                 gate,
             })
         });
         let mut made = Vec::with_capacity(positions.len());
         for position in positions {
-            let signed = match (&turn, requests.get(position)) {
-                (Ok(turn), Some(request)) => turn.sign(&request.digest, deadline).await,
+            let signed = match (&turn, self.requests.get(position)) {
+                (Ok(turn), Some(request)) => turn.sign(&request.digest, self.deadline).await,
                 (Err(error), _) => Err(error.clone()),
                 (Ok(_), None) => Err(CustodyError::Internal),
             };
@@ -119,16 +185,45 @@ impl ActorCustody {
                 lease: lease.clone(),
             });
             // Signing may never wait, so a batch has to let others run of its own accord.
-            tokio::task::yield_now().await;
+            match &mut pen {
+                Some(pen) => pen.rest().await,
+                None => tokio::task::yield_now().await,
+            }
         }
         made
     }
 }
 
-fn groups(requests: &[SignRequest]) -> Vec<Group> {
+fn is_for_scope(requests: &[SignRequest], position: usize) -> bool {
+    let target = requests.get(position).map(|request| &request.target);
+    matches!(target, Some(SignTarget::Scope(_)))
+}
+
+/// How the provider of a key signs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Manner {
+    /// By a call that is waited for; the more of them at once, the better.
+    Call,
+    /// On the calling thread; nothing is gained by more at once.
+    Computation,
+}
+
+impl Manner {
+    const fn of(signs_per_turn: usize) -> Self {
+        if signs_per_turn > 1 {
+            Self::Computation
+        } else {
+            Self::Call
+        }
+    }
+}
+
+fn groups(positions: impl Iterator<Item = usize>, requests: &[SignRequest]) -> Vec<Group> {
     let mut of_target: HashMap<&SignTarget, Vec<usize>> = HashMap::new();
-    for (position, request) in requests.iter().enumerate() {
-        of_target.entry(&request.target).or_default().push(position);
+    for position in positions {
+        if let Some(request) = requests.get(position) {
+            of_target.entry(&request.target).or_default().push(position);
+        }
     }
     let group = |(target, positions): (&SignTarget, _)| Group {
         target: target.clone(),

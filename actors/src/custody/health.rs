@@ -32,7 +32,7 @@ impl Health {
         Readiness {
             registry: self.registry(registry).await,
             providers: routes.providers.statuses(),
-            warnings: Vec::new(),
+            warnings: routes.rotations.warnings(),
         }
     }
 

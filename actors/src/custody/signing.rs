@@ -7,11 +7,13 @@ use std::time::Duration;
 use actix::dev::{MessageResponse, ToEnvelope};
 use actix::{Handler, MailboxError, Message};
 use futures_util::FutureExt as _;
-use signer_domain::ports::{CurrentKey, CustodyError, SignTarget};
+use signer_domain::ports::{
+    CurrentKey, CustodyError, KeyProviderError, Presence, SignRequest, SignTarget, SignedDigest,
+};
 use signer_domain::{Deadline, HandleId, PublicKey, Scope};
 
-use super::ActorCustody;
-use crate::errors::{RETRY_SOON, from_registry, provider_down};
+use super::{ActorCustody, within};
+use crate::errors::{RETRY_SOON, provider_down};
 use crate::key::{KeyActor, KeyFace, Seats, TakeTurn, Turn};
 use crate::provider::OpenKey;
 use crate::routes::{Line, Way};
@@ -19,6 +21,9 @@ use crate::supervisor::LookAfterProviders;
 
 /// How often a request looks for its key again after it met a closed mailbox.
 const TRIES: usize = 3;
+/// How often a request for a scope follows its current key to the next one, while one rotation after
+/// the other is opened and closed.
+const SUCCESSORS: usize = 8;
 /// The actors know the deadline and answer by it, with the better reason; this much later nobody
 /// waits for them any more.
 const GRACE: Duration = Duration::from_millis(100);
@@ -26,6 +31,29 @@ const GRACE: Duration = Duration::from_millis(100);
 const PUBLIC_KEY_PATIENCE: Duration = Duration::from_secs(2);
 
 impl ActorCustody {
+    /// Signs one digest. A request for a scope that meets the old key of a rotation when it is closed
+    /// goes on to the new one.
+    pub(super) async fn sign_one(
+        &self,
+        request: &SignRequest,
+        deadline: Deadline,
+    ) -> Result<SignedDigest, CustodyError> {
+        for _ in 0..SUCCESSORS {
+            let turn = self
+                .turn_for(&request.target, Line::Single, deadline)
+                .await?;
+            let signed = turn.sign(&request.digest, deadline).await;
+            let signed = signed.and_then(|signed| turn.gate().hand_out(signed));
+            match (&signed, &request.target) {
+                (Err(CustodyError::KeyRetired), SignTarget::Scope(scope)) => {
+                    self.successor(*scope, turn.handle(), deadline).await?;
+                }
+                (Ok(_) | Err(_), _) => return signed,
+            }
+        }
+        Err(CustodyError::KeyRetired)
+    }
+
     /// Waits for permission to sign with the key that is meant.
     pub(super) async fn turn_for(
         &self,
@@ -38,16 +66,34 @@ impl ActorCustody {
             SignTarget::Scope(scope) => *scope,
         };
         self.settings.profile.permit(scope)?;
-        let handle = self.current_key(scope, deadline).await?;
-        match self.turn_of(&handle, line, deadline).await {
-            // The remembered key may have been retired a moment ago: ask the registry once more.
-            Err(CustodyError::KeyRetired) => {
-                self.routes.currents.forget(scope);
-                let handle = self.current_key(scope, deadline).await?;
-                self.turn_of(&handle, line, deadline).await
+        let mut handle = self.current_key(scope, deadline).await?;
+        for _ in 0..SUCCESSORS {
+            match self.turn_of(&handle, line, deadline).await {
+                Err(CustodyError::KeyRetired) => {
+                    handle = self.successor(scope, &handle, deadline).await?;
+                }
+                turn => return turn,
             }
-            turn => turn,
         }
+        Err(CustodyError::KeyRetired)
+    }
+
+    /// The key that took the place of one which was retired a moment ago.
+    ///
+    /// # Errors
+    /// [`CustodyError::KeyRetired`] when none did; and others by cause.
+    async fn successor(
+        &self,
+        scope: Scope,
+        retired: &HandleId,
+        deadline: Deadline,
+    ) -> Result<HandleId, CustodyError> {
+        self.routes.currents.forget(scope);
+        let handle = self.current_key(scope, deadline).await?;
+        if handle == *retired {
+            return Err(CustodyError::KeyRetired);
+        }
+        Ok(handle)
     }
 
     async fn turn_of(
@@ -69,9 +115,7 @@ impl ActorCustody {
             Ok(handle) => return Ok(handle),
             Err(epoch) => epoch,
         };
-        let read = tokio::time::timeout(deadline.remaining(), self.registry.current(&scope)).await;
-        let read = read.map_err(|_elapsed| CustodyError::DeadlineExceeded)?;
-        match read.map_err(from_registry)? {
+        match within(deadline, self.ports.registry.current(&scope)).await? {
             CurrentKey::Key(fresh) => {
                 let handle = fresh.key.handle_id;
                 // A record that others may change is read again each time.
@@ -174,7 +218,16 @@ pub(super) async fn read_public_key(face: &KeyFace, deadline: Deadline) -> Optio
         .provider
         .public_key(&face.key.handle_id, Deadline::after(patience));
     let answer = tokio::time::timeout(patience, AssertUnwindSafe(call).catch_unwind()).await;
-    let shown = answer.ok()?.ok()?.ok()?;
+    let shown = match answer.ok()?.ok()? {
+        Ok(shown) => shown,
+        Err(error) => {
+            if matches!(error, KeyProviderError::KeyNotFound) && face.key.state.may_sign() {
+                face.note_presence(Presence::Missing);
+            }
+            return None;
+        }
+    };
+    face.note_presence(Presence::Assumed);
     if shown != face.key.public_key {
         face.gate.quarantine();
         face.metrics.check_failed(face.key.provider());

@@ -1,11 +1,11 @@
 //! What must outlive a key's actor: the turns that are out, the queue and the quarantine.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use signer_domain::Deadline;
-use signer_domain::ports::CustodyError;
+use signer_domain::ports::{CustodyError, ReleaseHold, SignedDigest};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::admission::{Admission, Seat};
@@ -14,6 +14,8 @@ use crate::admission::{Admission, Seat};
 const MAILBOX_SLACK: usize = 8;
 /// How many calls other than signs may be under way for one key: retirements, reads.
 const CONTROL_SEATS: usize = 32;
+/// How many signatures by one key may be on their way out at once: more than there ever are.
+const RELEASES: usize = 1 << 24;
 
 /// The turns of one key, first come first served. Holding all of them is the barrier of a retirement.
 ///
@@ -30,10 +32,13 @@ pub(crate) struct KeyGate {
     pub(crate) control: Admission,
     /// Signatures that a batch has made and not yet released.
     unreleased: Admission,
+    /// Signatures that were handed out and whose answers are not on their way yet.
+    releases: Admission,
     turns: Arc<Semaphore>,
     max_turns: u32,
     quarantined: AtomicBool,
     retiring: AtomicBool,
+    changes: AtomicU64,
 }
 
 impl KeyGate {
@@ -48,10 +53,12 @@ impl KeyGate {
             shares: Admission::new(queue / 2),
             control: Admission::new(CONTROL_SEATS),
             unreleased: Admission::new(Semaphore::MAX_PERMITS),
+            releases: Admission::new(RELEASES),
             turns: Arc::new(Semaphore::new(permits)),
             max_turns,
             quarantined: AtomicBool::new(false),
             retiring: AtomicBool::new(false),
+            changes: AtomicU64::new(0),
         }
     }
 
@@ -105,6 +112,17 @@ impl KeyGate {
         self.turns.close();
     }
 
+    /// Notes that the registry's record of the key was changed by somebody else than its actor. What
+    /// was read before is not to be relied on.
+    pub(crate) fn note_change(&self) {
+        self.changes.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// How often the record was changed by others. Who reads the record takes this first.
+    pub(crate) fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Acquire)
+    }
+
     /// Shuts the key away because a signature of its provider did not verify.
     pub(crate) fn quarantine(&self) {
         self.quarantined.store(true, Ordering::Release);
@@ -132,14 +150,48 @@ impl KeyGate {
     }
 
     /// Keeps the gate in place until signatures that were made have been released or dropped.
-    pub(crate) fn lease(&self) -> Option<Seat> {
-        self.unreleased.enter().ok()
+    ///
+    /// # Errors
+    /// [`CustodyError::Overloaded`] when far too many do so already.
+    pub(crate) fn lease(&self) -> Result<Seat, CustodyError> {
+        self.unreleased.enter()
+    }
+
+    /// Hands a signature out, unless the key was retired before. From here on a retirement waits for
+    /// the hold that goes with it.
+    ///
+    /// # Errors
+    /// [`CustodyError::KeyRetired`].
+    pub(crate) fn hand_out(&self, signed: SignedDigest) -> Result<SignedDigest, CustodyError> {
+        // The hold comes first and the look second: whoever shuts the gate does it the other way
+        // round, so one of the two sees the other.
+        let hold = self.releases.enter();
+        if self.is_closed() {
+            return Err(CustodyError::KeyRetired);
+        }
+        let hold = ReleaseHold::of(hold?);
+        Ok(SignedDigest { hold, ..signed })
+    }
+
+    /// Waits until every signature that was handed out has been released or thrown away. After the
+    /// gate was shut no further one is handed out.
+    ///
+    /// # Errors
+    /// [`CustodyError::DeadlineExceeded`] when one took too long.
+    pub(crate) async fn released(&self, deadline: Deadline) -> Result<(), CustodyError> {
+        self.releases.empty(deadline).await
     }
 
     /// Whether the gate holds nothing that must be remembered: nobody waits, no turn is out, nothing
     /// is unreleased, and neither a quarantine nor a half-done retirement stands.
     pub(crate) fn is_idle(&self) -> bool {
-        let rooms = [&self.singles, &self.shares, &self.control, &self.unreleased];
+        let rooms = [
+            &self.singles,
+            &self.shares,
+            &self.control,
+            &self.unreleased,
+            &self.releases,
+        ];
         let all_back =
             self.is_closed() || u32::try_from(self.turns.available_permits()) == Ok(self.max_turns);
         let is_marked = self.is_quarantined() || self.is_retiring();

@@ -6,40 +6,57 @@ use std::time::Instant;
 
 use futures_util::FutureExt as _;
 use prometheus_client::metrics::counter::Counter;
-use signer_domain::ports::{CustodyError, FreshKey, KeyProvider, SignatureVerifier, SignedDigest};
-use signer_domain::{Deadline, Digest, Signature, SigningKey};
+use signer_domain::ports::{
+    CustodyError, FreshKey, KeyProvider, KeyProviderError, Presence, ReleaseHold,
+    SignatureVerifier, SignedDigest,
+};
+use signer_domain::{Deadline, Digest, HandleId, Signature, SigningKey};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::{KeyGate, Seats};
 use crate::errors::{RETRY_SOON, from_provider, provider_silent};
 use crate::metrics::Metrics;
+use crate::routes::MissingKeys;
 
 /// What is known of one key, and the way to its provider. Immutable: a change makes a new one.
 #[derive(Debug, Clone)]
 pub(crate) struct KeyFace {
     pub(crate) key: SigningKey,
     pub(crate) valid_until: Option<Instant>,
+    /// The count of changes by others when the record was read.
+    pub(crate) as_of: u64,
     pub(crate) provider: Arc<dyn KeyProvider>,
     /// None only where verification after signing is switched off.
     pub(crate) verifier: Option<Arc<dyn SignatureVerifier>>,
     pub(crate) gate: Arc<KeyGate>,
+    pub(crate) missing: Arc<MissingKeys>,
     pub(crate) signatures: Counter,
     pub(crate) metrics: Metrics,
 }
 
 impl KeyFace {
-    /// The same key with another record.
-    pub(crate) fn with_record(&self, fresh: FreshKey) -> Self {
+    /// The same key with another record, which was read when the gate counted `as_of` changes.
+    pub(crate) fn with_record(&self, fresh: FreshKey, as_of: u64) -> Self {
         Self {
             key: fresh.key,
             valid_until: fresh.valid_until,
+            as_of,
             ..self.clone()
         }
     }
 
     /// Whether the record may still be relied on.
     pub(crate) fn is_fresh(&self) -> bool {
+        self.as_of == self.gate.changes() && self.is_in_date()
+    }
+
+    fn is_in_date(&self) -> bool {
         self.valid_until.is_none_or(|until| Instant::now() < until)
+    }
+
+    /// Notes whether the provider shows the key.
+    pub(crate) fn note_presence(&self, presence: Presence) {
+        self.missing.note(&self.key.handle_id, presence);
     }
 
     /// The guard in front of the provider: state first, then quarantine.
@@ -47,7 +64,7 @@ impl KeyFace {
     /// # Errors
     /// [`CustodyError::KeyRetired`], [`CustodyError::SignatureCheckFailed`].
     pub(crate) fn may_sign(&self) -> Result<(), CustodyError> {
-        if !self.key.state.may_sign() {
+        if !self.key.state.may_sign() || self.gate.is_closed() {
             return Err(CustodyError::KeyRetired);
         }
         if self.gate.is_quarantined() {
@@ -66,7 +83,9 @@ pub(crate) async fn wait(
     deadline: Deadline,
     seats: Seats,
 ) -> Result<Turn, CustodyError> {
-    if !face.is_fresh() {
+    // The record may have been changed since it was read a moment ago; that a key was retired shows at
+    // the gate.
+    if !face.is_in_date() {
         return Err(CustodyError::RegistryUnavailable {
             retry_after: RETRY_SOON,
         });
@@ -103,6 +122,11 @@ impl Turn {
         &self.face.gate
     }
 
+    /// The key that the turn is for.
+    pub(crate) fn handle(&self) -> &HandleId {
+        &self.face.key.handle_id
+    }
+
     /// Signs and verifies on the caller's thread.
     ///
     /// # Errors
@@ -116,7 +140,7 @@ impl Turn {
         if deadline.is_past() {
             return Err(CustodyError::DeadlineExceeded);
         }
-        // A quarantine may have come between the grant and now.
+        // A quarantine or the end of a rotation may have come between the grant and now.
         face.may_sign()?;
         // Nobody holds the barrier now, so a retirement that has begun came to a halt half-way.
         if face.gate.is_retiring() {
@@ -126,12 +150,17 @@ impl Turn {
         }
         let signature = ask(face, digest, deadline).await?;
         check(face, digest, &signature)?;
+        // The end of a rotation does not wait for long for a provider that is slow.
+        if face.gate.is_closed() {
+            return Err(CustodyError::KeyRetired);
+        }
         face.signatures.inc();
         Ok(SignedDigest {
             handle_id: face.key.handle_id.clone(),
             scope: face.key.scope,
             key_id: face.key.key_id.clone(),
             signature,
+            hold: ReleaseHold::default(),
         })
     }
 }
@@ -144,8 +173,16 @@ async fn ask(
     let signing = face.provider.sign(&face.key.handle_id, digest, deadline);
     let guarded = AssertUnwindSafe(signing).catch_unwind();
     match tokio::time::timeout(deadline.remaining(), guarded).await {
-        Ok(Ok(Ok(signature))) => Ok(signature),
-        Ok(Ok(Err(error))) => Err(from_provider(error)),
+        Ok(Ok(Ok(signature))) => {
+            face.note_presence(Presence::Assumed);
+            Ok(signature)
+        }
+        Ok(Ok(Err(error))) => {
+            if matches!(error, KeyProviderError::KeyNotFound) {
+                face.note_presence(Presence::Missing);
+            }
+            Err(from_provider(error))
+        }
         Ok(Err(_panic)) => {
             face.metrics.panics.inc();
             tracing::error!(key_id = %face.key.key_id, "provider panicked while signing");

@@ -11,50 +11,76 @@ use crate::errors::from_registry;
 use crate::key::{KeyActor, KeyFace, KeyGate};
 use crate::settings::VerifyAfterSign;
 
-/// Reads the record of a key; an unknown handle gets no actor.
+/// Starts the actor of a key, unless a call that came first has done so. An unknown handle gets none.
+///
+/// The gate is put in place before the record is read: a rotation that is closed in between finds it
+/// and shuts it, and the actor that comes to it with the older record grants nothing.
 ///
 /// # Errors
-/// [`CustodyError::KeyNotFound`], [`CustodyError::RegistryUnavailable`].
-pub(super) async fn read(
-    context: ProviderContext,
-    handle: HandleId,
-) -> Result<FreshKey, CustodyError> {
-    let found = context
-        .registry
-        .find(&handle)
-        .await
-        .map_err(from_registry)?;
-    found.ok_or(CustodyError::KeyNotFound)
+/// [`CustodyError::KeyNotFound`]; [`CustodyError::RegistryUnavailable`];
+/// [`CustodyError::SignatureCheckFailed`] when the registered public key is not usable.
+pub(super) async fn open(context: ProviderContext, handle: HandleId) -> Result<(), CustodyError> {
+    let keys = &context.routes.keys;
+    let (gate, lease) = keys.prepare(&handle, || new_gate(&context))?;
+    let as_of = gate.changes();
+    let opened = match read(&context, &handle).await {
+        Ok(fresh) => start(&context, Record { fresh, as_of }, gate),
+        Err(error) => Err(error),
+    };
+    drop(lease);
+    if opened.is_err() {
+        keys.clear(&handle);
+    }
+    opened
 }
 
-/// Starts the actor of a key, unless a call that came first has done so.
-///
-/// # Errors
-/// [`CustodyError::SignatureCheckFailed`] when the registered public key is not usable.
-pub(super) fn open(context: &ProviderContext, fresh: FreshKey) -> Result<(), CustodyError> {
-    let handle = fresh.key.handle_id.clone();
+/// What the registry said of a key, and how many changes the gate counted before.
+struct Record {
+    fresh: FreshKey,
+    as_of: u64,
+}
+
+async fn read(context: &ProviderContext, handle: &HandleId) -> Result<FreshKey, CustodyError> {
+    let found = context.ports.registry.find(handle).await;
+    found
+        .map_err(from_registry)?
+        .ok_or(CustodyError::KeyNotFound)
+}
+
+fn start(
+    context: &ProviderContext,
+    record: Record,
+    gate: Arc<KeyGate>,
+) -> Result<(), CustodyError> {
+    let handle = record.fresh.key.handle_id.clone();
     if context.routes.keys.is_resident(&handle) {
         return Ok(());
     }
-    let face = face(context, fresh)?;
+    let face = face(context, record, Arc::clone(&gate))?;
     // Room is made first: the newcomer is idle until its first message arrives.
     let others = context.settings.resident_keys.saturating_sub(1);
     context.routes.keys.passivate(others);
-    let actor = KeyActor::new(
-        face,
-        Arc::clone(&context.registry),
-        Arc::clone(&context.routes.currents),
-    );
-    let gate = actor.gate();
+    let currents = Arc::clone(&context.routes.currents);
+    let actor = KeyActor::new(face, context.ports.clone(), currents);
     context.routes.keys.admit(handle, actor.start(), gate);
     Ok(())
 }
 
-fn face(context: &ProviderContext, fresh: FreshKey) -> Result<KeyFace, CustodyError> {
+fn new_gate(context: &ProviderContext) -> KeyGate {
+    let max_turns = context.provider.capabilities().max_in_flight.get();
+    KeyGate::new(max_turns, context.queue_of_a_key())
+}
+
+fn face(
+    context: &ProviderContext,
+    record: Record,
+    gate: Arc<KeyGate>,
+) -> Result<KeyFace, CustodyError> {
+    let Record { fresh, as_of } = record;
     let FreshKey { key, valid_until } = fresh;
     let verifier = match context.settings.verify_after_sign {
         VerifyAfterSign::Always => {
-            let made = (context.verifier_for)(&key.public_key).map_err(|error| {
+            let made = (context.ports.verifier_for)(&key.public_key).map_err(|error| {
                 tracing::error!(key_id = %key.key_id, cause = %error, "registered key is unusable");
                 CustodyError::SignatureCheckFailed
             })?;
@@ -62,22 +88,15 @@ fn face(context: &ProviderContext, fresh: FreshKey) -> Result<KeyFace, CustodyEr
         }
         VerifyAfterSign::Never => None,
     };
-    let capabilities = context.provider.capabilities();
-    let new_gate = || {
-        let max_turns = capabilities.max_in_flight.get();
-        Arc::new(KeyGate::new(max_turns, context.queue_of_a_key()))
-    };
     Ok(KeyFace {
-        gate: context
-            .routes
-            .keys
-            .gate_of(&key.handle_id)
-            .unwrap_or_else(new_gate),
-        signatures: context.metrics.signatures_of(capabilities.name),
+        gate,
+        missing: Arc::clone(&context.routes.missing),
+        signatures: context.metrics.signatures_of(context.name()),
         metrics: context.metrics.clone(),
         provider: Arc::clone(&context.provider),
         key,
         valid_until,
+        as_of,
         verifier,
     })
 }

@@ -1,11 +1,11 @@
 //! How reservations that a crash or a lost answer left behind are settled.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use signer_domain::ports::{CustodyError, PendingKey};
+use signer_domain::ports::{AuditKey, CustodyError, GeneratedKey, PendingKey, Purpose};
 use signer_domain::{Deadline, Timestamp};
 
-use super::ProviderContext;
+use super::{ProviderContext, rotation};
 use crate::errors::{from_provider, from_registry, provider_silent};
 
 /// How long a provider may take to look for all its open reservations together.
@@ -19,24 +19,25 @@ const LOCATE_DEADLINE: Duration = Duration::from_secs(10);
 /// # Errors
 /// When the registry cannot be asked.
 pub(crate) async fn repair(context: &ProviderContext) -> Result<(), CustodyError> {
-    let pending = context.registry.pending().await.map_err(from_registry)?;
+    let pending = context.ports.registry.pending().await;
     let deadline = Deadline::after(LOCATE_DEADLINE);
-    for reservation in pending
-        .iter()
-        .filter(|pending| pending.provider == context.name())
-    {
+    for reservation in pending.map_err(from_registry)? {
         let PendingKey {
             scope,
             key_id,
             provider,
             ..
-        } = reservation;
-        if context.routes.generations.is_under_way(*scope, key_id) {
+        } = &reservation;
+        if *provider != context.name() || context.routes.is_being_made(*scope, key_id) {
             continue;
         }
-        match settle(context, reservation, deadline).await {
-            Ok(outcome) => {
+        let began = Instant::now();
+        match settle(context, &reservation, deadline).await {
+            Ok(Settled { outcome, generated }) => {
                 context.metrics.repairs.inc();
+                context
+                    .own_acts
+                    .repaired(of_reservation(&reservation, generated), began);
                 tracing::info!(%scope, %key_id, %provider, outcome, "reservation repaired");
             }
             Err(error) => {
@@ -47,11 +48,44 @@ pub(crate) async fn repair(context: &ProviderContext) -> Result<(), CustodyError
     Ok(())
 }
 
+/// What became of a reservation, and the key that it led to.
+struct Settled {
+    outcome: &'static str,
+    generated: Option<GeneratedKey>,
+}
+
 async fn settle(
     context: &ProviderContext,
     pending: &PendingKey,
     deadline: Deadline,
-) -> Result<&'static str, CustodyError> {
+) -> Result<Settled, CustodyError> {
+    let Some(generated) = locate(context, pending, deadline).await? else {
+        let dropped = context.ports.registry.abandon(pending).await;
+        dropped.map_err(from_registry)?;
+        return Ok(Settled {
+            outcome: "dropped",
+            generated: None,
+        });
+    };
+    let outcome = match pending.purpose {
+        Purpose::Generate => complete(context, pending, &generated).await?,
+        Purpose::Rotate => {
+            let opened = rotation::open(context, pending, &generated).await;
+            opened.map_err(from_registry)?;
+            "opened"
+        }
+    };
+    Ok(Settled {
+        outcome,
+        generated: Some(generated),
+    })
+}
+
+async fn locate(
+    context: &ProviderContext,
+    pending: &PendingKey,
+    deadline: Deadline,
+) -> Result<Option<GeneratedKey>, CustodyError> {
     let look = context
         .provider
         .locate(&pending.scope, &pending.key_id, deadline);
@@ -59,24 +93,34 @@ async fn settle(
     let located = look
         .map_err(|_elapsed| provider_silent())?
         .map_err(from_provider)?;
-    let Some(generated) = located else {
-        context
-            .registry
-            .abandon(pending)
-            .await
-            .map_err(from_registry)?;
-        return Ok("dropped");
-    };
-    (context.verifier_for)(&generated.public_key).map_err(|error| {
-        tracing::error!(cause = %error, "provider holds an unusable key");
-        CustodyError::SignatureCheckFailed
-    })?;
-    let now = Timestamp::now();
-    context
-        .registry
-        .complete(pending, &generated, now)
-        .await
-        .map_err(from_registry)?;
+    if let Some(generated) = &located {
+        (context.ports.verifier_for)(&generated.public_key).map_err(|error| {
+            tracing::error!(cause = %error, "provider holds an unusable key");
+            CustodyError::SignatureCheckFailed
+        })?;
+    }
+    Ok(located)
+}
+
+async fn complete(
+    context: &ProviderContext,
+    pending: &PendingKey,
+    generated: &GeneratedKey,
+) -> Result<&'static str, CustodyError> {
+    let registry = context.ports.registry.as_ref();
+    let completed = registry
+        .complete(pending, generated, Timestamp::now())
+        .await;
+    completed.map_err(from_registry)?;
     context.routes.currents.forget(pending.scope);
     Ok("completed")
+}
+
+fn of_reservation(pending: &PendingKey, generated: Option<GeneratedKey>) -> AuditKey {
+    AuditKey {
+        handle_id: generated.map(|generated| generated.handle_id),
+        scope: Some(pending.scope),
+        key_id: Some(pending.key_id.clone()),
+        provider: Some(pending.provider),
+    }
 }

@@ -1,6 +1,7 @@
 //! From a scope to the handle that signs for it.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use parking_lot::RwLock;
 use signer_domain::{HandleId, Scope};
@@ -13,6 +14,8 @@ pub(crate) struct CurrentKeys(RwLock<Table>);
 struct Table {
     epoch: u64,
     handles: HashMap<Scope, HandleId>,
+    /// How many changes of a scope's current key are under way.
+    changing: HashMap<Scope, usize>,
 }
 
 /// The state of the table when it did not know a scope. Any change since makes an answer that was
@@ -30,19 +33,58 @@ impl CurrentKeys {
         table.handles.get(&scope).cloned().ok_or(Epoch(table.epoch))
     }
 
-    /// Remembers what the registry said, unless a change came in between.
+    /// Remembers what the registry said, unless a change came in between or is under way.
     pub(crate) fn remember(&self, scope: Scope, handle: HandleId, epoch: Epoch) {
         let mut table = self.0.write();
-        if table.epoch == epoch.0 {
+        if table.epoch == epoch.0 && !table.changing.contains_key(&scope) {
             table.handles.insert(scope, handle);
+        }
+    }
+
+    /// Sends everybody to the registry while its change of a scope's current key is under way: others
+    /// can see the change there before its answer has come back.
+    pub(crate) fn begin_change(self: &Arc<Self>, scope: Scope) -> Change {
+        let mut table = self.0.write();
+        *table.changing.entry(scope).or_default() += 1;
+        table.forget(scope);
+        Change {
+            currents: Arc::clone(self),
+            scope,
         }
     }
 
     /// Forgets a scope because its current key has changed.
     pub(crate) fn forget(&self, scope: Scope) {
-        let mut table = self.0.write();
-        table.epoch += 1;
-        table.handles.remove(&scope);
+        self.0.write().forget(scope);
+    }
+}
+
+impl Table {
+    fn forget(&mut self, scope: Scope) {
+        self.epoch += 1;
+        self.handles.remove(&scope);
+    }
+}
+
+/// A change of a scope's current key, for as long as it is under way.
+#[derive(Debug)]
+#[must_use]
+pub(crate) struct Change {
+    currents: Arc<CurrentKeys>,
+    scope: Scope,
+}
+
+impl Drop for Change {
+    fn drop(&mut self) {
+        let mut table = self.currents.0.write();
+        // What was read meanwhile may have been read before the change.
+        table.forget(self.scope);
+        if let Some(count) = table.changing.get_mut(&self.scope) {
+            *count -= 1;
+            if *count == 0 {
+                table.changing.remove(&self.scope);
+            }
+        }
     }
 }
 
@@ -60,5 +102,25 @@ mod tests {
         let epoch = currents.recall(Scope::Platform).unwrap_err();
         currents.remember(Scope::Platform, old.clone(), epoch);
         assert_eq!(currents.recall(Scope::Platform), Ok(old));
+    }
+
+    #[test]
+    fn nothing_is_remembered_while_a_change_is_under_way() {
+        let currents = Arc::new(CurrentKeys::default());
+        let [old, new] = ["old", "new"]
+            .map(|key_id| HandleId::parse(&format!("software:platform|{key_id}")).unwrap());
+        let recall = || currents.recall(Scope::Platform);
+        currents.remember(Scope::Platform, old.clone(), recall().unwrap_err());
+        let changes = [(); 2].map(|()| currents.begin_change(Scope::Platform));
+        let before = recall().unwrap_err();
+        currents.remember(Scope::Platform, old.clone(), before);
+        recall().unwrap_err();
+        for change in changes {
+            drop(change);
+            currents.remember(Scope::Platform, old.clone(), before);
+            recall().unwrap_err();
+        }
+        currents.remember(Scope::Platform, new.clone(), recall().unwrap_err());
+        assert_eq!(recall(), Ok(new));
     }
 }

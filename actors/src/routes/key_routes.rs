@@ -10,6 +10,7 @@ use parking_lot::RwLock;
 use signer_domain::ports::CustodyError;
 use signer_domain::{HandleId, ProviderName};
 
+use crate::admission::Seat;
 use crate::key::{KeyActor, KeyGate};
 use crate::metrics::Metrics;
 
@@ -23,7 +24,8 @@ pub(crate) struct KeyRoutes {
 
 #[derive(Debug)]
 struct KeyRoute {
-    /// None while the provider is down: the gate outlives the actor, because turns do.
+    /// None while the provider is down or the record is being read: the gate is there before the actor
+    /// and outlives it.
     addr: Option<Addr<KeyActor>>,
     gate: Arc<KeyGate>,
     /// Milliseconds since the table was made.
@@ -63,7 +65,56 @@ impl KeyRoutes {
         Ok(Some((addr.clone(), taken)))
     }
 
-    /// The gate of a key, which a new actor takes over from the one before it.
+    /// The gate of a key whose actor is about to be opened: the one of the actor before it, or a new
+    /// one. It is in place before the record is read, so that whoever changes the record meanwhile
+    /// can note it there. The lease keeps it in place until the actor is there.
+    ///
+    /// # Errors
+    /// [`CustodyError::Overloaded`] when it can be held by nobody more.
+    pub(crate) fn prepare(
+        &self,
+        handle: &HandleId,
+        new_gate: impl FnOnce() -> KeyGate,
+    ) -> Result<(Arc<KeyGate>, Seat), CustodyError> {
+        let mut table = self.table.write();
+        let route = table.entry(handle.clone()).or_insert_with(|| KeyRoute {
+            addr: None,
+            gate: Arc::new(new_gate()),
+            last_used: AtomicU64::new(self.tick()),
+        });
+        let lease = route.gate.lease()?;
+        let gate = Arc::clone(&route.gate);
+        self.show_count(table.len());
+        Ok((gate, lease))
+    }
+
+    /// Takes back what was prepared for an actor that was not opened.
+    pub(crate) fn clear(&self, handle: &HandleId) {
+        let mut table = self.table.write();
+        let is_left = |route: &KeyRoute| route.addr.is_none() && route.gate.is_idle();
+        if table.get(handle).is_some_and(is_left) {
+            table.remove(handle);
+        }
+        self.show_count(table.len());
+    }
+
+    /// Notes that the record of a key was changed by somebody else than its actor.
+    pub(crate) fn note_change(&self, handle: &HandleId) {
+        if let Some(gate) = self.gate_of(handle) {
+            gate.note_change();
+        }
+    }
+
+    /// Lets nobody sign with a key any more that the registry says is retired. A gate that comes into
+    /// place later belongs to an actor that reads the record later.
+    pub(crate) fn shut(&self, handle: &HandleId) {
+        if let Some(gate) = self.gate_of(handle) {
+            gate.close();
+            gate.note_change();
+        }
+    }
+
+    /// The gate of a key, if one is in place.
     pub(crate) fn gate_of(&self, handle: &HandleId) -> Option<Arc<KeyGate>> {
         self.table
             .read()

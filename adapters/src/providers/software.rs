@@ -41,7 +41,7 @@ pub use self::self_test::SelfTestError;
 
 /// A signature takes microseconds on the calling thread, so this bounds nothing but the queue.
 const MAX_IN_FLIGHT: NonZeroUsize = NonZeroUsize::new(64).unwrap();
-/// Some eight signatures take half a millisecond, which is how long a retirement may have to wait.
+/// Some eight signatures take half a millisecond, far more than asking for the turn that covers them.
 const SIGNS_PER_TURN: NonZeroUsize = NonZeroUsize::new(8).unwrap();
 
 /// The dev-only provider. What it remembers of generated and retired keys lives in this value, so

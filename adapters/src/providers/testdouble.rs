@@ -49,6 +49,7 @@ const MAX_IN_FLIGHT: NonZeroUsize = NonZeroUsize::new(16).unwrap();
 pub struct TestDouble {
     state: Arc<State>,
     max_in_flight: NonZeroUsize,
+    signs_per_turn: NonZeroUsize,
 }
 
 impl TestDouble {
@@ -62,6 +63,17 @@ impl TestDouble {
         Self {
             state: Arc::default(),
             max_in_flight,
+            signs_per_turn: NonZeroUsize::MIN,
+        }
+    }
+
+    /// The same, with another [`ProviderCapabilities::signs_per_turn`], as a provider that computes
+    /// on the calling thread has it.
+    #[must_use]
+    pub fn with_signs_per_turn(self, signs_per_turn: NonZeroUsize) -> Self {
+        Self {
+            signs_per_turn,
+            ..self
         }
     }
 
@@ -154,7 +166,7 @@ impl KeyProvider for TestDouble {
         ProviderCapabilities {
             name: ProviderName::Testdouble,
             max_in_flight: self.max_in_flight,
-            signs_per_turn: NonZeroUsize::MIN,
+            signs_per_turn: self.signs_per_turn,
             dev_only: true,
         }
     }

@@ -2,6 +2,7 @@
 
 mod changes;
 mod connection;
+mod counter;
 mod failure;
 mod file;
 mod lock;
@@ -10,6 +11,7 @@ mod open;
 mod queries;
 mod record;
 mod refusal;
+mod rotation;
 mod schema;
 #[cfg(test)]
 mod tests;
@@ -27,6 +29,7 @@ use signer_domain::{HandleId, KeyId, ProviderName, Scope, SigningKey};
 use sqlx::sqlite::SqliteConnection;
 
 use self::connection::{Connection, Work};
+pub use self::counter::ChangeCounter;
 use self::file::Identity;
 use self::lock::Claim;
 pub use self::refusal::{OpenRegistryError, RegistryRefusal};
@@ -41,6 +44,8 @@ pub struct SqliteRegistry {
     reader: Connection,
     writer: Connection,
     identity: Identity,
+    id: String,
+    counter: ChangeCounter,
     #[expect(
         dead_code,
         reason = "held for as long as the connections; dropped after them"
@@ -67,8 +72,21 @@ impl SqliteRegistry {
             reader: Connection::new(opened.reader),
             writer: Connection::new(opened.writer),
             identity: opened.identity,
+            id: opened.id,
+            counter: opened.counter,
             claim: opened.claim,
         })
+    }
+
+    /// The random name that the registry was given when it was made or brought to this schema, as 32
+    /// hexadecimal digits. A copy and a restored backup have the same.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Tells how far the registry has come, for as long as it is wanted.
+    pub fn changes(&self) -> ChangeCounter {
+        self.counter.clone()
     }
 
     /// Ends the use of the registry: waits for the change under way and moves the write-ahead log
@@ -90,10 +108,12 @@ impl SqliteRegistry {
         T: Send + 'static,
         W: for<'c> FnOnce(&'c mut SqliteConnection) -> Work<'c, T> + Send + 'static,
     {
-        let file = self.identity.clone();
+        let (file, counter) = (self.identity.clone(), self.counter.clone());
         self.writer
             .run(context, move |connection| {
-                Box::pin(async move { transaction::transaction(connection, &file, work).await })
+                Box::pin(async move {
+                    transaction::transaction(connection, &file, &counter, work).await
+                })
             })
             .await
     }
@@ -103,6 +123,7 @@ impl fmt::Debug for SqliteRegistry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SqliteRegistry")
             .field("identity", &self.identity)
+            .field("id", &self.id)
             .finish_non_exhaustive()
     }
 }

@@ -5,10 +5,13 @@ use std::thread;
 
 use signer_adapters::registry::SqliteRegistry;
 use signer_domain::KeyState;
-use signer_domain::ports::{KeyRegistry as _, KeyRegistryError, Reservation};
+use signer_domain::ports::{
+    KeyRegistry as _, KeyRegistryError, Reservation, RotationRegistry as _, RotationReservation,
+};
 
 use crate::support::{
-    PLATFORM, Place, all, at, find, generate, pair, pair_salted, reserve, reserved,
+    PLATFORM, Place, all, at, current, find, generate, pair, pair_salted, reserve,
+    reserve_rotation, reserved, rotate, rotation_reserved,
 };
 
 const LOOPS: u8 = 4;
@@ -101,6 +104,92 @@ fn of_32_pairs_for_one_reservation_one_is_registered() {
     let winner = answers.into_iter().find_map(Result::ok).unwrap();
     let found = main.block_on(find(&registry, &pair(PLATFORM, "k1").handle_id));
     assert_eq!(found, Some(winner));
+}
+
+#[test]
+fn of_32_rotations_of_one_scope_one_wins() {
+    let (place, main) = (Place::new(), event_loop());
+    let registry = main.block_on(place.open());
+    main.block_on(generate(&registry, PLATFORM, "k0"));
+    let (registry, answers) = at_once(registry, |registry, number| async move {
+        reserve_rotation(&registry, PLATFORM, &format!("new{number}")).await
+    });
+    let refused = |answer: &&RotationReservation| **answer == RotationReservation::InProgress;
+    assert_eq!(answers.iter().filter(refused).count(), 31);
+    let pending = main.block_on(registry.pending()).unwrap();
+    let winner = RotationReservation::Reserved(pending[0].clone());
+    assert!(answers.contains(&winner));
+}
+
+#[test]
+fn a_rotation_and_32_generated_keys_do_not_meet_in_one_scope() {
+    let (place, main) = (Place::new(), event_loop());
+    let registry = main.block_on(place.open());
+    main.block_on(generate(&registry, PLATFORM, "k0"));
+    let (registry, answers) = at_once(registry, |registry, number| async move {
+        if number == 16 {
+            rotate(&registry, PLATFORM, "new").await;
+            return None;
+        }
+        Some(
+            reserve(&registry, PLATFORM, &format!("k{}", number + 1))
+                .await
+                .unwrap(),
+        )
+    });
+    let new = main.block_on(current(&registry, PLATFORM)).unwrap();
+    assert_eq!(new.key_id.as_str(), "new");
+    let refused = main.block_on(reserve(&registry, PLATFORM, "late")).unwrap();
+    assert_eq!(refused, Reservation::RotationInProgress);
+    let reserved = answers.iter().flatten().filter(|answer| match answer {
+        Reservation::Reserved(_) => true,
+        Reservation::RotationInProgress => false,
+        Reservation::AlreadyPending(_) | Reservation::Standing(_) => panic!("{answer:?}"),
+    });
+    assert_eq!(
+        reserved.count(),
+        main.block_on(registry.pending()).unwrap().len()
+    );
+}
+
+#[test]
+fn of_32_pairs_for_one_rotation_one_takes_the_place() {
+    let (place, main) = (Place::new(), event_loop());
+    let registry = main.block_on(place.open());
+    main.block_on(generate(&registry, PLATFORM, "k1"));
+    let pending = main.block_on(rotation_reserved(&registry, PLATFORM, "k2"));
+    let (registry, answers) = at_once(registry, move |registry, salt| {
+        let pending = pending.clone();
+        let made = pair_salted(PLATFORM, "k2", salt);
+        async move {
+            let opening = registry.open_rotation(&pending, &made, at(11), at(20));
+            opening.await
+        }
+    });
+    let conflict = |answer: &&Result<_, _>| matches!(answer, Err(KeyRegistryError::Conflict));
+    assert_eq!(answers.iter().filter(conflict).count(), 31);
+    let winner = answers.into_iter().find_map(Result::ok);
+    assert_eq!(main.block_on(registry.rotation(&PLATFORM)).unwrap(), winner);
+}
+
+#[test]
+fn of_32_closings_of_one_rotation_all_see_the_same_one() {
+    let (place, main) = (Place::new(), event_loop());
+    let registry = main.block_on(place.open());
+    main.block_on(generate(&registry, PLATFORM, "k1"));
+    let transition = main.block_on(rotate(&registry, PLATFORM, "k2"));
+    let (registry, answers) = at_once(registry, move |registry, number| {
+        let transition = transition.clone();
+        async move {
+            let closing = registry.close_rotation(&transition, at(number.into()));
+            closing.await.unwrap()
+        }
+    });
+    assert!(!answers[0].is_open());
+    assert!(answers.iter().all(|answer| *answer == answers[0]));
+    let unconfirmed = main.block_on(registry.unconfirmed_retirements()).unwrap();
+    assert_eq!(unconfirmed.len(), 1);
+    assert_eq!(unconfirmed[0].version, 3);
 }
 
 #[test]

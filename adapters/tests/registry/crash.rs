@@ -2,9 +2,13 @@
 
 use std::fs;
 
-use signer_domain::ports::KeyRegistry as _;
+use signer_domain::KeyState;
+use signer_domain::ports::{KeyRegistry as _, RotationRegistry as _, RotationReservation};
 
-use crate::support::{PLATFORM, Place, at, find, generate, handle, open, reserved};
+use crate::support::{
+    PLATFORM, Place, at, current, find, generate, handle, open, reserve_rotation, reserved, rotate,
+    rotation_reserved,
+};
 
 #[tokio::test]
 async fn what_was_acknowledged_is_there_after_a_drop_without_close() {
@@ -21,6 +25,80 @@ async fn what_was_acknowledged_is_there_after_a_drop_without_close() {
     assert_eq!(find(&registry, &active.handle_id).await, Some(active));
     assert_eq!(find(&registry, &retired.handle_id).await, Some(retired));
     assert!(generate(&registry, PLATFORM, "k3").await.version == 1);
+}
+
+#[tokio::test]
+async fn a_rotation_is_found_where_it_was_after_a_drop_without_close() {
+    let place = Place::new();
+    let registry = place.open().await;
+    generate(&registry, PLATFORM, "k1").await;
+    let pending = rotation_reserved(&registry, PLATFORM, "k2").await;
+    drop(registry);
+
+    let registry = place.open().await;
+    assert_eq!(registry.pending().await.unwrap(), [pending]);
+    let other = reserve_rotation(&registry, PLATFORM, "k3").await;
+    assert_eq!(other, RotationReservation::InProgress);
+    let open = rotate(&registry, PLATFORM, "k2").await;
+    drop(registry);
+
+    let registry = place.open().await;
+    assert_eq!(
+        registry.open_rotations().await.unwrap(),
+        std::slice::from_ref(&open)
+    );
+    let rotating = find(&registry, &open.old_handle_id).await.unwrap();
+    assert_eq!(rotating.state, KeyState::Rotating);
+    let closed = registry.close_rotation(&open, at(15)).await.unwrap();
+    let unconfirmed = registry.unconfirmed_retirements().await.unwrap();
+    assert_eq!(unconfirmed.len(), 1);
+    drop(registry);
+
+    let registry = place.open().await;
+    assert_eq!(registry.open_rotations().await.unwrap(), []);
+    assert_eq!(
+        registry.unconfirmed_retirements().await.unwrap(),
+        unconfirmed
+    );
+    let standing = reserve_rotation(&registry, PLATFORM, "k2").await;
+    assert_eq!(standing, RotationReservation::Standing(closed));
+}
+
+/// A log that is cut anywhere within a rotation opens to one where one key is current.
+#[tokio::test]
+async fn a_rotation_is_opened_and_closed_whole_or_not_at_all() {
+    let place = Place::new();
+    let registry = place.open().await;
+    generate(&registry, PLATFORM, "k1").await;
+    let open = rotate(&registry, PLATFORM, "k2").await;
+    registry.close_rotation(&open, at(15)).await.unwrap();
+    let database = fs::read(place.path()).unwrap();
+    let log = fs::read(place.directory().join("registry.db-wal")).unwrap();
+    let mut seen = Vec::new();
+    for length in (0..=log.len()).step_by(1000).chain([log.len()]) {
+        let image = Place::new();
+        fs::write(image.path(), &database).unwrap();
+        fs::write(image.directory().join("registry.db-wal"), &log[..length]).unwrap();
+        let restored = image.open().await;
+        let [old, new] = ["k1", "k2"].map(|key_id| handle(PLATFORM, key_id));
+        let old = find(&restored, &old).await.map(|key| key.state);
+        let new = find(&restored, &new).await.map(|key| key.state);
+        let is_open = restored.rotation(&PLATFORM).await.unwrap().is_some();
+        let current = current(&restored, PLATFORM).await;
+        let current = current.map(|key| key.key_id.to_string());
+        let expected: (_, _, _, Option<&str>) = match (old, new) {
+            (None, None) => (None, None, false, None),
+            (Some(KeyState::Active), None) => (old, None, false, Some("k1")),
+            (Some(KeyState::Rotating), Some(KeyState::Active)) => (old, new, true, Some("k2")),
+            (Some(KeyState::Retired), Some(KeyState::Active)) => (old, new, false, Some("k2")),
+            (old, new) => panic!("{old:?} and {new:?}"),
+        };
+        assert_eq!((old, new, is_open, current.as_deref()), expected);
+        seen.push(old);
+    }
+    assert!(seen.is_sorted(), "{seen:?}");
+    seen.dedup();
+    assert_eq!(seen.len(), 4, "{seen:?}");
 }
 
 /// The image of the files at one moment is what a power cut leaves when every write arrived in order.

@@ -5,11 +5,13 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use signer_adapters::registry::SqliteRegistry;
-use signer_domain::ports::{CurrentKey, KeyRegistry as _, KeyRegistryError};
+use signer_domain::ports::{CurrentKey, KeyRegistry as _, KeyRegistryError, RotationRegistry as _};
 use sqlx::Connection as _;
 use sqlx::sqlite::SqliteConnection;
 
-use crate::support::{PLATFORM, Place, all, at, find, generate, handle, pair, reserve, reserved};
+use crate::support::{
+    PLATFORM, Place, all, at, find, generate, handle, pair, reserve, reserved, rotate,
+};
 
 /// The context and the cause of an unavailable registry.
 fn unavailable<T: std::fmt::Debug>(answer: Result<T, KeyRegistryError>) -> (&'static str, String) {
@@ -140,6 +142,55 @@ async fn a_row_that_no_version_writes_is_an_error_not_a_key() {
         let (context, _) = unavailable(registry.list(&all(9)).await);
         assert_eq!(context, "reading a key record", "{damage}");
     }
+}
+
+#[tokio::test]
+async fn a_rotation_that_no_version_writes_is_an_error_not_a_rotation() {
+    for (damage, column) in [
+        (
+            "UPDATE rotation SET opened_at = 9223372036854775807",
+            "opened_at",
+        ),
+        ("UPDATE rotation SET closes_at = NULL", "closes_at"),
+        (
+            "UPDATE signing_key SET handle_id = 'software:bl ank' WHERE key_id = 'k1'",
+            "old_handle_id",
+        ),
+        (
+            "UPDATE signing_key SET handle_id = 'software:bl ank' WHERE key_id = 'k2'",
+            "new_handle_id",
+        ),
+    ] {
+        let place = Place::new();
+        let registry = place.open().await;
+        generate(&registry, PLATFORM, "k1").await;
+        let transition = rotate(&registry, PLATFORM, "k2").await;
+        let mut raw = place.open_raw().await;
+        execute(&mut raw, "PRAGMA ignore_check_constraints = ON").await;
+        execute(&mut raw, damage).await;
+        for answer in [
+            registry.rotation(&PLATFORM).await.map(drop),
+            registry.open_rotations().await.map(drop),
+            registry.close_rotation(&transition, at(15)).await.map(drop),
+        ] {
+            let (context, cause) = unavailable(answer);
+            assert_eq!(context, "reading a key record", "{damage}");
+            assert!(cause.contains(&format!("column {column} ")), "{cause}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_reservation_of_an_unknown_purpose_is_an_error_not_a_reservation() {
+    let place = Place::new();
+    let registry = place.open().await;
+    reserve(&registry, PLATFORM, "k1").await.unwrap();
+    let mut raw = place.open_raw().await;
+    execute(&mut raw, "PRAGMA ignore_check_constraints = ON").await;
+    execute(&mut raw, "UPDATE signing_key SET purpose = 'play'").await;
+    let (context, cause) = unavailable(registry.pending().await);
+    assert_eq!(context, "reading a key record");
+    assert!(cause.contains("column purpose "), "{cause}");
 }
 
 #[tokio::test]

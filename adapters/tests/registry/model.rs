@@ -6,24 +6,44 @@ use proptest::prelude::*;
 use proptest::test_runner::Config;
 use signer_adapters::registry::SqliteRegistry;
 use signer_domain::ports::{
-    CurrentKey, GeneratedKey, KeyQuery, KeyRegistry as _, KeyRegistryError, PendingKey, Reservation,
+    CurrentKey, GeneratedKey, KeyQuery, KeyRegistry as _, KeyRegistryError, PendingKey, Purpose,
+    Reservation, RotationRegistry as _, RotationReservation,
 };
-use signer_domain::{KeyState, Scope, SigningKey};
+use signer_domain::{KeyId, KeyState, RotationTransition, Scope, SigningKey};
 
-use crate::support::{PLATFORM, Place, at, domain, find, pair_salted, reserve};
+use crate::support::{
+    PLATFORM, Place, at, domain, find, handle, pair_salted, reserve, reserve_rotation,
+};
 
 #[derive(Debug, Clone)]
 enum Step {
     Reserve(Name),
-    Complete(Name, u8, Age),
-    Abandon(Name, Age),
-    Retire(Name, u64),
+    Complete(Which, u8),
+    Abandon(Which),
+    Retire(Which, Belief),
+    ReserveRotation(Name),
+    OpenRotation(Which, u8),
+    CloseRotation(Which),
+    ConfirmRetirement(Which),
     Reopen,
     Drop,
 }
 
-/// Which reservation of a name: 0 is the last one, 1 the one before it.
-type Age = usize;
+/// Which reservation, key or rotation: one that was met lately, or that of a name.
+#[derive(Debug, Clone, Copy)]
+enum Which {
+    /// 0 is the last one, 1 the one before it.
+    Recent(usize),
+    /// Of the reservations of a name, 0 is the last one.
+    OfName(Name, usize),
+}
+
+/// What the caller believes the version of a key to be.
+#[derive(Debug, Clone, Copy)]
+enum Belief {
+    True,
+    Version(u64),
+}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Name(u8, u8);
@@ -34,33 +54,64 @@ impl Name {
     }
 
     fn key_id(self) -> &'static str {
-        ["k1", "k2", "k3"][usize::from(self.1)]
+        ["k1", "k2", "k3", "k4", "k5"][usize::from(self.1)]
     }
 
-    fn pair(self, salt: u8) -> GeneratedKey {
-        pair_salted(self.scope(), self.key_id(), salt)
+    fn of(scope: Scope, key_id: &KeyId) -> Self {
+        let mut all = (0..2).flat_map(|scope| (0..5).map(move |key_id| Self(scope, key_id)));
+        all.find(|name| name.scope() == scope && name.key_id() == key_id.as_str())
+            .unwrap()
     }
 }
 
 fn names() -> impl Strategy<Value = Name> {
-    (0..2_u8, 0..3_u8).prop_map(|(scope, key_id)| Name(scope, key_id))
+    (0..2_u8, 0..5_u8).prop_map(|(scope, key_id)| Name(scope, key_id))
 }
 
-fn ages() -> impl Strategy<Value = Age> {
-    prop_oneof![3 => Just(0), 1 => Just(1)]
+fn which() -> impl Strategy<Value = Which> {
+    prop_oneof![
+        4 => (0..3_usize).prop_map(Which::Recent),
+        1 => (names(), 0..2_usize).prop_map(|(name, age)| Which::OfName(name, age)),
+    ]
 }
 
+/// Mostly the first pair that is made for a name.
+fn salts() -> impl Strategy<Value = u8> {
+    prop_oneof![4 => Just(0), 1 => Just(1)]
+}
+
+fn beliefs() -> impl Strategy<Value = Belief> {
+    prop_oneof![3 => Just(Belief::True), 1 => (0..4_u64).prop_map(Belief::Version)]
+}
+
+/// Steps on their own and steps that follow each other, so that a history leads somewhere.
 fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let step = prop_oneof![
-        6 => names().prop_map(Step::Reserve),
-        6 => (names(), 0..2_u8, ages())
-            .prop_map(|(name, salt, age)| Step::Complete(name, salt, age)),
-        3 => (names(), ages()).prop_map(|(name, age)| Step::Abandon(name, age)),
-        4 => (names(), 0..3_u64).prop_map(|(name, version)| Step::Retire(name, version)),
+    let alone = prop_oneof![
+        3 => names().prop_map(Step::Reserve),
+        3 => (which(), salts()).prop_map(|(which, salt)| Step::Complete(which, salt)),
+        1 => which().prop_map(Step::Abandon),
+        3 => (which(), beliefs()).prop_map(|(which, belief)| Step::Retire(which, belief)),
+        3 => names().prop_map(Step::ReserveRotation),
+        4 => (which(), salts()).prop_map(|(which, salt)| Step::OpenRotation(which, salt)),
+        4 => which().prop_map(Step::CloseRotation),
+        1 => which().prop_map(Step::ConfirmRetirement),
         1 => Just(Step::Reopen),
         1 => Just(Step::Drop),
     ];
-    prop::collection::vec(step, 1..40)
+    let generate = |name| {
+        let new = Which::OfName(name, 0);
+        vec![Step::Reserve(name), Step::Complete(new, 0)]
+    };
+    let rotate = |name| {
+        let new = Which::OfName(name, 0);
+        vec![Step::ReserveRotation(name), Step::OpenRotation(new, 0)]
+    };
+    let together = prop_oneof![
+        6 => alone.prop_map(|step| vec![step]),
+        1 => names().prop_map(generate),
+        1 => names().prop_map(rotate),
+    ];
+    prop::collection::vec(together, 1..60).prop_map(|steps| steps.concat())
 }
 
 /// What was ever reserved, what of it waits, and the keys in the order in which they became active.
@@ -69,6 +120,19 @@ struct Model {
     reserved: Vec<PendingKey>,
     waiting: Vec<PendingKey>,
     keys: Vec<SigningKey>,
+    /// The rotations that wait to be opened, by their reservation, with their old key.
+    opening: Vec<(PendingKey, KeyId)>,
+    /// The rotations that were opened, first to last.
+    rotations: Vec<RotationTransition>,
+    /// The keys that were retired without word of their provider, first to last.
+    unconfirmed: Vec<SigningKey>,
+}
+
+/// Why a change was refused.
+#[derive(Debug, PartialEq, Eq)]
+enum Refusal {
+    Conflict,
+    RotationInProgress,
 }
 
 impl Model {
@@ -77,33 +141,122 @@ impl Model {
         keys.find(|key| key.scope == name.scope() && key.key_id.as_str() == name.key_id())
     }
 
-    /// A reservation of the name, as its caller remembers it.
-    fn remembered(&self, name: Name, age: Age) -> Option<PendingKey> {
-        let of_name = |pending: &&PendingKey| {
-            pending.scope == name.scope() && pending.key_id.as_str() == name.key_id()
-        };
-        self.reserved.iter().rev().filter(of_name).nth(age).cloned()
+    fn current(&self, scope: Scope) -> Option<&SigningKey> {
+        let mut keys = self.keys.iter();
+        keys.find(|key| key.scope == scope && key.current)
+    }
+
+    fn rotation_to(&mut self, name: Name) -> Option<&mut RotationTransition> {
+        let mut rotations = self.rotations.iter_mut();
+        rotations.find(|one| one.scope == name.scope() && one.new_key_id.as_str() == name.key_id())
+    }
+
+    fn open_rotation_of(&self, scope: Scope) -> Option<&RotationTransition> {
+        let mut open = self.rotations.iter().filter(|one| one.is_open());
+        open.find(|one| one.scope == scope)
+    }
+
+    fn is_rotated(&self, scope: Scope) -> bool {
+        let opening = self.opening.iter().any(|(new, _)| new.scope == scope);
+        opening || self.open_rotation_of(scope).is_some()
+    }
+
+    /// A reservation, as its caller remembers it.
+    fn remembered(&self, which: Which) -> Option<PendingKey> {
+        let mut reserved = self.reserved.iter().rev();
+        match which {
+            Which::Recent(age) => reserved.nth(age).cloned(),
+            Which::OfName(name, age) => {
+                let of_name = |pending: &&PendingKey| {
+                    pending.scope == name.scope() && pending.key_id.as_str() == name.key_id()
+                };
+                reserved.filter(of_name).nth(age).cloned()
+            }
+        }
+    }
+
+    /// The name of a key, which may not be there.
+    fn key_name(&self, which: Which) -> Option<Name> {
+        match which {
+            Which::Recent(age) => {
+                let key = self.keys.iter().rev().nth(age);
+                key.map(|key| Name::of(key.scope, &key.key_id))
+            }
+            Which::OfName(name, _) => Some(name),
+        }
+    }
+
+    fn waits(&self, name: Name) -> Option<PendingKey> {
+        let last = self.remembered(Which::OfName(name, 0));
+        last.filter(|last| self.waiting.contains(last))
+    }
+
+    /// Takes in a reservation that is new.
+    fn remember(&mut self, name: Name, purpose: Purpose, new: &PendingKey) {
+        let older = |old: &PendingKey| old.reservation < new.reservation;
+        assert!(self.reserved.iter().all(older), "{new:?} is not new");
+        assert_eq!(
+            (new.scope, new.key_id.as_str(), new.purpose),
+            (name.scope(), name.key_id(), purpose)
+        );
+        self.reserved.push(new.clone());
+        self.waiting.push(new.clone());
     }
 
     /// Takes in what the registry said to a reservation, if it may say so.
     fn reserve(&mut self, name: Name, answer: &Reservation) {
-        let last = self.remembered(name, 0);
-        let waits = last.filter(|last| self.waiting.contains(last));
-        match (answer, self.key(name), waits) {
+        let waits = self.waits(name);
+        let is_rotated = self.is_rotated(name.scope());
+        match (answer, self.key(name), waits.as_ref()) {
             (Reservation::Standing(found), Some(key), _) => assert_eq!(found, key),
-            (Reservation::AlreadyPending(found), None, Some(last)) => assert_eq!(*found, last),
+            (Reservation::AlreadyPending(found), None, Some(last)) => {
+                assert_eq!((found, last.purpose), (last, Purpose::Generate));
+            }
+            (Reservation::RotationInProgress, None, Some(last)) => {
+                assert_eq!(last.purpose, Purpose::Rotate);
+            }
+            (Reservation::RotationInProgress, None, None) => assert!(is_rotated),
             (Reservation::Reserved(new), None, None) => {
-                let older = |old: &PendingKey| old.reservation < new.reservation;
-                assert!(self.reserved.iter().all(older), "{new:?} is not new");
-                assert_eq!(
-                    (new.scope, new.key_id.as_str()),
-                    (name.scope(), name.key_id())
-                );
-                self.reserved.push(new.clone());
-                self.waiting.push(new.clone());
+                assert!(!is_rotated);
+                self.remember(name, Purpose::Generate, new);
             }
             (answer, key, waits) => panic!("{answer:?} while {key:?} and {waits:?}"),
         }
+    }
+
+    /// Takes in what the registry said to the reservation of a rotation, if it may say so.
+    fn reserve_rotation(&mut self, name: Name, answer: &RotationReservation) {
+        let waits = self.waits(name);
+        let expected = if self.key(name).is_some() {
+            self.rotation_to(name).cloned().map_or(
+                RotationReservation::NameTaken,
+                RotationReservation::Standing,
+            )
+        } else if let Some(last) = waits {
+            match last.purpose {
+                Purpose::Generate => RotationReservation::NameTaken,
+                Purpose::Rotate => RotationReservation::AlreadyPending(last),
+            }
+        } else if self.is_rotated(name.scope()) {
+            RotationReservation::InProgress
+        } else if let Some(old) = self.current(name.scope()).cloned() {
+            let RotationReservation::Reserved(new) = answer else {
+                panic!("{answer:?} while {old:?} is current");
+            };
+            self.remember(name, Purpose::Rotate, new);
+            self.opening.push((new.clone(), old.key_id));
+            return;
+        } else if self.keys.iter().any(|key| key.scope == name.scope()) {
+            RotationReservation::CurrentRetired
+        } else {
+            RotationReservation::UnknownScope
+        };
+        assert_eq!(*answer, expected);
+    }
+
+    fn abandon(&mut self, pending: &PendingKey) {
+        self.waiting.retain(|waiting| waiting != pending);
+        self.opening.retain(|(opening, _)| opening != pending);
     }
 
     fn complete(
@@ -111,61 +264,149 @@ impl Model {
         pending: &PendingKey,
         made: GeneratedKey,
         now: i64,
-    ) -> Option<SigningKey> {
+    ) -> Result<SigningKey, Refusal> {
+        if pending.purpose == Purpose::Rotate {
+            return Err(Refusal::Conflict);
+        }
         let same = |key: &&SigningKey| key.handle_id == made.handle_id;
         if let Some(key) = self.keys.iter().find(same) {
-            return (key.public_key == made.public_key).then(|| key.clone());
+            let same = key.public_key == made.public_key;
+            return same.then(|| key.clone()).ok_or(Refusal::Conflict);
         }
-        let place = self.waiting.iter().position(|waiting| waiting == pending)?;
+        let scope = pending.scope;
+        let current = self.current(scope).is_none() && !self.is_rotated(scope);
+        self.activate(pending, made, current, now)
+    }
+
+    fn activate(
+        &mut self,
+        pending: &PendingKey,
+        made: GeneratedKey,
+        current: bool,
+        now: i64,
+    ) -> Result<SigningKey, Refusal> {
+        let place = self.waiting.iter().position(|waiting| waiting == pending);
+        let place = place.ok_or(Refusal::Conflict)?;
         let PendingKey { scope, key_id, .. } = self.waiting.remove(place);
-        let has_current = self
-            .keys
-            .iter()
-            .any(|key| key.scope == scope && key.current);
         let key = SigningKey {
             scope,
             key_id,
             handle_id: made.handle_id,
             public_key: made.public_key,
             state: KeyState::Active,
-            current: !has_current,
+            current,
             valid_from: at(now),
             valid_until: None,
             version: 1,
         };
         self.keys.push(key.clone());
-        Some(key)
+        Ok(key)
     }
 
-    fn retire(&mut self, name: Name, version: u64, now: i64) -> Option<SigningKey> {
-        let key = self.key(name)?;
+    fn open_rotation(
+        &mut self,
+        pending: &PendingKey,
+        made: GeneratedKey,
+        now: i64,
+    ) -> Result<RotationTransition, Refusal> {
+        if pending.purpose == Purpose::Generate {
+            return Err(Refusal::Conflict);
+        }
+        let name = Name::of(pending.scope, &pending.key_id);
+        if let Some(key) = self.key(name) {
+            let same = key.public_key == made.public_key;
+            let transition = self.rotation_to(name).filter(|_| same);
+            return transition.cloned().ok_or(Refusal::Conflict);
+        }
+        let mut opening = self.opening.iter();
+        let place = opening.position(|(opening, _)| opening == pending);
+        let (_, old_key_id) = self.opening.remove(place.ok_or(Refusal::Conflict)?);
+        let mut keys = self.keys.iter_mut();
+        let old = keys.find(|key| key.scope == pending.scope && key.key_id == old_key_id);
+        let old = old.unwrap();
+        if old.state == KeyState::Active {
+            assert!(old.current);
+            old.state = KeyState::Rotating;
+            old.current = false;
+            old.valid_until = Some(at(now + 50));
+            old.version += 1;
+        }
+        let old_handle_id = old.handle_id.clone();
+        let new = self.activate(pending, made, true, now)?;
+        let transition = RotationTransition {
+            scope: new.scope,
+            old_key_id,
+            new_key_id: new.key_id,
+            old_handle_id,
+            new_handle_id: new.handle_id,
+            opened_at: at(now),
+            closes_at: at(now + 50),
+            closed_at: None,
+        };
+        self.rotations.push(transition.clone());
+        Ok(transition)
+    }
+
+    fn close_rotation(&mut self, name: Name, now: i64) -> RotationTransition {
+        let transition = self.rotation_to(name).unwrap();
+        if transition.is_open() {
+            transition.closed_at = Some(at(now));
+            let transition = transition.clone();
+            let mut keys = self.keys.iter_mut();
+            let old = keys.find(|key| key.handle_id == transition.old_handle_id);
+            let old = old.unwrap();
+            if old.state != KeyState::Retired {
+                retire(old, now);
+                self.unconfirmed.push(old.clone());
+            }
+            return transition;
+        }
+        transition.clone()
+    }
+
+    fn retire(&mut self, name: Name, version: u64, now: i64) -> Result<SigningKey, Refusal> {
+        let open = self.open_rotation_of(name.scope()).cloned();
+        let key = self.key(name).ok_or(Refusal::Conflict)?;
         if key.state != KeyState::Retired {
             if key.version != version {
-                return None;
+                return Err(Refusal::Conflict);
             }
-            key.state = KeyState::Retired;
-            key.current = false;
-            key.valid_until = Some(at(now));
-            key.version += 1;
+            if open.is_some_and(|open| open.new_key_id == key.key_id) {
+                return Err(Refusal::RotationInProgress);
+            }
+            retire(key, now);
         }
-        Some(key.clone())
+        let key = key.clone();
+        self.unconfirmed.retain(|unconfirmed| *unconfirmed != key);
+        Ok(key)
     }
 }
 
-/// What a change answered, with a conflict as `None`. Nothing else may go wrong here.
-fn settled(answer: Result<SigningKey, KeyRegistryError>) -> Option<SigningKey> {
-    match answer {
-        Ok(key) => Some(key),
-        Err(KeyRegistryError::Conflict) => None,
-        Err(KeyRegistryError::RotationInProgress) => panic!("nobody rotates"),
-        Err(KeyRegistryError::Unavailable { context, source }) => panic!("{context}: {source:?}"),
-    }
+fn retire(key: &mut SigningKey, now: i64) {
+    key.state = KeyState::Retired;
+    key.current = false;
+    key.valid_until = Some(at(now));
+    key.version += 1;
+}
+
+/// What a change answered. Nothing but a refusal may go wrong here.
+fn settled<T>(answer: Result<T, KeyRegistryError>) -> Result<T, Refusal> {
+    answer.map_err(|error| match error {
+        KeyRegistryError::Conflict => Refusal::Conflict,
+        KeyRegistryError::RotationInProgress => Refusal::RotationInProgress,
+        KeyRegistryError::Unavailable { context, source } => panic!("{context}: {source:?}"),
+    })
 }
 
 async fn agree(registry: &SqliteRegistry, model: &Model) {
     assert_eq!(registry.pending().await.unwrap(), model.waiting);
     for scope in [None, Some(PLATFORM), Some(domain(1))] {
-        for state in [None, Some(KeyState::Active), Some(KeyState::Retired)] {
+        for state in [
+            None,
+            Some(KeyState::Active),
+            Some(KeyState::Rotating),
+            Some(KeyState::Retired),
+        ] {
             let wanted = model.keys.iter();
             let wanted = wanted
                 .filter(|key| scope.is_none_or(|scope| key.scope == scope))
@@ -194,6 +435,25 @@ async fn agree(registry: &SqliteRegistry, model: &Model) {
     for key in &model.keys {
         assert_eq!(find(registry, &key.handle_id).await.as_ref(), Some(key));
     }
+    agree_on_rotations(registry, model).await;
+}
+
+async fn agree_on_rotations(registry: &SqliteRegistry, model: &Model) {
+    for scope in [PLATFORM, domain(1)] {
+        let found = registry.rotation(&scope).await.unwrap();
+        assert_eq!(found.as_ref(), model.open_rotation_of(scope));
+    }
+    for wanted in &model.rotations {
+        let (old, new) = (&wanted.old_key_id, &wanted.new_key_id);
+        let found = registry.rotation_between(&wanted.scope, old, new);
+        assert_eq!(found.await.unwrap().as_ref(), Some(wanted));
+    }
+    // Every window is of one length, so those opened first are due first.
+    let open = model.rotations.iter().filter(|one| one.is_open());
+    let open: Vec<_> = open.cloned().collect();
+    assert_eq!(registry.open_rotations().await.unwrap(), open);
+    let unconfirmed = registry.unconfirmed_retirements().await.unwrap();
+    assert_eq!(unconfirmed, model.unconfirmed);
 }
 
 async fn listed(
@@ -230,24 +490,59 @@ async fn replay(steps: Vec<Step>) {
                     .unwrap();
                 model.reserve(name, &answer);
             }
-            Step::Complete(name, salt, age) => {
-                if let Some(reservation) = model.remembered(name, age) {
-                    let made = name.pair(salt);
-                    let answer = registry.complete(&reservation, &made, at(now)).await;
-                    assert_eq!(settled(answer), model.complete(&reservation, made, now));
+            Step::Complete(which, salt) => {
+                if let Some(pending) = model.remembered(which) {
+                    let made = pair_salted(pending.scope, pending.key_id.as_str(), salt);
+                    let answer = registry.complete(&pending, &made, at(now)).await;
+                    assert_eq!(settled(answer), model.complete(&pending, made, now));
                 }
             }
-            Step::Abandon(name, age) => {
-                if let Some(reservation) = model.remembered(name, age) {
+            Step::Abandon(which) => {
+                if let Some(reservation) = model.remembered(which) {
                     registry.abandon(&reservation).await.unwrap();
-                    model.waiting.retain(|waiting| *waiting != reservation);
+                    model.abandon(&reservation);
                 }
             }
-            Step::Retire(name, version) => {
-                if let Some(key) = model.key(name).cloned() {
+            Step::Retire(which, belief) => {
+                let name = model.key_name(which);
+                if let Some(key) = name.and_then(|name| model.key(name)).cloned() {
+                    let version = match belief {
+                        Belief::True => key.version,
+                        Belief::Version(version) => version,
+                    };
+                    let name = Name::of(key.scope, &key.key_id);
                     let believed = SigningKey { version, ..key };
                     let answer = registry.retire(&believed, at(now)).await;
                     assert_eq!(settled(answer), model.retire(name, version, now));
+                }
+            }
+            Step::ReserveRotation(name) => {
+                let answer = reserve_rotation(&registry, name.scope(), name.key_id()).await;
+                model.reserve_rotation(name, &answer);
+            }
+            Step::OpenRotation(which, salt) => {
+                if let Some(pending) = model.remembered(which) {
+                    let made = pair_salted(pending.scope, pending.key_id.as_str(), salt);
+                    let closes_at = at(now + 50);
+                    let answer = registry.open_rotation(&pending, &made, at(now), closes_at);
+                    let answer = settled(answer.await);
+                    assert_eq!(answer, model.open_rotation(&pending, made, now));
+                }
+            }
+            Step::CloseRotation(which) => {
+                let name = model.key_name(which);
+                let transition = name.and_then(|name| model.rotation_to(name)).cloned();
+                if let Some(transition) = transition {
+                    let answer = registry.close_rotation(&transition, at(now)).await;
+                    let name = Name::of(transition.scope, &transition.new_key_id);
+                    assert_eq!(answer.unwrap(), model.close_rotation(name, now));
+                }
+            }
+            Step::ConfirmRetirement(which) => {
+                if let Some(name) = model.key_name(which) {
+                    let handle = handle(name.scope(), name.key_id());
+                    registry.confirm_retirement(&handle).await.unwrap();
+                    model.unconfirmed.retain(|key| key.handle_id != handle);
                 }
             }
             Step::Reopen => {

@@ -9,9 +9,12 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use signer_adapters::registry::{OpenRegistryError, RegistryUrl, SqliteRegistry};
 use signer_domain::ports::{
-    GeneratedKey, KeyQuery, KeyRegistry as _, KeyRegistryError, PendingKey, Reservation,
+    CurrentKey, GeneratedKey, KeyQuery, KeyRegistry as _, KeyRegistryError, PendingKey,
+    Reservation, RotationRegistry as _, RotationReservation,
 };
-use signer_domain::{HandleId, KeyId, ProviderName, PublicKey, Scope, SigningKey};
+use signer_domain::{
+    HandleId, KeyId, ProviderName, PublicKey, RotationTransition, Scope, SigningKey,
+};
 use sqlx::ConnectOptions as _;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use tempfile::TempDir;
@@ -146,6 +149,53 @@ pub(crate) async fn generate(registry: &SqliteRegistry, scope: Scope, key_id: &s
         .complete(&pending, &pair(scope, key_id), at(1))
         .await
         .unwrap()
+}
+
+pub(crate) async fn reserve_rotation(
+    registry: &SqliteRegistry,
+    scope: Scope,
+    new_key_id: &str,
+) -> RotationReservation {
+    let software = ProviderName::Software;
+    registry
+        .reserve_rotation(&scope, &name(new_key_id), software, at(10))
+        .await
+        .unwrap()
+}
+
+/// The reservation of a rotation: a new one, or the one that stands.
+pub(crate) async fn rotation_reserved(
+    registry: &SqliteRegistry,
+    scope: Scope,
+    new_key_id: &str,
+) -> PendingKey {
+    let answer = reserve_rotation(registry, scope, new_key_id).await;
+    let (RotationReservation::Reserved(pending) | RotationReservation::AlreadyPending(pending)) =
+        answer
+    else {
+        panic!("{answer:?}");
+    };
+    pending
+}
+
+/// Opens the rotation to a new key, from the 11th second to the 20th.
+pub(crate) async fn rotate(
+    registry: &SqliteRegistry,
+    scope: Scope,
+    new_key_id: &str,
+) -> RotationTransition {
+    let pending = rotation_reserved(registry, scope, new_key_id).await;
+    let made = pair(scope, new_key_id);
+    let opening = registry.open_rotation(&pending, &made, at(11), at(20));
+    opening.await.unwrap()
+}
+
+/// The current key of a scope, if it has one.
+pub(crate) async fn current(registry: &SqliteRegistry, scope: Scope) -> Option<SigningKey> {
+    match registry.current(&scope).await.unwrap() {
+        CurrentKey::Key(fresh) => Some(fresh.key),
+        CurrentKey::Retired | CurrentKey::Unknown => None,
+    }
 }
 
 pub(crate) async fn find(registry: &SqliteRegistry, handle: &HandleId) -> Option<SigningKey> {

@@ -17,8 +17,11 @@ use crate::{Digest, HandleId, KeyId, ProviderName, Scope, Signature};
 pub trait AuditTrail: Send + Sync + fmt::Debug {
     /// Appends an entry. It is durable when this returns.
     ///
+    /// The entry is handed over with the first poll: whoever stops waiting does not take it back.
+    ///
     /// An entry that was refused may be written later all the same: then it says that the answer was
-    /// withheld.
+    /// withheld. A denial tells nothing that could be withheld: it leaves all the same, and its entry
+    /// stays as it is.
     ///
     /// # Errors
     /// [`AuditUnavailable`] when the record cannot be written now; within two seconds, whatever the

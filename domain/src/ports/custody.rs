@@ -1,5 +1,8 @@
 //! The driving port: what the outside may ask of the custodian.
 
+use std::any::Any;
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -136,7 +139,38 @@ pub struct SignedDigest {
     pub key_id: KeyId,
     /// The signature.
     pub signature: Signature,
+    /// To be kept until the signature has been released or thrown away.
+    pub hold: ReleaseHold,
 }
+
+/// Keeps the retirement of a key from being acknowledged while a signature by it is still to be
+/// released. Whoever has the signature keeps this until the answer is on its way, and then drops it.
+///
+/// Any two are equal: it says nothing about the signature.
+#[derive(Clone, Default)]
+pub struct ReleaseHold(Option<Arc<dyn Any + Send + Sync>>);
+
+impl ReleaseHold {
+    /// Holds something that is given back on drop.
+    pub fn of(held: impl Any + Send + Sync) -> Self {
+        Self(Some(Arc::new(held)))
+    }
+}
+
+impl fmt::Debug for ReleaseHold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let is_held = self.0.is_some();
+        f.debug_tuple("ReleaseHold").field(&is_held).finish()
+    }
+}
+
+impl PartialEq for ReleaseHold {
+    fn eq(&self, _other: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for ReleaseHold {}
 
 /// The record of a key, and whether its provider has it.
 #[derive(Debug, Clone, PartialEq, Eq)]

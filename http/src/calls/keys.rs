@@ -1,44 +1,45 @@
 //! Making, showing, listing and retiring keys.
 
 use actix_http::StatusCode;
-use actix_http::header::{self, HeaderMap, HeaderValue};
-use signer_domain::ports::{Custody, GeneratedOrStanding};
-use signer_domain::{Deadline, HandleId};
+use actix_http::header::{self, HeaderValue};
+use signer_domain::HandleId;
+use signer_domain::ports::{GenerateKey, GeneratedOrStanding};
 
-use super::parse_handle;
+use super::Task;
 use crate::accept::KeyForm;
 use crate::answer::Answer;
-use crate::body;
+use crate::audit::key;
 use crate::query::{encode_cursor, key_query};
 use crate::refusal::Refusal;
+use crate::segment::parse_handle;
 use crate::wire::{
     GenerateRequest, Jwk, KeyDocument, KeyListDocument, PublicKeyDocument, RetireRequest, escaped,
 };
 
-pub(crate) async fn generate(
-    custody: &dyn Custody,
-    body: &[u8],
-    deadline: Deadline,
-) -> Result<Answer, Refusal> {
-    let request: GenerateRequest = body::parse(body)?;
-    match custody.generate(request.into(), deadline).await? {
+pub(crate) async fn generate(task: Task<'_>) -> Result<Answer, Refusal> {
+    let request = GenerateKey::from(task.document::<GenerateRequest>()?);
+    let subject = task.subject;
+    subject.learn(|facts| facts.key = key::of_key_to_make(&request));
+    match task.custody.generate(request, task.deadline).await? {
         GeneratedOrStanding::Generated(key) => {
+            subject.learn(|facts| facts.key = key::of_record(&key));
             let location = location_of(&key.handle_id);
             let answer = Answer::json(StatusCode::CREATED, &KeyDocument::from(key));
             Ok(answer.with(header::LOCATION, location))
         }
         GeneratedOrStanding::Standing(key) => {
+            subject.learn(|facts| facts.key = key::of_record(&key));
             Ok(Answer::json(StatusCode::OK, &KeyDocument::from(key)))
         }
     }
 }
 
-pub(crate) async fn list(
-    custody: &dyn Custody,
-    query: Option<&str>,
-    deadline: Deadline,
-) -> Result<Answer, Refusal> {
-    let page = custody.keys(key_query(query)?, deadline).await?;
+pub(crate) async fn list(task: Task<'_>) -> Result<Answer, Refusal> {
+    let query = key_query(task.head.uri.query())?;
+    if let Some(scope) = query.scope {
+        task.subject.learn(|facts| facts.key = key::of_scope(scope));
+    }
+    let page = task.custody.keys(query, task.deadline).await?;
     let document = KeyListDocument {
         keys: page.keys.into_iter().map(KeyDocument::from).collect(),
         next_cursor: page.next.map(encode_cursor),
@@ -46,36 +47,30 @@ pub(crate) async fn list(
     Ok(Answer::json(StatusCode::OK, &document))
 }
 
-pub(crate) async fn show(
-    custody: &dyn Custody,
-    handle: &str,
-    deadline: Deadline,
-) -> Result<Answer, Refusal> {
-    let key = custody.key(parse_handle(handle)?, deadline).await?;
-    Ok(Answer::json(StatusCode::OK, &KeyDocument::from(key)))
+pub(crate) async fn show(task: Task<'_>, handle: &str) -> Result<Answer, Refusal> {
+    let handle = parse_handle(handle)?;
+    let shown = task.custody.key(handle, task.deadline).await?;
+    task.subject
+        .learn(|facts| facts.key = key::of_record(&shown.key));
+    Ok(Answer::json(StatusCode::OK, &KeyDocument::from(shown)))
 }
 
-pub(crate) async fn retire(
-    custody: &dyn Custody,
-    handle: &str,
-    body: &[u8],
-    deadline: Deadline,
-) -> Result<Answer, Refusal> {
-    if !body.is_empty() {
-        let RetireRequest {} = body::parse(body)?;
+pub(crate) async fn retire(task: Task<'_>, handle: &str) -> Result<Answer, Refusal> {
+    if !task.body.is_empty() {
+        let RetireRequest {} = task.document()?;
     }
-    let key = custody.retire(parse_handle(handle)?, deadline).await?;
+    let handle = parse_handle(handle)?;
+    let key = task.custody.retire(handle, task.deadline).await?;
+    task.subject.learn(|facts| facts.key = key::of_record(&key));
     Ok(Answer::json(StatusCode::OK, &KeyDocument::from(key)))
 }
 
-pub(crate) async fn public_key(
-    custody: &dyn Custody,
-    handle: &str,
-    headers: &HeaderMap,
-    deadline: Deadline,
-) -> Result<Answer, Refusal> {
-    let published = custody.public_key(parse_handle(handle)?, deadline).await?;
-    let form = KeyForm::preferred(headers);
+pub(crate) async fn public_key(task: Task<'_>, handle: &str) -> Result<Answer, Refusal> {
+    let handle = parse_handle(handle)?;
+    let published = task.custody.public_key(handle, task.deadline).await?;
+    task.subject
+        .learn(|facts| facts.key = key::of_record(&published.key));
+    let form = KeyForm::preferred(task.head.headers());
     let media_type = HeaderValue::from_static(form.media_type());
     let answer = match form {
         KeyForm::Json => Answer::json(StatusCode::OK, &PublicKeyDocument::from(published)),

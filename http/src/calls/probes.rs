@@ -3,7 +3,7 @@
 use actix_http::StatusCode;
 use actix_http::header::{self, HeaderMap, HeaderValue};
 use prometheus_client::registry::Registry;
-use signer_domain::ports::Custody;
+use signer_domain::ports::{AuditStatus, CheckState, Custody};
 
 use crate::accept::MetricsForm;
 use crate::answer::Answer;
@@ -40,14 +40,20 @@ pub(crate) fn lifeless() -> Answer {
     Answer::json(StatusCode::SERVICE_UNAVAILABLE, &document)
 }
 
-pub(crate) async fn readyz(custody: &dyn Custody, socket: &SocketPlace, stage: Stage) -> Answer {
+pub(crate) async fn readyz(
+    custody: &dyn Custody,
+    audit: AuditStatus,
+    socket: &SocketPlace,
+    stage: Stage,
+) -> Answer {
     let readiness = custody.readiness().await;
     let socket = match stage {
         Stage::Serving if socket.is_ours() => CheckStatus::Ok,
         Stage::Serving => CheckStatus::Failing,
         Stage::Draining | Stage::Expired => CheckStatus::Draining,
     };
-    let is_ready = readiness.is_ready() && socket == CheckStatus::Ok;
+    let is_recording = audit != AuditStatus::Kept(CheckState::Failing);
+    let is_ready = readiness.is_ready() && is_recording && socket == CheckStatus::Ok;
     let (code, status) = if is_ready {
         (StatusCode::OK, ReadyzStatus::Ready)
     } else {
@@ -56,13 +62,18 @@ pub(crate) async fn readyz(custody: &dyn Custody, socket: &SocketPlace, stage: S
     let providers = readiness.providers.into_iter();
     let checks = ReadyzChecks {
         registry: readiness.registry.into(),
-        audit: CheckStatus::Off,
+        audit: audit.into(),
         socket,
         providers: providers
             .map(|(name, status)| (name.as_str().to_owned(), status.into()))
             .collect(),
     };
-    Answer::json(code, &ReadyzDocument { status, checks })
+    let document = ReadyzDocument {
+        status,
+        checks,
+        warnings: readiness.warnings,
+    };
+    Answer::json(code, &document)
 }
 
 pub(crate) fn metrics(registry: &Registry, headers: &HeaderMap) -> Result<Answer, Refusal> {

@@ -1,15 +1,13 @@
 //! The calls, one by one.
 
-use utoipa::openapi::path::{
-    HttpMethod, Operation, OperationBuilder, Parameter, ParameterBuilder, ParameterIn, Paths,
-    PathsBuilder,
-};
-use utoipa::openapi::request_body::{RequestBody, RequestBodyBuilder};
+use utoipa::openapi::path::{HttpMethod, OperationBuilder, Paths, PathsBuilder};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
-use utoipa::openapi::{PathItem, Ref, RefOr, Required, Response, Responses, Schema};
 
-use super::REQUEST_ID;
-use super::responses::{ALWAYS, BODY, SIGNING, document, json, location, media, responses, text};
+use super::parts::{
+    any_object, body, call, found, handle, item, named, optional_body, query, signed,
+};
+use super::responses::{ALWAYS, BODY, GENERATING, document, json, located, media, responses, text};
+use super::scopes;
 use crate::query::{DEFAULT_LIMIT, MAX_LIMIT};
 use crate::wire::{BatchRequest, ProblemCode};
 
@@ -35,7 +33,23 @@ pub(super) fn paths() -> Paths {
         )
         .path(
             "/v1/scopes/{scope}/sign",
-            item([(HttpMethod::Post, sign_scope())]),
+            item([(HttpMethod::Post, scopes::sign())]),
+        )
+        .path(
+            "/v1/scopes/{scope}/jwks",
+            item([(HttpMethod::Get, scopes::jwks())]),
+        )
+        .path(
+            "/v1/scopes/{scope}/rotations",
+            item([(HttpMethod::Post, scopes::open_rotation())]),
+        )
+        .path(
+            "/v1/scopes/{scope}/rotations/current",
+            item([(HttpMethod::Get, scopes::show_rotation())]),
+        )
+        .path(
+            "/v1/scopes/{scope}/rotations/close",
+            item([(HttpMethod::Post, scopes::close_rotation())]),
         )
         .path("/v1/sign", item([(HttpMethod::Post, sign_batch())]))
         .path("/livez", item([(HttpMethod::Get, livez())]))
@@ -46,10 +60,11 @@ pub(super) fn paths() -> Paths {
 }
 
 fn generate() -> OperationBuilder {
-    let mut created = document("The key is new.", "KeyDocument");
-    created
-        .headers
-        .insert("Location".to_owned(), location().into());
+    let created = located(
+        document("The key is new.", "KeyDocument"),
+        "The path of the new key.",
+        "^/v1/keys/[A-Za-z0-9._~%-]+$",
+    );
     let standing = document("The key stands already, active or rotating.", "KeyDocument");
     let problems = &[ALWAYS, BODY, GENERATING];
     call(
@@ -121,16 +136,6 @@ fn sign() -> OperationBuilder {
         .responses(signed("SignDocument"))
 }
 
-fn sign_scope() -> OperationBuilder {
-    call(
-        "sign_scope",
-        "Sign a digest with the current key of a scope",
-    )
-    .parameter(path("scope", "The scope, percent-encoded").schema(Some(named("Scope"))))
-    .request_body(Some(body("SignRequest")))
-    .responses(signed("SignDocument"))
-}
-
 fn sign_batch() -> OperationBuilder {
     let limit = BatchRequest::MAX_ITEMS;
     let summary = format!("Sign up to {limit} digests, each on its own merits");
@@ -171,17 +176,11 @@ fn metrics() -> OperationBuilder {
 fn openapi() -> OperationBuilder {
     let forms = [("application/json", any_object())];
     let this = media("This document.", &forms);
-    call("openapi", "This document").responses(responses([("200", this)], &[ALWAYS]))
+    call("openapi", "This document").responses(responses(
+        [("200", this)],
+        &[PROBE, &[ProblemCode::Denied, ProblemCode::Draining]],
+    ))
 }
-
-/// What may go wrong when a key is made or retired.
-const GENERATING: &[ProblemCode] = &[
-    ProblemCode::ScopeNotPermitted,
-    ProblemCode::KeyNotFound,
-    ProblemCode::RotationInProgress,
-    ProblemCode::KeyRetired,
-    ProblemCode::ProviderUnavailable,
-];
 
 /// What may go wrong with a probe.
 const PROBE: &[ProblemCode] = &[
@@ -189,75 +188,3 @@ const PROBE: &[ProblemCode] = &[
     ProblemCode::Internal,
     ProblemCode::DeadlineExceeded,
 ];
-
-fn item<const N: usize>(operations: [(HttpMethod, OperationBuilder); N]) -> PathItem {
-    let mut item = PathItem::default();
-    for (method, operation) in operations {
-        let operation: Operation = operation.build();
-        item.merge_operations(PathItem::new(method, operation));
-    }
-    item
-}
-
-fn call(operation_id: &str, summary: &str) -> OperationBuilder {
-    OperationBuilder::new()
-        .operation_id(Some(operation_id))
-        .summary(Some(summary))
-        .parameter_ref(Ref::new(format!("#/components/parameters/{REQUEST_ID}")))
-}
-
-fn found(success: Response, more: &[ProblemCode]) -> Responses {
-    let problems = &[ALWAYS, &[ProblemCode::KeyNotFound], more];
-    responses([("200", success)], problems)
-}
-
-fn signed(schema: &str) -> Responses {
-    let success = document("The signature, verified under the registered key.", schema);
-    responses([("200", success)], &[ALWAYS, BODY, SIGNING])
-}
-
-fn body(schema: &str) -> RequestBody {
-    RequestBodyBuilder::new()
-        .required(Some(Required::True))
-        .content("application/json", json(schema))
-        .build()
-}
-
-fn optional_body(schema: &str) -> RequestBody {
-    RequestBodyBuilder::from(body(schema))
-        .required(Some(Required::False))
-        .build()
-}
-
-fn handle() -> Parameter {
-    path("handle_id", "The handle of the key, percent-encoded")
-        .schema(Some(named("HandleId")))
-        .build()
-}
-
-fn path(name: &str, description: &str) -> ParameterBuilder {
-    ParameterBuilder::new()
-        .name(name)
-        .parameter_in(ParameterIn::Path)
-        .required(Required::True)
-        .description(Some(description))
-}
-
-fn query(name: &str, description: &str) -> ParameterBuilder {
-    ParameterBuilder::new()
-        .name(name)
-        .parameter_in(ParameterIn::Query)
-        .required(Required::False)
-        .description(Some(description))
-}
-
-fn named(schema: &str) -> RefOr<Schema> {
-    Ref::from_schema_name(schema).into()
-}
-
-fn any_object() -> utoipa::openapi::Content {
-    let object = ObjectBuilder::new().schema_type(Type::Object);
-    utoipa::openapi::ContentBuilder::new()
-        .schema(Some(object))
-        .build()
-}

@@ -17,8 +17,18 @@ pub(super) const ALWAYS: &[ProblemCode] = &[
     ProblemCode::Overloaded,
     ProblemCode::Internal,
     ProblemCode::RegistryUnavailable,
+    ProblemCode::AuditUnavailable,
     ProblemCode::Draining,
     ProblemCode::DeadlineExceeded,
+];
+
+/// What may go wrong when a key is made or retired.
+pub(super) const GENERATING: &[ProblemCode] = &[
+    ProblemCode::ScopeNotPermitted,
+    ProblemCode::KeyNotFound,
+    ProblemCode::RotationInProgress,
+    ProblemCode::KeyRetired,
+    ProblemCode::ProviderUnavailable,
 ];
 
 /// What may go wrong with a body.
@@ -119,13 +129,16 @@ fn retry_after() -> Header {
         .build()
 }
 
-/// Where a new key is shown.
-pub(super) fn location() -> Header {
+/// The same answer, which names in `Location` where its subject is shown.
+pub(super) fn located(mut response: Response, description: &str, pattern: &str) -> Response {
     let path = ObjectBuilder::new()
         .schema_type(Type::String)
-        .pattern(Some("^/v1/keys/[A-Za-z0-9._~%-]+$"));
-    HeaderBuilder::new()
+        .pattern(Some(pattern));
+    let location = HeaderBuilder::new()
         .schema(Some(path))
-        .description(Some("The path of the new key."))
-        .build()
+        .description(Some(description))
+        .build();
+    let headers = &mut response.headers;
+    headers.insert("Location".to_owned(), location.into());
+    response
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use signer_domain::ports::{CheckState, ProviderStatus};
+use signer_domain::ports::{AuditStatus, CheckState, ProviderStatus};
 use utoipa::ToSchema;
 
 /// Whether the process is alive.
@@ -32,6 +32,8 @@ pub struct ReadyzDocument {
     pub status: ReadyzStatus,
     /// The checks, one by one.
     pub checks: ReadyzChecks,
+    /// What an operator should attend to although requests are served.
+    pub warnings: Vec<String>,
 }
 
 /// Whether the custodian can serve right now.
@@ -76,6 +78,15 @@ impl From<CheckState> for CheckStatus {
         match state {
             CheckState::Ok => Self::Ok,
             CheckState::Failing => Self::Failing,
+        }
+    }
+}
+
+impl From<AuditStatus> for CheckStatus {
+    fn from(status: AuditStatus) -> Self {
+        match status {
+            AuditStatus::Kept(state) => state.into(),
+            AuditStatus::Off => Self::Off,
         }
     }
 }

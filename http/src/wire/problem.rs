@@ -119,6 +119,8 @@ problem_codes! {
     /// The registry cannot serve now.
     RegistryUnavailable =
         "registry_unavailable", SERVICE_UNAVAILABLE, "Key registry unavailable";
+    /// The request could not be recorded, so nothing of its answer is released.
+    AuditUnavailable = "audit_unavailable", SERVICE_UNAVAILABLE, "Audit log unavailable";
     /// The process is stopping.
     Draining = "draining", SERVICE_UNAVAILABLE, "Draining";
     /// The answer did not come in time.
@@ -134,6 +136,7 @@ impl ProblemCode {
             | Self::Overloaded
             | Self::ProviderUnavailable
             | Self::RegistryUnavailable
+            | Self::AuditUnavailable
             | Self::Draining
             | Self::DeadlineExceeded => true,
             Self::InvalidRequest

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use signer_domain::ports::{PublicKeySource, PublishedKey};
-use signer_domain::{HandleId, KeyState, PublicKey};
+use signer_domain::{HandleId, KeyState, PublicKey, SigningKey};
 use utoipa::ToSchema;
 
 use super::texts;
@@ -64,6 +64,23 @@ impl Jwk {
             crv: "Ed25519".to_owned(),
             x: URL_SAFE_NO_PAD.encode(public_key.as_bytes()),
             kid: handle_id,
+        }
+    }
+}
+
+/// The public halves of the keys of a scope (RFC 7517 §5).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = JwkSet)]
+pub struct JwkSetDocument {
+    /// The keys, in the order in which they became active.
+    pub keys: Vec<Jwk>,
+}
+
+impl From<Vec<SigningKey>> for JwkSetDocument {
+    fn from(keys: Vec<SigningKey>) -> Self {
+        let jwk = |key: SigningKey| Jwk::new(key.handle_id, &key.public_key);
+        Self {
+            keys: keys.into_iter().map(jwk).collect(),
         }
     }
 }

@@ -50,6 +50,7 @@ impl From<SignedDigest> for SignDocument {
             scope,
             key_id,
             signature,
+            hold: _,
         } = signed;
         Self {
             handle_id,

@@ -165,7 +165,8 @@ fn unknown_paths_and_other_methods_are_problems_too() {
         "/",
         "/v1",
         "/v1/keys/h/rotate",
-        "/v1/scopes/platform/jwks",
+        "/v1/scopes/platform",
+        "/v1/scopes/platform/rotations/k2",
         "/v2/keys",
         "/livez/",
     ] {

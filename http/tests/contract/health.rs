@@ -43,6 +43,19 @@ fn serves_nothing_else_and_does_not_tell_that_there_is_more() {
 }
 
 #[test]
+fn what_is_refused_is_recorded_without_a_peer() {
+    let server = TestServer::start();
+    for (request, op) in [("GET /v1/keys", "list"), ("GET /nowhere", "unknown")] {
+        ask(&server, request);
+        let entry = server.audit.take_one();
+        assert_eq!((entry.op, entry.http_status), (op, 404));
+        assert_eq!(entry.peer, None);
+    }
+    ask(&server, "GET /livez");
+    assert_eq!(server.audit.take_recorded(), []);
+}
+
+#[test]
 fn a_crowd_at_the_health_listener_is_capped_and_the_socket_does_not_notice() {
     let server = TestServer::start();
     let crowd: Vec<_> = (0..80)

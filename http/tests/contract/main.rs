@@ -6,6 +6,8 @@
 )]
 
 mod abuse;
+mod audit;
+mod audit_failing;
 mod drain;
 mod errors;
 mod health;
@@ -14,6 +16,7 @@ mod limits;
 mod openapi;
 mod peers;
 mod probes;
+mod rotations;
 mod sign;
 mod socket;
 mod support;

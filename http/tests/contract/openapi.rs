@@ -32,9 +32,13 @@ fn has_every_call() {
         "GET /v1/keys",
         "GET /v1/keys/{handle_id}",
         "GET /v1/keys/{handle_id}/public-key",
+        "GET /v1/scopes/{scope}/jwks",
+        "GET /v1/scopes/{scope}/rotations/current",
         "POST /v1/keys",
         "POST /v1/keys/{handle_id}/retire",
         "POST /v1/keys/{handle_id}/sign",
+        "POST /v1/scopes/{scope}/rotations",
+        "POST /v1/scopes/{scope}/rotations/close",
         "POST /v1/scopes/{scope}/sign",
         "POST /v1/sign",
     ];
@@ -78,6 +82,8 @@ fn requests_admit_no_other_fields_and_no_null() {
         "SignRequest",
         "BatchRequest",
         "RetireRequest",
+        "OpenRotationRequest",
+        "CloseRotationRequest",
     ] {
         let schema = &document["components"]["schemas"][name];
         assert_eq!(schema["additionalProperties"], false, "{name}");

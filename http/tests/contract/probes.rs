@@ -7,7 +7,7 @@ use signer_http::wire::{
     CheckStatus, LivezDocument, LivezStatus, ProviderReadiness, ReadyzDocument, ReadyzStatus,
 };
 
-use crate::support::{TestServer, sign_body, sign_path};
+use crate::support::{Mood, TestServer, sign_body, sign_path};
 
 #[test]
 fn livez_carries_the_warnings() {
@@ -37,7 +37,7 @@ fn readyz_says_what_is_wrong() {
         (reply.status, reply.text()),
         (
             200,
-            r#"{"status":"ready","checks":{"registry":"ok","audit":"off","socket":"ok","providers":{"software":"ready"}}}"#
+            r#"{"status":"ready","checks":{"registry":"ok","audit":"ok","socket":"ok","providers":{"software":"ready"}},"warnings":[]}"#
         )
     );
     server
@@ -53,6 +53,34 @@ fn readyz_says_what_is_wrong() {
         document.checks.providers["software"],
         ProviderReadiness::Ready
     );
+}
+
+#[test]
+fn readyz_is_503_while_the_record_fails_and_200_when_none_is_kept() {
+    let server = TestServer::start();
+    let mut client = server.client();
+    for (mood, status, check) in [
+        (Mood::Failing, 503, CheckStatus::Failing),
+        (Mood::Off, 200, CheckStatus::Off),
+        (Mood::Kept, 200, CheckStatus::Ok),
+    ] {
+        server.audit.set(mood);
+        let reply = client.get("/readyz");
+        assert_eq!(reply.status, status, "{mood:?}");
+        let document: ReadyzDocument = reply.json();
+        assert_eq!(document.checks.audit, check, "{mood:?}");
+        assert_eq!(client.get("/livez").status, 200, "{mood:?}");
+    }
+}
+
+#[test]
+fn readyz_warns_and_is_ready_all_the_same() {
+    let server = TestServer::start();
+    server.custody.is_overdue.store(true, Ordering::Relaxed);
+    let reply = server.client().get("/readyz");
+    assert_eq!(reply.status, 200);
+    let document: ReadyzDocument = reply.json();
+    assert_eq!(document.warnings, ["rotation of \"platform\" is overdue"]);
 }
 
 #[test]

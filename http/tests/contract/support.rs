@@ -1,9 +1,12 @@
 //! A server for one test, and a client that sees every byte.
 
+mod audit;
 mod client;
 mod custody;
+mod rotations;
 mod server;
 
+pub(crate) use audit::{Mood, RecordingTrail, SLOWNESS};
 pub(crate) use client::{Client, Reply};
 pub(crate) use custody::{ScriptedCustody, handle};
 pub(crate) use server::{Options, TestServer, bind, bind_with_mode, temp_dir};

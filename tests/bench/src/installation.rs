@@ -5,6 +5,7 @@ use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use ring::rand::{SecureRandom as _, SystemRandom};
 use serde_json::json;
@@ -12,21 +13,34 @@ use tempfile::TempDir;
 
 use crate::Outcome;
 use crate::keys::key_name;
-use crate::process::Server;
+use crate::process::{Server, pause};
 use crate::wire::{Client, render};
 
 /// How many connections register keys at the same time.
 const REGISTRARS: u32 = 4;
 
+/// How long a custodian may take until it is ready.
+const PATIENCE: Duration = Duration::from_secs(20);
+
 /// The state of one custodian. It goes away with this value.
 #[derive(Debug)]
 pub(crate) struct Installation {
     program: PathBuf,
+    audit: Audit,
     directory: TempDir,
 }
 
+/// Whether the custodian records its requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Audit {
+    /// Each request, durably, before it is answered.
+    On,
+    /// None, as the bare server.
+    Off,
+}
+
 impl Installation {
-    pub(crate) fn new(program: &Path) -> Outcome<Self> {
+    pub(crate) fn new(program: &Path, audit: Audit) -> Outcome<Self> {
         let directory = TempDir::with_prefix("signer-bench-")?;
         let mut seed = [0; 32];
         SystemRandom::new()
@@ -41,13 +55,28 @@ impl Installation {
         file.write_all(&seed)?;
         Ok(Self {
             program: program.to_owned(),
+            audit,
             directory,
         })
     }
 
-    /// Starts the custodian and waits until it takes connections.
+    /// Starts the custodian and waits until it is ready.
     pub(crate) fn start(&self) -> Outcome<Server> {
-        Server::start(&mut self.command(), &self.socket(), &self.messages())
+        let server = Server::start(&mut self.command(), &self.socket(), &self.messages())?;
+        let mut client = Client::connect(server.socket())?;
+        let question = render("GET", "/readyz", "");
+        let started = Instant::now();
+        loop {
+            let (status, answer) = client.exchange(&question)?;
+            if status == 200 {
+                return Ok(server);
+            }
+            if started.elapsed() > PATIENCE {
+                let answer = String::from_utf8_lossy(&answer);
+                return Err(format!("the custodian is not ready: {answer}").into());
+            }
+            pause(Duration::from_millis(1));
+        }
     }
 
     /// Starts the custodian without waiting.
@@ -56,7 +85,7 @@ impl Installation {
     }
 
     fn command(&self) -> Command {
-        let registry = self.directory.path().join("registry.db");
+        let registry = self.registry();
         let mut command = Command::new(&self.program);
         command
             .current_dir(self.directory.path())
@@ -67,7 +96,20 @@ impl Installation {
             .arg(format!("sqlite:{}", registry.display()))
             .arg("--socket")
             .arg(self.socket());
+        if self.audit == Audit::Off {
+            command.args(["--audit-log", "none"]);
+        }
         command
+    }
+
+    /// Where its state is kept.
+    pub(crate) fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// The file of its registry.
+    pub(crate) fn registry(&self) -> PathBuf {
+        self.directory.path().join("registry.db")
     }
 
     fn socket(&self) -> PathBuf {

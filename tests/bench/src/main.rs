@@ -1,12 +1,14 @@
 //! Measures plexsphere-signer against a bare server that does the same cryptography inline, so that
 //! every figure is a ratio taken on one machine within one run.
 
+mod audit;
 mod bare;
 mod fairness;
 mod idle;
 mod installation;
 mod keys;
 mod load;
+mod million;
 mod precedence;
 mod process;
 mod raw;
@@ -97,6 +99,18 @@ enum Command {
         #[arg(long, default_value_t = 9)]
         runs: usize,
     },
+    /// Compare the custodian that records its requests with one that does not.
+    Audit {
+        /// The custodian's binary.
+        #[arg(long)]
+        program: PathBuf,
+        /// How often they take turns.
+        #[arg(long, default_value_t = 5)]
+        rounds: usize,
+        /// Seconds of each single measurement.
+        #[arg(long, default_value_t = 1.0)]
+        seconds: f64,
+    },
     /// Compare the custodian with the bare server in every respect.
     Suite(suite::SuiteArguments),
     /// Sign and verify in a loop on every core.
@@ -152,6 +166,15 @@ fn main() -> Outcome<()> {
             keys,
             runs,
         } => print(&startup::run(&program, keys, runs)?),
+        Command::Audit {
+            program,
+            rounds,
+            seconds,
+        } => print(&audit::run(
+            &program,
+            rounds,
+            Duration::try_from_secs_f64(seconds)?,
+        )?),
         Command::Suite(arguments) => suite::run(&arguments),
         Command::Raw { seconds } => print(&raw::run(Duration::try_from_secs_f64(seconds)?)?),
     }

@@ -8,7 +8,7 @@ use serde_json::json;
 use signer_domain::Digest;
 
 use crate::Outcome;
-use crate::installation::{Installation, register};
+use crate::installation::{Audit, Installation, register};
 use crate::keys::handle_text;
 use crate::process::{pause, resident_kib};
 use crate::stats::{Latencies, median};
@@ -34,7 +34,7 @@ pub(crate) struct StartupReport {
 
 /// Registers `keys` keys and then starts the custodian again and again.
 pub(crate) fn run(program: &Path, keys: u32, runs: usize) -> Outcome<StartupReport> {
-    let installation = Installation::new(program)?;
+    let installation = Installation::new(program, Audit::Off)?;
     let server = installation.start()?;
     register(server.socket(), keys)?;
     drop(server);

@@ -12,10 +12,12 @@ use serde::Serialize;
 use tempfile::TempDir;
 
 use crate::Outcome;
+use crate::audit::{self, AuditReport};
 use crate::fairness::{self, FairnessReport};
 use crate::idle::{self, IdleReport};
-use crate::installation::{Installation, register, start_bare};
+use crate::installation::{Audit, Installation, register, start_bare};
 use crate::load::LoadReport;
+use crate::million::{self, MillionReport};
 use crate::precedence::Precedence;
 use crate::process::{Server, on_one_core, raise_open_file_limit, resident_kib};
 use crate::raw::{self, RawReport};
@@ -42,6 +44,9 @@ pub(crate) struct SuiteArguments {
     /// Keys registered for the start-up measurement.
     #[arg(long, default_value_t = 10_000)]
     registered_keys: u32,
+    /// Keys registered where many are compared with ten.
+    #[arg(long, default_value_t = 1_000_000)]
+    many_keys: u32,
     /// Connections held idle.
     #[arg(long, default_value_t = 10_000)]
     idle_connections: usize,
@@ -75,6 +80,8 @@ struct Figures {
     idle: Vec<Pair<IdleReport>>,
     resident_after_load_kib: Pair<u32>,
     startup: StartupReport,
+    audit: AuditReport,
+    million: MillionReport,
 }
 
 /// Runs the comparison, prints its table, and writes the page when one is asked for.
@@ -124,6 +131,13 @@ fn measure(arguments: &SuiteArguments) -> Outcome<Figures> {
         arguments.registered_keys,
         arguments.rounds,
     )?;
+    let audit = audit::run(&arguments.program, arguments.rounds, duration)?;
+    let million = million::run(
+        &arguments.program,
+        arguments.many_keys,
+        arguments.rounds,
+        duration,
+    )?;
     Ok(Figures {
         machine: Machine::read(&arguments.revision, &stopwatch)?,
         rounds: arguments.rounds,
@@ -134,6 +148,8 @@ fn measure(arguments: &SuiteArguments) -> Outcome<Figures> {
         idle,
         resident_after_load_kib,
         startup,
+        audit,
+        million,
     })
 }
 
@@ -172,7 +188,8 @@ struct Contest {
 
 impl Contest {
     fn start(program: &Path) -> Outcome<Self> {
-        let installations = [Installation::new(program)?, Installation::new(program)?];
+        let without_audit = || Installation::new(program, Audit::Off);
+        let installations = [without_audit()?, without_audit()?];
         let directories = [TempDir::new()?, TempDir::new()?];
         let [roomy, pinned] = &installations;
         let custodian = Side {

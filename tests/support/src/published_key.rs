@@ -31,15 +31,20 @@ impl PublishedKey {
         path_of(&self.handle_id)
     }
 
-    /// Whether `answer` is the document of this key's signature over `digest`. The signature is
-    /// verified with code that the custodian does not verify with.
+    /// Whether `answer` is the document of this key's signature over `digest`.
     pub fn has_signed(&self, digest: &[u8; 64], answer: &Response) -> bool {
         let document = answer.json();
-        let signature = STANDARD.decode(document["signature"].as_str().unwrap());
+        document["handle_id"] == self.handle_id.as_str()
+            && self.accepts(digest, document["signature"].as_str().unwrap())
+    }
+
+    /// Whether `signature`, in base64, is one by this key over `digest`. It is verified with code that
+    /// the custodian does not verify with.
+    pub fn accepts(&self, digest: &[u8; 64], signature: &str) -> bool {
         let public_key =
             UnparsedPublicKey::new(&ED25519, STANDARD.decode(&self.public_key).unwrap());
-        document["handle_id"] == self.handle_id.as_str()
-            && public_key.verify(digest, &signature.unwrap()).is_ok()
+        let signature = STANDARD.decode(signature).unwrap();
+        public_key.verify(digest, &signature).is_ok()
     }
 }
 

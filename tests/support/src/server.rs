@@ -97,6 +97,24 @@ impl Server {
         });
     }
 
+    /// Waits until the custodian says that it is ready, or has ended; then how.
+    pub fn ready_or_ended(&mut self) -> Option<ExitStatus> {
+        let socket = self.socket.clone();
+        eventually("a custodian that is ready or has ended", || {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return Some(Some(status));
+            }
+            let mut connection = Connection::open(&socket).ok()?;
+            let response = connection.ask("GET", "/readyz", None).ok()?;
+            (response.status == 200).then_some(None)
+        })
+    }
+
+    /// How the custodian has ended, if it has.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().unwrap()
+    }
+
     /// The socket.
     pub fn socket(&self) -> &Path {
         &self.socket
@@ -170,6 +188,11 @@ impl Server {
     /// Waits for a log line that `matches`.
     pub fn wait_for_log(&self, what: &str, matches: impl Fn(&str) -> bool) -> String {
         eventually(what, || self.lines.try_iter().find(|line| matches(line)))
+    }
+
+    /// Whether a log line `matches` that nobody has looked at yet.
+    pub fn has_logged(&self, matches: impl Fn(&str) -> bool) -> bool {
+        self.lines.try_iter().any(|line| matches(&line))
     }
 
     /// Sends SIGTERM and waits for the end.

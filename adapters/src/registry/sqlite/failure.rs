@@ -1,5 +1,6 @@
 //! Why a piece of work on the database failed, before it is told to the caller.
 
+use signer_domain::ChangeRefused;
 use signer_domain::ports::{Cause, KeyRegistryError};
 
 use super::record::UnreadableRecord;
@@ -9,6 +10,8 @@ use super::record::UnreadableRecord;
 pub(super) enum Failure {
     /// The record is not what the caller believed.
     Conflict,
+    /// The key is the new one of an open rotation.
+    RotationInProgress,
     /// A row does not parse.
     Unreadable(UnreadableRecord),
     /// The database did not do it.
@@ -20,6 +23,7 @@ impl Failure {
     pub(super) fn during(self, context: &'static str) -> KeyRegistryError {
         match self {
             Self::Conflict => KeyRegistryError::Conflict,
+            Self::RotationInProgress => KeyRegistryError::RotationInProgress,
             Self::Unreadable(source) => unavailable("reading a key record", source),
             Self::Store(source) => unavailable(context, source),
         }
@@ -29,6 +33,13 @@ impl Failure {
 impl From<sqlx::Error> for Failure {
     fn from(error: sqlx::Error) -> Self {
         Self::Store(error.into())
+    }
+}
+
+/// The caller believed the key to be in a state that admits the change.
+impl From<ChangeRefused> for Failure {
+    fn from(_refused: ChangeRefused) -> Self {
+        Self::Conflict
     }
 }
 

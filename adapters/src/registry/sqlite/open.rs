@@ -9,6 +9,7 @@ use sqlx::sqlite::{SqliteConnection, SqliteJournalMode};
 use sqlx::{ConnectOptions as _, Connection as _};
 
 use super::connection::options;
+use super::counter::{self, ChangeCounter};
 use super::file::{Found, Identity, beside, inspect, resolve};
 use super::lock::Claim;
 use super::refusal::RegistryRefusal;
@@ -22,6 +23,8 @@ pub(super) struct Opened {
     pub(super) reader: SqliteConnection,
     pub(super) writer: SqliteConnection,
     pub(super) identity: Identity,
+    pub(super) id: String,
+    pub(super) counter: ChangeCounter,
     pub(super) claim: Claim,
 }
 
@@ -38,8 +41,8 @@ pub(super) async fn open(path: &Path) -> Result<Opened, RegistryRefusal> {
         create(&path).await?;
     }
     let reader = reader(&path).await?;
-    let writer = match writer(&path).await {
-        Ok(writer) => writer,
+    let (writer, id, counter) = match writer(&path).await {
+        Ok(prepared) => prepared,
         Err(refusal) => return Err(close_after(refusal, reader).await),
     };
     let identity = Identity::of(&path).map_err(|error| inaccessible(&path, error))?;
@@ -47,6 +50,8 @@ pub(super) async fn open(path: &Path) -> Result<Opened, RegistryRefusal> {
         reader,
         writer,
         identity,
+        id,
+        counter,
         claim,
     })
 }
@@ -131,25 +136,34 @@ pub(super) async fn check(
     }
 }
 
-/// The connection that writes, once it has proved that it can.
-async fn writer(path: &Path) -> Result<SqliteConnection, RegistryRefusal> {
+/// The connection that writes, once it has proved that it can, with what the registry says of itself:
+/// its id and its newest change.
+async fn writer(path: &Path) -> Result<(SqliteConnection, String, ChangeCounter), RegistryRefusal> {
     let writer = options(path).journal_mode(SqliteJournalMode::Wal);
     let mut writer = writer.connect().await?;
     match prepare(&mut writer).await {
-        Ok(()) => Ok(writer),
+        Ok((id, counter)) => Ok((writer, id, counter)),
         Err(refusal) => Err(close_after(refusal, writer).await),
     }
 }
 
-async fn prepare(writer: &mut SqliteConnection) -> Result<(), RegistryRefusal> {
+async fn prepare(
+    writer: &mut SqliteConnection,
+) -> Result<(String, ChangeCounter), RegistryRefusal> {
     schema::migrate(writer).await?;
     let journal_mode = sqlx::query_scalar("PRAGMA journal_mode");
-    let mode: String = journal_mode.fetch_one(writer).await?;
-    if mode == "wal" {
-        Ok(())
-    } else {
-        Err(RegistryRefusal::NoWriteAheadLog)
+    let mode: String = journal_mode.fetch_one(&mut *writer).await?;
+    if mode != "wal" {
+        return Err(RegistryRefusal::NoWriteAheadLog);
     }
+    let id = registry_id(writer).await?;
+    Ok((id, ChangeCounter::starting_at(counter::read(writer).await?)))
+}
+
+async fn registry_id(writer: &mut SqliteConnection) -> Result<String, RegistryRefusal> {
+    let read = sqlx::query_scalar("SELECT lower(hex(value)) FROM registry_identity");
+    let id = read.fetch_optional(writer).await?;
+    id.ok_or_else(|| RegistryRefusal::Corrupt("it has no id".to_owned()))
 }
 
 /// Waits until SQLite has let go of the files. How that went matters less than the refusal.

@@ -12,7 +12,7 @@ use sqlx::{Decode, Row as _, Sqlite, Type};
 macro_rules! columns {
     () => {
         "id, listed, scope, key_id, provider, state, is_current, handle_id, public_key, \
-         valid_from, valid_until, version"
+         valid_from, valid_until, version, purpose"
     };
 }
 pub(super) use columns;
@@ -42,7 +42,7 @@ impl Record {
                 scope,
                 key_id,
                 provider,
-                purpose: Purpose::Generate,
+                purpose: row.text("purpose", parse_purpose)?,
                 reservation: row.number("id", u64::try_from)?,
             }));
         };
@@ -81,6 +81,26 @@ pub(super) fn position(row: &SqliteRow) -> Result<u64, UnreadableRecord> {
     Reader(row).number("listed", u64::try_from)
 }
 
+/// The name of a purpose in the registry.
+pub(super) const fn purpose_name(purpose: Purpose) -> &'static str {
+    match purpose {
+        Purpose::Generate => "generate",
+        Purpose::Rotate => "rotate",
+    }
+}
+
+fn parse_purpose(text: &str) -> Result<Purpose, NotAPurpose> {
+    match text {
+        "generate" => Ok(Purpose::Generate),
+        "rotate" => Ok(Purpose::Rotate),
+        _ => Err(NotAPurpose),
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("must be generate or rotate")]
+struct NotAPurpose;
+
 fn mark(number: i64) -> Result<bool, NotAMark> {
     match number {
         0 => Ok(false),
@@ -93,10 +113,11 @@ fn mark(number: i64) -> Result<bool, NotAMark> {
 #[error("must be 0 or 1")]
 struct NotAMark;
 
-struct Reader<'r>(&'r SqliteRow);
+/// Reads single columns, and says which one does not parse.
+pub(super) struct Reader<'r>(pub(super) &'r SqliteRow);
 
 impl<'r> Reader<'r> {
-    fn text<T, E>(
+    pub(super) fn text<T, E>(
         &self,
         column: &'static str,
         parse: impl FnOnce(&'r str) -> Result<T, E>,
@@ -118,7 +139,7 @@ impl<'r> Reader<'r> {
         parse(self.value(column)?).map_err(|error| self.blame(column, error))
     }
 
-    fn number<T, E>(
+    pub(super) fn number<T, E>(
         &self,
         column: &'static str,
         parse: impl FnOnce(i64) -> Result<T, E>,
@@ -129,7 +150,7 @@ impl<'r> Reader<'r> {
         parse(self.value(column)?).map_err(|error| self.blame(column, error))
     }
 
-    fn optional_number<T, E>(
+    pub(super) fn optional_number<T, E>(
         &self,
         column: &'static str,
         parse: impl FnOnce(i64) -> Result<T, E>,

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use signer_domain::ports::{KeyRegistry as _, Purpose};
+use signer_domain::ports::{KeyRegistry as _, Purpose, RotationRegistry as _};
 use sqlx::{ConnectOptions as _, Connection as _, Row as _};
 use tempfile::TempDir;
 
@@ -42,7 +42,7 @@ async fn a_change_is_on_the_disk_before_it_is_acknowledged() {
         ("PRAGMA mmap_size", "0"),
         ("PRAGMA cache_size", "-256"),
         ("PRAGMA trusted_schema", "0"),
-        ("PRAGMA user_version", "1"),
+        ("PRAGMA user_version", "2"),
         ("PRAGMA application_id", "1347637831"),
     ] {
         for connection in [&registry.writer, &registry.reader] {
@@ -57,7 +57,7 @@ async fn the_connection_of_the_questions_cannot_write() {
     let directory = tempfile::tempdir().unwrap();
     let registry = open(&directory).await;
     let answer = registry.reader.run("trying", |connection| {
-        Box::pin(async move { changes::abandon(connection, sample()).await })
+        Box::pin(async move { changes::next_seq(connection).await })
     });
     assert!(matches!(
         answer.await,
@@ -85,6 +85,33 @@ async fn no_question_reads_the_whole_table() {
         let steps = ask(&registry.reader, plan, 3).await.join("; ");
         assert!(steps.contains("USING"), "{plan}: {steps}");
         assert!(!steps.contains("TEMP B-TREE"), "{plan}: {steps}");
+    }
+}
+
+#[tokio::test]
+async fn no_question_about_rotations_reads_a_whole_table() {
+    let directory = tempfile::tempdir().unwrap();
+    let registry = open(&directory).await;
+    for (question, index) in [
+        (rotation::queries::OPEN_IN, "rotation_unclosed"),
+        (rotation::queries::TO, "sqlite_autoindex_rotation_2"),
+        (rotation::queries::OPEN, "rotation_due"),
+        (rotation::queries::IS_ROTATED, "rotation_unclosed"),
+        (rotation::queries::OLD_KEY, "sqlite_autoindex_rotation_2"),
+        (rotation::queries::UNCONFIRMED, "signing_key_unconfirmed"),
+    ] {
+        let plan = registry.reader.run("asking for a plan", move |connection| {
+            let plan = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {question}"));
+            Box::pin(async move { Ok(sqlx::query(plan).fetch_all(connection).await?) })
+        });
+        let rows = plan.await.unwrap();
+        let steps: Vec<String> = rows.iter().map(|row| row.get(3)).collect();
+        let steps = steps.join("; ");
+        assert!(steps.contains(index), "{question}: {steps}");
+        assert!(!steps.contains("TEMP B-TREE"), "{question}: {steps}");
+        let mut scans = steps.split("; ").filter(|step| step.starts_with("SCAN"));
+        let is_bounded = |step: &str| step.contains(index) || step == "SCAN CONSTANT ROW";
+        assert!(scans.all(is_bounded), "{question}: {steps}");
     }
 }
 
@@ -221,72 +248,72 @@ async fn the_store_itself_refuses_what_must_not_be() {
     let directory = tempfile::tempdir().unwrap();
     let registry = open(&directory).await;
     let sound = "INSERT INTO signing_key VALUES
-        (1, 2, 'platform', 'k1', 'software', 'active', 1, 'software:a', zeroblob(32), 0, 0, NULL, 1, 1)";
+        (1, 2, 'platform', 'k1', 'software', 'active', 1, 'software:a', zeroblob(32), 0, 0, NULL, 1, 1, 'generate', 0)";
     ask(&registry.writer, sound, 0).await;
     for (rule, broken) in [
         (
             "two current keys",
-            "(3, 4, 'platform', 'k2', 'software', 'active', 1, 'software:b', zeroblob(32), 0, 0, NULL, 1, 2)",
+            "(3, 4, 'platform', 'k2', 'software', 'active', 1, 'software:b', zeroblob(32), 0, 0, NULL, 1, 2, 'generate', 0)",
         ),
         (
             "one name twice",
-            "(3, 4, 'platform', 'k1', 'software', 'active', 0, 'software:b', zeroblob(32), 0, 0, NULL, 1, 2)",
+            "(3, 4, 'platform', 'k1', 'software', 'active', 0, 'software:b', zeroblob(32), 0, 0, NULL, 1, 2, 'generate', 0)",
         ),
         (
             "one handle twice",
-            "(3, 4, 'platform', 'k2', 'software', 'active', 0, 'software:a', zeroblob(32), 0, 0, NULL, 1, 2)",
+            "(3, 4, 'platform', 'k2', 'software', 'active', 0, 'software:a', zeroblob(32), 0, 0, NULL, 1, 2, 'generate', 0)",
         ),
         (
             "one change twice",
-            "(3, 4, 'platform', 'k2', 'software', 'active', 0, 'software:b', zeroblob(32), 0, 0, NULL, 1, 1)",
+            "(3, 4, 'platform', 'k2', 'software', 'active', 0, 'software:b', zeroblob(32), 0, 0, NULL, 1, 1, 'generate', 0)",
         ),
         (
             "an unknown state",
-            "(3, 4, 'platform', 'k2', 'software', 'lost', 0, 'software:b', zeroblob(32), 0, 0, NULL, 1, 2)",
+            "(3, 4, 'platform', 'k2', 'software', 'lost', 0, 'software:b', zeroblob(32), 0, 0, NULL, 1, 2, 'generate', 0)",
         ),
         (
             "a retired current key",
-            "(3, 4, 'x', 'k2', 'software', 'retired', 1, 'software:b', zeroblob(32), 0, 0, 0, 2, 2)",
+            "(3, 4, 'x', 'k2', 'software', 'retired', 1, 'software:b', zeroblob(32), 0, 0, 0, 2, 2, 'generate', 0)",
         ),
         (
             "retired, but not since when",
-            "(3, 4, 'x', 'k2', 'software', 'retired', 0, 'software:b', zeroblob(32), 0, 0, NULL, 2, 2)",
+            "(3, 4, 'x', 'k2', 'software', 'retired', 0, 'software:b', zeroblob(32), 0, 0, NULL, 2, 2, 'generate', 0)",
         ),
         (
             "a short public key",
-            "(3, 4, 'x', 'k2', 'software', 'active', 0, 'software:b', zeroblob(31), 0, 0, NULL, 1, 2)",
+            "(3, 4, 'x', 'k2', 'software', 'active', 0, 'software:b', zeroblob(31), 0, 0, NULL, 1, 2, 'generate', 0)",
         ),
         (
             "an active key without a handle",
-            "(3, 4, 'x', 'k2', 'software', 'active', 0, NULL, zeroblob(32), 0, 0, NULL, 1, 2)",
+            "(3, 4, 'x', 'k2', 'software', 'active', 0, NULL, zeroblob(32), 0, 0, NULL, 1, 2, 'generate', 0)",
         ),
         (
             "a reservation with a handle",
-            "(3, NULL, 'x', 'k2', 'software', 'pending', 0, 'software:b', NULL, 0, NULL, NULL, 0, 2)",
+            "(3, NULL, 'x', 'k2', 'software', 'pending', 0, 'software:b', NULL, 0, NULL, NULL, 0, 2, 'generate', 0)",
         ),
         (
             "the handle of another provider",
-            "(3, 4, 'x', 'k2', 'software', 'active', 0, 'pkcs11:b', zeroblob(32), 0, 0, NULL, 1, 2)",
+            "(3, 4, 'x', 'k2', 'software', 'active', 0, 'pkcs11:b', zeroblob(32), 0, 0, NULL, 1, 2, 'generate', 0)",
         ),
         (
             "text where bytes belong",
-            "(3, 4, 'x', 'k2', 'software', 'active', 0, 'software:b', '12345678901234567890123456789012', 0, 0, NULL, 1, 2)",
+            "(3, 4, 'x', 'k2', 'software', 'active', 0, 'software:b', '12345678901234567890123456789012', 0, 0, NULL, 1, 2, 'generate', 0)",
         ),
         (
             "a reservation that is listed",
-            "(3, 4, 'x', 'k2', 'software', 'pending', 0, NULL, NULL, 0, NULL, NULL, 0, 2)",
+            "(3, 4, 'x', 'k2', 'software', 'pending', 0, NULL, NULL, 0, NULL, NULL, 0, 2, 'generate', 0)",
         ),
         (
             "an active key that is not listed",
-            "(3, NULL, 'platform', 'k2', 'software', 'active', 0, 'software:b', zeroblob(32), 0, 0, NULL, 1, 2)",
+            "(3, NULL, 'platform', 'k2', 'software', 'active', 0, 'software:b', zeroblob(32), 0, 0, NULL, 1, 2, 'generate', 0)",
         ),
         (
             "listed before it was reserved",
-            "(3, 2, 'platform', 'k2', 'software', 'active', 0, 'software:b', zeroblob(32), 0, 0, NULL, 1, 2)",
+            "(3, 2, 'platform', 'k2', 'software', 'active', 0, 'software:b', zeroblob(32), 0, 0, NULL, 1, 2, 'generate', 0)",
         ),
         (
             "an active key at version 0",
-            "(3, 4, 'x', 'k2', 'software', 'active', 0, 'software:b', zeroblob(32), 0, 0, NULL, 0, 2)",
+            "(3, 4, 'x', 'k2', 'software', 'active', 0, 'software:b', zeroblob(32), 0, 0, NULL, 0, 2, 'generate', 0)",
         ),
     ] {
         let answer = registry.writer.run(rule, move |connection| {
@@ -305,6 +332,139 @@ async fn the_store_itself_refuses_what_must_not_be() {
             "{cause}"
         );
     }
+}
+
+#[tokio::test]
+async fn the_store_itself_refuses_rotations_that_must_not_be() {
+    let directory = tempfile::tempdir().unwrap();
+    let registry = open(&directory).await;
+    ask(
+        &registry.writer,
+        "INSERT INTO signing_key (id, scope, key_id, provider, state, is_current, reserved_at, version, seq)
+         VALUES (1, 'platform', 'k1', 'software', 'pending', 0, 0, 0, 1),
+                (2, 'platform', 'k2', 'software', 'pending', 0, 0, 0, 2),
+                (3, 'platform', 'k3', 'software', 'pending', 0, 0, 0, 3),
+                (4, 'platform', 'k4', 'software', 'pending', 0, 0, 0, 4),
+                (5, 'x', 'k5', 'software', 'pending', 0, 0, 0, 5)",
+        0,
+    )
+    .await;
+    let sound = "INSERT INTO rotation VALUES
+        (2, 'platform', 'k1', 'k2', 0, 1, 2, 3, 2), (3, 'platform', 'k2', 'k3', 0, NULL, NULL, NULL, 3)";
+    ask(&registry.writer, sound, 0).await;
+    for (rule, broken) in [
+        (
+            "two rotations of a scope at once",
+            "rotation VALUES (4, 'platform', 'k3', 'k4', 0, NULL, NULL, NULL, 9)",
+        ),
+        (
+            "two rotations of a scope open at once",
+            "rotation VALUES (4, 'platform', 'k3', 'k4', 0, 1, 2, NULL, 9)",
+        ),
+        (
+            "two rotations to a key",
+            "rotation VALUES (4, 'platform', 'k4', 'k3', 0, 1, 2, 3, 9)",
+        ),
+        (
+            "two rotations from a key",
+            "rotation VALUES (4, 'platform', 'k1', 'k4', 0, 1, 2, 3, 9)",
+        ),
+        (
+            "from a key to itself",
+            "rotation VALUES (4, 'platform', 'k4', 'k4', 0, 1, 2, 3, 9)",
+        ),
+        (
+            "to a key that is not there",
+            "rotation VALUES (4, 'platform', 'k3', 'k9', 0, 1, 2, 3, 9)",
+        ),
+        (
+            "from a key that is not there",
+            "rotation VALUES (4, 'platform', 'k9', 'k4', 0, 1, 2, 3, 9)",
+        ),
+        (
+            "from one scope to another",
+            "rotation VALUES (5, 'x', 'k3', 'k5', 0, 1, 2, 3, 9)",
+        ),
+        (
+            "without a reservation",
+            "rotation VALUES (9, 'platform', 'k3', 'k4', 0, 1, 2, 3, 9)",
+        ),
+        (
+            "opened, but not until when",
+            "rotation VALUES (4, 'platform', 'k3', 'k4', 0, 1, NULL, 3, 9)",
+        ),
+        (
+            "due before it was opened",
+            "rotation VALUES (4, 'platform', 'k3', 'k4', 0, 2, 1, 3, 9)",
+        ),
+        (
+            "closed before it was opened",
+            "rotation VALUES (4, 'platform', 'k3', 'k4', 0, NULL, NULL, 3, 9)",
+        ),
+        (
+            "one change twice",
+            "rotation VALUES (4, 'platform', 'k3', 'k4', 0, 1, 2, 3, 3)",
+        ),
+        (
+            "a second identity",
+            "registry_identity VALUES (2, zeroblob(16))",
+        ),
+        (
+            "an unknown purpose",
+            "signing_key VALUES (6, NULL, 'x', 'k6', 'software', 'pending', 0, NULL, NULL, 0, NULL, NULL, 0, 6, 'play', 0)",
+        ),
+        (
+            "a provider to be told of a key that is not retired",
+            "signing_key VALUES (6, 7, 'x', 'k6', 'software', 'active', 0, 'software:x', zeroblob(32), 0, 0, NULL, 1, 7, 'rotate', 1)",
+        ),
+    ] {
+        let answer = registry.writer.run(rule, move |connection| {
+            let insert = sqlx::AssertSqlSafe(format!("INSERT INTO {broken}"));
+            Box::pin(async move { Ok(sqlx::raw_sql(insert).execute(connection).await?) })
+        });
+        let error = answer.await.expect_err(rule);
+        let cause = std::error::Error::source(&error).unwrap().to_string();
+        assert!(cause.contains("constraint failed"), "{rule}: {cause}");
+    }
+    let answer = registry.writer.run("losing a key", |connection| {
+        let delete = "DELETE FROM signing_key WHERE key_id = 'k1'";
+        Box::pin(async move { Ok(sqlx::raw_sql(delete).execute(connection).await?) })
+    });
+    answer.await.expect_err("a key that a rotation names");
+}
+
+/// A store in which another key has become current while a rotation was being opened.
+#[tokio::test]
+async fn a_rotation_does_not_take_the_mark_from_a_key_it_was_not_reserved_for() {
+    let directory = tempfile::tempdir().unwrap();
+    let registry = open(&directory).await;
+    ask(
+        &registry.writer,
+        "INSERT INTO signing_key (id, listed, scope, key_id, provider, state, is_current, handle_id, public_key,
+             reserved_at, valid_from, valid_until, version, seq)
+         VALUES (1, 2, 'platform', 'k1', 'software', 'retired', 0, 'software:a', zeroblob(32), 0, 0, 1, 2, 3),
+                (4, 5, 'platform', 'k2', 'software', 'active', 1, 'software:b', zeroblob(32), 0, 0, NULL, 1, 5);
+         INSERT INTO signing_key (id, scope, key_id, provider, state, is_current, reserved_at, version, seq, purpose)
+         VALUES (6, 'platform', 'k3', 'software', 'pending', 0, 0, 0, 6, 'rotate');
+         INSERT INTO rotation VALUES (6, 'platform', 'k1', 'k3', 0, NULL, NULL, NULL, 6)",
+        0,
+    )
+    .await;
+    let pending = registry.pending().await.unwrap();
+    let made = GeneratedKey {
+        handle_id: HandleId::parse("software:c").unwrap(),
+        public_key: signer_domain::PublicKey::from_bytes([1; 32]),
+    };
+    let at = Timestamp::UNIX_EPOCH;
+    let answer = registry.open_rotation(&pending[0], &made, at, at).await;
+    assert!(
+        matches!(answer, Err(KeyRegistryError::Conflict)),
+        "{answer:?}"
+    );
+    let CurrentKey::Key(current) = registry.current(&Scope::Platform).await.unwrap() else {
+        panic!("the mark is lost");
+    };
+    assert_eq!(current.key.key_id.as_str(), "k2");
 }
 
 #[test]

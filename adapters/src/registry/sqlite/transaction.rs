@@ -3,6 +3,7 @@
 use sqlx::sqlite::SqliteConnection;
 
 use super::connection::Work;
+use super::counter::{self, ChangeCounter};
 use super::failure::Failure;
 use super::file::Identity;
 
@@ -13,6 +14,7 @@ use super::file::Identity;
 pub(super) async fn transaction<T, W>(
     connection: &mut SqliteConnection,
     file: &Identity,
+    counter: &ChangeCounter,
     work: W,
 ) -> Result<T, Failure>
 where
@@ -20,7 +22,10 @@ where
 {
     begin(connection).await?;
     match finish(connection, file, work).await {
-        Ok(value) => Ok(value),
+        Ok((value, seq)) => {
+            counter.advance(seq);
+            Ok(value)
+        }
         Err(failure) => {
             // Fails when SQLite has rolled back already; the first failure is the one that matters.
             drop(rollback(connection).await);
@@ -29,19 +34,21 @@ where
     }
 }
 
+/// Gives what `work` gave, and the number of the newest change that is durable now.
 async fn finish<T, W>(
     connection: &mut SqliteConnection,
     file: &Identity,
     work: W,
-) -> Result<T, Failure>
+) -> Result<(T, u64), Failure>
 where
     W: for<'c> FnOnce(&'c mut SqliteConnection) -> Work<'c, T>,
 {
     let value = work(&mut *connection).await?;
+    let seq = counter::read(&mut *connection).await?;
     file.verify()
         .map_err(|moved| Failure::Store(moved.into()))?;
     sqlx::query("COMMIT").execute(&mut *connection).await?;
-    Ok(value)
+    Ok((value, seq))
 }
 
 /// Takes the write lock. A transaction that is open here was cut off by the end of the runtime that

@@ -8,8 +8,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use signer_domain::ports::{
     CheckState, Custody, CustodyError, GenerateKey, GeneratedOrStanding, KeyQuery, Liveness,
-    Presence, ProviderStatus, PublicKeySource, PublishedKey, Readiness, ShownKey, ShownKeys,
-    SignRequest, SignTarget, SignedDigest,
+    Presence, ProviderStatus, PublicKeySource, PublishedKey, Readiness, ReleaseHold, ShownKey,
+    ShownKeys, SignRequest, SignTarget, SignedDigest,
 };
 use signer_domain::{
     Deadline, DeploymentProfile, HandleId, KeyId, KeyState, ProviderName, PublicKey, Scope,
@@ -26,6 +26,8 @@ pub(crate) struct ScriptedCustody {
     pub(crate) signs: AtomicUsize,
     /// Makes `liveness` give no answer.
     pub(crate) is_lifeless: AtomicBool,
+    /// Makes a rotation overdue.
+    pub(crate) is_overdue: AtomicBool,
     /// Makes the registry check fail.
     pub(crate) is_registry_down: AtomicBool,
 }
@@ -49,12 +51,14 @@ pub(crate) fn key(name: &str) -> SigningKey {
 }
 
 /// Plays the script for `name`.
-async fn play(name: &str) -> Result<(), CustodyError> {
+pub(super) async fn play(name: &str) -> Result<(), CustodyError> {
     let retry_after = Duration::from_millis(1500);
     match name {
         "unknown" => Err(CustodyError::KeyNotFound),
         "retired" => Err(CustodyError::KeyRetired),
         "rotating" => Err(CustodyError::RotationInProgress),
+        "not-rotated" => Err(CustodyError::RotationNotFound),
+        "taken" => Err(CustodyError::NameTaken),
         "flooded" => Err(CustodyError::Overloaded { retry_after }),
         "provider-down" => Err(CustodyError::ProviderUnavailable {
             retry_after,
@@ -99,6 +103,7 @@ async fn sign(request: SignRequest) -> Result<SignedDigest, CustodyError> {
         scope: Scope::Platform,
         key_id,
         signature: Signature::from_bytes(*request.digest.as_bytes()),
+        hold: ReleaseHold::default(),
     })
 }
 
@@ -237,7 +242,11 @@ impl Custody for ScriptedCustody {
                 CheckState::Ok
             },
             providers: vec![(ProviderName::Software, ProviderStatus::Ready)],
-            warnings: Vec::new(),
+            warnings: if self.is_overdue.load(Ordering::Relaxed) {
+                vec!["rotation of \"platform\" is overdue".to_owned()]
+            } else {
+                Vec::new()
+            },
         }
     }
 }

@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use prometheus_client::registry::Registry;
 use signer_http::socket::{BindSocketError, BoundSocket, SocketSettings};
-use signer_http::{HttpMetrics, HttpSettings, Telemetry, serve};
+use signer_http::{HttpMetrics, HttpSettings, Ports, Telemetry, serve};
 use tempfile::TempDir;
 use tokio::sync::{Mutex, oneshot};
 
-use super::{Client, ScriptedCustody};
+use super::{Client, RecordingTrail, ScriptedCustody};
 
 /// Binding changes the umask of the whole process for a moment, in which no other test may make a
 /// directory.
@@ -57,6 +57,7 @@ impl Default for Options {
 /// A server, and what it serves.
 pub(crate) struct TestServer {
     pub(crate) custody: Arc<ScriptedCustody>,
+    pub(crate) audit: Arc<RecordingTrail>,
     pub(crate) path: PathBuf,
     pub(crate) health: SocketAddr,
     pub(crate) dir: TempDir,
@@ -74,10 +75,15 @@ impl TestServer {
         let path = dir.path().join("signer.sock");
         let socket = bind(&path).unwrap();
         let custody = Arc::new(ScriptedCustody::default());
+        let audit = Arc::new(RecordingTrail::default());
         let health = TcpListener::bind("127.0.0.1:0").unwrap();
         let health_address = health.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
-        let served = Arc::clone(&custody);
+        let ports = Ports {
+            custody: Arc::<ScriptedCustody>::clone(&custody),
+            rotations: Arc::<ScriptedCustody>::clone(&custody),
+            audit: Arc::<RecordingTrail>::clone(&audit),
+        };
         let thread = std::thread::spawn(move || {
             let mut registry = Registry::default();
             let http = HttpMetrics::register(&mut registry);
@@ -91,13 +97,14 @@ impl TestServer {
                 settings,
                 socket,
                 Some(health),
-                served,
+                ports,
                 Telemetry { http, registry },
                 async { drop(stopped.await) },
             ))
         });
         Self {
             custody,
+            audit,
             path,
             health: health_address,
             dir,

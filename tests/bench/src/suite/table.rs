@@ -1,5 +1,7 @@
 //! The figures as rows: custodian, bare server, their ratio, the goal.
 
+mod own_kind;
+
 use std::io::Write as _;
 
 use super::scenario::Scenario;
@@ -64,6 +66,7 @@ pub(super) fn rows(figures: &Figures) -> Vec<Row> {
     rows.push(fairness_row(figures));
     rows.push(idle_row(figures));
     rows.extend(start_rows(figures));
+    rows.extend(own_kind::rows(figures));
     rows
 }
 
@@ -228,7 +231,20 @@ pub(super) fn failures(figures: &Figures) -> (f64, Option<String>) {
         .chain(figures.fairness.iter().flat_map(|pair| {
             let (ours, bare) = (&pair.custodian, &pair.bare);
             [&ours.hot, &ours.quiet, &bare.hot, &bare.quiet]
-        }));
+        }))
+        .chain(
+            [&figures.audit.crowd, &figures.audit.alone]
+                .into_iter()
+                .flatten()
+                .flat_map(|pair| [&pair.on, &pair.off]),
+        )
+        .chain(
+            figures
+                .million
+                .rounds
+                .iter()
+                .flat_map(|pair| [&pair.many, &pair.few]),
+        );
     let mut count = 0;
     let mut first = None;
     for report in reports {

@@ -3,19 +3,22 @@
 use std::collections::HashMap;
 
 use parking_lot::Mutex;
-use signer_domain::ports::{CustodyError, GeneratedOrStanding};
+use signer_domain::ports::{CustodyError, GeneratedOrStanding, OpenedOrStanding};
 use signer_domain::{KeyId, Scope};
 use tokio::sync::oneshot;
 
 /// What making a key led to.
 pub(crate) type GenerateOutcome = Result<GeneratedOrStanding, CustodyError>;
 
+/// What opening a rotation led to.
+pub(crate) type OpenOutcome = Result<OpenedOrStanding, CustodyError>;
+
 /// The keys that are being made. Calls for one name are served by one call to the provider. The table
 /// outlives the provider actors, because a call that is under way does.
-#[derive(Debug, Default)]
-pub(crate) struct Generations(Mutex<HashMap<(Scope, KeyId), Waiting>>);
+#[derive(Debug)]
+pub(crate) struct UnderWay<T>(Mutex<HashMap<(Scope, KeyId), Waiting<T>>>);
 
-type Waiting = Vec<oneshot::Sender<GenerateOutcome>>;
+type Waiting<T> = Vec<oneshot::Sender<Result<T, CustodyError>>>;
 
 /// What a caller is to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,13 +29,41 @@ pub(crate) enum Place {
     Later,
 }
 
-impl Generations {
+/// What is new to the first who asked, and stands for all others.
+pub(crate) trait Made: Clone {
+    /// As others see it.
+    fn standing(self) -> Self;
+}
+
+impl Made for GeneratedOrStanding {
+    fn standing(self) -> Self {
+        match self {
+            Self::Generated(key) | Self::Standing(key) => Self::Standing(key),
+        }
+    }
+}
+
+impl Made for OpenedOrStanding {
+    fn standing(self) -> Self {
+        match self {
+            Self::Opened(rotation) | Self::Standing(rotation) => Self::Standing(rotation),
+        }
+    }
+}
+
+impl<T> Default for UnderWay<T> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<T: Made> UnderWay<T> {
     /// Joins those who wait for a name.
     pub(crate) fn join(
         &self,
         scope: Scope,
         key_id: &KeyId,
-    ) -> (Place, oneshot::Receiver<GenerateOutcome>) {
+    ) -> (Place, oneshot::Receiver<Result<T, CustodyError>>) {
         let (reply, outcome) = oneshot::channel();
         let mut table = self.0.lock();
         let waiting = table.entry((scope, key_id.clone())).or_default();
@@ -47,14 +78,17 @@ impl Generations {
 
     /// Tells everybody who waits for a name. The key is new to the first who asked; to the others it
     /// stands.
-    pub(crate) fn finish(&self, scope: Scope, key_id: &KeyId, mut outcome: GenerateOutcome) {
+    pub(crate) fn finish(
+        &self,
+        scope: Scope,
+        key_id: &KeyId,
+        mut outcome: Result<T, CustodyError>,
+    ) {
         let waiting = self.0.lock().remove(&(scope, key_id.clone()));
         for reply in waiting.unwrap_or_default() {
             // Who no longer listens needs no answer.
             drop(reply.send(outcome.clone()));
-            if let Ok(GeneratedOrStanding::Generated(key)) = outcome {
-                outcome = Ok(GeneratedOrStanding::Standing(key));
-            }
+            outcome = outcome.map(Made::standing);
         }
     }
 

@@ -1,0 +1,122 @@
+//! Rotations as the outside sees them, on top of the actors.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use signer_domain::ports::{
+    CloseRotation, CustodyError, KeyQuery, OpenRotation, OpenedOrStanding, Rotations,
+    VerificationKeys,
+};
+use signer_domain::{Deadline, RotationTransition, Scope, SigningKey};
+use tokio::sync::oneshot;
+
+use super::closing::Closing;
+use super::{ActorCustody, within};
+use crate::provider::Rotate;
+use crate::supervisor::LookAtRotations;
+
+/// Keys that are read from the registry at once.
+const PAGE: NonZeroU32 = NonZeroU32::new(500).unwrap();
+
+#[async_trait]
+impl Rotations for ActorCustody {
+    async fn open_rotation(
+        &self,
+        request: OpenRotation,
+        deadline: Deadline,
+    ) -> Result<OpenedOrStanding, CustodyError> {
+        let OpenRotation {
+            scope,
+            new_key_id,
+            provider,
+        } = request;
+        self.settings.profile.permit(scope)?;
+        let rotate = Rotate {
+            scope,
+            new_key_id,
+            deadline,
+        };
+        let opened = self.have_made(provider, rotate, deadline).await;
+        self.look_at_rotations();
+        opened
+    }
+
+    async fn rotation(
+        &self,
+        scope: Scope,
+        deadline: Deadline,
+    ) -> Result<RotationTransition, CustodyError> {
+        let _seat = self.admit(&self.reads)?;
+        let open = within(deadline, self.ports.rotations.rotation(&scope)).await?;
+        open.ok_or(CustodyError::RotationNotFound)
+    }
+
+    async fn close_rotation(
+        &self,
+        request: CloseRotation,
+        deadline: Deadline,
+    ) -> Result<RotationTransition, CustodyError> {
+        let CloseRotation {
+            scope,
+            old_key_id,
+            new_key_id,
+        } = request;
+        let _seat = self.admit(&self.reads)?;
+        let rotations = self.ports.rotations.as_ref();
+        let found = rotations.rotation_between(&scope, &old_key_id, &new_key_id);
+        let rotation = within(deadline, found).await?;
+        let rotation = rotation.ok_or(CustodyError::RotationNotFound)?;
+        let closing = Closing {
+            ports: self.ports.clone(),
+            routes: Arc::clone(&self.routes),
+        };
+        // A task of its own: the registry must not be left alone with the news when nobody waits for
+        // the answer any more.
+        let (reply, closed) = oneshot::channel();
+        self.arbiter.spawn(async move {
+            drop(reply.send(closing.close(rotation, deadline).await));
+        });
+        let closed = tokio::time::timeout(deadline.remaining(), closed).await;
+        self.look_at_rotations();
+        closed
+            .map_err(|_elapsed| CustodyError::DeadlineExceeded)?
+            .unwrap_or(Err(CustodyError::Internal))
+    }
+
+    async fn verification_keys(
+        &self,
+        scope: Scope,
+        selection: VerificationKeys,
+        deadline: Deadline,
+    ) -> Result<Vec<SigningKey>, CustodyError> {
+        let _seat = self.admit(&self.reads)?;
+        let mut query = KeyQuery {
+            scope: Some(scope),
+            state: None,
+            limit: PAGE,
+            after: None,
+        };
+        let mut accepted = Vec::new();
+        loop {
+            let page = within(deadline, self.ports.registry.list(&query)).await?;
+            let verifies = |key: &SigningKey| match selection {
+                VerificationKeys::InUse => key.state.may_sign(),
+                VerificationKeys::WithRetired => true,
+            };
+            accepted.extend(page.keys.into_iter().filter(verifies));
+            match page.next {
+                Some(after) => query.after = Some(after),
+                None => return Ok(accepted),
+            }
+        }
+    }
+}
+
+impl ActorCustody {
+    /// Has the gauges and warnings follow at once instead of a little later.
+    fn look_at_rotations(&self) {
+        // A full mailbox means that it is looking already.
+        drop(self.supervisor.try_send(LookAtRotations));
+    }
+}

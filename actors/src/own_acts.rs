@@ -1,0 +1,49 @@
+//! The record of what the process does of its own accord.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rustix::process::{getegid, geteuid};
+use signer_domain::Timestamp;
+use signer_domain::ports::{AuditEntry, AuditKey, AuditOutcome, AuditPeer, AuditTrail};
+use uuid::Uuid;
+
+/// Records what nobody asked for: repairs, and retirements that a provider confirmed late.
+#[derive(Debug, Clone)]
+pub(crate) struct OwnActs {
+    audit: Arc<dyn AuditTrail>,
+    myself: AuditPeer,
+}
+
+impl OwnActs {
+    pub(crate) fn new(audit: Arc<dyn AuditTrail>) -> Self {
+        let myself = AuditPeer {
+            uid: geteuid().as_raw(),
+            gid: getegid().as_raw(),
+            pid: std::process::id(),
+        };
+        Self { audit, myself }
+    }
+
+    /// Records that something was put in order that began at `began`. Nobody waits for the record.
+    pub(crate) fn repaired(&self, key: AuditKey, began: Instant) {
+        self.audit.note(self.entry(key, began.elapsed()));
+    }
+
+    fn entry(&self, key: AuditKey, latency: Duration) -> AuditEntry {
+        AuditEntry {
+            time: Timestamp::now(),
+            request_id: Uuid::now_v7().to_string(),
+            op: "repair",
+            outcome: AuditOutcome::Ok,
+            http_status: 200,
+            code: None,
+            key,
+            peer: Some(self.myself),
+            digest: None,
+            signature: None,
+            items: Vec::new(),
+            latency,
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! How a key pair is made for a reservation, whatever it was made for.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use futures_util::FutureExt as _;
+use signer_domain::ports::{CustodyError, GeneratedKey, KeyProviderError, PendingKey};
+use signer_domain::{Deadline, KeyId, Scope};
+
+use super::ProviderContext;
+use crate::errors::{from_provider, provider_down, provider_silent};
+use crate::routes::{Made, Place, UnderWay};
+
+/// Whether the reservation is this call's own, and so this call's to give back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Origin {
+    ThisCall,
+    EarlierCall,
+}
+
+/// Does `work` for this name, one call at a time. A call is a task of its own: a panic of the provider
+/// ends it and not the actor, and the actor's end does not cut it short.
+///
+/// Who comes while another call is under way waits for it, and then for one that began later: what the
+/// former saw may be older than the question. That one serves everybody who has waited.
+///
+/// # Errors
+/// By cause.
+pub(super) async fn join<T: Made + Send + 'static>(
+    context: &ProviderContext,
+    table: Arc<UnderWay<T>>,
+    (scope, key_id): (Scope, KeyId),
+    work: impl Future<Output = Result<T, CustodyError>> + 'static,
+) -> Result<T, CustodyError> {
+    let (mut place, mut outcome) = table.join(scope, &key_id);
+    if place == Place::Later {
+        let earlier = outcome.await.unwrap_or(Err(provider_silent()));
+        if !tells_what_stands(&earlier) {
+            return earlier;
+        }
+        (place, outcome) = table.join(scope, &key_id);
+    }
+    if place == Place::First {
+        let metrics = context.metrics.clone();
+        let work = AssertUnwindSafe(work).catch_unwind();
+        actix_rt::spawn(async move {
+            let outcome = work.await.unwrap_or_else(|_panic| {
+                metrics.panics.inc();
+                tracing::error!(%key_id, "provider panicked while generating");
+                Err(CustodyError::Internal)
+            });
+            table.finish(scope, &key_id, outcome);
+        });
+    }
+    outcome.await.unwrap_or(Err(provider_silent()))
+}
+
+/// Whether an outcome follows from the record, which may have changed since it was read. Other
+/// failures are as true of everybody who waits, and a provider that fails is not asked once for each.
+const fn tells_what_stands<T>(outcome: &Result<T, CustodyError>) -> bool {
+    match outcome {
+        Ok(_)
+        | Err(
+            CustodyError::KeyNotFound
+            | CustodyError::KeyRetired
+            | CustodyError::RotationInProgress
+            | CustodyError::RotationNotFound
+            | CustodyError::NameTaken,
+        ) => true,
+        Err(
+            CustodyError::ScopeNotPermitted(_)
+            | CustodyError::ProviderUnavailable { .. }
+            | CustodyError::RegistryUnavailable { .. }
+            | CustodyError::Overloaded { .. }
+            | CustodyError::DeadlineExceeded
+            | CustodyError::SignatureCheckFailed
+            | CustodyError::Internal,
+        ) => false,
+    }
+}
+
+/// Has the provider make the key pair that was reserved. A crash or a lost answer at any point leaves
+/// a reservation that a retry completes and start-up repairs.
+///
+/// # Errors
+/// By cause.
+pub(super) async fn make(
+    context: &ProviderContext,
+    pending: &PendingKey,
+    origin: Origin,
+    deadline: Deadline,
+) -> Result<GeneratedKey, CustodyError> {
+    if pending.provider != context.name() {
+        // The name is being made by another provider; it stands, or is free again, very soon.
+        return Err(provider_down());
+    }
+    let call = context
+        .provider
+        .generate(&pending.scope, &pending.key_id, deadline);
+    let Ok(answer) = tokio::time::timeout(deadline.remaining(), call).await else {
+        return Err(provider_silent());
+    };
+    let generated = match answer {
+        Ok(generated) => generated,
+        Err(error) => {
+            if origin == Origin::ThisCall && certainly_made_nothing(&error) {
+                give_back(context, pending).await;
+            }
+            return Err(from_provider(error));
+        }
+    };
+    if let Err(error) = (context.ports.verifier_for)(&generated.public_key) {
+        tracing::error!(key_id = %pending.key_id, cause = %error, "provider made an unusable key");
+        return Err(CustodyError::SignatureCheckFailed);
+    }
+    Ok(generated)
+}
+
+const fn certainly_made_nothing(error: &KeyProviderError) -> bool {
+    match error {
+        KeyProviderError::ProviderUnavailable {
+            outcome_unknown, ..
+        } => !*outcome_unknown,
+        KeyProviderError::KeyNotFound
+        | KeyProviderError::KeyRetired
+        | KeyProviderError::RotationInProgress
+        | KeyProviderError::Misconfigured { .. } => true,
+    }
+}
+
+async fn give_back(context: &ProviderContext, pending: &PendingKey) {
+    if let Err(error) = context.ports.registry.abandon(pending).await {
+        // Not lost: start-up and the next call for this name meet the reservation again.
+        tracing::warn!(key_id = %pending.key_id, cause = ?error, "reservation not given back");
+    }
+}

@@ -1,0 +1,94 @@
+//! How a rotation is opened: reserve the name and the scope, ask the provider for the new key, put it
+//! in the old one's place.
+
+use std::sync::Arc;
+
+use signer_domain::ports::{
+    CustodyError, GeneratedKey, KeyRegistryError, OpenedOrStanding, PendingKey, RotationReservation,
+};
+use signer_domain::{RotationTransition, Timestamp};
+
+use super::making::{self, Origin};
+use super::{ProviderContext, Rotate};
+use crate::errors::from_registry;
+use crate::routes::OpenOutcome;
+
+/// Joins the call for this rotation that is under way, or starts it.
+///
+/// # Errors
+/// By cause.
+pub(super) async fn join(context: ProviderContext, request: Rotate) -> OpenOutcome {
+    let table = Arc::clone(&context.routes.openings);
+    let name = (request.scope, request.new_key_id.clone());
+    let work = rotate(context.clone(), request);
+    making::join(&context, table, name, work).await
+}
+
+async fn rotate(context: ProviderContext, request: Rotate) -> OpenOutcome {
+    let Rotate {
+        scope,
+        new_key_id,
+        deadline,
+    } = request;
+    if deadline.is_past() {
+        return Err(CustodyError::DeadlineExceeded);
+    }
+    let (rotations, now) = (context.ports.rotations.as_ref(), Timestamp::now());
+    let reserved = rotations
+        .reserve_rotation(&scope, &new_key_id, context.name(), now)
+        .await;
+    let (pending, origin) = match reserved.map_err(from_registry)? {
+        RotationReservation::Reserved(pending) => (pending, Origin::ThisCall),
+        RotationReservation::AlreadyPending(pending) => (pending, Origin::EarlierCall),
+        RotationReservation::Standing(rotation) => {
+            // It may have been opened by a change whose answer was given up before it was done.
+            context.routes.currents.forget(scope);
+            return Ok(OpenedOrStanding::Standing(rotation));
+        }
+        RotationReservation::InProgress => return Err(CustodyError::RotationInProgress),
+        RotationReservation::NameTaken => return Err(CustodyError::NameTaken),
+        RotationReservation::CurrentRetired => return Err(CustodyError::KeyRetired),
+        RotationReservation::UnknownScope => return Err(CustodyError::KeyNotFound),
+    };
+    let generated = making::make(&context, &pending, origin, deadline).await?;
+    let rotation = match open(&context, &pending, &generated).await {
+        Ok(rotation) => rotation,
+        Err(KeyRegistryError::Conflict) => {
+            tracing::error!(key_id = %pending.key_id, "reservation was completed with another key");
+            return Err(CustodyError::Internal);
+        }
+        Err(error) => return Err(from_registry(error)),
+    };
+    Ok(OpenedOrStanding::Opened(rotation))
+}
+
+/// Puts the new key in the place of the old one, and sees to it that nobody relies on what was known
+/// before.
+///
+/// # Errors
+/// As [`RotationRegistry::open_rotation`](signer_domain::ports::RotationRegistry::open_rotation).
+pub(super) async fn open(
+    context: &ProviderContext,
+    pending: &PendingKey,
+    generated: &GeneratedKey,
+) -> Result<RotationTransition, KeyRegistryError> {
+    let now = Timestamp::now();
+    let closes_at = now
+        .checked_add(context.settings.overlap_window)
+        .unwrap_or(Timestamp::MAX);
+    let rotations = context.ports.rotations.as_ref();
+    let change = context.routes.currents.begin_change(pending.scope);
+    let opened = rotations
+        .open_rotation(pending, generated, now, closes_at)
+        .await;
+    drop(change);
+    let rotation = opened?;
+    context.routes.keys.note_change(&rotation.old_handle_id);
+    tracing::info!(
+        scope = %rotation.scope,
+        old_key_id = %rotation.old_key_id,
+        new_key_id = %rotation.new_key_id,
+        "rotation opened"
+    );
+    Ok(rotation)
+}

@@ -1,0 +1,44 @@
+//! The tamper-evident record of every request, in one file of JSON lines.
+//!
+//! Each line holds the hash of the line before it, and signed checkpoints say how far the log went, so
+//! that neither an edited nor a missing line goes unnoticed. Lines hold the allow-list of
+//! [`AuditRecord`] and nothing else: never a payload, never a secret.
+
+mod chain;
+mod checkpoint_key;
+mod checkpoints;
+#[cfg(feature = "_testdouble")]
+mod crashing;
+mod file;
+mod hex;
+mod lines;
+mod mark;
+mod metrics;
+mod note;
+mod off;
+mod opening;
+mod queue;
+mod record;
+mod recovery;
+mod refusal;
+mod sink;
+mod stale;
+mod tail;
+mod trail;
+mod verifier;
+mod verify;
+mod waiting;
+mod writer;
+
+pub use chain::LineFault;
+pub use mark::{RegistryMark, RegistryState};
+pub use note::NoteFault;
+pub use off::NoAuditTrail;
+pub use opening::{Acceptance, AuditOpening, inspect};
+pub use record::{AuditRecord, RecordedItem, RecordedPeer, signature_fingerprint};
+pub use refusal::{AuditRefusal, OpenAuditError};
+pub use stale::{StaleRegistry, StaleRegistryError};
+pub use tail::{LogTail, TailLine};
+pub use trail::FileAuditTrail;
+pub use verifier::{CheckpointVerifier, ParseVerifierError};
+pub use verify::{Breach, CheckpointLedger, ReadAuditError, Summary, Verdict, verify};

@@ -1,0 +1,193 @@
+//! The file of checkpoints: when one is due, how it is written, what the last one says.
+
+use std::fs::File;
+use std::io::{self, BufReader, Read, Seek as _, SeekFrom, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use tracing::info;
+
+use super::RegistryMark;
+use super::chain::Position;
+use super::checkpoint_key::CheckpointKey;
+use super::file::{self, Audience, beside};
+use super::note::{Checkpoint, FileBoundary, Note, next_note};
+use super::record::micros;
+use super::refusal::AuditRefusal;
+
+/// A checkpoint follows so many entries, or so much time behind the first of them.
+const EVERY_ENTRIES: u64 = 1_000;
+const EVERY: Duration = Duration::from_mins(1);
+
+/// How long a checkpoint that could not be written waits for the next try.
+const TRY_AGAIN: Duration = Duration::from_secs(5);
+
+/// Signs checkpoints of one log.
+#[derive(Debug)]
+pub(super) struct Checkpoints {
+    path: PathBuf,
+    key: CheckpointKey,
+    registry: RegistryMark,
+    /// What the last one spoke of.
+    signed: u64,
+    due_at: Instant,
+    /// Whether the last try failed, so that only time makes the next one due.
+    failed: bool,
+    /// Whether a failed try may have left a part of a note.
+    torn: bool,
+    /// Entries that the next one gives up.
+    cut: Option<(u64, u64)>,
+}
+
+/// The path of the checkpoints of the log at `log`.
+pub(super) fn path_of(log: &Path) -> PathBuf {
+    beside(log, ".checkpoint")
+}
+
+impl Checkpoints {
+    /// Goes on behind the checkpoint of entry `signed`.
+    pub(super) fn new(log: &Path, key: CheckpointKey, registry: RegistryMark, signed: u64) -> Self {
+        Self {
+            path: path_of(log),
+            key,
+            registry,
+            signed,
+            due_at: Instant::now() + EVERY,
+            failed: false,
+            torn: true,
+            cut: None,
+        }
+    }
+
+    /// Has the next one say that these entries, first and last, are given up.
+    pub(super) fn give_up(&mut self, cut: (u64, u64)) {
+        self.cut = Some(cut);
+        self.signed = 0;
+    }
+
+    /// How many entries are not yet spoken for.
+    pub(super) fn lag(&self, position: Position) -> u64 {
+        position.seq.saturating_sub(self.signed)
+    }
+
+    /// When the next one is due; never as long as nothing was added.
+    pub(super) fn due(&self, position: Position) -> Option<Instant> {
+        match self.lag(position) {
+            0 => None,
+            EVERY_ENTRIES.. if !self.failed => Some(Instant::now()),
+            _ => Some(self.due_at),
+        }
+    }
+
+    /// Signs that the log goes as far as `position`, which has to be durable.
+    pub(super) fn sign(&mut self, position: Position, file: FileBoundary) -> io::Result<()> {
+        self.due_at = Instant::now() + TRY_AGAIN;
+        self.failed = true;
+        let text = Checkpoint {
+            origin: self.key.verifier().name().to_owned(),
+            position,
+            registry: self.registry.state(),
+            time: micros(Timestamp::now()),
+            cut: self.cut,
+            file,
+        }
+        .text();
+        let note = self.key.sign(&text);
+        self.append(&note)?;
+        info!(seq = position.seq, checkpoint = %note, "audit log signed");
+        self.signed = position.seq;
+        self.cut = None;
+        self.failed = false;
+        self.due_at = Instant::now() + EVERY;
+        Ok(())
+    }
+
+    fn append(&mut self, note: &str) -> io::Result<()> {
+        let mut file = file::open_or_create(&self.path, Audience::Readers)?;
+        if std::mem::replace(&mut self.torn, true) {
+            let whole = length_of_whole_notes(&mut file)?;
+            file.set_len(whole)?;
+        }
+        file.write_all(note.as_bytes())?;
+        file.sync_data()?;
+        self.torn = false;
+        Ok(())
+    }
+}
+
+/// The last whole checkpoint of the log at `log`.
+pub(super) fn last(
+    log: &Path,
+    key: Option<&CheckpointKey>,
+) -> Result<Option<Checkpoint>, AuditRefusal> {
+    let path = path_of(log);
+    let failed = |error| AuditRefusal::Inaccessible {
+        path: path.clone(),
+        error,
+    };
+    let Some(mut file) = file::open_existing(&path, Audience::Readers)? else {
+        return Ok(None);
+    };
+    let Some((note, _)) = last_note(&mut file).map_err(failed)? else {
+        return Ok(None);
+    };
+    let key = key.ok_or_else(|| AuditRefusal::KeyLost {
+        log: log.to_owned(),
+    })?;
+    match note.open(key.verifier()) {
+        Ok(checkpoint) => Ok(Some(checkpoint)),
+        Err(fault) => Err(AuditRefusal::BadCheckpoint { path, fault }),
+    }
+}
+
+fn length_of_whole_notes(file: &mut File) -> io::Result<u64> {
+    Ok(last_note(file)?.map_or(0, |(_, end)| end))
+}
+
+/// The last whole note of a file, and where it ends. Only the end of a long file is read.
+fn last_note(file: &mut File) -> io::Result<Option<(Note, u64)>> {
+    let length = file.metadata()?.len();
+    let mut window: u64 = 64 * 1024;
+    loop {
+        let start = length.saturating_sub(window);
+        let found = last_note_from(file, start)?;
+        if found.is_some() || start == 0 {
+            return Ok(found);
+        }
+        window = window.saturating_mul(8);
+    }
+}
+
+fn last_note_from(file: &mut File, start: u64) -> io::Result<Option<(Note, u64)>> {
+    file.seek(SeekFrom::Start(start))?;
+    let mut bytes = Vec::new();
+    // The position is not the beginning, so this is not the whole file.
+    Read::by_ref(file).take(u64::MAX).read_to_end(&mut bytes)?;
+    // Inside of a file the first note begins behind the first signature.
+    let skipped = if start == 0 {
+        Some(0)
+    } else {
+        behind_a_note(&bytes)
+    };
+    let Some(skipped) = skipped else {
+        return Ok(None);
+    };
+    let mut source = BufReader::new(bytes.get(skipped..).unwrap_or_default());
+    let mut end = start.saturating_add(u64::try_from(skipped).unwrap_or(u64::MAX));
+    let mut last = None;
+    while let Some((note, length)) = next_note(&mut source)? {
+        end = end.saturating_add(length);
+        last = Some((note, end));
+    }
+    Ok(last)
+}
+
+fn behind_a_note(bytes: &[u8]) -> Option<usize> {
+    let empty_line = bytes.windows(2).position(|pair| pair == b"\n\n")? + 2;
+    let signature = bytes
+        .get(empty_line..)?
+        .iter()
+        .position(|byte| *byte == b'\n')?;
+    Some(empty_line + signature + 1)
+}

@@ -1,0 +1,190 @@
+//! Files of the log: which may be used, and how they are opened.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufReader, Seek as _, SeekFrom, Write as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::OFlags;
+
+use super::chain::Position;
+use super::recovery;
+use super::refusal::AuditRefusal;
+use super::sink::{Sink, Standing, Store};
+
+/// Who may read a file. Nobody but its owner may ever write it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Audience {
+    /// It is a secret.
+    OwnerOnly,
+    /// Others may, if its owner lets them.
+    Readers,
+}
+
+/// The path of a file that belongs to the one at `path`: its path with `suffix` added.
+pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+/// The directory of the file at `path`.
+pub(super) fn directory_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
+/// Makes durable which files there are in the directory of `path`.
+pub(super) fn sync_directory_of(path: &Path) -> io::Result<()> {
+    File::open(directory_of(path))?.sync_all()
+}
+
+fn options() -> OpenOptions {
+    // A link is never followed, and without NONBLOCK a pipe could hold up the start for ever.
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let mut options = OpenOptions::new();
+    options
+        .read(true)
+        .append(true)
+        .mode(0o600)
+        .custom_flags(flags.bits().cast_signed());
+    options
+}
+
+/// Makes a file that is not there yet, and that only its owner may use.
+pub(super) fn create_new(path: &Path) -> io::Result<File> {
+    options().create_new(true).open(path)
+}
+
+/// Opens a file for reading and appending; `None` when there is none.
+pub(super) fn open_existing(path: &Path, audience: Audience) -> Result<Option<File>, AuditRefusal> {
+    let inaccessible = |error: io::Error| AuditRefusal::Inaccessible {
+        path: path.to_owned(),
+        error,
+    };
+    let found = match fs::symlink_metadata(path) {
+        Ok(found) => found,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(inaccessible(error)),
+    };
+    // Told before it is opened: opening a device may do something.
+    if !found.is_file() {
+        return Err(AuditRefusal::NotAFile {
+            path: path.to_owned(),
+        });
+    }
+    let file = options().open(path).map_err(inaccessible)?;
+    let opened = file.metadata().map_err(inaccessible)?;
+    judge(path, &opened, audience)?;
+    Ok(Some(file))
+}
+
+fn judge(path: &Path, opened: &fs::Metadata, audience: Audience) -> Result<(), AuditRefusal> {
+    let path = || path.to_owned();
+    if !opened.is_file() {
+        return Err(AuditRefusal::NotAFile { path: path() });
+    }
+    let user = rustix::process::geteuid().as_raw();
+    if opened.uid() != user && opened.uid() != 0 {
+        return Err(AuditRefusal::ForeignOwner {
+            path: path(),
+            owner: opened.uid(),
+        });
+    }
+    let (path, mode) = (path(), opened.mode() & 0o7777);
+    match audience {
+        Audience::OwnerOnly if mode & 0o077 != 0 => {
+            Err(AuditRefusal::ReadableByOthers { path, mode })
+        }
+        Audience::Readers if mode & 0o022 != 0 => {
+            Err(AuditRefusal::WritableByOthers { path, mode })
+        }
+        Audience::OwnerOnly | Audience::Readers => Ok(()),
+    }
+}
+
+/// Opens a file for reading and appending, and makes it durably when there is none.
+pub(super) fn open_or_create(path: &Path, audience: Audience) -> io::Result<File> {
+    match open_existing(path, audience) {
+        Ok(Some(file)) => Ok(file),
+        Ok(None) => {
+            let file = create_new(path)?;
+            sync_directory_of(path)?;
+            Ok(file)
+        }
+        Err(refusal) => Err(io::Error::other(refusal.to_string())),
+    }
+}
+
+/// The log file at one path.
+#[derive(Debug)]
+pub(super) struct FileStore {
+    path: PathBuf,
+}
+
+impl FileStore {
+    pub(super) const fn new(path: PathBuf) -> Self {
+        Self { path }
+    }
+}
+
+impl Store for FileStore {
+    type Sink = FileSink;
+
+    fn open(&mut self, position: Position) -> io::Result<(FileSink, u64)> {
+        let mut file = open_or_create(&self.path, Audience::Readers)?;
+        let length = file.metadata()?.len();
+        let durable = if length == 0 {
+            0
+        } else {
+            file.seek(SeekFrom::Start(0))?;
+            recovery::end_of(&mut BufReader::new(&file), length, position)?
+                .ok_or_else(|| io::Error::other("what stands at its path is another log"))?
+        };
+        let opened = file.metadata()?;
+        let sink = FileSink {
+            path: self.path.clone(),
+            device: opened.dev(),
+            inode: opened.ino(),
+            file,
+        };
+        Ok((sink, durable))
+    }
+}
+
+/// An open log file.
+#[derive(Debug)]
+pub(super) struct FileSink {
+    path: PathBuf,
+    device: u64,
+    inode: u64,
+    file: File,
+}
+
+impl Sink for FileSink {
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.file.write_all(bytes)
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        self.file.sync_data()
+    }
+
+    fn truncate(&mut self, length: u64) -> io::Result<()> {
+        self.file.set_len(length)
+    }
+
+    fn standing(&mut self) -> io::Result<Standing> {
+        match fs::symlink_metadata(&self.path) {
+            Ok(found) if found.dev() == self.device && found.ino() == self.inode => {
+                let length = found.len();
+                Ok(Standing::InPlace { length })
+            }
+            Ok(_) => Ok(Standing::Moved),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Standing::Moved),
+            Err(error) => Err(error),
+        }
+    }
+}

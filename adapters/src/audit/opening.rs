@@ -1,0 +1,273 @@
+//! From a path to a log that goes on: claimed, looked through, and continued.
+
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use signer_domain::HandleId;
+
+use super::checkpoint_key::CheckpointKey;
+use super::checkpoints::{self, Checkpoints};
+use super::file::{self, Audience, FileStore, beside};
+use super::mark::{RegistryMark, RegistryState};
+use super::metrics::AuditMetrics;
+use super::note::Checkpoint;
+use super::queue::{Limits, Queue};
+use super::record::OwnEntry;
+use super::recovery::{self, Tail};
+use super::refusal::{AuditRefusal, OpenAuditError};
+use super::stale::StaleRegistry;
+use super::trail::FileAuditTrail;
+use super::writer::Writer;
+
+/// What the operator decided when a log was opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Acceptance {
+    /// Nothing: whatever does not fit is refused.
+    #[default]
+    Nothing,
+    /// The registry as it stands now.
+    Registry,
+    /// That the log ends before its checkpoint.
+    Cut,
+}
+
+/// A log that has been claimed and looked through, and in which nothing has been written yet.
+#[derive(Debug)]
+pub struct AuditOpening {
+    path: PathBuf,
+    claim: File,
+    found: Found,
+    acceptance: Acceptance,
+    #[cfg(feature = "_testdouble")]
+    points: crate::crash::CrashPoints,
+}
+
+/// What stands at the path of a log.
+#[derive(Debug)]
+struct Found {
+    file: Option<File>,
+    key: Option<CheckpointKey>,
+    checkpoint: Option<Checkpoint>,
+    tail: Tail,
+}
+
+/// Looks at what stands at the path of a log. Creates nothing and claims nothing. Says which registry
+/// its last checkpoint speaks of.
+///
+/// # Errors
+/// When the log could not be opened.
+pub fn inspect(path: &Path) -> Result<Option<RegistryState>, OpenAuditError> {
+    let found = look(path).and_then(|found| found.refuse_a_cut(path));
+    match found {
+        Ok(found) => Ok(found.checkpoint.map(|checkpoint| checkpoint.registry)),
+        Err(refusal) => Err(OpenAuditError {
+            path: path.to_owned(),
+            refusal,
+        }),
+    }
+}
+
+impl AuditOpening {
+    /// Claims the log at `path` and looks it through.
+    ///
+    /// # Errors
+    /// When it is in use, is out of reach, or is not what it has to be.
+    pub fn claim(path: &Path, acceptance: Acceptance) -> Result<Self, OpenAuditError> {
+        claim(path, acceptance).map_err(|refusal| OpenAuditError {
+            path: path.to_owned(),
+            refusal,
+        })
+    }
+
+    /// Puts crash points between the log and its file.
+    #[cfg(feature = "_testdouble")]
+    #[must_use]
+    pub fn with_crash_points(self, points: crate::crash::CrashPoints) -> Self {
+        Self { points, ..self }
+    }
+
+    /// The registry as the last checkpoint tells it.
+    pub fn registry(&self) -> Option<&RegistryState> {
+        let checkpoint = self.found.checkpoint.as_ref();
+        checkpoint.map(|checkpoint| &checkpoint.registry)
+    }
+
+    /// Compares the registry with the last checkpoint.
+    ///
+    /// # Errors
+    /// When it is another one, or older.
+    pub fn compare(&self, now: &RegistryState) -> Result<(), StaleRegistry> {
+        match self.registry() {
+            Some(signed) if signed.id != now.id => Err(StaleRegistry::Other {
+                signed: signed.id.clone(),
+                found: now.id.clone(),
+            }),
+            Some(signed) if now.last_change < signed.last_change => Err(StaleRegistry::Older {
+                signed: signed.last_change,
+                found: now.last_change,
+            }),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// The keys that entries behind the last checkpoint call retired. The registry has to agree.
+    pub fn retired(&self) -> &[HandleId] {
+        &self.found.tail.retired
+    }
+
+    /// Goes on with the log.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn start(self, registry: RegistryMark) -> Result<FileAuditTrail, OpenAuditError> {
+        let path = self.path.clone();
+        self.go_on(registry)
+            .map_err(|refusal| OpenAuditError { path, refusal })
+    }
+
+    fn go_on(self, registry: RegistryMark) -> Result<FileAuditTrail, AuditRefusal> {
+        let Self {
+            path,
+            claim,
+            found,
+            acceptance,
+            #[cfg(feature = "_testdouble")]
+            points,
+        } = self;
+        let inaccessible = |error| AuditRefusal::Inaccessible {
+            path: path.clone(),
+            error,
+        };
+        let key = match found.key {
+            Some(key) => key,
+            None => CheckpointKey::create(&path)?,
+        };
+        key.publish(&path)?;
+        let Tail {
+            position,
+            length,
+            torn,
+            ..
+        } = found.tail;
+        if torn > 0
+            && let Some(file) = &found.file
+        {
+            file.set_len(length).map_err(inaccessible)?;
+        }
+        let signed = found
+            .checkpoint
+            .map_or(0, |checkpoint| checkpoint.position.seq);
+        let mut checkpoints = Checkpoints::new(&path, key, registry, signed);
+        let mut own = Vec::new();
+        if torn > 0 {
+            own.push(OwnEntry::TailCut { bytes: torn });
+        }
+        match acceptance {
+            Acceptance::Nothing => {}
+            Acceptance::Registry => own.push(OwnEntry::AcceptRegistry),
+            Acceptance::Cut => {
+                let entries = signed.saturating_sub(position.seq);
+                own.push(OwnEntry::AcceptCut { entries });
+                checkpoints.give_up((position.seq + 1, signed));
+            }
+        }
+        let queue = Arc::new(Queue::new(Limits::USUAL, AuditMetrics::new()));
+        let store = FileStore::new(path.clone());
+        #[cfg(feature = "_testdouble")]
+        let store = super::crashing::CrashingStore::new(store, points);
+        let mut writer = Writer::new(Arc::clone(&queue), store, position, checkpoints);
+        writer.begin(&own).map_err(inaccessible)?;
+        if acceptance != Acceptance::Nothing {
+            writer.sign_checkpoint().map_err(inaccessible)?;
+        }
+        FileAuditTrail::spawn(queue, writer, claim).map_err(inaccessible)
+    }
+}
+
+fn claim(path: &Path, acceptance: Acceptance) -> Result<AuditOpening, AuditRefusal> {
+    let lock = beside(path, ".lock");
+    if !lock.exists() {
+        // Nobody writes it. What is refused gets no lock file put beside it.
+        look(path)?.permit(path, acceptance)?;
+    }
+    let inaccessible = |error| AuditRefusal::Inaccessible {
+        path: lock.clone(),
+        error,
+    };
+    let claim = match file::open_existing(&lock, Audience::Readers)? {
+        Some(file) => file,
+        None => file::open_or_create(&lock, Audience::Readers).map_err(inaccessible)?,
+    };
+    match claim.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => return Err(AuditRefusal::InUse),
+        Err(TryLockError::Error(error)) => return Err(inaccessible(error)),
+    }
+    Ok(AuditOpening {
+        found: look(path)?.permit(path, acceptance)?,
+        path: path.to_owned(),
+        claim,
+        acceptance,
+        #[cfg(feature = "_testdouble")]
+        points: crate::crash::CrashPoints::unarmed(),
+    })
+}
+
+fn look(path: &Path) -> Result<Found, AuditRefusal> {
+    if path.file_name().is_none() {
+        return Err(AuditRefusal::NoName);
+    }
+    let directory = file::directory_of(path);
+    if !directory.is_dir() {
+        return Err(AuditRefusal::NoDirectory(directory.to_owned()));
+    }
+    let key = CheckpointKey::read(path)?;
+    // Before the log: should it be written at this moment, then it only gets further ahead.
+    let checkpoint = checkpoints::last(path, key.as_ref())?;
+    let mut file = file::open_existing(path, Audience::Readers)?;
+    let tail = match &mut file {
+        Some(file) => {
+            let inaccessible = |error| AuditRefusal::Inaccessible {
+                path: path.to_owned(),
+                error,
+            };
+            let length = file.metadata().map_err(inaccessible)?.len();
+            recovery::read(file, length, checkpoint.as_ref())
+        }
+        None => recovery::read(&mut std::io::empty(), 0, checkpoint.as_ref()),
+    };
+    Ok(Found {
+        file,
+        key,
+        checkpoint,
+        tail: tail.map_err(|fault| AuditRefusal::of_tail(fault, path.to_owned()))?,
+    })
+}
+
+impl Found {
+    fn permit(self, path: &Path, acceptance: Acceptance) -> Result<Self, AuditRefusal> {
+        match acceptance {
+            Acceptance::Nothing | Acceptance::Registry => self.refuse_a_cut(path),
+            Acceptance::Cut if self.signed() > self.tail.position.seq => Ok(self),
+            Acceptance::Cut => Err(AuditRefusal::NotCut),
+        }
+    }
+
+    fn refuse_a_cut(self, path: &Path) -> Result<Self, AuditRefusal> {
+        let (last, signed) = (self.tail.position.seq, self.signed());
+        if last >= signed {
+            return Ok(self);
+        }
+        Err(AuditRefusal::Cut {
+            log: path.to_owned(),
+            last,
+            signed,
+        })
+    }
+
+    fn signed(&self) -> u64 {
+        let checkpoint = self.checkpoint.as_ref();
+        checkpoint.map_or(0, |checkpoint| checkpoint.position.seq)
+    }
+}

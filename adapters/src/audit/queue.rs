@@ -1,0 +1,216 @@
+//! What waits to be written: entries in their order, and wishes of the owner.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use parking_lot::{Condvar, Mutex};
+use signer_domain::ports::AuditUnavailable;
+use tokio::sync::oneshot;
+
+use super::metrics::AuditMetrics;
+use super::waiting::{Outcome, Waiting};
+
+/// Most entries that may wait, and the most bytes of them.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    pub(super) entries: usize,
+    pub(super) bytes: usize,
+    /// The most that one write takes.
+    pub(super) batch_entries: usize,
+    pub(super) batch_bytes: usize,
+}
+
+impl Limits {
+    pub(super) const USUAL: Self = Self {
+        entries: 16_384,
+        bytes: 64 * 1024 * 1024,
+        batch_entries: 256,
+        batch_bytes: 1024 * 1024,
+    };
+}
+
+/// What the writer is to do next.
+#[derive(Debug)]
+pub(super) enum Work {
+    /// Write these.
+    Batch(Vec<Waiting>),
+    /// Nothing came in time, or the owner wants something.
+    Idle,
+    /// Nothing will come any more.
+    Finished,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    entries: VecDeque<Waiting>,
+    bytes: usize,
+    dropped: u64,
+    reopen: Vec<oneshot::Sender<Outcome>>,
+    closing: bool,
+    busy_since: Option<Instant>,
+    failing: bool,
+}
+
+/// What callers and the writer share.
+#[derive(Debug)]
+pub(super) struct Queue {
+    state: Mutex<State>,
+    arrived: Condvar,
+    limits: Limits,
+    pub(super) metrics: AuditMetrics,
+}
+
+impl Queue {
+    pub(super) fn new(limits: Limits, metrics: AuditMetrics) -> Self {
+        Self {
+            state: Mutex::default(),
+            arrived: Condvar::new(),
+            limits,
+            metrics,
+        }
+    }
+
+    /// Adds an entry, unless too much waits already.
+    pub(super) fn push(&self, waiting: Waiting) -> Outcome {
+        let size = waiting.size();
+        let mut state = self.state.lock();
+        let is_full = state.entries.len() >= self.limits.entries
+            || state.bytes.saturating_add(size) > self.limits.bytes;
+        if is_full || state.closing {
+            state.dropped += 1;
+            self.metrics.failures.inc();
+            return Err(AuditUnavailable);
+        }
+        state.bytes += size;
+        state.entries.push_back(waiting);
+        self.metrics.show_backlog(state.entries.len());
+        drop(state);
+        self.arrived.notify_one();
+        Ok(())
+    }
+
+    /// Takes what waits; waits for it until `until`.
+    pub(super) fn next(&self, until: Instant) -> Work {
+        let mut state = self.state.lock();
+        state.busy_since = None;
+        while state.entries.is_empty() && state.reopen.is_empty() {
+            if state.closing {
+                return Work::Finished;
+            }
+            if self.arrived.wait_until(&mut state, until).timed_out() {
+                state.busy_since = Some(Instant::now());
+                return Work::Idle;
+            }
+        }
+        state.busy_since = Some(Instant::now());
+        if state.entries.is_empty() {
+            return Work::Idle;
+        }
+        let mut batch = Vec::with_capacity(state.entries.len().min(self.limits.batch_entries));
+        let mut bytes = 0;
+        while batch.len() < self.limits.batch_entries && bytes < self.limits.batch_bytes {
+            let Some(waiting) = state.entries.pop_front() else {
+                break;
+            };
+            bytes += waiting.size();
+            batch.push(waiting);
+        }
+        state.bytes = state.bytes.saturating_sub(bytes);
+        self.metrics.show_backlog(state.entries.len());
+        Work::Batch(batch)
+    }
+
+    /// Says that writing failed: everybody who waits is told, and their entries stay.
+    pub(super) fn fail(&self) {
+        let mut state = self.state.lock();
+        state.failing = true;
+        state.entries.iter_mut().for_each(Waiting::refuse);
+        for asked in state.reopen.drain(..) {
+            asked.send(Err(AuditUnavailable)).ok();
+        }
+    }
+
+    /// Says that a caller gave up waiting. When nothing is under way it was the caller who was slow.
+    pub(super) fn gave_up(&self) {
+        let mut state = self.state.lock();
+        state.failing |= state.busy_since.is_some();
+    }
+
+    /// Says that what was tried has been done.
+    pub(super) fn recover(&self) {
+        self.state.lock().failing = false;
+    }
+
+    /// Waits before the next try, and says whether there is to be one.
+    pub(super) fn pause(&self, duration: Duration) -> bool {
+        let until = Instant::now() + duration;
+        let mut state = self.state.lock();
+        while !state.closing && state.reopen.is_empty() {
+            if self.arrived.wait_until(&mut state, until).timed_out() {
+                return true;
+            }
+        }
+        !state.closing
+    }
+
+    /// Whether writing failed, or has been going on for longer than `patience`.
+    pub(super) fn is_failing(&self, patience: Duration) -> bool {
+        let state = self.state.lock();
+        let is_stuck = |since: Instant| since.elapsed() > patience;
+        state.failing || state.busy_since.is_some_and(is_stuck)
+    }
+
+    /// How many entries were lost since [`forgive`](Self::forgive).
+    pub(super) fn dropped(&self) -> u64 {
+        self.state.lock().dropped
+    }
+
+    /// Forgets so many lost entries: they have been recorded as lost.
+    pub(super) fn forgive(&self, entries: u64) {
+        let mut state = self.state.lock();
+        state.dropped = state.dropped.saturating_sub(entries);
+    }
+
+    /// Asks the writer to open its file anew.
+    pub(super) fn ask_to_reopen(&self) -> oneshot::Receiver<Outcome> {
+        let (sender, receiver) = oneshot::channel();
+        let mut state = self.state.lock();
+        if state.closing {
+            sender.send(Err(AuditUnavailable)).ok();
+        } else {
+            state.reopen.push(sender);
+        }
+        drop(state);
+        self.arrived.notify_one();
+        receiver
+    }
+
+    /// Whether somebody asks for that.
+    pub(super) fn reopen_is_asked(&self) -> bool {
+        !self.state.lock().reopen.is_empty()
+    }
+
+    /// Answers those who asked for it.
+    pub(super) fn answer_reopen(&self) {
+        for asked in self.state.lock().reopen.drain(..) {
+            asked.send(Ok(())).ok();
+        }
+    }
+
+    /// Takes no more entries. What waits is still written.
+    pub(super) fn close(&self) {
+        self.state.lock().closing = true;
+        self.arrived.notify_one();
+    }
+
+    /// Gives up on everything that waits, and says how much that was.
+    pub(super) fn abandon(&self) -> usize {
+        let mut state = self.state.lock();
+        state.closing = true;
+        let mut rest: Vec<Waiting> = state.entries.drain(..).collect();
+        state.bytes = 0;
+        drop(state);
+        rest.iter_mut().for_each(Waiting::refuse);
+        rest.len()
+    }
+}

@@ -1,0 +1,218 @@
+//! What a log file says at its end, when nothing else is known any more.
+
+use std::io::{self, BufRead as _, BufReader, Read, Seek, SeekFrom};
+
+use signer_domain::HandleId;
+
+use super::chain::{Line, LineFault, Position};
+use super::lines::{Next, next_line};
+use super::note::Checkpoint;
+use super::record::AuditRecord;
+
+/// The end of a log file.
+#[derive(Debug)]
+pub(super) struct Tail {
+    /// Where the chain stands.
+    pub(super) position: Position,
+    /// The length up to which the file holds whole lines.
+    pub(super) length: u64,
+    /// How many bytes of a torn line follow.
+    pub(super) torn: u64,
+    /// The keys that entries behind the checkpoint call retired.
+    pub(super) retired: Vec<HandleId>,
+}
+
+/// Why the end of a file cannot be continued.
+#[derive(Debug)]
+pub(super) enum TailFault {
+    /// An entry is not what it has to be.
+    Broken { seq: u64, fault: LineFault },
+    /// The file begins with an entry that continues nothing known.
+    Unanchored { first: u64 },
+    /// An entry is another one than the checkpoint speaks of.
+    Disagrees { seq: u64 },
+    /// The file cannot be read.
+    Io(io::Error),
+}
+
+impl From<io::Error> for TailFault {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+/// Reads the end of a file: from the entry of the checkpoint on, from the beginning without one.
+pub(super) fn read(
+    file: &mut (impl Read + Seek),
+    length: u64,
+    checkpoint: Option<&Checkpoint>,
+) -> Result<Tail, TailFault> {
+    let anchor = checkpoint.map_or(Position::BEGINNING, |checkpoint| checkpoint.position);
+    let start = find_start(file, length, anchor.seq)?;
+    file.seek(SeekFrom::Start(start))?;
+    let mut source = BufReader::new(file);
+    let mut reader = TailReader {
+        anchor,
+        inside: start > 0,
+        at: None,
+        offset: start,
+        retired: Vec::new(),
+    };
+    let mut line = Vec::new();
+    let torn = loop {
+        match next_line(&mut source, &mut line)? {
+            Next::Line => {
+                let end = reader.offset + size(&line) + 1;
+                if !reader.take(&line, end == length)? {
+                    break length - reader.offset;
+                }
+                reader.offset = end;
+            }
+            Next::Partial => break length.saturating_sub(reader.offset),
+            Next::TooLong => return Err(reader.broken(LineFault::TooLong)),
+            Next::End => break 0,
+        }
+    };
+    let claims_to_follow = Line::claimed_seq(&line).is_none_or(|seq| seq == anchor.seq + 1);
+    let without_lines = if torn == 0 || claims_to_follow {
+        anchor
+    } else {
+        Position::BEGINNING
+    };
+    Ok(Tail {
+        position: reader.at.unwrap_or(without_lines),
+        length: reader.offset,
+        torn,
+        retired: reader.retired,
+    })
+}
+
+struct TailReader {
+    anchor: Position,
+    /// Whether the reading begins inside of the file, at an entry that the checkpoint covers.
+    inside: bool,
+    at: Option<Position>,
+    offset: u64,
+    retired: Vec<HandleId>,
+}
+
+impl TailReader {
+    /// Takes the next line; false when it is torn, which only the last one may be.
+    fn take(&mut self, bytes: &[u8], is_last: bool) -> Result<bool, TailFault> {
+        let line = match Line::read(bytes) {
+            Ok(line) => line,
+            Err(_torn) if is_last => return Ok(false),
+            Err(fault) => return Err(self.broken(fault)),
+        };
+        let before = match self.at {
+            Some(at) => at,
+            None => self.beginning(&line)?,
+        };
+        let at = before.follow(&line).map_err(|fault| {
+            let seq = before.seq + 1;
+            TailFault::Broken { seq, fault }
+        })?;
+        if at.seq == self.anchor.seq && at.hash != self.anchor.hash {
+            return Err(TailFault::Disagrees { seq: at.seq });
+        }
+        if at.seq > self.anchor.seq {
+            self.retired.extend(retired(&line.record));
+        }
+        self.at = Some(at);
+        Ok(true)
+    }
+
+    /// Where the chain has to stand before the first line that is read.
+    fn beginning(&self, line: &Line) -> Result<Position, TailFault> {
+        if self.inside {
+            return Ok(line.before());
+        }
+        match line.seq {
+            1 => Ok(Position::BEGINNING),
+            seq if seq == self.anchor.seq + 1 => Ok(self.anchor),
+            seq if seq <= self.anchor.seq => Ok(line.before()),
+            first => Err(TailFault::Unanchored { first }),
+        }
+    }
+
+    fn broken(&self, fault: LineFault) -> TailFault {
+        let seq = self.at.unwrap_or(self.anchor).seq + 1;
+        TailFault::Broken { seq, fault }
+    }
+}
+
+/// The key that a record says was retired. A repair may have been one of a key that is not.
+fn retired(record: &AuditRecord<'_>) -> Option<HandleId> {
+    let retires = matches!(&*record.op, "retire" | "rotation_close");
+    let handle = record.handle_id.as_deref()?;
+    if retires && record.outcome == "ok" {
+        HandleId::parse(handle).ok()
+    } else {
+        None
+    }
+}
+
+/// How much of the end of a file is looked at first.
+const WINDOW: u64 = 1024 * 1024;
+
+/// Where to begin in order to meet entry `seq`: at a line not behind it, but not far before it.
+fn find_start(file: &mut (impl Read + Seek), length: u64, seq: u64) -> io::Result<u64> {
+    let mut window = WINDOW;
+    while seq > 0 && window < length {
+        let start = length - window;
+        if let Some((offset, found)) = first_line_from(file, start)?
+            && found <= seq
+        {
+            return Ok(offset);
+        }
+        window = window.saturating_mul(4);
+    }
+    Ok(0)
+}
+
+/// The first whole line behind `start`, where it begins and which number it claims.
+fn first_line_from(file: &mut (impl Read + Seek), start: u64) -> io::Result<Option<(u64, u64)>> {
+    file.seek(SeekFrom::Start(start))?;
+    let mut source = BufReader::new(file);
+    let mut line = Vec::new();
+    if next_line(&mut source, &mut line)? != Next::Line {
+        return Ok(None);
+    }
+    let offset = start + size(&line) + 1;
+    if next_line(&mut source, &mut line)? != Next::Line {
+        return Ok(None);
+    }
+    Ok(Line::claimed_seq(&line).map(|seq| (offset, seq)))
+}
+
+/// Where the line at `position` ends in a file that already holds something; the beginning when it
+/// holds no more than what a failed try left. `None` when it is not the file of this chain.
+pub(super) fn end_of(
+    source: &mut BufReader<impl Read + Seek>,
+    length: u64,
+    position: Position,
+) -> io::Result<Option<u64>> {
+    let file = source.get_mut();
+    let start = find_start(file, length, position.seq)?;
+    source.seek(SeekFrom::Start(start))?;
+    let mut offset = start;
+    let mut line = Vec::new();
+    let mut holds_a_line = start > 0;
+    while next_line(source, &mut line)? == Next::Line {
+        offset += size(&line) + 1;
+        if let Ok(sound) = Line::read(&line) {
+            if sound.position() == position {
+                return Ok(Some(offset));
+            }
+            holds_a_line |= sound.seq != position.seq + 1;
+        }
+    }
+    source.seek(SeekFrom::Start(0))?;
+    let head = source.fill_buf()?;
+    let is_ours = Line::may_begin_with(head);
+    Ok((is_ours && !holds_a_line).then_some(0))
+}
+
+fn size(bytes: &[u8]) -> u64 {
+    u64::try_from(bytes.len()).unwrap_or(u64::MAX)
+}

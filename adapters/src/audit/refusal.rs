@@ -1,0 +1,213 @@
+//! Why an audit log was not opened.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+
+use super::chain::LineFault;
+use super::note::NoteFault;
+use super::recovery::TailFault;
+
+/// The audit log was not opened. Nothing was changed.
+///
+/// Displays as one sentence with the flag, the path and the cure.
+#[derive(Debug, thiserror::Error)]
+#[error("--audit-log {}: {refusal}", path.display())]
+pub struct OpenAuditError {
+    /// The log that was asked for.
+    pub path: PathBuf,
+    /// Why it was refused.
+    pub refusal: AuditRefusal,
+}
+
+/// Why an audit log was refused.
+#[derive(Debug)]
+pub enum AuditRefusal {
+    /// The directory of the file is not there.
+    NoDirectory(PathBuf),
+    /// The path names no file.
+    NoName,
+    /// What stands at the path is a directory, a link, a pipe or the like.
+    NotAFile {
+        /// What stands there.
+        path: PathBuf,
+    },
+    /// The file belongs to another user.
+    ForeignOwner {
+        /// The file.
+        path: PathBuf,
+        /// Its owner.
+        owner: u32,
+    },
+    /// Other users can change the file.
+    WritableByOthers {
+        /// The file.
+        path: PathBuf,
+        /// Its mode.
+        mode: u32,
+    },
+    /// Other users can read or change a secret.
+    ReadableByOthers {
+        /// The file.
+        path: PathBuf,
+        /// Its mode.
+        mode: u32,
+    },
+    /// Another live custodian writes the log.
+    InUse,
+    /// A file cannot be used.
+    Inaccessible {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        error: io::Error,
+    },
+    /// An entry is not what it has to be.
+    Broken {
+        /// Its number.
+        seq: u64,
+        /// What is wrong with it.
+        fault: LineFault,
+    },
+    /// The log begins with an entry that continues nothing known.
+    Unanchored {
+        /// Its number.
+        first: u64,
+    },
+    /// An entry is another one than the checkpoint speaks of.
+    Disagrees {
+        /// Its number.
+        seq: u64,
+    },
+    /// The log ends before its checkpoint.
+    Cut {
+        /// The log.
+        log: PathBuf,
+        /// The last entry of the log.
+        last: u64,
+        /// The last entry that was signed.
+        signed: u64,
+    },
+    /// The log does not end before its checkpoint, so there is no cut to accept.
+    NotCut,
+    /// There are checkpoints, but not the key that signed them.
+    KeyLost {
+        /// The log.
+        log: PathBuf,
+    },
+    /// The file of the checkpoint key holds no key.
+    NoCheckpointKey {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The last checkpoint is not what it has to be.
+    BadCheckpoint {
+        /// The file of checkpoints.
+        path: PathBuf,
+        /// What is wrong with it.
+        fault: NoteFault,
+    },
+}
+
+impl AuditRefusal {
+    pub(super) fn of_tail(fault: TailFault, path: PathBuf) -> Self {
+        match fault {
+            TailFault::Broken { seq, fault } => Self::Broken { seq, fault },
+            TailFault::Unanchored { first } => Self::Unanchored { first },
+            TailFault::Disagrees { seq } => Self::Disagrees { seq },
+            TailFault::Io(error) => Self::Inaccessible { path, error },
+        }
+    }
+}
+
+/// What helps when a log is not sound: nothing may be repaired in it.
+const SET_ASIDE: &str = "restore the log, or move it away as evidence and the next start goes on \
+                         behind the last checkpoint";
+
+impl fmt::Display for AuditRefusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoDirectory(path) => write!(
+                f,
+                "the directory {} does not exist; create it for the user that runs the custodian, \
+                 or name another file",
+                path.display()
+            ),
+            Self::NoName => f.write_str("names no file; name one"),
+            Self::NotAFile { path } => {
+                write!(
+                    f,
+                    "{} is not a regular file; name another file",
+                    path.display()
+                )
+            }
+            Self::ForeignOwner { path, owner } => write!(
+                f,
+                "{} belongs to user {owner}; give it to the user that runs the custodian, or name \
+                 another file",
+                path.display()
+            ),
+            Self::WritableByOthers { path, mode } => {
+                let path = path.display();
+                write!(
+                    f,
+                    "other users can write {path} (mode {mode:04o}); close it with chmod go-w {path}"
+                )
+            }
+            Self::ReadableByOthers { path, mode } => {
+                let path = path.display();
+                write!(
+                    f,
+                    "other users can read {path} (mode {mode:04o}); close it with chmod 0600 {path}"
+                )
+            }
+            Self::InUse => f.write_str(
+                "in use by another live process; stop that process, or name another file",
+            ),
+            Self::Inaccessible { path, error } => write!(
+                f,
+                "cannot read and write {} ({error}); give it, and write access to its directory, \
+                 to the user that runs the custodian",
+                path.display()
+            ),
+            Self::Broken { seq, fault } => write!(f, "entry {seq} {fault}; {SET_ASIDE}"),
+            Self::Unanchored { first } => write!(
+                f,
+                "it begins with entry {first}, and no checkpoint says what came before; restore \
+                 its checkpoint file, or name another file"
+            ),
+            Self::Disagrees { seq } => write!(
+                f,
+                "entry {seq} is another one than the checkpoint speaks of; {SET_ASIDE}"
+            ),
+            Self::Cut { log, last, signed } => write!(
+                f,
+                "it ends with entry {last} while its checkpoint speaks of entry {signed}; restore \
+                 it, or accept that the entries between are gone with \
+                 `plexsphere-signer audit accept-cut --audit-log {}`",
+                log.display()
+            ),
+            Self::NotCut => {
+                f.write_str("it does not end before its checkpoint; there is nothing to accept")
+            }
+            Self::KeyLost { log } => {
+                let log = log.display();
+                write!(
+                    f,
+                    "its checkpoints are there, but not the key {log}.checkpoint-key that signed \
+                     them; restore the key, or move {log}.checkpoint away"
+                )
+            }
+            Self::NoCheckpointKey { path } => write!(
+                f,
+                "{} does not hold 32 bytes, so it is no checkpoint key; restore it",
+                path.display()
+            ),
+            Self::BadCheckpoint { path, fault } => write!(
+                f,
+                "the last checkpoint in {} {fault}; restore that file",
+                path.display()
+            ),
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! The narrow door between the writer and the disk, so that tests can stand in for a disk that fails.
+
+use std::io;
+
+use super::chain::Position;
+
+/// An open log file.
+pub(super) trait Sink: Send {
+    /// Appends the bytes. After a failure any part of them may be there.
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
+
+    /// Makes durable what was appended.
+    fn sync(&mut self) -> io::Result<()>;
+
+    /// Cuts the file to this length.
+    fn truncate(&mut self, length: u64) -> io::Result<()>;
+
+    /// How the file stands in its place.
+    fn standing(&mut self) -> io::Result<Standing>;
+}
+
+/// How an open file stands in its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// Its path leads to it; it is so long.
+    InPlace {
+        /// Its length.
+        length: u64,
+    },
+    /// Its path leads to another file or to none.
+    Moved,
+}
+
+/// Where log files come from.
+pub(super) trait Store: Send + 'static {
+    /// What it opens.
+    type Sink: Sink;
+
+    /// Opens the file in which the chain goes on behind `position`, and makes it when there is none.
+    /// Gives its length, too.
+    fn open(&mut self, position: Position) -> io::Result<(Self::Sink, u64)>;
+}

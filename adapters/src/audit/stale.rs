@@ -1,0 +1,57 @@
+//! How a registry falls behind the audit log.
+
+use std::path::PathBuf;
+
+/// The registry is not the one that the audit log speaks of, or is older.
+///
+/// Displays as one sentence with the flag and the command that accepts the registry.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "--registry {registry}: {why}; restore the newest registry, or accept this one with \
+     `plexsphere-signer audit accept-registry --audit-log {} --registry {registry}`",
+    log.display()
+)]
+pub struct StaleRegistryError {
+    /// The registry, as it was named.
+    pub registry: String,
+    /// The audit log.
+    pub log: PathBuf,
+    /// What is older.
+    pub why: StaleRegistry,
+}
+
+/// How a registry falls behind the audit log.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StaleRegistry {
+    /// It is another registry.
+    #[error("it is registry {found}, while the audit log was kept for registry {signed}")]
+    Other {
+        /// The registry that the checkpoint speaks of.
+        signed: String,
+        /// The id of this one.
+        found: String,
+    },
+    /// There is none.
+    #[error("there is no registry, while the audit log was kept for registry {signed}")]
+    Missing {
+        /// The registry that the checkpoint speaks of.
+        signed: String,
+    },
+    /// It lacks changes.
+    #[error(
+        "it is older than the audit log: its last change is {found}, while the checkpoint speaks of \
+         change {signed}"
+    )]
+    Older {
+        /// The change that the checkpoint speaks of.
+        signed: u64,
+        /// The last change of this registry.
+        found: u64,
+    },
+    /// A key that was retired is not.
+    #[error("it is older than the audit log: key {handle} was retired, and is not in it")]
+    NotRetired {
+        /// The handle of the key.
+        handle: String,
+    },
+}

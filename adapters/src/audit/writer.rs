@@ -1,0 +1,256 @@
+//! The one thread that writes the log.
+//!
+//! The chain goes on only once the lines are durable. Whatever a failed try left in the file is cut
+//! away before the next one, and the lines are written anew: after an error of the disk neither the
+//! page cache nor a part of a line can be relied on.
+
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tracing::{error, info, warn};
+
+use super::chain::Position;
+use super::checkpoints::Checkpoints;
+use super::note::FileBoundary;
+use super::queue::{Queue, Work};
+use super::record::{AuditRecord, OwnEntry};
+use super::sink::{Sink as _, Standing, Store};
+use super::waiting::Waiting;
+
+/// How long the writer waits between two tries.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_millis(500);
+
+/// How often it looks whether its file is still in place when there is nothing to write.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+/// Writes what waits in the queue.
+pub(super) struct Writer<S: Store> {
+    queue: Arc<Queue>,
+    store: S,
+    open: Option<Open<S::Sink>>,
+    position: Position,
+    checkpoints: Checkpoints,
+    lines: Vec<u8>,
+    /// Whether the last try failed: each outage is told once.
+    failing: bool,
+}
+
+struct Open<S> {
+    sink: S,
+    /// The length up to which the file is durable and ours.
+    durable: u64,
+}
+
+impl<S: Store> Writer<S> {
+    /// A writer that continues the chain behind `position`.
+    pub(super) fn new(
+        queue: Arc<Queue>,
+        store: S,
+        position: Position,
+        checkpoints: Checkpoints,
+    ) -> Self {
+        Self {
+            queue,
+            store,
+            open: None,
+            position,
+            checkpoints,
+            lines: Vec::new(),
+            failing: false,
+        }
+    }
+
+    /// Opens the file and writes entries of the log itself, before anybody else writes.
+    pub(super) fn begin(&mut self, own: &[OwnEntry]) -> io::Result<()> {
+        self.write(|position, lines| {
+            own.iter().fold(position, |position, what| {
+                let record = AuditRecord::of_own(*what, position.seq + 1);
+                position.seal(&record.members(), lines)
+            })
+        })
+    }
+
+    /// Signs a checkpoint now.
+    pub(super) fn sign_checkpoint(&mut self) -> io::Result<()> {
+        self.checkpoints.sign(self.position, FileBoundary::None)
+    }
+
+    /// Writes until the queue is closed and empty.
+    pub(super) fn run(mut self) {
+        loop {
+            let look = Instant::now() + LOOK_EVERY;
+            let until = self
+                .checkpoints
+                .due(self.position)
+                .map_or(look, |due| due.min(look));
+            match self.queue.next(until) {
+                Work::Batch(batch) => self.record(batch),
+                Work::Idle => self.record(Vec::new()),
+                Work::Finished => break,
+            }
+            if self
+                .checkpoints
+                .due(self.position)
+                .is_some_and(|due| due <= Instant::now())
+            {
+                self.try_checkpoint();
+            }
+        }
+        if self.checkpoints.lag(self.position) > 0 {
+            self.try_checkpoint();
+        }
+    }
+
+    /// Writes a batch, however often it takes. An empty one only looks after the file.
+    fn record(&mut self, mut batch: Vec<Waiting>) {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            match self.try_batch(&batch) {
+                Ok(()) => break self.succeed(batch),
+                Err(cause) => self.fail(&cause, &mut batch),
+            }
+            if !self.queue.pause(pause) {
+                return self.give_up(batch);
+            }
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    fn try_batch(&mut self, batch: &[Waiting]) -> io::Result<()> {
+        let started = Instant::now();
+        let dropped = self.queue.dropped();
+        self.write(|mut position, lines| {
+            if dropped > 0 {
+                let what = OwnEntry::EntriesDropped { entries: dropped };
+                let record = AuditRecord::of_own(what, position.seq + 1);
+                position = position.seal(&record.members(), lines);
+            }
+            for waiting in batch {
+                position = waiting.with_members(|members| position.seal(members, lines));
+            }
+            position
+        })?;
+        self.queue.forgive(dropped);
+        if !batch.is_empty() {
+            self.queue
+                .metrics
+                .flushes
+                .observe(started.elapsed().as_secs_f64());
+        }
+        Ok(())
+    }
+
+    /// Makes the lines that `compose` puts behind the position durable.
+    fn write(
+        &mut self,
+        compose: impl FnOnce(Position, &mut Vec<u8>) -> Position,
+    ) -> io::Result<()> {
+        self.prepare()?;
+        self.lines.clear();
+        let position = compose(self.position, &mut self.lines);
+        let Some(open) = self.open.as_mut().filter(|_| !self.lines.is_empty()) else {
+            return Ok(());
+        };
+        open.sink.append(&self.lines)?;
+        open.sink.sync()?;
+        open.durable = open.durable.saturating_add(length_of(&self.lines));
+        let written = position.seq.saturating_sub(self.position.seq);
+        self.queue.metrics.entries.inc_by(written);
+        self.position = position;
+        Ok(())
+    }
+
+    /// Makes sure that the file is open, in its place and ends where the chain does.
+    fn prepare(&mut self) -> io::Result<()> {
+        if self.queue.reopen_is_asked() {
+            self.leave();
+        }
+        let was_moved = match &mut self.open {
+            Some(open) => open.sink.standing()? == Standing::Moved,
+            None => false,
+        };
+        if was_moved {
+            error!("audit log removed or replaced while it was written; it goes on in a new file");
+            self.leave();
+        }
+        let open = if let Some(open) = &mut self.open {
+            open
+        } else {
+            let (sink, durable) = self.store.open(self.position)?;
+            if durable == 0 && self.position.seq > 0 {
+                // Vouches for what came before, so that the new file can be verified without it.
+                self.checkpoints.sign(self.position, FileBoundary::Begins)?;
+            }
+            self.open.insert(Open { sink, durable })
+        };
+        match open.sink.standing()? {
+            Standing::Moved => return Err(io::Error::other("the file was replaced")),
+            Standing::InPlace { length } if length < open.durable => {
+                return Err(io::Error::other("durable entries were cut off the file"));
+            }
+            Standing::InPlace { length } if length > open.durable => {
+                if !self.failing {
+                    let bytes = length - open.durable;
+                    warn!(
+                        bytes,
+                        "audit log was written to by somebody else; that is cut off"
+                    );
+                }
+                open.sink.truncate(open.durable)?;
+            }
+            Standing::InPlace { .. } => {}
+        }
+        self.queue.answer_reopen();
+        Ok(())
+    }
+
+    /// Lets go of the file, with a checkpoint of how far it goes.
+    fn leave(&mut self) {
+        if self.open.take().is_some() {
+            if self.checkpoints.lag(self.position) > 0 {
+                self.try_checkpoint();
+            }
+            info!(seq = self.position.seq, "audit log opened anew");
+        }
+    }
+
+    fn try_checkpoint(&mut self) {
+        if let Err(cause) = self.sign_checkpoint() {
+            warn!(%cause, "checkpoint of the audit log not written; tried again later");
+        }
+    }
+
+    fn succeed(&mut self, batch: Vec<Waiting>) {
+        self.queue.recover();
+        batch.into_iter().for_each(Waiting::succeed);
+        if std::mem::take(&mut self.failing) {
+            info!(seq = self.position.seq, "audit log written again");
+        }
+    }
+
+    fn fail(&mut self, cause: &io::Error, batch: &mut [Waiting]) {
+        self.queue.metrics.failures.inc();
+        self.queue.fail();
+        batch.iter_mut().for_each(Waiting::refuse);
+        if !std::mem::replace(&mut self.failing, true) {
+            error!(%cause, "audit log not written; nothing is released until it is");
+        }
+    }
+
+    fn give_up(&mut self, mut batch: Vec<Waiting>) {
+        batch.iter_mut().for_each(Waiting::refuse);
+        let lost = batch.len() + self.queue.abandon();
+        if lost > 0 {
+            error!(lost, "audit log closed while it could not be written");
+        }
+    }
+}
+
+fn length_of(bytes: &[u8]) -> u64 {
+    u64::try_from(bytes.len()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,136 @@
+//! The points themselves, by name.
+
+use std::fmt;
+
+/// Lists the calls of the driven ports, each with the name that its points open with.
+macro_rules! port_calls {
+    ($($variant:ident = $name:literal),* $(,)?) => {
+        /// A call of a driven port.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum PortCall {
+            $(#[doc = concat!("`", $name, "`")] $variant,)*
+        }
+
+        impl PortCall {
+            /// Every call that has points.
+            pub const ALL: &[Self] = &[$(Self::$variant),*];
+
+            /// The name that its points open with.
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name,)*
+                }
+            }
+        }
+    };
+}
+
+port_calls! {
+    Reserve = "registry.reserve",
+    Complete = "registry.complete",
+    Abandon = "registry.abandon",
+    Pending = "registry.pending",
+    Find = "registry.find",
+    Current = "registry.current",
+    List = "registry.list",
+    Retire = "registry.retire",
+    CheckRegistry = "registry.check",
+    ReserveRotation = "rotations.reserve_rotation",
+    OpenRotation = "rotations.open_rotation",
+    Rotation = "rotations.rotation",
+    RotationBetween = "rotations.rotation_between",
+    OpenRotations = "rotations.open_rotations",
+    CloseRotation = "rotations.close_rotation",
+    UnconfirmedRetirements = "rotations.unconfirmed_retirements",
+    ConfirmRetirement = "rotations.confirm_retirement",
+    GenerateAtProvider = "provider.generate",
+    SignAtProvider = "provider.sign",
+    PublicKeyAtProvider = "provider.public_key",
+    RetireAtProvider = "provider.retire",
+    LocateAtProvider = "provider.locate",
+    CheckProvider = "provider.check",
+    Record = "audit.record",
+    Note = "audit.note",
+    OpenLog = "audit_file.open",
+    AppendToLog = "audit_file.append",
+    SyncLog = "audit_file.sync",
+    TruncateLog = "audit_file.truncate",
+    LookAtLog = "audit_file.standing",
+}
+
+impl PortCall {
+    /// Whether a crash point counts as a place of its own for `any`. Checks and looks come and go
+    /// with probes and caches, so that counting them would make a run differ from the next; nothing
+    /// can be half done in them either.
+    pub const fn counts(self) -> bool {
+        match self {
+            Self::Reserve
+            | Self::Complete
+            | Self::Abandon
+            | Self::Pending
+            | Self::Retire
+            | Self::ReserveRotation
+            | Self::OpenRotation
+            | Self::RotationBetween
+            | Self::OpenRotations
+            | Self::CloseRotation
+            | Self::UnconfirmedRetirements
+            | Self::ConfirmRetirement
+            | Self::GenerateAtProvider
+            | Self::SignAtProvider
+            | Self::RetireAtProvider
+            | Self::LocateAtProvider
+            | Self::Record
+            | Self::Note
+            | Self::OpenLog
+            | Self::AppendToLog
+            | Self::SyncLog
+            | Self::TruncateLog => true,
+            Self::Find
+            | Self::Current
+            | Self::List
+            | Self::CheckRegistry
+            | Self::Rotation
+            | Self::PublicKeyAtProvider
+            | Self::CheckProvider
+            | Self::LookAtLog => false,
+        }
+    }
+}
+
+/// Which side of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Moment {
+    /// Nothing has happened yet.
+    Before,
+    /// The effect is there, and nobody has heard of it.
+    After,
+}
+
+/// One side of one call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Point {
+    /// The call.
+    pub call: PortCall,
+    /// Which side of it.
+    pub moment: Moment,
+}
+
+impl Point {
+    /// Every point there is.
+    pub fn all() -> impl Iterator<Item = Self> {
+        PortCall::ALL
+            .iter()
+            .flat_map(|&call| [Moment::Before, Moment::After].map(|moment| Self { call, moment }))
+    }
+}
+
+impl fmt::Display for Point {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let moment = match self.moment {
+            Moment::Before => "before",
+            Moment::After => "after",
+        };
+        write!(f, "{}.{moment}", self.call.as_str())
+    }
+}

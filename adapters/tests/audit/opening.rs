@@ -1,0 +1,180 @@
+//! What is refused at the opening, and that nothing is made then.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::Path;
+
+use signer_adapters::audit::{Acceptance, AuditOpening, inspect};
+use signer_domain::ports::AuditTrail as _;
+
+use crate::support::{Place, entry, intact, names};
+
+fn refusal(path: &Path) -> String {
+    inspect(path).unwrap_err().to_string()
+}
+
+#[tokio::test]
+async fn every_refusal_names_the_flag_the_path_and_the_cure() {
+    let place = Place::new();
+    let log = place.log();
+    let shown = log.display();
+    fs::create_dir(&log).unwrap();
+    let not_a_file =
+        format!("--audit-log {shown}: {shown} is not a regular file; name another file");
+    assert_eq!(refusal(&log), not_a_file);
+    fs::remove_dir(&log).unwrap();
+    symlink("/dev/null", &log).unwrap();
+    assert_eq!(refusal(&log), not_a_file);
+    fs::remove_file(&log).unwrap();
+    fs::write(&log, "").unwrap();
+    fs::set_permissions(&log, Permissions::from_mode(0o620)).unwrap();
+    assert_eq!(
+        refusal(&log),
+        format!(
+            "--audit-log {shown}: other users can write {shown} (mode 0620); close it with chmod \
+             go-w {shown}"
+        )
+    );
+    assert_eq!(place.names(), ["audit.jsonl"]);
+    let nowhere = place.file("none/audit.jsonl");
+    assert!(refusal(&nowhere).contains("does not exist; create it"));
+    assert!(refusal(Path::new("/dev/full")).contains("is not a regular file"));
+    assert!(refusal(Path::new("/")).contains("names no file"));
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_log_is_refused_and_left_alone() {
+    let place = Place::new();
+    fs::write(place.log(), "dear diary\ntoday\n").unwrap();
+    let refused = place.open().unwrap_err();
+    assert!(refused.contains("entry 1 is not an entry"), "{refused}");
+    assert_eq!(place.names(), ["audit.jsonl"]);
+}
+
+#[tokio::test]
+async fn one_log_has_one_writer() {
+    let place = Place::new();
+    let trail = place.open().unwrap();
+    let refused = place.open().unwrap_err();
+    assert!(
+        refused.contains("in use by another live process"),
+        "{refused}"
+    );
+    trail.record(entry("a")).await.unwrap();
+    trail.close().await;
+    place.add(["b".to_owned()]).await;
+    assert_eq!(intact(&place.verify()), 2);
+}
+
+#[tokio::test]
+async fn everything_is_private_and_the_key_is_needed_as_long_as_it_has_signed() {
+    let place = Place::new();
+    place.add(names("a", 2)).await;
+    for name in place.names() {
+        let mode = fs::metadata(place.file(&name))
+            .unwrap()
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o777, 0o600, "{name}");
+    }
+    let key = place.file("audit.jsonl.checkpoint-key");
+    fs::set_permissions(&key, Permissions::from_mode(0o640)).unwrap();
+    assert!(place.open().unwrap_err().contains("other users can read"));
+    fs::set_permissions(&key, Permissions::from_mode(0o600)).unwrap();
+    fs::write(&key, "short").unwrap();
+    assert!(place.open().unwrap_err().contains("does not hold 32 bytes"));
+    fs::remove_file(&key).unwrap();
+    let refused = place.open().unwrap_err();
+    assert!(refused.contains("not the key"), "{refused}");
+    // With another key in its place the checkpoints are those of a stranger.
+    fs::write(&key, [1; 32]).unwrap();
+    fs::set_permissions(&key, Permissions::from_mode(0o600)).unwrap();
+    let refused = place.open().unwrap_err();
+    assert!(refused.contains("is one of another audit log"), "{refused}");
+}
+
+#[tokio::test]
+async fn a_log_that_ends_before_its_checkpoint_is_refused_until_that_is_accepted() {
+    let place = Place::new();
+    place.add(names("a", 6)).await;
+    let lines = place.lines();
+    let cut = lines[..4].join("\n") + "\n";
+    fs::write(place.log(), &cut).unwrap();
+    let refused = place.open().unwrap_err();
+    assert!(
+        refused.contains("it ends with entry 4 while its checkpoint speaks of entry 6"),
+        "{refused}"
+    );
+    assert!(
+        refused.contains("`plexsphere-signer audit accept-cut --audit-log "),
+        "{refused}"
+    );
+    assert_eq!(fs::read_to_string(place.log()).unwrap(), cut);
+    place.open_accepting(Acceptance::Cut).unwrap().close().await;
+    let record = place.lines().pop().unwrap();
+    assert!(record.contains("\"seq\":5,"), "{record}");
+    assert!(record.contains("\"op\":\"accept_cut\""), "{record}");
+    assert!(record.contains("\"count\":2,"), "{record}");
+    assert_eq!(intact(&place.verify()), 5);
+    place.add(names("b", 3)).await;
+    assert_eq!(intact(&place.verify()), 8);
+    let refused = place.open_accepting(Acceptance::Cut).unwrap_err();
+    assert!(refused.contains("nothing to accept"), "{refused}");
+}
+
+#[tokio::test]
+async fn a_torn_last_line_that_was_signed_is_a_cut() {
+    let place = Place::new();
+    place.add(names("a", 3)).await;
+    let bytes = fs::read(place.log()).unwrap();
+    fs::write(place.log(), &bytes[..bytes.len() - 9]).unwrap();
+    let refused = place.open().unwrap_err();
+    assert!(refused.contains("it ends with entry 2"), "{refused}");
+}
+
+#[tokio::test]
+async fn a_rewritten_log_is_refused_by_its_checkpoint() {
+    let place = Place::new();
+    let other = Place::new();
+    place.add(names("a", 3)).await;
+    other.add(names("b", 3)).await;
+    fs::copy(other.log(), place.log()).unwrap();
+    let refused = place.open().unwrap_err();
+    assert!(
+        refused.contains("entry 3 is another one than the checkpoint"),
+        "{refused}"
+    );
+}
+
+#[tokio::test]
+async fn a_checkpoint_that_is_cut_off_does_not_count_and_is_replaced() {
+    let place = Place::new();
+    place.add(names("a", 1)).await;
+    let whole = fs::read(place.checkpoints()).unwrap();
+    place.add(names("b", 1)).await;
+    let both = fs::read(place.checkpoints()).unwrap();
+    for length in whole.len() + 1..both.len() {
+        fs::write(place.checkpoints(), &both[..length]).unwrap();
+        assert_eq!(intact(&place.verify()), 2, "{length}");
+        AuditOpening::claim(&place.log(), Acceptance::Nothing).unwrap();
+    }
+    place.add(names("c", 1)).await;
+    let text = fs::read_to_string(place.checkpoints()).unwrap();
+    assert_eq!(
+        text.matches("plexsphere-signer/audit/").count(),
+        4,
+        "{text}"
+    );
+    assert_eq!(intact(&place.verify()), 3);
+}
+
+#[tokio::test]
+async fn a_log_without_its_checkpoints_has_to_begin_at_the_beginning() {
+    let place = Place::new();
+    place.add(names("a", 2)).await;
+    fs::rename(place.log(), place.file("old")).unwrap();
+    place.add(names("b", 2)).await;
+    fs::remove_file(place.checkpoints()).unwrap();
+    let refused = place.open().unwrap_err();
+    assert!(refused.contains("it begins with entry 3"), "{refused}");
+}

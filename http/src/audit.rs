@@ -1,0 +1,155 @@
+//! The audit entry of each request: one, whatever becomes of it.
+//!
+//! A request begins with its head. What the HTTP parser itself refuses (an unreadable or endless
+//! head, contradictory framing) never becomes a request: nobody can say what was asked, and it is not
+//! recorded.
+
+mod ending;
+pub(crate) mod key;
+mod subject;
+
+pub(crate) use subject::Subject;
+
+use std::panic::AssertUnwindSafe;
+use std::time::Instant;
+
+use futures_util::FutureExt as _;
+use signer_domain::Timestamp;
+use signer_domain::ports::{AuditEntry, AuditPeer, AuditStatus, AuditTrail};
+
+use self::ending::Ending;
+use crate::answer::Answer;
+use crate::demands::Recording;
+use crate::op::Op;
+use crate::peer::{Ingress, Peer};
+use crate::refusal::Refusal;
+use crate::request_id::RequestId;
+use crate::routes::{Call, NoCall};
+use crate::wire::ProblemCode;
+
+/// Whether the caller is still there to hear the answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Caller {
+    /// As far as known.
+    Waiting,
+    /// The caller left before the end of the body.
+    Gone,
+}
+
+/// The entry of a request under way. When this value goes before the request has ended, the caller has
+/// left, and that is noted.
+#[derive(Debug)]
+pub(crate) struct Draft<'r> {
+    subject: Subject,
+    trail: &'r dyn AuditTrail,
+    request_id: &'r RequestId,
+    call: Result<Call<'r>, NoCall>,
+    ingress: Ingress,
+    started: Instant,
+}
+
+impl<'r> Draft<'r> {
+    /// Opens the entry of a request. None is kept of a call that is not recorded, nor while no record
+    /// is kept at all.
+    pub(crate) fn open(
+        trail: &'r dyn AuditTrail,
+        request_id: &'r RequestId,
+        call: Result<Call<'r>, NoCall>,
+        ingress: Ingress,
+        started: Instant,
+    ) -> Self {
+        let recording = call.map_or(Recording::Afterwards, |call| call.recording());
+        let is_kept = recording != Recording::None && trail.status() != AuditStatus::Off;
+        Self {
+            subject: if is_kept {
+                Subject::unknown()
+            } else {
+                Subject::unwanted()
+            },
+            trail,
+            request_id,
+            call,
+            ingress,
+            started,
+        }
+    }
+
+    /// When the head of the request was read.
+    pub(crate) const fn started(&self) -> Instant {
+        self.started
+    }
+
+    /// What the work on the request needs of it: its id, and where to say what it is about.
+    pub(crate) const fn parts(&mut self) -> (&'r RequestId, &mut Subject) {
+        (self.request_id, &mut self.subject)
+    }
+
+    /// Records how the request ended, before anybody is told. What cannot be recorded is withheld: in
+    /// its place comes a refusal that tells nothing of it. A denial tells nothing either, and stays.
+    pub(crate) async fn close(
+        mut self,
+        outcome: Result<Answer, Refusal>,
+        caller: Caller,
+    ) -> Result<Answer, Refusal> {
+        let ending = match caller {
+            Caller::Waiting => Ending::of(&outcome),
+            Caller::Gone => Ending::CLIENT_GONE,
+        };
+        let Some(entry) = self.finish(ending) else {
+            return outcome;
+        };
+        let code = outcome.as_ref().err().map(|refusal| refusal.code);
+        if code == Some(ProblemCode::AuditUnavailable) {
+            self.trail.note(entry);
+            return outcome;
+        }
+        let recorded = AssertUnwindSafe(self.trail.record(entry)).catch_unwind();
+        if matches!(recorded.await, Ok(Ok(()))) || code == Some(ProblemCode::Denied) {
+            outcome
+        } else {
+            Err(Refusal::audit_unavailable())
+        }
+    }
+
+    /// The entry, once; none when none is kept.
+    fn finish(&mut self, ending: Ending) -> Option<AuditEntry> {
+        let facts = self.subject.take()?;
+        let key = match self.call {
+            Ok(call) if facts.key == key::UNKNOWN => key::of_call(call),
+            Ok(_) | Err(_) => facts.key,
+        };
+        Some(AuditEntry {
+            time: Timestamp::now(),
+            request_id: self.request_id.as_str().to_owned(),
+            op: self.call.map_or(Op::Unknown, |call| call.op()).as_str(),
+            outcome: ending.outcome,
+            http_status: ending.http_status,
+            code: ending.code,
+            key,
+            peer: peer_of(self.ingress),
+            digest: facts.digest,
+            signature: facts.signature,
+            items: facts.items,
+            latency: self.started.elapsed(),
+        })
+    }
+}
+
+impl Drop for Draft<'_> {
+    fn drop(&mut self) {
+        if let Some(entry) = self.finish(Ending::CLIENT_GONE) {
+            self.trail.note(entry);
+        }
+    }
+}
+
+fn peer_of(ingress: Ingress) -> Option<AuditPeer> {
+    match ingress {
+        Ingress::Socket(Peer { uid, gid, pid }) => Some(AuditPeer {
+            uid,
+            gid,
+            pid: pid.and_then(|pid| pid.try_into().ok()).unwrap_or_default(),
+        }),
+        Ingress::Health | Ingress::Unidentified => None,
+    }
+}

@@ -1,0 +1,93 @@
+//! A request on its way in.
+
+use actix_http::{Payload, RequestHead};
+use bytes::Bytes;
+
+use crate::audit::Caller;
+use crate::body::{self, Unread};
+use crate::demands::Body;
+use crate::patience::{Impatience, Patience};
+use crate::refusal::Refusal;
+use crate::routes::Call;
+
+/// A request, and how far its body was read.
+pub(crate) struct Incoming<'r> {
+    pub(crate) head: &'r RequestHead,
+    payload: Payload,
+    progress: Progress,
+}
+
+/// How far a body was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Progress {
+    /// Not to its end.
+    Unread,
+    /// To its end.
+    Read,
+    /// To where the caller left.
+    BrokenOff,
+}
+
+impl<'r> Incoming<'r> {
+    pub(crate) const fn new(head: &'r RequestHead, payload: Payload) -> Self {
+        Self {
+            head,
+            payload,
+            progress: Progress::Unread,
+        }
+    }
+
+    /// Reads the body of a call that takes one; refuses that of any other.
+    pub(crate) async fn read_body(
+        &mut self,
+        call: Call<'_>,
+        patience: &mut Patience<'_>,
+    ) -> Result<Bytes, Refusal> {
+        let limit = match call.body() {
+            Body::None => {
+                body::expect_none(self.head)?;
+                return Ok(Bytes::new());
+            }
+            Body::Optional { .. } if !body::has_body(self.head.headers()) => {
+                return Ok(Bytes::new());
+            }
+            Body::Optional { limit } | Body::Required { limit } => limit,
+        };
+        body::check_declaration(self.head, limit)?;
+        let collected = body::collect(&mut self.payload, limit);
+        match patience.wait_for(collected).await {
+            Ok(Ok(body)) => {
+                self.progress = Progress::Read;
+                Ok(body)
+            }
+            Ok(Err(Unread::Refused(refusal))) => Err(refusal),
+            Ok(Err(Unread::BrokenOff)) => {
+                self.progress = Progress::BrokenOff;
+                Err(Refusal::broken_body())
+            }
+            Err(Impatience::DeadlinePassed) => Err(Refusal::slow_body()),
+            Err(Impatience::DrainExpired) => Err(Refusal::draining()),
+        }
+    }
+
+    /// Whether the caller is still there.
+    pub(crate) const fn caller(&self) -> Caller {
+        match self.progress {
+            Progress::Unread | Progress::Read => Caller::Waiting,
+            Progress::BrokenOff => Caller::Gone,
+        }
+    }
+
+    /// Whether there is more of a body than anybody wants.
+    pub(crate) fn leaves_a_rest(&self) -> bool {
+        self.progress != Progress::Read && body::has_body(self.head.headers())
+    }
+
+    /// What was left of the body.
+    pub(crate) fn into_rest(self) -> Payload {
+        match self.progress {
+            Progress::Read => Payload::None,
+            Progress::Unread | Progress::BrokenOff => self.payload,
+        }
+    }
+}

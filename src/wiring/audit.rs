@@ -1,0 +1,175 @@
+//! Joins the audit log to the registry that it speaks of.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use prometheus_client::registry::Registry as Metrics;
+use signer_adapters::audit::{
+    Acceptance, AuditOpening, FileAuditTrail, NoAuditTrail, RegistryMark, StaleRegistry,
+    StaleRegistryError, inspect,
+};
+use signer_adapters::registry::RegistryUrl;
+use signer_domain::KeyState;
+use signer_domain::ports::{AuditTrail, KeyRegistry as _};
+use tracing::{info, warn};
+
+use super::{OpenRegistry, RegistryPlace};
+use crate::config::{AuditLog, Config, Setting, Source};
+use crate::failure::Failure;
+
+/// Where the audit log is kept, and who said so.
+#[derive(Debug)]
+pub(crate) struct AuditPlace {
+    path: Option<PathBuf>,
+    source: Source,
+    registry: RegistryUrl,
+    registry_source: Source,
+}
+
+impl AuditPlace {
+    /// Looks at the audit log before anything is made, so that a refusal leaves nothing behind.
+    ///
+    /// # Errors
+    /// When the log cannot be continued, or was kept for a registry that is gone.
+    pub(crate) fn of(config: &Config, registry: &RegistryPlace) -> Result<Self, Failure> {
+        let Setting { value, source } = &config.audit_log;
+        let path = match value {
+            AuditLog::BesideRegistry => Some(registry.url.path().with_file_name("audit.jsonl")),
+            AuditLog::At(path) => Some(path.clone()),
+            AuditLog::Off => None,
+        };
+        let place = Self {
+            path,
+            source: *source,
+            registry: registry.url.clone(),
+            registry_source: registry.source,
+        };
+        if let Some(path) = &place.path {
+            let known = inspect(path).map_err(|refusal| source.explain(refusal))?;
+            if let Some(known) = known.filter(|_| registry.is_to_be_made()) {
+                return Err(place.stale(path, StaleRegistry::Missing { signed: known.id }));
+            }
+        }
+        Ok(place)
+    }
+
+    /// Opens the audit log for the registry.
+    ///
+    /// # Errors
+    /// When it cannot be written, or the registry is not the one that it speaks of.
+    pub(crate) async fn open(&self, registry: &OpenRegistry) -> Result<OpenAudit, Failure> {
+        let Some(path) = &self.path else {
+            return Ok(OpenAudit::Off);
+        };
+        let explain = |refusal| self.source.explain(refusal);
+        let opening = AuditOpening::claim(path, Acceptance::Nothing).map_err(explain)?;
+        #[cfg(feature = "_testdouble")]
+        let opening = opening.with_crash_points(super::crash::points());
+        let compared = opening.compare(&registry.mark().state());
+        compared.map_err(|why| self.stale(path, why))?;
+        for handle in opening.retired() {
+            let found = registry.0.find(handle).await;
+            let found = found.map_err(|cause| {
+                Failure::general(format_args!("--registry {}: {cause}", self.registry))
+            })?;
+            if found.is_none_or(|found| found.key.state != KeyState::Retired) {
+                let handle = handle.to_string();
+                return Err(self.stale(path, StaleRegistry::NotRetired { handle }));
+            }
+        }
+        let trail = opening.start(registry.mark()).map_err(explain)?;
+        Ok(OpenAudit::Kept(Arc::new(trail)))
+    }
+
+    fn stale(&self, log: &Path, why: StaleRegistry) -> Failure {
+        self.registry_source.explain(StaleRegistryError {
+            registry: self.registry.to_string(),
+            log: log.to_owned(),
+            why,
+        })
+    }
+}
+
+impl OpenRegistry {
+    /// The registry as the audit log knows it.
+    pub(super) fn mark(&self) -> RegistryMark {
+        let changes = self.0.changes();
+        RegistryMark::new(self.0.id().to_owned(), move || changes.last())
+    }
+}
+
+/// The audit log, for as long as this process serves.
+#[derive(Debug, Clone)]
+pub(crate) enum OpenAudit {
+    Kept(Arc<FileAuditTrail>),
+    Off,
+}
+
+impl OpenAudit {
+    /// The log as everybody else knows it.
+    pub(crate) fn port(&self) -> Arc<dyn AuditTrail> {
+        match self {
+            Self::Kept(trail) => {
+                let trail = Arc::<FileAuditTrail>::clone(trail);
+                #[cfg(feature = "_testdouble")]
+                let trail = super::crash::around(trail);
+                trail
+            }
+            Self::Off => Arc::new(NoAuditTrail),
+        }
+    }
+
+    /// Adds the metrics of the log, if there is one.
+    pub(crate) fn register(&self, metrics: &mut Metrics) {
+        match self {
+            Self::Kept(trail) => trail.register(metrics),
+            Self::Off => {}
+        }
+    }
+
+    /// Goes on in the file that is at the path of the log now.
+    pub(crate) async fn reopen(&self) {
+        match self {
+            Self::Kept(trail) => match trail.reopen().await {
+                Ok(()) => info!("audit log reopened"),
+                Err(cause) => warn!(%cause, "audit log not reopened yet; it is tried again"),
+            },
+            Self::Off => info!("no audit log to reopen"),
+        }
+    }
+
+    /// Writes what waits and signs the last checkpoint.
+    pub(crate) async fn close(self) {
+        match self {
+            Self::Kept(trail) => trail.close().await,
+            Self::Off => {}
+        }
+    }
+}
+
+/// Accepts the registry as it stands as the one that the audit log speaks of.
+///
+/// # Errors
+/// When one of them cannot be opened.
+pub(crate) async fn accept_registry(log: &Path, registry: &RegistryUrl) -> Result<(), Failure> {
+    let opening = AuditOpening::claim(log, Acceptance::Registry).map_err(Failure::usage)?;
+    let registry = super::open(registry).await.map_err(Failure::usage)?;
+    let trail = opening.start(registry.mark()).map_err(Failure::usage)?;
+    trail.close().await;
+    registry.close().await.map_err(Failure::general)
+}
+
+/// Accepts that the audit log ends before its last checkpoint.
+///
+/// # Errors
+/// When it does not, or cannot be opened.
+pub(crate) async fn accept_cut(log: &Path) -> Result<(), Failure> {
+    let opening = AuditOpening::claim(log, Acceptance::Cut).map_err(Failure::usage)?;
+    let Some(known) = opening.registry().cloned() else {
+        return Err(Failure::general("the log has no checkpoint"));
+    };
+    let mark = RegistryMark::new(known.id, move || known.last_change);
+    let trail = opening.start(mark).map_err(Failure::usage)?;
+    trail.close().await;
+    Ok(())
+}

@@ -1,0 +1,352 @@
+//! The audit log as an operator meets it: `serve --audit-log` and the `audit` commands.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a helper that fails is a test that fails"
+)]
+
+use std::fs;
+use std::path::Path;
+
+use rustix::process::Signal;
+use signer_test_support::{Finished, Program, Server, Workplace, eventually};
+
+const NEXT_TO_THE_REGISTRY: [&str; 5] = [
+    "audit.jsonl",
+    "audit.jsonl.checkpoint",
+    "audit.jsonl.checkpoint-key",
+    "audit.jsonl.checkpoint-key.pub",
+    "audit.jsonl.lock",
+];
+
+fn program() -> Program {
+    Program::new(env!("CARGO_BIN_EXE_plexsphere-signer"))
+}
+
+fn audit(place: &Workplace, line: &[&str]) -> Finished {
+    program().run(place.path(), ["audit"].iter().chain(line))
+}
+
+fn registry(place: &Workplace) -> String {
+    format!("sqlite:{}", place.registry().display())
+}
+
+/// Adds one entry and a checkpoint without a custodian.
+fn accept_registry(place: &Workplace) -> Finished {
+    let url = registry(place);
+    audit(
+        place,
+        &[
+            "accept-registry",
+            "--audit-log",
+            "audit.jsonl",
+            "--registry",
+            &url,
+        ],
+    )
+}
+
+/// A place with a registry and a log of three entries.
+fn recorded() -> Workplace {
+    let place = Workplace::with_seed();
+    served(&place, |_| {});
+    for _ in 0..3 {
+        accept_registry(&place).expect_status(0);
+    }
+    place
+}
+
+/// Starts a custodian, does something with it, and stops it in order.
+fn served(place: &Workplace, act: impl FnOnce(&Server)) {
+    let mut server = Server::start(&program(), place, &[]);
+    act(&server);
+    assert!(server.terminate().success());
+}
+
+fn refused_start(place: &Workplace) -> Finished {
+    let before = place.names();
+    let mut line = vec!["serve".to_owned()];
+    line.extend(place.software_flags());
+    let refused = program().run(place.path(), line).expect_status(2);
+    let added: Vec<String> = place
+        .names()
+        .into_iter()
+        .filter(|name| !before.contains(name) && !name.contains("signer.sock"))
+        .collect();
+    assert_eq!(added, Vec::<String>::new());
+    refused
+}
+
+fn lines(place: &Workplace) -> Vec<String> {
+    let text = fs::read_to_string(place.file("audit.jsonl")).unwrap();
+    text.lines().map(str::to_owned).collect()
+}
+
+fn write_lines(path: &Path, lines: &[String]) {
+    fs::write(path, lines.join("\n") + "\n").unwrap();
+}
+
+#[test]
+fn the_log_stands_beside_the_registry_and_is_intact() {
+    let place = recorded();
+    let names = place.names();
+    for name in NEXT_TO_THE_REGISTRY {
+        assert!(names.iter().any(|found| found == name), "{name}: {names:?}");
+    }
+    let verified = audit(&place, &["verify", "audit.jsonl"]).expect_status(0);
+    assert_eq!(
+        verified.text(),
+        "intact: 3 entries, 1 to 3; signed up to 3\n"
+    );
+    served(&place, |_| {});
+    audit(&place, &["verify", "audit.jsonl"]).expect_status(0);
+}
+
+#[test]
+fn a_broken_log_ends_with_7_and_the_number_of_the_first_bad_entry() {
+    let place = recorded();
+    let sound = lines(&place);
+    let file = place.file("audit.jsonl");
+    let broken = |sentence: &str| {
+        let finished = audit(&place, &["verify", "audit.jsonl"]).expect_status(7);
+        assert!(finished.sentence().starts_with(sentence), "{finished:?}");
+    };
+    let mut forged = sound.clone();
+    forged[1] = forged[1].replacen("accept_registry", "accept_registri", 1);
+    write_lines(&file, &forged);
+    broken("entry 2 does not have the hash of its content (line 2 of ");
+    write_lines(&file, &[sound[0].clone(), sound[2].clone()]);
+    broken("entry 2 is missing, 3 stands in its place");
+    write_lines(&file, &sound[1..]);
+    broken("entry 1 is missing: ");
+    write_lines(&file, &sound[..2]);
+    broken("entry 3 is missing: the log ends before it, while a checkpoint signed entry 3");
+    fs::rename(place.file("audit.jsonl.checkpoint"), place.file("away")).unwrap();
+    let unsigned = audit(&place, &["verify", "audit.jsonl"]).expect_status(0);
+    assert_eq!(
+        unsigned.text(),
+        "intact: 2 entries, 1 to 2; no checkpoint to compare with\n"
+    );
+    let named = ["verify", "audit.jsonl", "--checkpoint", "away"];
+    audit(&place, &named).expect_status(7);
+    let key = fs::read_to_string(place.file("audit.jsonl.checkpoint-key.pub")).unwrap();
+    audit(
+        &place,
+        &[&named[..], &["--checkpoint-key", key.trim()]].concat(),
+    )
+    .expect_status(7);
+    write_lines(&file, &sound);
+    audit(
+        &place,
+        &[&named[..], &["--checkpoint-key", key.trim()]].concat(),
+    )
+    .expect_status(0);
+}
+
+#[test]
+fn what_cannot_be_read_ends_with_2() {
+    let place = recorded();
+    for line in [
+        &["verify"][..],
+        &["verify", "none.jsonl"],
+        &["verify", "audit.jsonl", "--checkpoint", "none"],
+        &["verify", "audit.jsonl", "--checkpoint-key", "none"],
+        &["tail", "none.jsonl"],
+        &["reconcile", "none", "--log", "audit.jsonl"],
+        &["reconcile", "audit.jsonl", "--log", "audit.jsonl"],
+        &["reconcile", "audit.jsonl"],
+        &[
+            "accept-registry",
+            "--audit-log",
+            "none.jsonl",
+            "--registry",
+            "sqlite:x.db",
+        ],
+        &["accept-cut", "--audit-log", "audit.jsonl"],
+        &["accept-cut", "--audit-log", "none.jsonl"],
+    ] {
+        let before = place.names();
+        audit(&place, line).expect_status(2);
+        assert_eq!(place.names(), before, "{line:?}");
+    }
+}
+
+#[test]
+fn tail_shows_the_last_entries_as_a_table_or_as_they_stand() {
+    let place = recorded();
+    let table = audit(&place, &["tail", "-n", "2", "audit.jsonl"]).expect_status(0);
+    let rows: Vec<&str> = table.text().lines().collect();
+    assert_eq!(rows.len(), 3, "{rows:?}");
+    assert!(rows[0].trim_start().starts_with("SEQ  TIME"), "{rows:?}");
+    assert!(rows[1].trim_start().starts_with("2  20"), "{rows:?}");
+    assert!(rows[2].contains("accept_registry  ok"), "{rows:?}");
+    let json = audit(&place, &["tail", "-o", "json", "audit.jsonl"]).expect_status(0);
+    assert_eq!(json.text().lines().collect::<Vec<_>>(), lines(&place));
+}
+
+#[test]
+fn reconcile_prints_the_signatures_that_the_log_does_not_hold() {
+    let place = recorded();
+    let unknown = "ab".repeat(32);
+    fs::write(place.file("seen"), format!("{unknown}\n\n")).unwrap();
+    let line = ["reconcile", "seen", "--log", "audit.jsonl"];
+    let finished = audit(&place, &line).expect_status(7);
+    assert_eq!(finished.text(), format!("{unknown}\n"));
+    assert_eq!(finished.sentence(), "1 of 1 signatures are not in the log");
+    fs::write(place.file("seen"), "\n").unwrap();
+    audit(&place, &line).expect_status(0);
+}
+
+#[test]
+fn keeping_no_log_is_a_warning_and_leaves_no_file() {
+    let place = Workplace::with_seed();
+    let mut server = Server::start(&program(), &place, &["--audit-log", "none"]);
+    assert!(server.terminate().success());
+    let log = server.take_log();
+    assert_eq!(log.matches("no audit log is kept").count(), 1, "{log}");
+    let of_the_log = |name: &String| name.contains("audit");
+    assert!(!place.names().iter().any(of_the_log), "{:?}", place.names());
+}
+
+#[test]
+fn the_log_may_be_named_by_flag_and_by_environment() {
+    let place = Workplace::with_seed();
+    let mut server = Server::start(&program(), &place, &["--audit-log", "by-flag"]);
+    assert!(server.terminate().success());
+    let program = program().with_variable("PLEXSPHERE_SIGNER_AUDIT_LOG", "by-environment");
+    let mut server = Server::start(&program, &place, &[]);
+    assert!(server.terminate().success());
+    assert!(place.file("by-flag").exists() && place.file("by-environment").exists());
+}
+
+#[test]
+fn a_second_custodian_cannot_write_the_same_log() {
+    let place = Workplace::with_seed();
+    let _server = Server::start(&program(), &place, &[]);
+    let other = Workplace::with_seed();
+    let log = place.file("audit.jsonl").display().to_string();
+    let mut line = vec!["serve".to_owned(), "--audit-log".to_owned(), log.clone()];
+    line.extend(other.software_flags());
+    let refused = program().run(other.path(), line).expect_status(2);
+    assert_eq!(
+        refused.sentence(),
+        format!(
+            "--audit-log {log}: in use by another live process; stop that process, or name another \
+             file"
+        )
+    );
+}
+
+#[test]
+fn a_cut_log_is_refused_until_the_cut_is_accepted() {
+    let place = recorded();
+    write_lines(&place.file("audit.jsonl"), &lines(&place)[..1]);
+    let refused = refused_start(&place);
+    assert!(
+        refused
+            .sentence()
+            .contains("it ends with entry 1 while its checkpoint speaks of entry 3"),
+        "{refused:?}"
+    );
+    audit(&place, &["accept-cut", "--audit-log", "audit.jsonl"]).expect_status(0);
+    served(&place, |_| {});
+    let verified = audit(&place, &["verify", "audit.jsonl"]).expect_status(0);
+    assert_eq!(
+        verified.text(),
+        "intact: 2 entries, 1 to 2; signed up to 2\n"
+    );
+}
+
+#[test]
+fn a_restored_old_registry_is_refused_until_it_is_accepted() {
+    let place = Workplace::with_seed();
+    served(&place, |server| {
+        server.generate("k1");
+    });
+    fs::copy(place.registry(), place.file("backup.db")).unwrap();
+    served(&place, |server| {
+        server
+            .post(&format!("{}/retire", signer_test_support::K1), "")
+            .expect_status(200);
+    });
+    accept_registry(&place).expect_status(0);
+    fs::copy(place.file("backup.db"), place.registry()).unwrap();
+    let refused = refused_start(&place);
+    let url = registry(&place);
+    let log = place.file("audit.jsonl").display().to_string();
+    let expected = format!("--registry {url}: it is older than the audit log: its last change is ");
+    assert!(refused.sentence().starts_with(&expected), "{refused:?}");
+    let cure =
+        format!("`plexsphere-signer audit accept-registry --audit-log {log} --registry {url}`");
+    assert!(refused.sentence().contains(&cure), "{refused:?}");
+    accept_registry(&place).expect_status(0);
+    served(&place, |_| {});
+    audit(&place, &["verify", "audit.jsonl"]).expect_status(0);
+}
+
+#[test]
+fn a_registry_that_is_gone_or_another_one_is_refused() {
+    let place = recorded();
+    let other = recorded();
+    fs::copy(other.registry(), place.registry()).unwrap();
+    let refused = refused_start(&place);
+    assert!(
+        refused
+            .sentence()
+            .contains("while the audit log was kept for registry"),
+        "{refused:?}"
+    );
+    fs::remove_file(place.registry()).unwrap();
+    let refused = refused_start(&place);
+    assert!(
+        refused.sentence().contains("there is no registry"),
+        "{refused:?}"
+    );
+    assert!(!place.registry().exists());
+}
+
+#[test]
+fn sighup_goes_on_in_a_new_file() {
+    let place = recorded();
+    let mut server = Server::start(&program(), &place, &[]);
+    fs::rename(place.file("audit.jsonl"), place.file("old.jsonl")).unwrap();
+    server.signal(Signal::HUP);
+    eventually("the new file", || {
+        place.file("audit.jsonl").exists().then_some(())
+    });
+    server.wait_for_log("the reopened log", |line| {
+        line.contains("audit log reopened")
+    });
+    assert!(server.terminate().success());
+    accept_registry(&place).expect_status(0);
+    audit(&place, &["verify", "old.jsonl", "audit.jsonl"]).expect_status(0);
+}
+
+#[test]
+fn the_checkpoint_is_in_the_log_stream_and_metrics_tell_of_the_log() {
+    let place = Workplace::with_seed();
+    // A torn line left by a crash: cutting it is an entry.
+    fs::write(place.file("audit.jsonl"), "{\"v\":1,\"seq\":1,\"ti").unwrap();
+    let mut server = Server::start(&program(), &place, &[]);
+    assert_eq!(server.metric("audit_entries_total"), 1);
+    assert_eq!(server.metric("audit_failures_total"), 0);
+    assert!(server.terminate().success());
+    let log = server.take_log();
+    let line = log.lines().find(|line| line.contains("\"checkpoint\":"));
+    let line: serde_json::Value = serde_json::from_str(line.unwrap()).unwrap();
+    let note = line["checkpoint"].as_str().unwrap();
+    assert_eq!(
+        note,
+        fs::read_to_string(place.file("audit.jsonl.checkpoint")).unwrap()
+    );
+    let key = fs::read(place.file("audit.jsonl.checkpoint-key")).unwrap();
+    assert_eq!(key.len(), 32);
+}
+
+#[test]
+fn the_development_set_up_keeps_a_log_of_its_own() {
+    let place = Workplace::empty();
+    let socket = place.file(".plexsphere-signer/signer.sock");
+    let mut server = Server::start_with(&program(), place.path(), &socket, ["--dev"]);
+    assert!(place.file(".plexsphere-signer/audit.jsonl").exists());
+    assert!(server.terminate().success());
+}

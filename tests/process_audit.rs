@@ -1,0 +1,167 @@
+//! The audit log of a running custodian: what requests leave in it, on a disk that fails, and after a
+//! kill.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a helper that fails is a test that fails"
+)]
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Resource, Rlimit, prlimit};
+use serde_json::Value;
+use signer_test_support::{
+    Finished, K1, K1_HANDLE, Program, Server, Workplace, eventually, pause, sign_request,
+};
+
+fn program() -> Program {
+    Program::new(env!("CARGO_BIN_EXE_plexsphere-signer"))
+}
+
+fn entries(place: &Workplace) -> Vec<Value> {
+    let text = fs::read_to_string(place.file("audit.jsonl")).unwrap();
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+fn audit(place: &Workplace, line: &[&str]) -> Finished {
+    program().run(place.path(), ["audit"].iter().chain(line))
+}
+
+fn sign(server: &Server) -> signer_test_support::Response {
+    server.post(&format!("{K1}/sign"), &sign_request(&[7; 64]))
+}
+
+/// Lets no file of the custodian grow beyond so many bytes.
+fn limit_files(server: &Server, bytes: Option<u64>) {
+    let limit = Rlimit {
+        current: bytes,
+        maximum: None,
+    };
+    prlimit(Some(server.pid()), Resource::Fsize, limit).unwrap();
+}
+
+#[test]
+fn a_signature_is_in_the_log_when_its_answer_is_there_even_after_a_kill() {
+    let place = Workplace::with_seed();
+    let mut server = Server::start(&program(), &place, &[]);
+    server.generate("k1");
+    let answer = sign(&server).expect_status(200);
+    server.kill();
+    let found = entries(&place);
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert_eq!(found[0]["op"], "generate");
+    assert_eq!(found[1]["op"], "sign");
+    assert_eq!(found[1]["handle_id"], K1_HANDLE);
+    audit(&place, &["verify", "audit.jsonl"]).expect_status(0);
+    let answer: Value = serde_json::from_str(answer.text()).unwrap();
+    let signature = answer["signature"].as_str().unwrap();
+    let other = signature.replacen(&signature[..2], "zz", 1);
+    fs::write(place.file("seen"), format!("{signature}\n{other}\n")).unwrap();
+    let reconciled = audit(&place, &["reconcile", "seen", "--log", "audit.jsonl"]);
+    assert_eq!(reconciled.expect_status(7).text(), format!("{other}\n"));
+}
+
+#[test]
+fn a_disk_that_is_full_releases_nothing_and_is_forgiven_without_a_restart() {
+    let place = Workplace::with_seed();
+    let mut server = Server::start(&program(), &place, &[]);
+    server.generate("k1");
+    sign(&server).expect_status(200);
+    let length = fs::metadata(place.file("audit.jsonl")).unwrap().len();
+    // The next line does not fit: a part of it is written.
+    limit_files(&server, Some(length + 100));
+    for _ in 0..3 {
+        let asked = Instant::now();
+        let refused = sign(&server).expect_status(503);
+        assert_eq!(refused.problem_code(), "audit_unavailable");
+        assert!(
+            asked.elapsed() < Duration::from_secs(2),
+            "{:?}",
+            asked.elapsed()
+        );
+    }
+    let readiness = server.get("/readyz").expect_status(503);
+    assert!(
+        readiness.text().contains("\"audit\":\"failing\""),
+        "{readiness:?}"
+    );
+    assert_eq!(server.get("/livez").status, 200);
+    limit_files(&server, None);
+    eventually("a signature after the outage", || {
+        let answer = sign(&server);
+        pause(Duration::from_millis(50));
+        (answer.status == 200).then_some(())
+    });
+    eventually("readiness after the outage", || {
+        (server.get("/readyz").status == 200).then_some(())
+    });
+    assert!(server.terminate().success());
+    audit(&place, &["verify", "audit.jsonl"]).expect_status(0);
+    let withheld: Vec<Value> = entries(&place)
+        .into_iter()
+        .filter(|entry| entry["outcome"] == "unavailable")
+        .collect();
+    assert!(withheld.len() >= 3, "{withheld:?}");
+    // The first one was signed before the disk failed; the others were turned away at once.
+    assert!(withheld[0]["digest"].is_string(), "{withheld:?}");
+    for entry in withheld {
+        assert_eq!(entry["code"], "audit_unavailable");
+        assert_eq!(entry["http_status"], 503);
+        assert!(entry.get("signature_sha256").is_none());
+    }
+}
+
+#[test]
+fn a_retirement_that_no_checkpoint_covers_yet_is_still_known_when_an_old_registry_returns() {
+    let place = Workplace::with_seed();
+    let mut server = Server::start(&program(), &place, &[]);
+    server.generate("k1");
+    assert!(server.terminate().success());
+    fs::copy(place.registry(), place.file("backup.db")).unwrap();
+    let mut server = Server::start(&program(), &place, &[]);
+    server.post(&format!("{K1}/retire"), "").expect_status(200);
+    server.kill();
+    for left in ["registry.db-wal", "registry.db-shm"] {
+        fs::remove_file(place.file(left)).unwrap();
+    }
+    fs::copy(place.file("backup.db"), place.registry()).unwrap();
+    let mut line = vec!["serve".to_owned()];
+    line.extend(place.software_flags());
+    let refused = program().run(place.path(), line).expect_status(2);
+    let expected = format!("key {K1_HANDLE} was retired, and is not in it");
+    assert!(refused.sentence().contains(&expected), "{refused:?}");
+    let url = format!("sqlite:{}", place.registry().display());
+    let log = ["--audit-log", "audit.jsonl", "--registry", &url];
+    audit(&place, &[&["accept-registry"], &log[..]].concat()).expect_status(0);
+    let server = Server::start(&program(), &place, &[]);
+    sign(&server).expect_status(200);
+}
+
+#[test]
+fn requests_go_on_while_the_log_is_rotated() {
+    let place = Workplace::with_seed();
+    let mut server = Server::start(&program(), &place, &[]);
+    server.generate("k1");
+    for round in 0..5 {
+        sign(&server).expect_status(200);
+        fs::rename(
+            place.file("audit.jsonl"),
+            place.file(&format!("old-{round}")),
+        )
+        .unwrap();
+        server.signal(rustix::process::Signal::HUP);
+        sign(&server).expect_status(200);
+        eventually("the next file", || {
+            place.file("audit.jsonl").exists().then_some(())
+        });
+    }
+    assert!(server.terminate().success());
+    let files = ["old-0", "old-1", "old-2", "old-3", "old-4", "audit.jsonl"];
+    let verified = audit(&place, &[&["verify"], &files[..]].concat()).expect_status(0);
+    assert!(
+        verified.text().starts_with("intact: 11 entries, 1 to 11;"),
+        "{verified:?}"
+    );
+}
