@@ -1,5 +1,6 @@
 //! A module on a bad day, seen from outside of the process.
 
+use std::fs;
 use std::time::{Duration, Instant};
 
 use signer_test_support::{eventually, path_of, sign_request};
@@ -40,6 +41,14 @@ fn a_call_that_hangs_keeps_neither_other_keys_from_signing_nor_the_process_from_
     assert!(status.success(), "{status}: {}", server.take_log());
     assert!(took < Duration::from_secs(5), "{took:?}");
     assert!(!token.place.socket().exists());
+    // The process ends on the spot then, and its record is signed to the end all the same.
+    let entries = fs::read_to_string(token.audit_log())
+        .unwrap()
+        .lines()
+        .count();
+    let verdict = token.verdict_on_the_audit_log();
+    let signed_to_the_end = format!("; signed up to {entries}\n");
+    assert!(verdict.ends_with(&signed_to_the_end), "{verdict}");
 }
 
 #[test]

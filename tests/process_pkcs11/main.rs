@@ -8,5 +8,7 @@
 mod checking;
 mod failing;
 mod keeping;
+mod moving;
+mod secrecy;
 mod starting;
 mod token;

@@ -12,8 +12,8 @@ use signer_test_support::{Program, Server, Workplace};
 
 /// What the token is called.
 pub(crate) const LABEL: &str = "throwaway";
-/// A throw-away PIN of the user.
-pub(crate) const PIN: &str = "throwaway-user-4711";
+/// A throw-away PIN of the user. No eight bytes of it are part of anything else in a run.
+pub(crate) const PIN: &str = "4711-is-the-pin-to-throw-away";
 const OFFICER_PIN: &str = "throwaway-officer-0815";
 
 /// A token in a private directory.
@@ -120,6 +120,19 @@ impl Token {
         let file = self.place.file("pin");
         fs::write(&file, format!("{pin}\n")).unwrap();
         fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
+    }
+
+    /// The audit log, which is kept beside the registry.
+    pub(crate) fn audit_log(&self) -> PathBuf {
+        self.place.file("audit.jsonl")
+    }
+
+    /// What `audit verify` says of the audit log.
+    pub(crate) fn verdict_on_the_audit_log(&self) -> String {
+        let log = self.audit_log().display().to_string();
+        let line = ["audit", "verify", &log];
+        let finished = self.program().run(self.place.path(), line);
+        finished.expect_status(0).text().to_owned()
     }
 
     /// Replaces the rules of the fault module.
