@@ -96,6 +96,7 @@ async fn run(
     let mut metrics = Metrics::default();
     let http = HttpMetrics::register(&mut metrics);
     audit.register(&mut metrics);
+    opened.register(&mut metrics);
     let custody = Arc::new(ActorCustody::start(
         custody_settings(&config),
         DrivenPorts {

@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
+use prometheus_client::registry::Registry as Metrics;
 use signer_actors::ProviderSpec;
 use signer_adapters::providers::software::{OpenSoftwareError, SoftwareProvider, create_seed_file};
 use signer_adapters::providers::support;
@@ -196,6 +197,13 @@ pub(crate) struct OpenProviders {
 }
 
 impl OpenProviders {
+    /// Adds their metrics.
+    pub(crate) fn register(&self, metrics: &mut Metrics) {
+        if let Some(token) = &self.token {
+            token.register(metrics);
+        }
+    }
+
     /// Closes them at the end of the process, and hands its outcome on.
     ///
     /// # Errors

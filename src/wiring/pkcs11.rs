@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use prometheus_client::registry::Registry as Metrics;
 use signer_actors::ProviderSpec;
 use signer_adapters::providers::pkcs11::{
     self, CheckReport, Closing, LabelPrefix, Pkcs11Module, Pkcs11Provider, Pkcs11Settings,
@@ -63,6 +64,11 @@ impl OpenToken {
     pub(super) fn spec(&self) -> ProviderSpec {
         let provider = Arc::clone(&self.provider);
         always(ProviderName::Pkcs11, provider)
+    }
+
+    /// Adds the metrics of the module.
+    pub(super) fn register(&self, metrics: &mut Metrics) {
+        self.module.register(metrics);
     }
 
     /// Ends the use of the module, and hands the outcome of the process on. With a call that does not

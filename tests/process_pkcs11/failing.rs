@@ -28,12 +28,14 @@ fn a_call_that_hangs_keeps_neither_other_keys_from_signing_nor_the_process_from_
     let mut server = token.serve(&patience);
     server.generate("stuck");
     server.generate("other");
+    assert_eq!(server.metric("pkcs11_hung_calls"), 0);
     token.rules("C_Sign label=plexsphere:platform:stuck hang\n");
     let digest = sign_request(&[7; 64]);
     let refused = server.post(&sign_path(STUCK), &digest);
     assert_eq!(refused.status, 503, "{refused:?}");
     assert_eq!(refused.problem_code(), "provider_unavailable");
     server.post(&sign_path(OTHER), &digest).expect_status(200);
+    assert_eq!(server.metric("pkcs11_hung_calls"), 1);
 
     let started = Instant::now();
     let status = server.terminate();

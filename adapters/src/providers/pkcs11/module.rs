@@ -6,6 +6,7 @@
 //! alone. Each initialisation opens an *epoch*; sessions and object handles of an earlier one mean
 //! nothing, or, which is worse, something else.
 
+mod metrics;
 mod path;
 
 use std::ops::Deref;
@@ -17,7 +18,9 @@ use std::time::{Duration, Instant};
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
 use cryptoki::error::{Error, RvError};
 use parking_lot::{RwLock, RwLockReadGuard};
+use prometheus_client::registry::Registry;
 
+use self::metrics::HungCalls;
 use super::error::Fault;
 
 pub use self::path::ModulePathRefusal;
@@ -147,6 +150,12 @@ impl Pkcs11Module {
     /// How many calls into the module do not return at present.
     pub fn hung_calls(&self) -> usize {
         self.hung.load(Ordering::SeqCst)
+    }
+
+    /// Adds what is measured of the module.
+    pub fn register(self: &Arc<Self>, registry: &mut Registry) {
+        let module = Arc::clone(self);
+        registry.register_collector(Box::new(HungCalls(module)));
     }
 
     pub(super) fn note_hung(&self) {
