@@ -14,10 +14,10 @@ use signer_adapters::providers::pkcs11::{
 use signer_domain::ports::{KeyProvider as _, KeyProviderError};
 use signer_domain::{Deadline, ProviderName};
 
-use super::always;
 use super::pkcs11_report::{
     CheckDocument, MechanismDocument, MechanismsDocument, StepDocument, TokenDocument,
 };
+use super::providers::always;
 use crate::config::pkcs11::PinSource;
 use crate::config::{Pkcs11Config, Setting};
 use crate::exit::Exit;
