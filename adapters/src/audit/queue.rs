@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use signer_domain::ports::AuditUnavailable;
 use tokio::sync::oneshot;
 
@@ -47,6 +47,8 @@ struct State {
     dropped: u64,
     reopen: Vec<oneshot::Sender<Outcome>>,
     closing: bool,
+    /// Whether the writer lets more come before it takes them: then nobody wakes it.
+    gathering: bool,
     busy_since: Option<Instant>,
     failing: bool,
 }
@@ -84,13 +86,17 @@ impl Queue {
         state.bytes += size;
         state.entries.push_back(waiting);
         self.metrics.show_backlog(state.entries.len());
+        let is_awaited = !state.gathering || state.entries.len() >= self.limits.batch_entries;
         drop(state);
-        self.arrived.notify_one();
+        if is_awaited {
+            self.arrived.notify_one();
+        }
         Ok(())
     }
 
-    /// Takes what waits; waits for it until `until`.
-    pub(super) fn next(&self, until: Instant) -> Work {
+    /// Takes what waits; waits for it until `until`. Once something waits, lets more come for as long
+    /// as `gather` says.
+    pub(super) fn next(&self, until: Instant, gather: Duration) -> Work {
         let mut state = self.state.lock();
         state.busy_since = None;
         while state.entries.is_empty() && state.reopen.is_empty() {
@@ -101,6 +107,9 @@ impl Queue {
                 state.busy_since = Some(Instant::now());
                 return Work::Idle;
             }
+        }
+        if !gather.is_zero() {
+            self.gather(&mut state, Instant::now() + gather);
         }
         state.busy_since = Some(Instant::now());
         if state.entries.is_empty() {
@@ -118,6 +127,20 @@ impl Queue {
         state.bytes = state.bytes.saturating_sub(bytes);
         self.metrics.show_backlog(state.entries.len());
         Work::Batch(batch)
+    }
+
+    /// Waits for more, unless the owner wants something or a whole batch is there.
+    fn gather(&self, state: &mut MutexGuard<'_, State>, until: Instant) {
+        state.gathering = true;
+        while state.reopen.is_empty()
+            && !state.closing
+            && state.entries.len() < self.limits.batch_entries
+        {
+            if self.arrived.wait_until(state, until).timed_out() {
+                break;
+            }
+        }
+        state.gathering = false;
     }
 
     /// Says that writing failed: everybody who waits is told, and their entries stay.
@@ -212,5 +235,91 @@ impl Queue {
         drop(state);
         rest.iter_mut().for_each(Waiting::refuse);
         rest.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::thread;
+
+    use jiff::Timestamp;
+    use signer_domain::ports::{AuditEntry, AuditKey, AuditOutcome};
+
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(30);
+
+    fn waiting() -> Waiting {
+        Waiting::unawaited(AuditEntry {
+            time: Timestamp::UNIX_EPOCH,
+            request_id: "r".to_owned(),
+            op: "sign",
+            outcome: AuditOutcome::Ok,
+            http_status: 200,
+            code: None,
+            key: AuditKey::default(),
+            peer: None,
+            digest: None,
+            signature: None,
+            items: Vec::new(),
+            latency: Duration::ZERO,
+        })
+    }
+
+    fn queue(batch_entries: usize) -> Arc<Queue> {
+        let limits = Limits {
+            batch_entries,
+            ..Limits::USUAL
+        };
+        Arc::new(Queue::new(limits, AuditMetrics::new()))
+    }
+
+    fn entries_of(work: Work) -> usize {
+        match work {
+            Work::Batch(batch) => batch.len(),
+            Work::Idle | Work::Finished => 0,
+        }
+    }
+
+    #[test]
+    fn what_comes_while_the_writer_gathers_is_taken_along() {
+        let queue = queue(3);
+        queue.push(waiting()).unwrap();
+        let others = Arc::clone(&queue);
+        let others = thread::spawn(move || {
+            while !others.state.lock().gathering {
+                thread::yield_now();
+            }
+            (0..2).for_each(|_| others.push(waiting()).unwrap());
+        });
+        // A whole batch ends the gathering long before its time.
+        assert_eq!(entries_of(queue.next(Instant::now() + LONG, LONG)), 3);
+        others.join().unwrap();
+    }
+
+    #[test]
+    fn gathering_keeps_no_owner_waiting_who_wants_to_close() {
+        let queue = queue(3);
+        queue.push(waiting()).unwrap();
+        let owner = Arc::clone(&queue);
+        let owner = thread::spawn(move || {
+            while !owner.state.lock().gathering {
+                thread::yield_now();
+            }
+            owner.close();
+        });
+        assert_eq!(entries_of(queue.next(Instant::now() + LONG, LONG)), 1);
+        owner.join().unwrap();
+    }
+
+    #[test]
+    fn without_gathering_what_is_there_is_taken_at_once() {
+        let queue = queue(3);
+        queue.push(waiting()).unwrap();
+        assert_eq!(
+            entries_of(queue.next(Instant::now() + LONG, Duration::ZERO)),
+            1
+        );
     }
 }

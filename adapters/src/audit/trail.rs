@@ -93,7 +93,8 @@ impl AuditTrail for FileAuditTrail {
         let (waiting, mut outcome, withheld) = Waiting::awaited(entry);
         self.queue.push(waiting)?;
         match timeout(PATIENCE, &mut outcome).await {
-            Ok(Ok(outcome)) => outcome,
+            // With the news go those for the neighbours, who are told as it is dropped.
+            Ok(Ok(told)) => told.map(drop),
             Ok(Err(_gone)) => Err(AuditUnavailable),
             Err(_elapsed) => {
                 withheld.store(true, std::sync::atomic::Ordering::Release);

@@ -22,6 +22,14 @@ use super::waiting::Waiting;
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
+/// Entries of one write that show that many callers are busy at once. Then the next ones are let come
+/// for as long as a write takes before they are written: a flush costs as much for few as for many,
+/// and what it costs is taken from those who sign. Few callers are never kept waiting so.
+const CROWD: usize = 5;
+
+/// How long entries are let come at most.
+const LONGEST_GATHERING: Duration = Duration::from_micros(500);
+
 /// How often it looks whether its file is still in place when there is nothing to write.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
@@ -35,6 +43,8 @@ pub(super) struct Writer<S: Store> {
     lines: Vec<u8>,
     /// Whether the last try failed: each outage is told once.
     failing: bool,
+    /// How long the next entries are let come before they are written.
+    gather: Duration,
 }
 
 struct Open<S> {
@@ -59,6 +69,7 @@ impl<S: Store> Writer<S> {
             checkpoints,
             lines: Vec::new(),
             failing: false,
+            gather: Duration::ZERO,
         }
     }
 
@@ -85,7 +96,7 @@ impl<S: Store> Writer<S> {
                 .checkpoints
                 .due(self.position)
                 .map_or(look, |due| due.min(look));
-            match self.queue.next(until) {
+            match self.queue.next(until, self.gather) {
                 Work::Batch(batch) => self.record(batch),
                 Work::Idle => self.record(Vec::new()),
                 Work::Finished => break,
@@ -134,10 +145,13 @@ impl<S: Store> Writer<S> {
         })?;
         self.queue.forgive(dropped);
         if !batch.is_empty() {
-            self.queue
-                .metrics
-                .flushes
-                .observe(started.elapsed().as_secs_f64());
+            let took = started.elapsed();
+            self.queue.metrics.flushes.observe(took.as_secs_f64());
+            self.gather = if batch.len() < CROWD {
+                Duration::ZERO
+            } else {
+                took.min(LONGEST_GATHERING)
+            };
         }
         Ok(())
     }
@@ -224,7 +238,7 @@ impl<S: Store> Writer<S> {
 
     fn succeed(&mut self, batch: Vec<Waiting>) {
         self.queue.recover();
-        batch.into_iter().for_each(Waiting::succeed);
+        Waiting::succeed(batch);
         if std::mem::take(&mut self.failing) {
             info!(seq = self.position.seq, "audit log written again");
         }

@@ -171,7 +171,8 @@ provider, its SQLite registry and verification before every release.
   from connecting to holding the signature.
 - A start is timed from `exec` to holding the signature by a key registered before.
 - Where nothing is said of audit, none is kept, as by the bare server. The rows on it compare two custodians: one records
-  each request durably before the answer, the other does not. A raw flush appends 700 bytes and has them on the disk.
+  each request durably before the answer, the other does not. A raw flush appends 700 bytes and has them on the disk. They
+  are measured without precedence: it would keep the kernel's own threads from serving the disk.
 - Many keys are written straight into the registry; both sides then sign with the same ten keys.
 
 `scripts/bench` repeats all this; `scripts/bench --quick` takes a minute and leaves this page alone.
