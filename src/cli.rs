@@ -7,6 +7,7 @@
 mod audit;
 mod client_args;
 mod keys;
+mod pkcs11;
 mod rotations;
 mod serve;
 mod shell;
@@ -22,6 +23,7 @@ pub(crate) use client_args::{ClientArgs, OutputFormat};
 pub(crate) use keys::{
     GenerateArgs, HandleArgs, KeysCommand, ListArgs, PublicKeyArgs, PublicKeyFormat,
 };
+pub(crate) use pkcs11::{InspectArgs, Pkcs11Args, Pkcs11Command};
 pub(crate) use rotations::{
     CloseRotationArgs, OpenRotationArgs, RotationsCommand, ShowRotationArgs,
 };
@@ -71,6 +73,9 @@ pub(crate) enum Command {
     Sign(SignArgs),
     /// Verify a signature over the SHA-512 digest of a file, offline.
     Verify(VerifyArgs),
+    /// See what a PKCS#11 token offers, and whether it can serve.
+    #[command(subcommand, arg_required_else_help = true)]
+    Pkcs11(Pkcs11Command),
     /// Verify, show and reconcile the audit log, offline.
     #[command(subcommand, arg_required_else_help = true)]
     Audit(AuditCommand),
@@ -96,6 +101,7 @@ impl Command {
             Self::Probe(args) => Some(&args.client),
             Self::Serve(_)
             | Self::Verify(_)
+            | Self::Pkcs11(_)
             | Self::Audit(_)
             | Self::Openapi
             | Self::Completion { .. } => None,

@@ -3,6 +3,7 @@
 mod audit;
 mod key_table;
 mod keys;
+mod pkcs11;
 mod probe;
 mod public_key;
 mod rotations;
@@ -12,6 +13,7 @@ mod verify;
 
 pub(crate) use audit::audit;
 pub(crate) use keys::keys;
+pub(crate) use pkcs11::pkcs11;
 pub(crate) use probe::probe;
 pub(crate) use rotations::rotations;
 pub(crate) use shell::{completion, openapi};

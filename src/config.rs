@@ -2,10 +2,12 @@
 
 mod environment;
 mod limits;
+pub(crate) mod pkcs11;
 mod resolve;
 mod setting;
 
 pub(crate) use environment::Environment;
+pub(crate) use pkcs11::{Pkcs11Config, TypedPin};
 pub(crate) use resolve::resolve;
 pub(crate) use setting::{Setting, Source, variable};
 
@@ -30,6 +32,8 @@ pub(crate) struct Config {
     pub(crate) providers: Setting<Vec<ProviderName>>,
     /// The seed of the software provider; there whenever that provider is configured.
     pub(crate) software_seed_file: Option<Setting<PathBuf>>,
+    /// The token of the PKCS#11 provider.
+    pub(crate) pkcs11: Pkcs11Config,
     /// The socket to serve on.
     pub(crate) socket: Setting<PathBuf>,
     /// The mode of the socket.

@@ -6,11 +6,21 @@ use rustix::fs::Mode;
 use rustix::process::{DumpableBehavior, Resource, Rlimit};
 use tracing::warn;
 
+use crate::failure::Failure;
+
 /// Hardens this process before it reads a secret.
 ///
 /// # Errors
 /// When the kernel refuses a measure that keeps key material out of reach of others.
-pub(crate) fn harden() -> io::Result<()> {
+pub(crate) fn harden() -> Result<(), Failure> {
+    close_what_is_open().map_err(|cause| {
+        Failure::general(format_args!(
+            "the kernel refuses to harden the process: {cause}"
+        ))
+    })
+}
+
+fn close_what_is_open() -> io::Result<()> {
     rustix::process::umask(Mode::RWXG | Mode::RWXO);
     rustix::process::setrlimit(
         Resource::Core,

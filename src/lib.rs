@@ -80,6 +80,7 @@ fn dispatch(cli: &Cli, providers: ProviderSet) -> Result<(), Failure> {
         Command::Rotations(command) => commands::rotations(command, &client),
         Command::Sign(args) => commands::sign(args, &client),
         Command::Verify(args) => commands::verify(args),
+        Command::Pkcs11(command) => commands::pkcs11(command),
         Command::Audit(command) => commands::audit(command),
         Command::Probe(args) => commands::probe(args, &client),
         Command::Openapi => commands::openapi(),

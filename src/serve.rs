@@ -19,7 +19,7 @@ use crate::cli::ServeArgs;
 use crate::config::{self, Config, Environment, Installation, Verification};
 use crate::failure::Failure;
 use crate::telemetry::{self, LogFormat};
-use crate::wiring::{self, AuditPlace, OpenAudit, ProviderSet, RegistryPlace};
+use crate::wiring::{self, AuditPlace, OpenAudit, OpenProviders, ProviderSet, RegistryPlace};
 use crate::{dev, hardening};
 use entrance::take_places;
 use file_limit::FileLimitSignal;
@@ -46,18 +46,18 @@ pub(crate) fn serve(args: &ServeArgs, set: ProviderSet) -> Result<(), Failure> {
     let config = config::resolve(args, &environment, default_format(args))?;
     wiring::check_support(&config, set)?;
     let registry = RegistryPlace::of(&config)?;
-    hardening::harden().map_err(|cause| {
-        Failure::general(format_args!(
-            "the kernel refuses to harden the process: {cause}"
-        ))
-    })?;
+    hardening::harden()?;
     if config.installation == Installation::Development {
         dev::prepare_directory()?;
         wiring::provide_development_seed(&dev::seed_file())?;
     }
     let audit = AuditPlace::of(&config, &registry)?;
-    wiring::check_providers(&config)?;
-    system.block_on(run(config, Places { registry, audit }, signals))
+    let opened = system.block_on(wiring::check_providers(&config))?;
+    let places = Places { registry, audit };
+    let outcome = system.block_on(run(config, places, signals, &opened));
+    // Last of all, for this may end the process on the spot: the audit log and the registry are
+    // closed by now.
+    opened.close(outcome)
 }
 
 fn default_format(args: &ServeArgs) -> LogFormat {
@@ -78,6 +78,7 @@ async fn run(
     config: Config,
     places: Places,
     (stop, reopen): (StopSignals, ReopenSignal),
+    opened: &OpenProviders,
 ) -> Result<(), Failure> {
     let (registry, entrance) = take_places(&config, &places.registry).await?;
     telemetry::start(config.log).map_err(Failure::general)?;
@@ -91,10 +92,11 @@ async fn run(
     };
     actix_rt::spawn(reopen.obey(audit.clone()));
     hardening::raise_open_files();
-    let providers = wiring::providers(&config)?;
+    let providers = wiring::providers(&config, opened)?;
     let mut metrics = Metrics::default();
     let http = HttpMetrics::register(&mut metrics);
     audit.register(&mut metrics);
+    opened.register(&mut metrics);
     let custody = Arc::new(ActorCustody::start(
         custody_settings(&config),
         DrivenPorts {
@@ -165,6 +167,9 @@ fn announce(config: &Config, audit: &OpenAudit) {
     }
     if config.verification == Verification::Off {
         warn!("signatures leave without being verified");
+    }
+    if config.pkcs11.shows_its_pin() {
+        warn!("PIN given on the command line, where everybody on this machine can read it");
     }
     info!(
         version = env!("CARGO_PKG_VERSION"),

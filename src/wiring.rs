@@ -3,26 +3,28 @@
 mod audit;
 #[cfg(feature = "_testdouble")]
 mod crash;
+#[cfg_attr(not(feature = "pkcs11"), path = "wiring/pkcs11/left_out.rs")]
+mod pkcs11;
+mod pkcs11_report;
+mod providers;
 
-pub(crate) use audit::{AuditPlace, OpenAudit, accept_cut, accept_registry};
+pub(crate) use self::audit::{AuditPlace, OpenAudit, accept_cut, accept_registry};
+pub(crate) use self::pkcs11::{check as check_token, mechanisms as mechanisms_of_token};
+pub(crate) use self::pkcs11_report::{CheckDocument, MechanismsDocument, TokenDocument};
+pub(crate) use self::providers::{
+    OpenProviders, check_providers, provide_development_seed, providers,
+};
 /// The offline half of the audit log: what `audit` reads and checks.
 pub(crate) use signer_adapters::audit as audit_log;
 pub(crate) use signer_adapters::registry::RegistryUrl;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
-use futures_util::future::BoxFuture;
-use signer_actors::ProviderSpec;
-use signer_adapters::providers::software::{OpenSoftwareError, SoftwareProvider, create_seed_file};
 use signer_adapters::providers::support;
-#[cfg(feature = "_testdouble")]
-use signer_adapters::providers::testdouble::TestDouble;
 use signer_adapters::registry::{OpenRegistryError, RegistryRefusal, SqliteRegistry};
 use signer_domain::ProviderName;
-use signer_domain::ports::{
-    KeyProvider, KeyProviderError, KeyRegistry, KeyRegistryError, RotationRegistry, VerifierFactory,
-};
+use signer_domain::ports::{KeyRegistry, KeyRegistryError, RotationRegistry, VerifierFactory};
 
 use crate::config::{Config, Installation, Setting, Source};
 use crate::failure::Failure;
@@ -168,78 +170,5 @@ impl OpenRegistry {
     /// When the store does not finish in time.
     pub(crate) async fn close(self) -> Result<(), KeyRegistryError> {
         self.0.close().await
-    }
-}
-
-/// Makes the development seed, unless it is there from last time.
-///
-/// # Errors
-/// When it cannot be made.
-pub(crate) fn provide_development_seed(file: &Path) -> Result<(), Failure> {
-    if file.symlink_metadata().is_ok() {
-        return Ok(());
-    }
-    create_seed_file(file).map_err(Failure::general)
-}
-
-/// Tells a provider that is misconfigured before anything is created.
-///
-/// The software provider is opened for that and closed again. Its warning goes nowhere as long as
-/// the log has not been started, so this comes first and the warning is written once.
-///
-/// # Errors
-/// When a provider cannot be opened.
-pub(crate) fn check_providers(config: &Config) -> Result<(), Failure> {
-    providers(config).map(drop)
-}
-
-/// Makes the providers ready to be opened, in the order of the configuration.
-///
-/// # Errors
-/// When a provider cannot be opened.
-pub(crate) fn providers(config: &Config) -> Result<Vec<ProviderSpec>, Failure> {
-    let names = config.providers.value.iter();
-    names.map(|name| provider(*name, config)).collect()
-}
-
-fn provider(name: ProviderName, config: &Config) -> Result<ProviderSpec, Failure> {
-    match name {
-        ProviderName::Software => open_software(config.software_seed_file.as_ref()),
-        #[cfg(feature = "_testdouble")]
-        ProviderName::Testdouble => Ok(always(name, Arc::new(TestDouble::new()))),
-        ProviderName::Pkcs11
-        | ProviderName::AwsKms
-        | ProviderName::GcpKms
-        | ProviderName::AzureKv => Err(match support(name) {
-            Err(refusal) => config.providers.source.explain(refusal),
-            Ok(()) => Failure::general(format_args!("{name} has no wiring")),
-        }),
-    }
-}
-
-/// Opens the software provider once and for all: what it remembers of retired keys outlives the
-/// actor that owns it, and its warning is written once.
-fn open_software(seed_file: Option<&Setting<PathBuf>>) -> Result<ProviderSpec, Failure> {
-    let seed_file = seed_file.ok_or_else(|| {
-        Failure::usage("--software-seed-file is required with the software provider")
-    })?;
-    match SoftwareProvider::open(&seed_file.value) {
-        Ok(provider) => Ok(always(ProviderName::Software, Arc::new(provider))),
-        Err(OpenSoftwareError::SeedFile(refusal)) => Err(seed_file.source.explain(refusal)),
-        Err(OpenSoftwareError::SelfTest(failure)) => Err(Failure::general(failure)),
-    }
-}
-
-/// A provider that is there already.
-fn always(name: ProviderName, provider: Arc<dyn KeyProvider>) -> ProviderSpec {
-    #[cfg(feature = "_testdouble")]
-    let provider = crash::around_provider(provider);
-    let factory = move || -> BoxFuture<'static, Result<Arc<dyn KeyProvider>, KeyProviderError>> {
-        let provider = Arc::clone(&provider);
-        Box::pin(async move { Ok(provider) })
-    };
-    ProviderSpec {
-        name,
-        factory: Arc::new(factory),
     }
 }

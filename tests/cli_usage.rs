@@ -47,8 +47,8 @@ fn a_refusal_is_one_sentence_with_the_flag_and_nothing_is_created() {
             "--drain-timeout \"soon\": must be a duration of at most 1h, such as 20s or 500ms",
         ),
         (
-            &["--policy-file", "policy.toml"],
-            "unexpected argument '--policy-file' found; --help tells more",
+            &["--verbose", "policy.toml"],
+            "unexpected argument '--verbose' found; --help tells more",
         ),
     ] {
         assert_eq!(refused(&place, flags).sentence(), sentence);

@@ -2,6 +2,8 @@
 
 use clap::Args;
 
+use super::pkcs11::Pkcs11Args;
+
 /// `serve`.
 #[derive(Debug, Default, Args)]
 pub(crate) struct ServeArgs {
@@ -15,7 +17,9 @@ pub(crate) struct ServeArgs {
         long,
         conflicts_with_all = [
             "key_provider", "socket", "socket_mode", "registry", "audit_log",
-            "deployment_profile", "software_seed_file",
+            "deployment_profile", "software_seed_file", "pkcs11_module", "pkcs11_slot",
+            "pkcs11_pin_file", "pkcs11_pin", "pkcs11_label", "pkcs11_label_max",
+            "pkcs11_ec_params", "pkcs11_sessions",
         ]
     )]
     pub(crate) dev: bool,
@@ -72,4 +76,6 @@ pub(crate) struct ServeArgs {
     /// info]
     #[arg(long, value_name = "LEVEL")]
     pub(crate) log_level: Option<String>,
+    #[command(flatten)]
+    pub(crate) pkcs11: Pkcs11Args,
 }

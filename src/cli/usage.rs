@@ -39,8 +39,8 @@ mod tests {
     #[test]
     fn an_unknown_flag_is_named_in_one_line() {
         assert_eq!(
-            explain_line(&["x", "serve", "--policy-file", "p"]),
-            "unexpected argument '--policy-file' found; --help tells more"
+            explain_line(&["x", "serve", "--verbose", "p"]),
+            "unexpected argument '--verbose' found; --help tells more"
         );
     }
 

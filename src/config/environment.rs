@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 
 use serde::Deserialize;
 
+use super::pkcs11::TypedPin;
 use super::setting::PREFIX;
 use crate::failure::Failure;
 
@@ -25,6 +26,14 @@ pub(crate) struct Environment {
     pub(super) request_deadline: Option<String>,
     pub(super) max_in_flight: Option<String>,
     pub(super) drain_timeout: Option<String>,
+    pub(super) pkcs11_module: Option<String>,
+    pub(super) pkcs11_slot: Option<String>,
+    pub(super) pkcs11_pin_file: Option<String>,
+    pub(super) pkcs11_pin: Option<TypedPin>,
+    pub(super) pkcs11_label: Option<String>,
+    pub(super) pkcs11_label_max: Option<String>,
+    pub(super) pkcs11_ec_params: Option<String>,
+    pub(super) pkcs11_sessions: Option<String>,
     pub(super) log_format: Option<String>,
     pub(super) log_level: Option<String>,
     #[serde(flatten)]

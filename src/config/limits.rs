@@ -12,6 +12,9 @@ use super::AuditLog;
 const LONGEST: Duration = Duration::from_hours(1);
 const LONGEST_OVERLAP: Duration = Duration::from_hours(366 * 24);
 const MOST_IN_FLIGHT: usize = 1_000_000;
+const MOST_SESSIONS: usize = 256;
+/// A handle has to hold it.
+const LONGEST_LABEL: usize = 511;
 
 /// A path.
 pub(super) fn path(text: &str) -> Result<PathBuf, &'static str> {
@@ -81,6 +84,22 @@ pub(super) fn max_in_flight(text: &str) -> Result<NonZeroUsize, &'static str> {
         .ok()
         .filter(|count: &NonZeroUsize| count.get() <= MOST_IN_FLIGHT)
         .ok_or("must be a number from 1 to 1000000")
+}
+
+/// A number of sessions that sign at once.
+pub(super) fn sessions(text: &str) -> Result<NonZeroUsize, &'static str> {
+    text.parse()
+        .ok()
+        .filter(|count: &NonZeroUsize| count.get() <= MOST_SESSIONS)
+        .ok_or("must be a number from 1 to 256")
+}
+
+/// A number of bytes of a label.
+pub(super) fn label_max(text: &str) -> Result<usize, &'static str> {
+    text.parse()
+        .ok()
+        .filter(|count| (1..=LONGEST_LABEL).contains(count))
+        .ok_or("must be a number of bytes from 1 to 511")
 }
 
 /// The names of the providers, in their order.

@@ -6,8 +6,8 @@ use std::str::FromStr as _;
 use signer_domain::{DeploymentProfile, ProviderName};
 
 use super::{
-    AuditLog, Config, DEFAULT_SOCKET, Environment, Installation, Setting, Source, Verification,
-    limits, variable,
+    AuditLog, Config, DEFAULT_SOCKET, Environment, Installation, Pkcs11Config, Setting, Source,
+    Verification, limits, variable,
 };
 use crate::cli::ServeArgs;
 use crate::dev;
@@ -55,11 +55,13 @@ pub(crate) fn resolve(
     } else {
         CustodyPart::configured(args, environment)?
     };
+    let pkcs11 = pkcs11(args, environment, &custody.providers.value)?;
     let verification = verification(args, &custody.providers.value)?;
     Ok(Config {
         installation: custody.installation,
         providers: custody.providers,
         software_seed_file: custody.software_seed_file,
+        pkcs11,
         socket: custody.socket,
         socket_mode: custody.socket_mode,
         health_listen,
@@ -207,6 +209,26 @@ fn software_seed_file(
              32 random bytes that only its owner can read",
         )),
         None => Ok(None),
+    }
+}
+
+/// The settings of a token, which nobody may give without the provider that it is for.
+fn pkcs11(
+    args: &ServeArgs,
+    environment: &Environment,
+    providers: &[ProviderName],
+) -> Result<Pkcs11Config, Failure> {
+    let config = Pkcs11Config::resolve(&args.pkcs11, environment)?;
+    if providers.contains(&ProviderName::Pkcs11) {
+        return Ok(config);
+    }
+    match config.first_given() {
+        None => Ok(config),
+        Some(source) => Err(source.explain(format_args!(
+            "{} is for the pkcs11 provider, which is not configured; leave it out, or add \
+             --key-provider pkcs11",
+            source.flag()
+        ))),
     }
 }
 

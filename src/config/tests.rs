@@ -269,6 +269,23 @@ fn every_bad_provider_is_told_with_its_place_and_its_cure() {
              repeated (set by PLEXSPHERE_SIGNER_KEY_PROVIDER)",
         ),
         (
+            &["--key-provider", "aws-kms", "--pkcs11-slot", "0"],
+            &[],
+            "--pkcs11-slot is for the pkcs11 provider, which is not configured; leave it out, or \
+             add --key-provider pkcs11",
+        ),
+        (
+            &["--key-provider", "aws-kms"],
+            &[("PKCS11_PIN", "throw-away")],
+            "--pkcs11-pin is for the pkcs11 provider, which is not configured; leave it out, or \
+             add --key-provider pkcs11 (set by PLEXSPHERE_SIGNER_PKCS11_PIN)",
+        ),
+        (
+            &["--key-provider", "pkcs11", "--pkcs11-sessions", "many"],
+            &[],
+            "--pkcs11-sessions \"many\": must be a number from 1 to 256",
+        ),
+        (
             &["--key-provider", "software"],
             &[],
             "--software-seed-file is required with --key-provider software; name a file of exactly \

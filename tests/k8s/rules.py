@@ -189,8 +189,10 @@ def network_is_closed(documents):
     broken = []
     if sorted(spec.get("policyTypes", [])) != ["Egress", "Ingress"]:
         broken.append("the network policy leaves a direction open")
-    if spec.get("egress"):
-        broken.append("the network policy lets traffic out")
+    for way_out in spec.get("egress", []):
+        hosts = [peer.get("ipBlock", {}).get("cidr", "") for peer in way_out.get("to", [])]
+        if not hosts or not way_out.get("ports") or not all(host.endswith("/32") for host in hosts):
+            broken.append("the network policy lets traffic out to more than one port of one host")
     if spec.get("ingress") != [{"ports": [{"protocol": "TCP", "port": HEALTH_PORT}]}]:
         broken.append("the network policy lets in more than the health port")
     labels = spec.get("podSelector", {}).get("matchLabels", {})

@@ -14,7 +14,14 @@ import yaml
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 KUBECTL = pathlib.Path(sys.executable).parent / "kubectl"
-KUSTOMIZATIONS = ["base", "overlays/dev-software", "examples/sidecar", "examples/http-probes"]
+KUSTOMIZATIONS = [
+    "base",
+    "overlays/dev-software",
+    "overlays/pkcs11",
+    "examples/sidecar",
+    "examples/http-probes",
+    "examples/network-hsm",
+]
 
 
 @functools.cache
@@ -79,6 +86,36 @@ def test_the_seed_file_is_where_the_configuration_looks():
     assert configured == f"{mount['mountPath']}/seed.bin"
 
 
+def test_the_pin_is_a_file_of_a_secret_that_is_not_here():
+    documents = render("overlays/pkcs11")
+    signer = container(documents)
+    (mount,) = [each for each in signer["volumeMounts"] if each["name"] == "pkcs11-pin"]
+    configured = rules.environment(signer)
+    assert configured["PLEXSPHERE_SIGNER_PKCS11_PIN_FILE"] == f"{mount['mountPath']}/pin"
+    assert "PLEXSPHERE_SIGNER_PKCS11_PIN" not in configured
+    assert not any("pin" in argument for argument in signer["args"])
+    assert volume(documents, "pkcs11-pin")["secret"]["defaultMode"] == 0o400
+    assert rules.of_kind(documents, "Secret") == []
+
+
+def test_the_module_comes_from_a_directory_that_only_its_maker_can_write():
+    documents = render("overlays/pkcs11")
+    signer = container(documents)
+    (mount,) = [each for each in signer["volumeMounts"] if each["name"] == "module"]
+    assert mount["readOnly"] is True
+    (init,) = pod(documents)["initContainers"]
+    script = init["command"][-1]
+    assert f"install -d -m 0755 /module/{mount['subPath']}" in script
+    module = pathlib.PurePosixPath(rules.environment(signer)["PLEXSPHERE_SIGNER_PKCS11_MODULE"])
+    assert str(module.parent) == mount["mountPath"]
+
+
+def test_only_the_example_with_a_network_hsm_lets_anything_out():
+    for kustomization in KUSTOMIZATIONS:
+        (policy,) = rules.of_kind(render(kustomization), "NetworkPolicy")
+        assert bool(policy["spec"].get("egress")) == (kustomization == "examples/network-hsm")
+
+
 BREAKAGES = [
     (rules.pod_runs_without_root, lambda d: pod(d)["securityContext"].update(runAsNonRoot=False)),
     (rules.pod_runs_without_root, lambda d: pod(d)["securityContext"].update(runAsUser=0)),
@@ -141,6 +178,18 @@ BREAKAGES = [
     (
         rules.network_is_closed,
         lambda d: rules.of_kind(d, "NetworkPolicy")[0]["spec"].update(egress=[{}]),
+    ),
+    (
+        rules.network_is_closed,
+        lambda d: rules.of_kind(d, "NetworkPolicy")[0]["spec"].update(
+            egress=[{"to": [{"ipBlock": {"cidr": "192.0.2.0/24"}}], "ports": [{"port": 443}]}]
+        ),
+    ),
+    (
+        rules.network_is_closed,
+        lambda d: rules.of_kind(d, "NetworkPolicy")[0]["spec"].update(
+            egress=[{"to": [{"ipBlock": {"cidr": "192.0.2.10/32"}}]}]
+        ),
     ),
     (
         rules.network_is_closed,

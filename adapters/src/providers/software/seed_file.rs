@@ -1,12 +1,5 @@
-//! The file that holds the seed: who may own it, who may read it, how it is found and made.
-//!
-//! A Kubernetes secret volume shows the file as a symbolic link, `seed.bin -> ..data/seed.bin` with
-//! `..data -> ..2026_11_23.../`, so links are followed, but only while every hop stays inside the
-//! directory of the given path. With `fsGroup` the file belongs to root and has mode 0440, so the
-//! group may read it when root owns it and the group is one of this process's own. Everything is
-//! judged on the opened file, hence on the very bytes that are then read.
+//! The file that holds the seed: 32 raw bytes under the rules for files with a secret.
 
-mod access;
 mod refusal;
 
 use std::ffi::{OsStr, OsString};
@@ -16,13 +9,13 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use ring::rand::{SecureRandom as _, SystemRandom};
-use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags, ResolveFlags};
+use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 use zeroize::Zeroizing;
 
-use self::access::{FileFacts, Process};
 use self::refusal::Refusal;
 use super::secret_seed::SecretSeed;
+use crate::providers::secret_file;
 
 /// Why a seed file was refused or could not be made. The text is one sentence for the operator that
 /// names the flag and the cure.
@@ -39,12 +32,10 @@ pub(super) fn read(path: &Path) -> Result<SecretSeed, SeedFileError> {
         path: path.to_owned(),
         refusal,
     };
-    let mut file = open_beneath_its_directory(path).map_err(refused)?;
-    let facts = FileFacts::of(&file).map_err(refused)?;
-    facts.judge(&Process::current()).map_err(refused)?;
+    let (mut file, actual) = secret_file::open(path).map_err(|refusal| refused(refusal.into()))?;
     let length = |actual| Refusal::Length { actual };
-    if facts.length != EXPECTED_LENGTH {
-        return Err(refused(length(facts.length)));
+    if actual != EXPECTED_LENGTH {
+        return Err(refused(length(actual)));
     }
     let seed = SecretSeed::fill_with(|bytes| file.read_exact(bytes));
     let seed = seed.map_err(|cause| match cause.kind() {
@@ -76,7 +67,7 @@ const EXPECTED_LENGTH: u64 = 32;
 
 fn write_new(path: &Path) -> Result<(), Refusal> {
     let name = path.file_name().ok_or(Refusal::NotRegular("a directory"))?;
-    let directory = open_directory(path)?;
+    let directory = secret_file::open_directory(path)?;
     let hidden = hidden_name(name)?;
 
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
@@ -128,36 +119,6 @@ fn fill(file: OwnedFd) -> Result<(), Refusal> {
     file.write_all(bytes.as_ref())
         .and_then(|()| file.sync_all())
         .map_err(|cause| Refusal::io("written", cause))
-}
-
-fn open_directory(path: &Path) -> Result<OwnedFd, Refusal> {
-    let parent = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    rustix::fs::open(parent, flags, Mode::empty()).map_err(|cause| match cause {
-        Errno::NOENT => Refusal::Missing,
-        _ => Refusal::io("opened", cause),
-    })
-}
-
-fn open_beneath_its_directory(path: &Path) -> Result<File, Refusal> {
-    let name = path.file_name().ok_or(Refusal::NotRegular("a directory"))?;
-    let directory = open_directory(path)?;
-    // Without NONBLOCK a FIFO would hold up the start for ever.
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
-    rustix::fs::openat2(&directory, name, flags, Mode::empty(), resolve)
-        .map(File::from)
-        .map_err(|cause| match cause {
-            Errno::NOENT => Refusal::Missing,
-            Errno::XDEV => Refusal::LeadsAway,
-            Errno::LOOP => Refusal::LinkLoop,
-            Errno::NXIO => Refusal::NotRegular("a socket or a device"),
-            Errno::NOSYS => Refusal::OldKernel,
-            _ => Refusal::io("opened", cause),
-        })
 }
 
 #[cfg(test)]

@@ -5,8 +5,8 @@ use std::os::unix::net::UnixListener;
 use proptest::prelude::*;
 use tempfile::TempDir;
 
-use super::access::{Kind, ROOT};
 use super::*;
+use crate::providers::secret_file::access::{FileFacts, Kind, Process, ROOT};
 
 /// A group that no process here belongs to.
 const FOREIGN_GROUP: u32 = 54_321;

@@ -1,41 +1,41 @@
-//! Who may own a seed file and who may read it.
+//! Who may own a file with a secret and who may read it.
 
 use std::fs::File;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 
-use super::refusal::Refusal;
+use super::SecretFileRefusal;
 
 /// The user id of root.
-pub(super) const ROOT: u32 = 0;
+pub(in crate::providers) const ROOT: u32 = 0;
 
 /// What the rules look at.
-pub(super) struct FileFacts {
-    pub(super) kind: Kind,
-    pub(super) links: u64,
-    pub(super) owner: u32,
-    pub(super) group: u32,
-    pub(super) mode: u32,
-    pub(super) length: u64,
+pub(in crate::providers) struct FileFacts {
+    pub(in crate::providers) kind: Kind,
+    pub(in crate::providers) links: u64,
+    pub(in crate::providers) owner: u32,
+    pub(in crate::providers) group: u32,
+    pub(in crate::providers) mode: u32,
+    pub(in crate::providers) length: u64,
 }
 
 /// What kind of file it is.
-pub(super) enum Kind {
+pub(in crate::providers) enum Kind {
     Regular,
     Other(&'static str),
 }
 
 /// Who asks.
-pub(super) struct Process {
-    pub(super) user: u32,
-    pub(super) groups: Vec<u32>,
+pub(in crate::providers) struct Process {
+    pub(in crate::providers) user: u32,
+    pub(in crate::providers) groups: Vec<u32>,
 }
 
 impl FileFacts {
     /// Asks the system about an opened file.
-    pub(super) fn of(file: &File) -> Result<Self, Refusal> {
+    pub(in crate::providers) fn of(file: &File) -> Result<Self, SecretFileRefusal> {
         let metadata = file
             .metadata()
-            .map_err(|cause| Refusal::io("examined", cause))?;
+            .map_err(|cause| SecretFileRefusal::io("examined", cause))?;
         let file_type = metadata.file_type();
         let kind = if file_type.is_file() {
             Kind::Regular
@@ -57,15 +57,15 @@ impl FileFacts {
     }
 
     /// Whether `process` may take a secret from the file.
-    pub(super) fn judge(&self, process: &Process) -> Result<(), Refusal> {
+    pub(in crate::providers) fn judge(&self, process: &Process) -> Result<(), SecretFileRefusal> {
         if let Kind::Other(kind) = self.kind {
-            return Err(Refusal::NotRegular(kind));
+            return Err(SecretFileRefusal::NotRegular(kind));
         }
         if self.links > 1 {
-            return Err(Refusal::HardLinked);
+            return Err(SecretFileRefusal::HardLinked);
         }
         if self.owner != process.user && self.owner != ROOT {
-            return Err(Refusal::ForeignOwner {
+            return Err(SecretFileRefusal::ForeignOwner {
                 owner: self.owner,
                 user: process.user,
             });
@@ -79,14 +79,14 @@ impl FileFacts {
         if self.mode & forbidden == 0 {
             Ok(())
         } else {
-            Err(Refusal::OpenToOthers { mode: self.mode })
+            Err(SecretFileRefusal::OpenToOthers { mode: self.mode })
         }
     }
 }
 
 impl Process {
     /// This process.
-    pub(super) fn current() -> Self {
+    pub(in crate::providers) fn current() -> Self {
         let mut groups = vec![rustix::process::getegid().as_raw()];
         // Without the list only the effective group counts, which refuses more, never less.
         let others = rustix::process::getgroups().unwrap_or_default();

@@ -1,0 +1,235 @@
+//! The PKCS#11 key provider: keys in a hardware security module, reached by the vendor's module.
+//!
+//! Private keys are made inside the token and never leave it. One session lives and dies on one
+//! thread; a pool of them signs, and one more generates, retires and looks. A call that does not
+//! return is left behind with its thread, and others go on.
+//!
+//! # What is believed of a token
+//!
+//! Modules answer "nothing found" when they were logged out or lost their store, and hand out the
+//! numbers of objects anew after an initialisation. Hence three rules. That a key is not there is
+//! believed only of a session that sees the *sentinel*. The number of an object is remembered for one
+//! login and no longer. And each signature is verified under the public key that was read
+//! together with that number, before anything else is done with it.
+//!
+//! # Tombstones
+//!
+//! Retiring destroys the private object and leaves the public one. A public key without its private
+//! one is a retired key, also after a restart, and its public half is still served.
+
+mod backoff;
+mod desk;
+mod error;
+mod inspection;
+mod key_cache;
+mod keys;
+mod label;
+mod mechanisms;
+mod module;
+mod objects;
+mod pin_file;
+mod pool;
+mod sentinel;
+mod session_actor;
+mod settings;
+mod token;
+mod user_pin;
+
+use std::fmt;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+
+use signer_domain::ports::{GeneratedKey, KeyProvider, KeyProviderError, ProviderCapabilities};
+use signer_domain::{Deadline, Digest, HandleId, KeyId, ProviderName, PublicKey, Scope, Signature};
+
+use self::label::Label;
+use self::pool::{Pool, Purpose};
+use self::token::Token;
+
+pub use self::inspection::{
+    CheckReport, CheckStep, OfferedMechanism, TokenDescription, check, mechanisms,
+};
+pub use self::label::{LabelPrefix, LabelsTooShort, ParseLabelPrefixError};
+pub use self::mechanisms::NEEDED_MECHANISMS;
+pub use self::module::{Closing, LoadModuleError, ModulePathRefusal, Pkcs11Module};
+pub use self::pin_file::PinFileError;
+pub use self::settings::{
+    EcParams, ParseEcParamsError, ParseSlotChoiceError, Pkcs11Settings, SlotChoice,
+};
+pub use self::user_pin::{UnusablePin, UserPin};
+
+/// A signature takes milliseconds at the most, also over a network.
+const SIGNING_PATIENCE: Duration = Duration::from_secs(1);
+/// Some tokens take seconds to make a pair, and pairs are made one at a time.
+const ADMIN_PATIENCE: Duration = Duration::from_secs(8);
+
+/// The provider of one token. It lives as long as the process: it heals by itself, and what it
+/// remembers of the token must not be lost.
+pub struct Pkcs11Provider {
+    token: Arc<Token>,
+    signers: Pool,
+    admin: Pool,
+}
+
+impl Pkcs11Provider {
+    /// A provider of the token that `settings` choose, behind `module`. Touches nothing yet.
+    pub fn new(module: Arc<Pkcs11Module>, settings: Pkcs11Settings, pin: UserPin) -> Self {
+        let sessions = settings.sessions.get();
+        let token = Arc::new(Token::new(module, settings, pin));
+        let pool = |name, size, patience| {
+            let purpose = Purpose {
+                name,
+                size,
+                patience,
+            };
+            Pool::new(purpose, Arc::clone(&token))
+        };
+        Self {
+            signers: pool("p11-sign", sessions, SIGNING_PATIENCE),
+            admin: pool("p11-admin", 1, ADMIN_PATIENCE),
+            token,
+        }
+    }
+
+    /// Whether the token has refused the PIN, which is then never offered again.
+    pub fn pin_is_refused(&self) -> bool {
+        self.token.pin_is_refused()
+    }
+
+    /// Closes the sessions; tells whether all of them could be closed in time.
+    pub fn close(&self, within: Duration) -> bool {
+        let until = Instant::now() + within;
+        let signers_ended = self.signers.close(within);
+        let left = until.saturating_duration_since(Instant::now());
+        self.admin.close(left) && signers_ended
+    }
+
+    async fn check_once(&self, deadline: Deadline) -> Result<(), KeyProviderError> {
+        self.signers
+            .call("checking the token", deadline, move |actor| {
+                keys::check(actor, deadline)
+            })
+            .await
+    }
+
+    fn label_of(&self, scope: &Scope, key_id: &KeyId) -> Label {
+        self.token.settings.labels.of_key(scope, key_id)
+    }
+
+    fn label_in(&self, handle: &HandleId) -> Result<Label, KeyProviderError> {
+        let label = self.token.settings.labels.in_handle(handle);
+        label.ok_or(KeyProviderError::KeyNotFound)
+    }
+}
+
+#[async_trait]
+impl KeyProvider for Pkcs11Provider {
+    fn capabilities(&self) -> ProviderCapabilities {
+        ProviderCapabilities {
+            name: ProviderName::Pkcs11,
+            max_in_flight: self.token.settings.sessions,
+            signs_per_turn: NonZeroUsize::MIN,
+            dev_only: false,
+        }
+    }
+
+    async fn generate(
+        &self,
+        scope: &Scope,
+        key_id: &KeyId,
+        deadline: Deadline,
+    ) -> Result<GeneratedKey, KeyProviderError> {
+        let (token, label) = (Arc::clone(&self.token), self.label_of(scope, key_id));
+        self.admin
+            .call("generating a key pair", deadline, move |actor| {
+                keys::generate(actor, deadline, &token, &label)
+            })
+            .await
+    }
+
+    async fn sign(
+        &self,
+        handle: &HandleId,
+        digest: &Digest,
+        deadline: Deadline,
+    ) -> Result<Signature, KeyProviderError> {
+        let (label, digest) = (self.label_in(handle)?, *digest);
+        let (token, label_again) = (Arc::clone(&self.token), label.clone());
+        let signed = self
+            .signers
+            .call("signing", deadline, move |actor| {
+                keys::sign(actor, deadline, &label, &digest)
+            })
+            .await?;
+        if let Some(signature) = signed.verified(&digest) {
+            return Ok(signature);
+        }
+        self.signers
+            .call("signing", deadline, move |actor| {
+                keys::sign_anew(actor, deadline, &token, &label_again, &digest)
+            })
+            .await
+    }
+
+    async fn public_key(
+        &self,
+        handle: &HandleId,
+        deadline: Deadline,
+    ) -> Result<PublicKey, KeyProviderError> {
+        let label = self.label_in(handle)?;
+        self.admin
+            .call("reading a public key", deadline, move |actor| {
+                keys::public_key(actor, deadline, &label)
+            })
+            .await
+    }
+
+    async fn retire(&self, handle: &HandleId, deadline: Deadline) -> Result<(), KeyProviderError> {
+        let label = self.label_in(handle)?;
+        self.admin
+            .call("destroying a private key", deadline, move |actor| {
+                keys::retire(actor, deadline, &label)
+            })
+            .await
+    }
+
+    async fn locate(
+        &self,
+        scope: &Scope,
+        key_id: &KeyId,
+        deadline: Deadline,
+    ) -> Result<Option<GeneratedKey>, KeyProviderError> {
+        let label = self.label_of(scope, key_id);
+        self.admin
+            .call("looking for a key pair", deadline, move |actor| {
+                keys::locate(actor, deadline, &label)
+            })
+            .await
+    }
+
+    /// Asks once more when the answer is that it is too early to try: a check comes seldom, and the
+    /// token is to be found as soon as it is there again.
+    async fn check(&self, deadline: Deadline) -> Result<(), KeyProviderError> {
+        match self.check_once(deadline).await {
+            Err(KeyProviderError::ProviderUnavailable { retry_after, .. })
+                if retry_after < deadline.remaining() =>
+            {
+                tokio::time::sleep(retry_after).await;
+                self.check_once(deadline).await
+            }
+            outcome => outcome,
+        }
+    }
+}
+
+impl fmt::Debug for Pkcs11Provider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pkcs11Provider")
+            .field("module", &self.token.module)
+            .field("slot", &self.token.settings.slot)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,198 @@
+//! One session at work: every call to the module that needs a session is made here.
+
+use std::time::Instant;
+
+use cryptoki::mechanism::Mechanism;
+use cryptoki::mechanism::eddsa::{EddsaParams, EddsaSignatureScheme};
+use cryptoki::object::{Attribute, AttributeType, ObjectClass, ObjectHandle};
+use cryptoki::session::{Session, SessionState};
+
+use signer_domain::{Digest, PublicKey, Signature};
+
+use super::error::Fault;
+use super::key_cache::KnownKey;
+use super::label::Label;
+use super::module::Entered;
+use super::objects;
+use super::token::{Standing, Token};
+
+/// A session that is open on the token, for the length of one attempt.
+pub(super) struct Desk<'a> {
+    pub(super) token: &'a Token,
+    pub(super) module: &'a Entered<'a>,
+    pub(super) standing: Standing,
+    pub(super) session: &'a Session,
+    pub(super) until: Instant,
+}
+
+/// The objects of one label.
+#[derive(Debug, Default)]
+pub(super) struct Objects {
+    pub(super) private: Vec<ObjectHandle>,
+    pub(super) public: Vec<ObjectHandle>,
+    /// How many are neither.
+    pub(super) strange: usize,
+}
+
+/// What an object is and how it is named.
+#[derive(Debug, Default)]
+pub(super) struct Named {
+    pub(super) class: Option<ObjectClass>,
+    pub(super) label: Vec<u8>,
+}
+
+impl Desk<'_> {
+    /// The objects of one label that the session sees. That it sees none means nothing by itself: so
+    /// it is too when the token logged us out, or has lost its store.
+    pub(super) fn find(&self, label: &Label) -> Result<Objects, Fault> {
+        let handles = self
+            .session
+            .find_objects(&objects::search(label))
+            .map_err(Fault::refused("looking for a key pair"))?;
+        let mut found = Objects::default();
+        for handle in handles {
+            let named = self.named(handle)?;
+            if named.label != label.as_bytes() {
+                continue;
+            }
+            match named.class {
+                Some(ObjectClass::PRIVATE_KEY) => found.private.push(handle),
+                Some(ObjectClass::PUBLIC_KEY) => found.public.push(handle),
+                _ => found.strange += 1,
+            }
+        }
+        Ok(found)
+    }
+
+    /// Class and label of every Edwards key that the session sees.
+    pub(super) fn list(&self) -> Result<Vec<Named>, Fault> {
+        let handles = self
+            .session
+            .find_objects(&objects::search_all())
+            .map_err(Fault::refused("listing the keys of the token"))?;
+        handles
+            .into_iter()
+            .map(|handle| self.named(handle))
+            .collect()
+    }
+
+    fn named(&self, handle: ObjectHandle) -> Result<Named, Fault> {
+        let mut named = Named::default();
+        for attribute in self.attributes(handle, &[AttributeType::Class, AttributeType::Label])? {
+            match attribute {
+                Attribute::Class(class) => named.class = Some(class),
+                Attribute::Label(label) => named.label = label,
+                _ => {}
+            }
+        }
+        Ok(named)
+    }
+
+    fn attributes(
+        &self,
+        handle: ObjectHandle,
+        wanted: &[AttributeType],
+    ) -> Result<Vec<Attribute>, Fault> {
+        self.session
+            .get_attributes(handle, wanted)
+            .map_err(Fault::refused("reading a key object"))
+    }
+
+    /// The public key of a public object.
+    pub(super) fn public_key(&self, public: ObjectHandle) -> Result<PublicKey, Fault> {
+        let attributes = self.attributes(public, &[AttributeType::EcPoint])?;
+        let point = attributes.iter().find_map(|attribute| match attribute {
+            Attribute::EcPoint(point) => Some(point),
+            _ => None,
+        });
+        point
+            .and_then(|point| objects::public_key_in(point))
+            .ok_or_else(|| {
+                Fault::misconfigured(
+                    "reading a public key",
+                    "the object holds no Ed25519 public key in a known encoding",
+                )
+            })
+    }
+
+    /// Whether a private object is one that never leaves the token.
+    pub(super) fn is_confined(&self, private: ObjectHandle) -> Result<bool, Fault> {
+        let wanted = [AttributeType::Sensitive, AttributeType::Extractable];
+        let attributes = self.attributes(private, &wanted)?;
+        let (mut is_sensitive, mut is_extractable) = (false, true);
+        for attribute in attributes {
+            match attribute {
+                Attribute::Sensitive(found) => is_sensitive = found,
+                Attribute::Extractable(found) => is_extractable = found,
+                _ => {}
+            }
+        }
+        Ok(is_sensitive && !is_extractable)
+    }
+
+    /// Makes a pair. When this fails, the pair may be there all the same.
+    pub(super) fn generate(&self, label: &Label) -> Result<(ObjectHandle, ObjectHandle), Fault> {
+        let public = objects::public_template(label, &self.token.settings.ec_params);
+        let private = objects::private_template(label);
+        self.session
+            .generate_key_pair(&Mechanism::EccEdwardsKeyPairGen, &public, &private)
+            .map_err(Fault::refused("generating a key pair"))
+    }
+
+    /// Makes a pair that the token forgets when this session closes.
+    pub(super) fn generate_for_session(&self) -> Result<(ObjectHandle, ObjectHandle), Fault> {
+        let label = self.token.settings.labels.of_trial();
+        let ec_params = &self.token.settings.ec_params;
+        let public = objects::of_session(objects::public_template(&label, ec_params));
+        let private = objects::of_session(objects::private_template(&label));
+        self.session
+            .generate_key_pair(&Mechanism::EccEdwardsKeyPairGen, &public, &private)
+            .map_err(Fault::refused("generating a key pair for this session"))
+    }
+
+    /// Destroys an object for good.
+    pub(super) fn destroy(&self, object: ObjectHandle) -> Result<(), Fault> {
+        self.session
+            .destroy_object(object)
+            .map_err(Fault::refused("destroying a key object"))
+    }
+
+    /// Signs without looking at the outcome.
+    pub(super) fn sign(&self, private: ObjectHandle, digest: &Digest) -> Result<Signature, Fault> {
+        // Without a parameter the mechanism is pure Ed25519.
+        let pure = Mechanism::Eddsa(EddsaParams::new(EddsaSignatureScheme::Ed25519));
+        let bytes = self
+            .session
+            .sign(&pure, private, digest.as_bytes())
+            .map_err(Fault::refused("signing"))?;
+        let bytes = bytes
+            .try_into()
+            .map_err(|_wrong_length| Fault::WrongSignature)?;
+        Ok(Signature::from_bytes(bytes))
+    }
+
+    /// Refuses a session that is not logged in.
+    pub(super) fn require_login(&self) -> Result<(), Fault> {
+        let info = self
+            .session
+            .get_session_info()
+            .map_err(Fault::refused("asking for the state of a session"))?;
+        match info.session_state() {
+            SessionState::RwUser => Ok(()),
+            SessionState::RwPublic
+            | SessionState::RoPublic
+            | SessionState::RoUser
+            | SessionState::RwSecurityOfficer => Err(Fault::LoggedOut),
+        }
+    }
+
+    /// What is known of a key since the last login.
+    pub(super) fn known(&self, label: &Label) -> Option<KnownKey> {
+        self.token.keys.find(self.standing.epoch, label)
+    }
+
+    /// Remembers a key until the next login.
+    pub(super) fn keep(&self, label: &Label, key: KnownKey) {
+        self.token.keys.keep(self.standing.epoch, label, key);
+    }
+}

@@ -1,0 +1,363 @@
+//! What the codes of a module mean for a caller, and what the adapter does about them.
+//!
+//! The only place that knows `CK_RV`. What a module said goes to the log, never to a caller.
+
+use std::fmt;
+use std::time::Duration;
+
+use cryptoki::error::{Error, RvError};
+
+use signer_domain::ports::{Cause, KeyProviderError};
+
+/// How long a caller should wait when nobody knows better.
+const RETRY_SOON: Duration = Duration::from_secs(1);
+/// How long a caller should wait until a token may have room again.
+const RETRY_ROOM: Duration = Duration::from_secs(5);
+
+/// Why one attempt at the token failed.
+#[derive(Debug)]
+pub(super) enum Fault {
+    /// The module refused a call.
+    Refused {
+        /// What was being done, in the gerund.
+        context: &'static str,
+        /// What the module said.
+        source: Error,
+    },
+    /// The session is not logged in, although the token was.
+    LoggedOut,
+    /// The token does not show what it must hold, so nothing that it shows can be relied on.
+    Doubtful {
+        /// What was being done, in the gerund.
+        context: &'static str,
+        /// What it shows instead.
+        source: Option<Cause>,
+    },
+    /// The token signed, but not with the key that was meant.
+    WrongSignature,
+    /// No fault at all: the answer to the call is an error of the port.
+    Answer(KeyProviderError),
+}
+
+/// What to do about a fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Remedy {
+    /// Try again on a session of its own, and initialise the module anew if that does not do.
+    TryAgain,
+    /// Leave the token alone for a while: it has no room.
+    Wait,
+    /// Never offer this PIN again.
+    LatchPin,
+    /// Ask for the operator.
+    Operator,
+}
+
+impl Fault {
+    /// Names what was being done when the module refused a call.
+    pub(super) fn refused(context: &'static str) -> impl FnOnce(Error) -> Self {
+        move |source| Self::Refused { context, source }
+    }
+
+    /// The token does not show what it must hold.
+    pub(super) const fn doubtful(context: &'static str) -> Self {
+        Self::Doubtful {
+            context,
+            source: None,
+        }
+    }
+
+    /// An error that only an operator can cure.
+    pub(super) fn misconfigured(context: &'static str, source: impl Into<Cause>) -> Self {
+        Self::Answer(KeyProviderError::Misconfigured {
+            context,
+            source: Some(source.into()),
+        })
+    }
+
+    pub(super) fn remedy(&self) -> Remedy {
+        match self {
+            Self::Refused { source, .. } => remedy(source),
+            Self::LoggedOut | Self::Doubtful { .. } | Self::WrongSignature => Remedy::TryAgain,
+            Self::Answer(_) => Remedy::Operator,
+        }
+    }
+
+    /// What the caller is told when nothing helped. `touched` says that something may have been
+    /// changed all the same.
+    pub(super) fn into_answer(self, touched: bool) -> KeyProviderError {
+        let remedy = self.remedy();
+        let unavailable = |context, source| KeyProviderError::ProviderUnavailable {
+            context,
+            retry_after: match remedy {
+                Remedy::Wait => RETRY_ROOM,
+                Remedy::TryAgain | Remedy::LatchPin | Remedy::Operator => RETRY_SOON,
+            },
+            outcome_unknown: touched,
+            source,
+        };
+        match self {
+            Self::Refused { context, source } => match remedy {
+                Remedy::TryAgain | Remedy::Wait => unavailable(context, Some(said(source))),
+                Remedy::LatchPin | Remedy::Operator => KeyProviderError::Misconfigured {
+                    context,
+                    source: Some(said(source)),
+                },
+            },
+            Self::LoggedOut => unavailable("logging in to the token", None),
+            Self::Doubtful { context, source } => unavailable(context, source),
+            Self::WrongSignature => unavailable("verifying what the token signed", None),
+            Self::Answer(error) => error,
+        }
+    }
+}
+
+/// The call ended without an answer, for want of time or of room.
+pub(super) fn unavailable(context: &'static str, outcome_unknown: bool) -> KeyProviderError {
+    KeyProviderError::ProviderUnavailable {
+        context,
+        retry_after: RETRY_SOON,
+        outcome_unknown,
+        source: None,
+    }
+}
+
+fn said(error: Error) -> Cause {
+    Box::new(ModuleSaid(error))
+}
+
+/// What the module said, in the words of the standard.
+#[derive(Debug)]
+struct ModuleSaid(Error);
+
+impl fmt::Display for ModuleSaid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Error::Pkcs11(code, function) => {
+                // The names that the binding gives them differ from the standard's in spelling alone.
+                let function = function.to_string();
+                let function = function.trim_start_matches("Function::");
+                write!(f, "C_{function} answered {}", name_of(*code))
+            }
+            other => other.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for ModuleSaid {}
+
+/// The name of a code in the standard, or its number.
+fn name_of(code: RvError) -> String {
+    match code {
+        RvError::VendorDefined(number) => format!("CKR_VENDOR_DEFINED {number:#x}"),
+        RvError::UnknownErrorCode(number) => format!("{number:#x}"),
+        known => {
+            let mut name = "CKR".to_owned();
+            for letter in format!("{known:?}").chars() {
+                if letter.is_ascii_uppercase() {
+                    name.push('_');
+                }
+                name.push(letter.to_ascii_uppercase());
+            }
+            name
+        }
+    }
+}
+
+fn remedy(error: &Error) -> Remedy {
+    match error {
+        Error::Pkcs11(code, _) => remedy_for(*code),
+        Error::LibraryLoading(_)
+        | Error::MissingSymbol(_)
+        | Error::NullFunctionPointer
+        | Error::NotSupported
+        | Error::PinNotSet => Remedy::Operator,
+        // The module answered with something that is of no sense.
+        _ => Remedy::TryAgain,
+    }
+}
+
+/// The codes that are handled by name. Everything else, vendors' own codes included, is tried again:
+/// signing is idempotent, and generating looks before it tries again.
+fn remedy_for(code: RvError) -> Remedy {
+    match code {
+        RvError::SessionCount | RvError::HostMemory | RvError::DeviceMemory => Remedy::Wait,
+        RvError::PinIncorrect
+        | RvError::PinInvalid
+        | RvError::PinLenRange
+        | RvError::PinExpired
+        | RvError::PinLocked
+        | RvError::UserPinNotInitialized => Remedy::LatchPin,
+        RvError::MechanismInvalid
+        | RvError::MechanismParamInvalid
+        | RvError::CurveNotSupported
+        | RvError::DomainParamsInvalid
+        | RvError::TemplateIncomplete
+        | RvError::TemplateInconsistent
+        | RvError::AttributeReadOnly
+        | RvError::AttributeSensitive
+        | RvError::AttributeTypeInvalid
+        | RvError::AttributeValueInvalid
+        | RvError::KeyTypeInconsistent
+        | RvError::KeyFunctionNotPermitted
+        | RvError::KeySizeRange
+        | RvError::ActionProhibited
+        | RvError::DataInvalid
+        | RvError::DataLenRange
+        | RvError::TokenWriteProtected
+        | RvError::SessionReadOnly
+        | RvError::CantLock
+        | RvError::NeedToCreateThreads
+        | RvError::FunctionRejected
+        | RvError::FunctionNotSupported => Remedy::Operator,
+        _ => Remedy::TryAgain,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use cryptoki::context::Function;
+
+    use super::*;
+
+    fn answer(code: RvError) -> KeyProviderError {
+        Fault::refused("signing")(Error::Pkcs11(code, Function::Sign)).into_answer(false)
+    }
+
+    #[test]
+    fn what_may_pass_is_unavailable_and_tried_again() {
+        for code in [
+            RvError::ObjectHandleInvalid,
+            RvError::KeyHandleInvalid,
+            RvError::GeneralError,
+            RvError::UserNotLoggedIn,
+            RvError::SessionHandleInvalid,
+            RvError::SessionClosed,
+            RvError::OperationActive,
+            RvError::OperationNotInitialized,
+            RvError::DeviceError,
+            RvError::FunctionFailed,
+            RvError::FunctionCanceled,
+            RvError::VendorDefined(0x8000_002f),
+            RvError::UnknownErrorCode(0x208),
+            RvError::CryptokiNotInitialized,
+            RvError::DeviceRemoved,
+            RvError::TokenNotPresent,
+            RvError::TokenNotRecognized,
+            RvError::SlotIdInvalid,
+        ] {
+            assert_eq!(remedy_for(code), Remedy::TryAgain, "{code}");
+            let answer = answer(code);
+            let expected = matches!(answer, KeyProviderError::ProviderUnavailable { .. });
+            assert!(expected, "{code}: {answer:?}");
+        }
+    }
+
+    #[test]
+    fn a_token_without_room_is_left_alone_for_longer() {
+        for code in [
+            RvError::SessionCount,
+            RvError::HostMemory,
+            RvError::DeviceMemory,
+        ] {
+            assert_eq!(remedy_for(code), Remedy::Wait, "{code}");
+            let KeyProviderError::ProviderUnavailable { retry_after, .. } = answer(code) else {
+                panic!("{code}");
+            };
+            assert_eq!(retry_after, RETRY_ROOM);
+        }
+    }
+
+    #[test]
+    fn a_refused_pin_is_for_the_operator_and_never_tried_again() {
+        for code in [
+            RvError::PinIncorrect,
+            RvError::PinLocked,
+            RvError::PinExpired,
+            RvError::PinInvalid,
+            RvError::PinLenRange,
+            RvError::UserPinNotInitialized,
+        ] {
+            assert_eq!(remedy_for(code), Remedy::LatchPin, "{code}");
+            assert!(matches!(
+                answer(code),
+                KeyProviderError::Misconfigured { .. }
+            ));
+        }
+    }
+
+    #[test]
+    fn what_no_repetition_cures_is_for_the_operator() {
+        for code in [
+            RvError::MechanismInvalid,
+            RvError::MechanismParamInvalid,
+            RvError::CurveNotSupported,
+            RvError::DomainParamsInvalid,
+            RvError::TemplateIncomplete,
+            RvError::TemplateInconsistent,
+            RvError::AttributeReadOnly,
+            RvError::AttributeSensitive,
+            RvError::AttributeTypeInvalid,
+            RvError::AttributeValueInvalid,
+            RvError::KeyTypeInconsistent,
+            RvError::KeyFunctionNotPermitted,
+            RvError::KeySizeRange,
+            RvError::ActionProhibited,
+            RvError::DataInvalid,
+            RvError::DataLenRange,
+            RvError::TokenWriteProtected,
+            RvError::SessionReadOnly,
+            RvError::CantLock,
+            RvError::NeedToCreateThreads,
+            RvError::FunctionRejected,
+            RvError::FunctionNotSupported,
+        ] {
+            assert_eq!(remedy_for(code), Remedy::Operator, "{code}");
+            assert!(matches!(
+                answer(code),
+                KeyProviderError::Misconfigured { .. }
+            ));
+        }
+    }
+
+    #[test]
+    fn no_code_of_a_module_says_that_a_key_is_not_there() {
+        for code in [RvError::ObjectHandleInvalid, RvError::KeyHandleInvalid] {
+            assert!(!matches!(answer(code), KeyProviderError::KeyNotFound));
+        }
+    }
+
+    #[test]
+    fn the_log_names_functions_and_codes_as_the_standard_does() {
+        let says = |code| ModuleSaid(Error::Pkcs11(code, Function::Login)).to_string();
+        assert_eq!(
+            says(RvError::PinIncorrect),
+            "C_Login answered CKR_PIN_INCORRECT"
+        );
+        assert_eq!(
+            says(RvError::VendorDefined(0x8000_002f)),
+            "C_Login answered CKR_VENDOR_DEFINED 0x8000002f"
+        );
+        assert_eq!(
+            says(RvError::UnknownErrorCode(0x208)),
+            "C_Login answered 0x208"
+        );
+    }
+
+    #[test]
+    fn a_wrong_signature_and_a_doubtful_token_are_unavailable() {
+        for fault in [
+            Fault::WrongSignature,
+            Fault::LoggedOut,
+            Fault::doubtful("looking"),
+        ] {
+            let answer = fault.into_answer(true);
+            assert!(matches!(
+                answer,
+                KeyProviderError::ProviderUnavailable {
+                    outcome_unknown: true,
+                    ..
+                }
+            ));
+        }
+    }
+}

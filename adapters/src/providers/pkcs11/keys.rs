@@ -1,0 +1,288 @@
+//! What is done with the key pairs of a token.
+
+use std::sync::Arc;
+
+use signer_domain::ports::{GeneratedKey, KeyProviderError, SignatureVerifier};
+use signer_domain::{Deadline, Digest, PublicKey, Signature};
+
+use super::desk::Desk;
+use super::error::{Fault, unavailable};
+use super::key_cache::{KnownKey, LiveKey};
+use super::label::Label;
+use super::session_actor::SessionActor;
+use super::token::Token;
+
+/// What becomes visible of a pair.
+enum Pair {
+    /// Both halves are there.
+    Live(LiveKey, cryptoki::object::ObjectHandle),
+    /// The private half was destroyed; the public one is its tombstone.
+    Retired(PublicKey, cryptoki::object::ObjectHandle),
+    /// Half of a pair, without the public key.
+    Headless(cryptoki::object::ObjectHandle),
+    /// There is certainly no such pair.
+    Absent,
+}
+
+/// Looks for a pair. What is not seen is believed to be gone only between two proofs that the session
+/// sees what the token holds.
+fn look(desk: &Desk<'_>, label: &Label) -> Result<Pair, Fault> {
+    let mut found = desk.find(label)?;
+    if found.private.is_empty() {
+        desk.witness()?;
+        found = desk.find(label)?;
+        desk.testify_again()?;
+    }
+    match (&*found.private, &*found.public, found.strange) {
+        ([private], [public], 0) => desk
+            .live(*private, *public)
+            .map(|key| Pair::Live(key, *private)),
+        ([], [public], 0) => Ok(Pair::Retired(desk.public_key(*public)?, *public)),
+        ([private], [], 0) => Ok(Pair::Headless(*private)),
+        ([], [], 0) => Ok(Pair::Absent),
+        _ => Err(Fault::misconfigured(
+            "looking for a key pair",
+            format!(
+                "the token holds more than one pair labelled {label}; which one is meant is not guessed"
+            ),
+        )),
+    }
+}
+
+fn headless(label: &Label) -> Fault {
+    Fault::misconfigured(
+        "looking for the public half of a key pair",
+        format!("the token holds a private key labelled {label} without its public key"),
+    )
+}
+
+fn retired() -> Fault {
+    Fault::Answer(KeyProviderError::KeyRetired)
+}
+
+fn not_found() -> Fault {
+    Fault::Answer(KeyProviderError::KeyNotFound)
+}
+
+/// Proves that the token is there, whole, and signs.
+pub(super) fn check(actor: &mut SessionActor, deadline: Deadline) -> Result<(), KeyProviderError> {
+    actor.perform(deadline, |desk| {
+        desk.prove()?;
+        Ok(())
+    })
+}
+
+/// What a token signed, and how to tell whether it signed with the key that was meant.
+pub(super) struct Signed {
+    signature: Signature,
+    verifier: Arc<dyn SignatureVerifier>,
+}
+
+impl Signed {
+    /// The signature, if it is one by the key that was meant. Costs about a fifth of what signing costs
+    /// a fast token, so it is not for the thread that has the session.
+    pub(super) fn verified(self, digest: &Digest) -> Option<Signature> {
+        let is_right = self.verifier.accepts(digest, &self.signature);
+        is_right.then_some(self.signature)
+    }
+}
+
+/// Signs. Whoever asks verifies the signature before anything else is done with it.
+pub(super) fn sign(
+    actor: &mut SessionActor,
+    deadline: Deadline,
+    label: &Label,
+    digest: &Digest,
+) -> Result<Signed, KeyProviderError> {
+    actor.perform(deadline, |desk| sign_at(desk, label, digest))
+}
+
+/// Signs after a signature was wrong: an object number has come to mean another key, so nothing that
+/// was remembered is used, and the session is a new one.
+pub(super) fn sign_anew(
+    actor: &mut SessionActor,
+    deadline: Deadline,
+    token: &Token,
+    label: &Label,
+    digest: &Digest,
+) -> Result<Signature, KeyProviderError> {
+    tracing::error!(%label, "token signed with another key; nothing was released");
+    token.keys.forget(label);
+    actor.close();
+    actor.perform(deadline, |desk| {
+        let signed = sign_at(desk, label, digest)?;
+        signed.verified(digest).ok_or_else(|| {
+            tracing::error!(%label, "token signed with another key again");
+            token.keys.forget(label);
+            Fault::WrongSignature
+        })
+    })
+}
+
+fn sign_at(desk: &Desk<'_>, label: &Label, digest: &Digest) -> Result<Signed, Fault> {
+    let known = match desk.known(label) {
+        Some(known) => known,
+        None => meet(desk, label)?,
+    };
+    let KnownKey::Live(key) = known else {
+        return Err(retired());
+    };
+    match desk.sign(key.private, digest) {
+        Ok(signature) => Ok(Signed {
+            signature,
+            verifier: key.verifier,
+        }),
+        Err(fault) => {
+            desk.token.keys.forget(label);
+            Err(fault)
+        }
+    }
+}
+
+/// Looks for a key and remembers it.
+fn meet(desk: &Desk<'_>, label: &Label) -> Result<KnownKey, Fault> {
+    let known = match look(desk, label)? {
+        Pair::Live(key, _) => KnownKey::Live(key),
+        Pair::Retired(..) => KnownKey::Retired,
+        Pair::Headless(_) => return Err(headless(label)),
+        Pair::Absent => return Err(not_found()),
+    };
+    desk.keep(label, known.clone());
+    Ok(known)
+}
+
+/// Reads the public half, also of a retired key.
+pub(super) fn public_key(
+    actor: &mut SessionActor,
+    deadline: Deadline,
+    label: &Label,
+) -> Result<PublicKey, KeyProviderError> {
+    actor.perform(deadline, |desk| match look(desk, label)? {
+        Pair::Live(key, _) => Ok(key.public_key),
+        Pair::Retired(public_key, _) => Ok(public_key),
+        Pair::Headless(_) => Err(headless(label)),
+        Pair::Absent => Err(not_found()),
+    })
+}
+
+/// Looks for a pair that may have been made.
+pub(super) fn locate(
+    actor: &mut SessionActor,
+    deadline: Deadline,
+    label: &Label,
+) -> Result<Option<GeneratedKey>, KeyProviderError> {
+    let found = actor.perform(deadline, |desk| match look(desk, label)? {
+        Pair::Live(key, _) => Ok(Some(key.public_key)),
+        Pair::Retired(..) => Err(retired()),
+        Pair::Headless(_) => Err(headless(label)),
+        Pair::Absent => Ok(None),
+    })?;
+    found
+        .map(|public_key| generated(label, public_key))
+        .transpose()
+}
+
+fn generated(label: &Label, public_key: PublicKey) -> Result<GeneratedKey, KeyProviderError> {
+    Ok(GeneratedKey {
+        handle_id: label.handle()?,
+        public_key,
+    })
+}
+
+/// Makes a pair, or adopts the one that is there: labels are not unique to a token, so it is looked
+/// for before each try, also after one that failed, for only its answer may have been lost.
+pub(super) fn generate(
+    actor: &mut SessionActor,
+    deadline: Deadline,
+    token: &Arc<Token>,
+    label: &Label,
+) -> Result<GeneratedKey, KeyProviderError> {
+    // A call that does not return may still make the pair of this name, and must not make a second.
+    let _claim = token
+        .claim(label)
+        .ok_or_else(|| unavailable("waiting for a pair of that name being made", true))?;
+    let mut has_tried = false;
+    let public_key = actor.perform_noting(deadline, |desk, touched| {
+        match look(desk, label)? {
+            Pair::Live(key, private) => return adopt(desk, label, key, private),
+            // Nothing of this name was there a moment ago, so this is no tombstone, but what is left
+            // of our own try.
+            Pair::Retired(_, orphan) | Pair::Headless(orphan) if has_tried => {
+                tracing::warn!(%label, "removing half a pair that was just made");
+                desk.destroy(orphan)?;
+            }
+            Pair::Retired(..) => return Err(retired()),
+            Pair::Headless(_) => return Err(headless(label)),
+            Pair::Absent => {}
+        }
+        if deadline.is_past() {
+            return Err(Fault::Answer(unavailable(
+                "generating a key pair",
+                has_tried,
+            )));
+        }
+        has_tried = true;
+        *touched = true;
+        let (public, private) = desk.generate(label)?;
+        let key = desk.live(private, public)?;
+        adopt(desk, label, key, private)
+    })?;
+    generated(label, public_key)
+}
+
+/// Takes a pair into use: it never leaves the token, and it signs.
+fn adopt(
+    desk: &Desk<'_>,
+    label: &Label,
+    key: LiveKey,
+    private: cryptoki::object::ObjectHandle,
+) -> Result<PublicKey, Fault> {
+    if !desk.is_confined(private)? {
+        return Err(Fault::misconfigured(
+            "taking a key pair into use",
+            format!("the private key labelled {label} may be read out of the token"),
+        ));
+    }
+    let probe = crate::rfc8032::SHA_ABC;
+    let signature = desk.sign(private, &probe)?;
+    if !key.verifier.accepts(&probe, &signature) {
+        return Err(Fault::misconfigured(
+            "taking a key pair into use",
+            format!("the two keys labelled {label} do not belong together"),
+        ));
+    }
+    let public_key = key.public_key;
+    desk.keep(label, KnownKey::Live(key));
+    Ok(public_key)
+}
+
+/// Destroys the private half and leaves the public one as a tombstone.
+pub(super) fn retire(
+    actor: &mut SessionActor,
+    deadline: Deadline,
+    label: &Label,
+) -> Result<(), KeyProviderError> {
+    let mut has_tried = false;
+    actor.perform_noting(deadline, |desk, touched| {
+        let private = match look(desk, label)? {
+            Pair::Live(_, private) => private,
+            Pair::Headless(private) => {
+                tracing::warn!(%label, "retiring a private key without its public key");
+                private
+            }
+            Pair::Retired(..) => {
+                desk.keep(label, KnownKey::Retired);
+                return Ok(());
+            }
+            // Some tokens keep no public half of its own: nothing is left behind.
+            Pair::Absent if has_tried => return Ok(()),
+            Pair::Absent => return Err(not_found()),
+        };
+        has_tried = true;
+        *touched = true;
+        desk.token.keys.forget(label);
+        desk.destroy(private)?;
+        desk.keep(label, KnownKey::Retired);
+        Ok(())
+    })
+}

@@ -1,0 +1,265 @@
+//! Threads with a session each, and the queue they take their work from.
+//!
+//! A call into a module cannot be cancelled. A thread that is at one call for longer than is reasonable
+//! is *left*: another takes its place, and should it come back after all, it ends. Those who
+//! wait for an answer wait until their deadline in any case. How many threads may be left is limited;
+//! beyond that nothing takes their place, until one of them comes back.
+
+use std::collections::{HashMap, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use parking_lot::{Condvar, Mutex, MutexGuard};
+use tokio::sync::oneshot;
+
+use signer_domain::Deadline;
+use signer_domain::ports::KeyProviderError;
+
+use super::error::unavailable;
+use super::session_actor::SessionActor;
+use super::token::Token;
+
+/// How many threads may be left in calls that do not return.
+const MOST_LEFT: usize = 16;
+/// How many calls may wait for a session.
+const LONGEST_QUEUE: usize = 4096;
+
+/// What a pool is for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Purpose {
+    /// The name of its threads.
+    pub(super) name: &'static str,
+    /// How many threads it has.
+    pub(super) size: usize,
+    /// How long a call may take before its thread is left.
+    pub(super) patience: Duration,
+}
+
+/// Threads with a session each. Dropping it lets them finish what they are at and end.
+pub(super) struct Pool(Arc<Shared>);
+
+struct Shared {
+    purpose: Purpose,
+    token: Arc<Token>,
+    state: Mutex<State>,
+    work: Condvar,
+    ended: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    queue: VecDeque<Job>,
+    /// Since when which thread is at a call.
+    busy: HashMap<u64, Instant>,
+    /// Threads that take work.
+    serving: usize,
+    /// Threads that were left.
+    left: usize,
+    next_thread: u64,
+    /// Every thread that may still be there.
+    threads: Vec<JoinHandle<()>>,
+    is_closing: bool,
+}
+
+type Job = Box<dyn FnOnce(&mut SessionActor) + Send>;
+
+impl Pool {
+    pub(super) fn new(purpose: Purpose, token: Arc<Token>) -> Self {
+        Self(Arc::new(Shared {
+            purpose,
+            token,
+            state: Mutex::default(),
+            work: Condvar::new(),
+            ended: Condvar::new(),
+        }))
+    }
+
+    /// Has one of the threads do `work`, and waits for the answer until the deadline.
+    ///
+    /// # Errors
+    /// Those of `work`; "unavailable" when there is no answer in time.
+    pub(super) async fn call<T: Send + 'static>(
+        &self,
+        context: &'static str,
+        deadline: Deadline,
+        work: impl FnOnce(&mut SessionActor) -> Result<T, KeyProviderError> + Send + 'static,
+    ) -> Result<T, KeyProviderError> {
+        if deadline.is_past() {
+            return Err(unavailable(context, false));
+        }
+        let (reply, mut answer) = oneshot::channel();
+        let begun = Arc::new(AtomicBool::new(false));
+        let begins = Arc::clone(&begun);
+        let job = move |actor: &mut SessionActor| {
+            // Nobody waits any more: the key is not touched.
+            if deadline.is_past() || reply.is_closed() {
+                return;
+            }
+            begins.store(true, Ordering::SeqCst);
+            // Whoever asked may have gone in the meantime.
+            drop(reply.send(work(actor)));
+        };
+        if !self.0.submit(Box::new(job)) {
+            return Err(unavailable(context, false));
+        }
+        loop {
+            let patience = self.0.purpose.patience.min(deadline.remaining());
+            match tokio::time::timeout(patience, &mut answer).await {
+                Ok(Ok(outcome)) => return outcome,
+                Ok(Err(_dropped)) => {
+                    return Err(unavailable(context, begun.load(Ordering::SeqCst)));
+                }
+                Err(_elapsed) => self.0.leave_the_overdue(),
+            }
+            if deadline.is_past() {
+                return Err(unavailable(context, begun.load(Ordering::SeqCst)));
+            }
+        }
+    }
+
+    /// Lets the threads end and waits for them; tells whether all have ended in time.
+    pub(super) fn close(&self, within: Duration) -> bool {
+        let until = Instant::now() + within;
+        let mut state = self.0.begin_closing();
+        while state.serving + state.left > 0 {
+            if self.0.ended.wait_until(&mut state, until).timed_out() {
+                break;
+            }
+        }
+        if state.serving + state.left > 0 {
+            return false;
+        }
+        let threads = std::mem::take(&mut state.threads);
+        drop(state);
+        // What a module keeps for each thread is torn down as the thread ends, after the last that
+        // it does here; the module must not be finalised under that.
+        for thread in threads {
+            drop(thread.join());
+        }
+        true
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        drop(self.0.begin_closing());
+    }
+}
+
+impl Shared {
+    /// Queues a job; tells whether there was room.
+    fn submit(self: &Arc<Self>, job: Job) -> bool {
+        let mut state = self.state.lock();
+        if state.is_closing || state.queue.len() >= LONGEST_QUEUE {
+            return false;
+        }
+        self.fill(&mut state);
+        state.queue.push_back(job);
+        drop(state);
+        self.work.notify_one();
+        true
+    }
+
+    fn begin_closing(&self) -> MutexGuard<'_, State> {
+        let mut state = self.state.lock();
+        state.is_closing = true;
+        state.queue.clear();
+        self.work.notify_all();
+        state
+    }
+
+    /// Starts threads until there are as many as there should be.
+    fn fill(self: &Arc<Self>, state: &mut State) {
+        while !state.is_closing && state.serving < self.purpose.size && state.left <= MOST_LEFT {
+            let thread = state.next_thread;
+            state.next_thread += 1;
+            let shared = Arc::clone(self);
+            let name = format!("{}-{thread}", self.purpose.name);
+            let started = std::thread::Builder::new()
+                .name(name)
+                .spawn(move || shared.serve(thread));
+            state.threads.retain(|thread| !thread.is_finished());
+            match started {
+                Ok(started) => state.threads.push(started),
+                Err(cause) => {
+                    tracing::error!(%cause, "thread for a session not started");
+                    return;
+                }
+            }
+            state.serving += 1;
+        }
+    }
+
+    /// Leaves every thread that is at one call for too long.
+    fn leave_the_overdue(self: &Arc<Self>) {
+        let mut state = self.state.lock();
+        let now = Instant::now();
+        let overdue: Vec<u64> = state
+            .busy
+            .iter()
+            .filter(|(_, since)| now.duration_since(**since) >= self.purpose.patience)
+            .map(|(thread, _)| *thread)
+            .collect();
+        for thread in overdue {
+            state.busy.remove(&thread);
+            state.serving -= 1;
+            state.left += 1;
+            self.token.module.note_hung();
+            tracing::error!(
+                threads = self.purpose.name,
+                left = state.left,
+                "call to the token does not return; its thread is left"
+            );
+        }
+        self.fill(&mut state);
+    }
+
+    /// The life of one thread.
+    fn serve(self: Arc<Self>, thread: u64) {
+        let mut actor = SessionActor::new(Arc::clone(&self.token));
+        while let Some(job) = self.next_job(thread) {
+            if catch_unwind(AssertUnwindSafe(|| job(&mut actor))).is_err() {
+                tracing::error!("session thread panicked; it goes on with a new session");
+                actor = SessionActor::new(Arc::clone(&self.token));
+            }
+            if self.state.lock().busy.remove(&thread).is_none() {
+                drop(actor);
+                self.come_back();
+                return;
+            }
+        }
+        drop(actor);
+        self.state.lock().serving -= 1;
+        self.ended.notify_all();
+    }
+
+    fn next_job(&self, thread: u64) -> Option<Job> {
+        let mut state = self.state.lock();
+        loop {
+            if state.is_closing {
+                return None;
+            }
+            if let Some(job) = state.queue.pop_front() {
+                state.busy.insert(thread, Instant::now());
+                return Some(job);
+            }
+            self.work.wait(&mut state);
+        }
+    }
+
+    /// Ends a thread that was left, now that its call has returned.
+    fn come_back(self: &Arc<Self>) {
+        tracing::warn!(
+            threads = self.purpose.name,
+            "call to the token has returned after all"
+        );
+        self.token.module.note_returned();
+        let mut state = self.state.lock();
+        state.left -= 1;
+        self.fill(&mut state);
+        self.ended.notify_all();
+    }
+}

@@ -1,0 +1,147 @@
+//! The pair by which the token is known.
+//!
+//! A token that has logged us out, lost its store, or was wiped answers a search with "nothing found"
+//! and no error. That a key is not there is therefore believed only of a session that sees the
+//! *sentinel*, a pair named `<prefix>:sentinel`, and signs with it.
+//!
+//! It is made when the token is first used, and only then: when the token certainly holds nothing
+//! of ours. Keys of ours without their sentinel are a damaged token, and no sentinel is made for it.
+//! The first sentinel that a process meets is the one it holds the token to for as long as it lives.
+
+use signer_domain::Digest;
+
+use super::desk::Desk;
+use super::error::Fault;
+use super::key_cache::{KnownKey, LiveKey};
+use super::label::Label;
+use crate::rfc8032::SHA_ABC;
+use crate::verifier_for;
+
+/// What the sentinel signs. It signs nothing else, and nobody learns its signatures.
+const PROBE: Digest = SHA_ABC;
+
+impl Desk<'_> {
+    /// Proves that the token is there and whole, at the price of one signature where that is possible.
+    pub(super) fn prove(&self) -> Result<(), Fault> {
+        self.require_login()?;
+        let label = self.sentinel_label();
+        let Some(KnownKey::Live(sentinel)) = self.known(&label) else {
+            return self.witness();
+        };
+        // A search may wait for a key object that hangs, where a handle at hand does not.
+        self.probe(&sentinel)
+            .inspect_err(|_fault| self.token.keys.forget(&label))
+    }
+
+    /// Proves that this session sees what the token holds: the token of before, with its sentinel.
+    pub(super) fn witness(&self) -> Result<(), Fault> {
+        self.require_login()?;
+        self.token
+            .require_identity(self.module, self.standing, self.until)?;
+        let label = self.sentinel_label();
+        let sentinel = match self.see_sentinel(&label)? {
+            Some(sentinel) => sentinel,
+            None => self.make_sentinel(&label)?,
+        };
+        let pinned = self.token.sentinel(self.until)?;
+        if pinned.is_some_and(|pinned| pinned != sentinel.public_key) {
+            tracing::error!("token holds another sentinel than before");
+            return Err(Fault::doubtful("looking for the sentinel of before"));
+        }
+        self.probe(&sentinel)?;
+        if pinned.is_none() {
+            self.token.pin_sentinel(sentinel.public_key, self.until)?;
+            tracing::info!(public_key = ?sentinel.public_key, "sentinel found");
+        }
+        self.keep(&label, KnownKey::Live(sentinel));
+        Ok(())
+    }
+
+    /// Proves once more that nothing has changed since this session was a witness.
+    pub(super) fn testify_again(&self) -> Result<(), Fault> {
+        self.require_login()?;
+        match self.known(&self.sentinel_label()) {
+            Some(KnownKey::Live(sentinel)) => self.probe(&sentinel),
+            Some(KnownKey::Retired) | None => self.witness(),
+        }
+    }
+
+    fn sentinel_label(&self) -> Label {
+        self.token.settings.labels.of_sentinel()
+    }
+
+    /// Has the sentinel sign, and verifies it.
+    pub(super) fn probe(&self, sentinel: &LiveKey) -> Result<(), Fault> {
+        let signature = self.sign(sentinel.private, &PROBE)?;
+        if sentinel.verifier.accepts(&PROBE, &signature) {
+            Ok(())
+        } else {
+            Err(Fault::WrongSignature)
+        }
+    }
+
+    /// The sentinel, if the session sees one.
+    pub(super) fn see_sentinel(&self, label: &Label) -> Result<Option<LiveKey>, Fault> {
+        let found = self.find(label)?;
+        match (&*found.private, &*found.public, found.strange) {
+            ([private], [public], 0) => self.live(*private, *public).map(Some),
+            ([], [], 0) => Ok(None),
+            ([], ..) => Err(Fault::doubtful(
+                "looking for the private half of the sentinel",
+            )),
+            _ => Err(Fault::misconfigured(
+                "looking for the sentinel",
+                format!("the token holds more or fewer objects than one pair labelled {label}"),
+            )),
+        }
+    }
+
+    /// Makes the sentinel of a token that certainly holds nothing of ours.
+    fn make_sentinel(&self, label: &Label) -> Result<LiveKey, Fault> {
+        let absent = || Fault::doubtful("looking for the sentinel");
+        if self.token.sentinel(self.until)?.is_some() {
+            return Err(absent());
+        }
+        // Of all sessions that find none, one makes it.
+        let _makes = self.token.sentinel_making(self.until)?;
+        if let Some(sentinel) = self.see_sentinel(label)? {
+            return Ok(sentinel);
+        }
+        let labels = &self.token.settings.labels;
+        if self.list()?.iter().any(|key| labels.covers(&key.label)) {
+            return Err(damaged(label));
+        }
+        self.require_login()?;
+        self.token
+            .require_identity(self.module, self.standing, self.until)?;
+        tracing::warn!(%label, "token holds nothing of ours; making its sentinel");
+        self.generate(label)?;
+        self.see_sentinel(label)?.ok_or_else(absent)
+    }
+
+    /// A pair that is there, ready to sign and to be checked.
+    pub(super) fn live(
+        &self,
+        private: cryptoki::object::ObjectHandle,
+        public: cryptoki::object::ObjectHandle,
+    ) -> Result<LiveKey, Fault> {
+        let public_key = self.public_key(public)?;
+        let verifier = verifier_for(&public_key)
+            .map_err(|unusable| Fault::misconfigured("reading a public key", unusable))?;
+        Ok(LiveKey {
+            private,
+            public_key,
+            verifier,
+        })
+    }
+}
+
+/// Says that a token holds keys of ours without their sentinel.
+pub(super) fn damaged(sentinel: &Label) -> Fault {
+    Fault::misconfigured(
+        "looking for the sentinel",
+        format!(
+            "the token holds keys of this label prefix but no {sentinel}; it is damaged, or the prefix belongs to somebody else"
+        ),
+    )
+}

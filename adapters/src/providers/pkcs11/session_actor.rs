@@ -1,0 +1,251 @@
+//! One session and its thread: opens it, works on it, and climbs the ladder when something fails.
+//!
+//! The ladder: the same work once more on a session of its own, with a new login if the token has
+//! logged us out; then the module initialised anew; then "unavailable". A new session proves by the
+//! sentinel that the token is there and whole before any work is done on it. So it shows whether the
+//! token has failed or the one key alone, and one bad key never makes the module start over.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use cryptoki::session::Session;
+
+use signer_domain::Deadline;
+use signer_domain::ports::KeyProviderError;
+
+use super::desk::Desk;
+use super::error::{Fault, Remedy, unavailable};
+use super::key_cache::Epoch;
+use super::module::Entered;
+use super::token::{Standing, Token};
+
+/// How often one call tries, at most, whatever goes wrong.
+const MOST_ATTEMPTS: u32 = 6;
+/// How long a session that is given up may wait to be closed.
+const CLOSING_WAIT: Duration = Duration::from_millis(100);
+
+/// Owns one session. It is made, used and dropped on one thread.
+pub(super) struct SessionActor {
+    token: Arc<Token>,
+    session: Option<OpenSession>,
+}
+
+struct OpenSession {
+    session: Session,
+    epoch: Epoch,
+}
+
+/// Where an attempt failed.
+enum Failed {
+    /// Nobody could enter the module in time.
+    Outside,
+    /// The session could not be opened, or did not show the token whole.
+    Opening {
+        fault: Fault,
+        module_epoch: u64,
+        standing: Option<Standing>,
+    },
+    /// The token was proved whole, and the work failed.
+    Working(Fault),
+}
+
+impl SessionActor {
+    pub(super) const fn new(token: Arc<Token>) -> Self {
+        Self {
+            token,
+            session: None,
+        }
+    }
+
+    /// Does work that changes nothing.
+    pub(super) fn perform<T>(
+        &mut self,
+        deadline: Deadline,
+        mut work: impl FnMut(&Desk<'_>) -> Result<T, Fault>,
+    ) -> Result<T, KeyProviderError> {
+        self.perform_noting(deadline, |desk, _touched| work(desk))
+    }
+
+    /// Does work that sets its second argument before it changes anything in the token.
+    pub(super) fn perform_noting<T>(
+        &mut self,
+        deadline: Deadline,
+        mut work: impl FnMut(&Desk<'_>, &mut bool) -> Result<T, Fault>,
+    ) -> Result<T, KeyProviderError> {
+        let mut touched = false;
+        let mut climb = Climb::default();
+        for _ in 0..MOST_ATTEMPTS {
+            let failed = match self.attempt(deadline, |desk| work(desk, &mut touched)) {
+                Ok(done) => return Ok(done),
+                Err(failed) => failed,
+            };
+            // Whatever the fault was, an operation may be left half-way in the session, and nothing
+            // but closing it ends that.
+            if !matches!(failed, Failed::Working(Fault::Answer(_))) {
+                self.close();
+            }
+            if let Err(fault) = climb.next(&self.token, failed, deadline) {
+                return Err(fault.into_answer(touched));
+            }
+        }
+        Err(unavailable("trying again and again", touched))
+    }
+
+    fn attempt<T>(
+        &mut self,
+        deadline: Deadline,
+        work: impl FnOnce(&Desk<'_>) -> Result<T, Fault>,
+    ) -> Result<T, Failed> {
+        let token = Arc::clone(&self.token);
+        let until = deadline.instant();
+        let module = token.module.enter(until).ok_or(Failed::Outside)?;
+        let module_epoch = module.epoch();
+        let failed_with = |standing| {
+            move |fault| Failed::Opening {
+                fault,
+                module_epoch,
+                standing,
+            }
+        };
+        let standing = token.standing(&module, until).map_err(failed_with(None))?;
+        let session = self
+            .session(&token, &module, standing, until)
+            .map_err(failed_with(Some(standing)))?;
+        let desk = Desk {
+            token: &token,
+            module: &module,
+            standing,
+            session,
+            until,
+        };
+        work(&desk).map_err(Failed::Working)
+    }
+
+    /// The session of this epoch, opened and proved when there is none yet.
+    fn session(
+        &mut self,
+        token: &Token,
+        module: &Entered<'_>,
+        standing: Standing,
+        until: Instant,
+    ) -> Result<&Session, Fault> {
+        let is_current = |open: &OpenSession| open.epoch == standing.epoch;
+        if !self.session.as_ref().is_some_and(is_current) {
+            if let Some(stale) = self.session.take() {
+                stale.close(module);
+            }
+            let session = module
+                .open_rw_session_no_drop(standing.slot)
+                .map_err(Fault::refused("opening a session"))?;
+            let open = OpenSession {
+                session,
+                epoch: standing.epoch,
+            };
+            let desk = Desk {
+                token,
+                module,
+                standing,
+                session: &open.session,
+                until,
+            };
+            if let Err(fault) = desk.prove() {
+                open.close(module);
+                return Err(fault);
+            }
+            token.note_proven();
+            self.session = Some(open);
+        }
+        self.session
+            .as_ref()
+            .map(|open| &open.session)
+            .ok_or(Fault::doubtful("opening a session"))
+    }
+
+    /// Gives the session up; the next work opens another.
+    pub(super) fn close(&mut self) {
+        if let Some(open) = self.session.take()
+            && let Some(module) = self.token.module.enter(Instant::now() + CLOSING_WAIT)
+        {
+            open.close(&module);
+        }
+    }
+}
+
+impl Drop for SessionActor {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl OpenSession {
+    /// Closes the session, unless its module has been initialised anew: then the number of the session
+    /// may be that of another by now.
+    fn close(self, module: &Entered<'_>) {
+        if self.epoch.module == module.epoch()
+            && let Err(cause) = self.session.close()
+        {
+            tracing::debug!(%cause, "session not closed in order");
+        }
+    }
+}
+
+/// How far up the ladder a call has come.
+#[derive(Default)]
+struct Climb {
+    opening_failed: bool,
+    working_failed: bool,
+    has_initialised: bool,
+}
+
+impl Climb {
+    /// Takes the next step; a fault when there is none left.
+    fn next(&mut self, token: &Token, failed: Failed, deadline: Deadline) -> Result<(), Fault> {
+        let until = deadline.instant();
+        match failed {
+            Failed::Outside => Err(Fault::doubtful("waiting for the module")),
+            Failed::Working(fault) => {
+                // A handle that has come to mean another object also gives errors that no repetition
+                // would cure, so everything but an answer is tried once more with nothing remembered.
+                let is_final = matches!(fault, Fault::Answer(_)) || fault.remedy() == Remedy::Wait;
+                if is_final || self.working_failed || deadline.is_past() {
+                    return Err(fault);
+                }
+                tracing::warn!(cause = ?fault, "call to the token failed; trying on a new session");
+                self.working_failed = true;
+                Ok(())
+            }
+            Failed::Opening {
+                fault,
+                module_epoch,
+                standing,
+            } => {
+                if fault.remedy() != Remedy::TryAgain || deadline.is_past() {
+                    return Err(fault);
+                }
+                if let (Fault::LoggedOut, Some(seen)) = (&fault, standing) {
+                    return log_in_again(token, seen, until);
+                }
+                let is_doubtful = matches!(fault, Fault::Doubtful { .. });
+                if !self.opening_failed && !is_doubtful {
+                    tracing::warn!(cause = ?fault, "session does not open; trying once more");
+                    self.opening_failed = true;
+                    return Ok(());
+                }
+                if self.has_initialised {
+                    return Err(fault);
+                }
+                tracing::warn!(cause = ?fault, "token not usable; initialising the module anew");
+                self.has_initialised = true;
+                token.initialise_module(module_epoch, until)
+            }
+        }
+    }
+}
+
+fn log_in_again(token: &Token, seen: Standing, until: Instant) -> Result<(), Fault> {
+    let module = token
+        .module
+        .enter(until)
+        .ok_or(Fault::doubtful("waiting for the module"))?;
+    token.log_in_again(&module, seen, until)
+}

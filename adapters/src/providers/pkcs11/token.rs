@@ -1,0 +1,234 @@
+//! The token: which one it is, that we are logged in to it, and what is known of its keys.
+//!
+//! What is remembered here outlives sessions and initialisations: which token this process met first
+//! (its label and serial number), the public key of its sentinel, and that a PIN was refused.
+
+mod login;
+mod selection;
+
+pub(super) use self::selection::select;
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use cryptoki::session::Session;
+use cryptoki::slot::Slot;
+use parking_lot::{Mutex, MutexGuard, RwLock};
+
+use signer_domain::PublicKey;
+use signer_domain::ports::KeyProviderError;
+
+use self::selection::Identity;
+use super::backoff::Backoff;
+use super::error::Fault;
+use super::key_cache::{Epoch, KeyCache};
+use super::label::Label;
+use super::mechanisms;
+use super::module::{Entered, Pkcs11Module};
+use super::settings::Pkcs11Settings;
+use super::user_pin::UserPin;
+
+/// A pause so short that a call rather waits it out than fails.
+const SHORT_PAUSE: Duration = Duration::from_millis(250);
+
+/// One token, as all sessions on it share it.
+pub(super) struct Token {
+    pub(super) module: Arc<Pkcs11Module>,
+    pub(super) settings: Pkcs11Settings,
+    pub(super) keys: KeyCache,
+    pin: UserPin,
+    /// Read at each call, so it is apart from what may be locked while the module is at work.
+    standing: RwLock<Option<Standing>>,
+    state: Mutex<State>,
+    backoff: Mutex<Backoff>,
+    /// Held by the one session that makes the sentinel.
+    sentinel_making: Mutex<()>,
+    /// Names whose pair is being made at this moment, by a call that may never return.
+    unsettled: Mutex<HashSet<Label>>,
+}
+
+/// Where the token is, and since when we are logged in to it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Standing {
+    pub(super) slot: Slot,
+    pub(super) epoch: Epoch,
+}
+
+#[derive(Default)]
+struct State {
+    pin_is_refused: bool,
+    identity: Option<Identity>,
+    sentinel: Option<PublicKey>,
+    /// Stays open and does nothing: a token logs us out when its last session closes.
+    anchor: Option<(Epoch, Session)>,
+    logins: u64,
+}
+
+impl Token {
+    pub(super) fn new(module: Arc<Pkcs11Module>, settings: Pkcs11Settings, pin: UserPin) -> Self {
+        Self {
+            module,
+            settings,
+            keys: KeyCache::new(),
+            pin,
+            standing: RwLock::default(),
+            state: Mutex::default(),
+            backoff: Mutex::default(),
+            sentinel_making: Mutex::default(),
+            unsettled: Mutex::default(),
+        }
+    }
+
+    /// Whether the token has refused the PIN.
+    pub(super) fn pin_is_refused(&self) -> bool {
+        self.state.lock().pin_is_refused
+    }
+
+    /// Where the token is. After an initialisation it is looked for and logged in to once.
+    ///
+    /// # Errors
+    /// When it is not there, cannot make Ed25519 signatures, or refuses the PIN.
+    pub(super) fn standing(&self, module: &Entered<'_>, until: Instant) -> Result<Standing, Fault> {
+        if !module.is_initialized() {
+            return Err(Fault::doubtful("waiting for the module to be initialised"));
+        }
+        let of_now = |standing: &Standing| standing.epoch.module == module.epoch();
+        if let Some(standing) = self.standing.read().filter(of_now) {
+            return Ok(standing);
+        }
+        let mut state = self.lock(until)?;
+        if let Some(standing) = self.standing.read().filter(of_now) {
+            return Ok(standing);
+        }
+        state.require_usable_pin()?;
+        let (slot, identity) = select(module, &self.settings.slot, state.identity.as_ref())?;
+        mechanisms::require(module, slot)?;
+        let anchor = self.anchor(module, slot, &mut state)?;
+        if state.identity.is_none() {
+            tracing::info!(token = %identity, %slot, "token found");
+            state.identity = Some(identity);
+        }
+        Ok(self.begin(module, slot, anchor, &mut state))
+    }
+
+    /// Initialises the module anew: the last resort, and no more often than the pauses permit.
+    ///
+    /// # Errors
+    /// When it is too early for that, or in vain.
+    pub(super) fn initialise_module(&self, seen: u64, until: Instant) -> Result<(), Fault> {
+        let is_over = |module: Entered<'_>| module.epoch() != seen;
+        if self.module.enter(until).is_some_and(is_over) {
+            // Somebody has just done so, whether or not it helped.
+            return Ok(());
+        }
+        let pause = self.backoff.lock().pause(Instant::now());
+        if !pause.is_zero() {
+            let end = Instant::now() + pause;
+            if pause > SHORT_PAUSE || end >= until {
+                return Err(Fault::Answer(KeyProviderError::ProviderUnavailable {
+                    context: "waiting to initialise the module again",
+                    retry_after: pause,
+                    outcome_unknown: false,
+                    source: None,
+                }));
+            }
+            wait_until(end);
+        }
+        let initialised = self.module.initialise(seen, until);
+        if !matches!(initialised, Ok(false)) {
+            self.backoff.lock().count(Instant::now());
+        }
+        initialised.map(drop)
+    }
+
+    /// Notes that a session has proved the token to be whole.
+    pub(super) fn note_proven(&self) {
+        self.backoff.lock().reset();
+    }
+
+    /// Whether this is still the token that this process met first.
+    ///
+    /// # Errors
+    /// When it is not, or cannot be asked.
+    pub(super) fn require_identity(
+        &self,
+        module: &Entered<'_>,
+        standing: Standing,
+        until: Instant,
+    ) -> Result<(), Fault> {
+        let found = Identity::of(module, standing.slot)?;
+        let state = self.lock(until)?;
+        if state.identity.as_ref() == Some(&found) {
+            return Ok(());
+        }
+        tracing::error!(token = %found, "another token in the slot");
+        Err(Fault::doubtful("looking for the token of before"))
+    }
+
+    /// The public key of the sentinel that this process met first.
+    pub(super) fn sentinel(&self, until: Instant) -> Result<Option<PublicKey>, Fault> {
+        Ok(self.lock(until)?.sentinel)
+    }
+
+    /// Remembers the public key of the sentinel.
+    pub(super) fn pin_sentinel(&self, public_key: PublicKey, until: Instant) -> Result<(), Fault> {
+        self.lock(until)?.sentinel = Some(public_key);
+        Ok(())
+    }
+
+    /// The right to make the sentinel.
+    pub(super) fn sentinel_making(&self, until: Instant) -> Result<MutexGuard<'_, ()>, Fault> {
+        self.sentinel_making
+            .try_lock_until(until)
+            .ok_or(Fault::doubtful("waiting for the sentinel to be made"))
+    }
+
+    /// Marks the pair of `label` as being made; `None` when that is under way already.
+    pub(super) fn claim(self: &Arc<Self>, label: &Label) -> Option<Claim> {
+        self.unsettled.lock().insert(label.clone()).then(|| Claim {
+            token: Arc::clone(self),
+            label: label.clone(),
+        })
+    }
+
+    fn lock(&self, until: Instant) -> Result<MutexGuard<'_, State>, Fault> {
+        self.state
+            .try_lock_until(until)
+            .ok_or(Fault::doubtful("waiting for a login under way"))
+    }
+}
+
+impl Drop for Token {
+    fn drop(&mut self) {
+        let anchor = self.state.get_mut().anchor.take();
+        if let Some((epoch, anchor)) = anchor
+            && let Some(module) = self.module.enter(Instant::now() + SHORT_PAUSE)
+            && module.epoch() == epoch.module
+        {
+            drop(anchor.close());
+        }
+    }
+}
+
+/// The right to make the pair of one label, until it is dropped.
+pub(super) struct Claim {
+    token: Arc<Token>,
+    label: Label,
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        self.token.unsettled.lock().remove(&self.label);
+    }
+}
+
+fn wait_until(end: Instant) {
+    loop {
+        let left = end.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return;
+        }
+        std::thread::park_timeout(left);
+    }
+}

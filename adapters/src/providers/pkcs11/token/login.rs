@@ -1,0 +1,118 @@
+//! Logging in, which is one for the whole process, and staying so.
+
+use std::time::Instant;
+
+use cryptoki::error::{Error, RvError};
+use cryptoki::session::{Session, SessionState, UserType};
+use cryptoki::slot::Slot;
+
+use super::{Standing, State, Token};
+use crate::providers::pkcs11::error::{Fault, Remedy};
+use crate::providers::pkcs11::key_cache::Epoch;
+use crate::providers::pkcs11::module::Entered;
+
+impl Token {
+    /// Logs in again, unless somebody has done so since the login that was `seen`.
+    ///
+    /// # Errors
+    /// As [`standing`](Self::standing).
+    pub(in crate::providers::pkcs11) fn log_in_again(
+        &self,
+        module: &Entered<'_>,
+        seen: Standing,
+        until: Instant,
+    ) -> Result<(), Fault> {
+        let mut state = self.lock(until)?;
+        let current = *self.standing.read();
+        let is_over = current.is_none_or(|current| current.epoch != seen.epoch);
+        if is_over || seen.epoch.module != module.epoch() {
+            return Ok(());
+        }
+        state.require_usable_pin()?;
+        // There is no anchor when an earlier login failed. If there is one it may be dead, so a new one
+        // is opened before it is closed.
+        let former = state.anchor.take();
+        let renewed = self.anchor(module, seen.slot, &mut state);
+        if let Some((epoch, anchor)) = former
+            && epoch.module == module.epoch()
+        {
+            drop(anchor.close());
+        }
+        self.begin(module, seen.slot, renewed?, &mut state);
+        tracing::warn!("token had logged us out; logged in again");
+        Ok(())
+    }
+
+    /// Opens a session and logs in on it.
+    pub(super) fn anchor(
+        &self,
+        module: &Entered<'_>,
+        slot: Slot,
+        state: &mut State,
+    ) -> Result<Session, Fault> {
+        let session = module
+            .open_rw_session_no_drop(slot)
+            .map_err(Fault::refused("opening a session"))?;
+        match self.log_in(&session, state) {
+            Ok(()) => Ok(session),
+            Err(fault) => {
+                // The refusal is what matters.
+                drop(session.close());
+                Err(fault)
+            }
+        }
+    }
+
+    /// Offers the PIN once. Some tokens lock themselves after a few wrong ones.
+    fn log_in(&self, session: &Session, state: &mut State) -> Result<(), Fault> {
+        let info = session
+            .get_session_info()
+            .map_err(Fault::refused("asking for the state of a session"))?;
+        if info.session_state() == SessionState::RwUser {
+            return Ok(());
+        }
+        let pin = self.pin.expose_for_login();
+        match session.login(UserType::User, Some(&pin)) {
+            Ok(()) | Err(Error::Pkcs11(RvError::UserAlreadyLoggedIn, _)) => Ok(()),
+            Err(source) => {
+                let fault = Fault::refused("logging in to the token")(source);
+                if fault.remedy() == Remedy::LatchPin {
+                    state.pin_is_refused = true;
+                    tracing::error!(cause = ?fault, "PIN refused; it is not offered again");
+                }
+                Err(fault)
+            }
+        }
+    }
+
+    pub(super) fn begin(
+        &self,
+        module: &Entered<'_>,
+        slot: Slot,
+        anchor: Session,
+        state: &mut State,
+    ) -> Standing {
+        state.logins += 1;
+        let epoch = Epoch {
+            module: module.epoch(),
+            login: state.logins,
+        };
+        let standing = Standing { slot, epoch };
+        state.anchor = Some((epoch, anchor));
+        self.keys.begin(epoch);
+        *self.standing.write() = Some(standing);
+        standing
+    }
+}
+
+impl State {
+    pub(super) fn require_usable_pin(&self) -> Result<(), Fault> {
+        if self.pin_is_refused {
+            return Err(Fault::misconfigured(
+                "logging in to the token",
+                "the token has refused the PIN, and it is not offered again",
+            ));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,101 @@
+//! A file that holds a secret: how it is found, who may own it, who may read it.
+//!
+//! A Kubernetes secret volume shows the file as a symbolic link, `seed.bin -> ..data/seed.bin` with
+//! `..data -> ..2026_11_23.../`, so links are followed, but only while every hop stays inside the
+//! directory of the given path. With `fsGroup` the file belongs to root and has mode 0440, so the
+//! group may read it when root owns it and the group is one of this process's own. Everything is
+//! judged on the opened file, hence on the very bytes that are then read.
+
+pub(in crate::providers) mod access;
+
+use std::fs::File;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+
+use rustix::fs::{Mode, OFlags, ResolveFlags};
+use rustix::io::Errno;
+
+use self::access::{FileFacts, Process};
+
+/// Opens the file at `path`, if it is one to take a secret from; also tells its length.
+pub(super) fn open(path: &Path) -> Result<(File, u64), SecretFileRefusal> {
+    let file = open_beneath_its_directory(path)?;
+    let facts = FileFacts::of(&file)?;
+    facts.judge(&Process::current())?;
+    Ok((file, facts.length))
+}
+
+/// Opens the directory in which `path` lies.
+pub(super) fn open_directory(path: &Path) -> Result<OwnedFd, SecretFileRefusal> {
+    let parent = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    rustix::fs::open(parent, flags, Mode::empty()).map_err(|cause| match cause {
+        Errno::NOENT => SecretFileRefusal::Missing,
+        _ => SecretFileRefusal::io("opened", cause),
+    })
+}
+
+fn open_beneath_its_directory(path: &Path) -> Result<File, SecretFileRefusal> {
+    let name = path
+        .file_name()
+        .ok_or(SecretFileRefusal::NotRegular("a directory"))?;
+    let directory = open_directory(path)?;
+    // Without NONBLOCK a FIFO would hold up the start for ever.
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
+    rustix::fs::openat2(&directory, name, flags, Mode::empty(), resolve)
+        .map(File::from)
+        .map_err(|cause| match cause {
+            Errno::NOENT => SecretFileRefusal::Missing,
+            Errno::XDEV => SecretFileRefusal::LeadsAway,
+            Errno::LOOP => SecretFileRefusal::LinkLoop,
+            Errno::NXIO => SecretFileRefusal::NotRegular("a socket or a device"),
+            Errno::NOSYS => SecretFileRefusal::OldKernel,
+            _ => SecretFileRefusal::io("opened", cause),
+        })
+}
+
+/// Why no secret is taken from a file. The text is the operator's sentence behind flag and path.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum SecretFileRefusal {
+    #[error("there is no such file; mount the secret there")]
+    Missing,
+    #[error(
+        "the symbolic link leads out of its directory; name the file itself, or keep the link's target in the same directory"
+    )]
+    LeadsAway,
+    #[error("the symbolic links lead in a circle; name the file itself")]
+    LinkLoop,
+    #[error("this is {0}; name a regular file")]
+    NotRegular(&'static str),
+    #[error("the file has more than one hard link; give the secret a file of its own")]
+    HardLinked,
+    #[error(
+        "the file belongs to uid {owner}; it must belong to root or to uid {user}, which runs this process: use `chown`"
+    )]
+    ForeignOwner { owner: u32, user: u32 },
+    #[error(
+        "others may read or change the file (mode {mode:04o}); run `chmod 0400` on it, or set `defaultMode: 0400` on the secret volume"
+    )]
+    OpenToOthers { mode: u32 },
+    #[error("the kernel has no `openat2`, which opens the file safely; use Linux 5.6 or later")]
+    OldKernel,
+    #[error("the file cannot be {action}: {cause}; check the path and its permissions")]
+    Io {
+        action: &'static str,
+        cause: io::Error,
+    },
+}
+
+impl SecretFileRefusal {
+    pub(super) fn io(action: &'static str, cause: impl Into<io::Error>) -> Self {
+        Self::Io {
+            action,
+            cause: cause.into(),
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! A provider on the fault module before a fresh token, in a process that runs one case.
+
+mod process;
+mod token;
+
+use std::fs;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use ring::signature::{ED25519, UnparsedPublicKey};
+use tokio::runtime::{Builder, Runtime};
+use zeroize::Zeroizing;
+
+use signer_adapters::providers::pkcs11::{
+    Closing, LabelPrefix, Pkcs11Module, Pkcs11Provider, Pkcs11Settings, SlotChoice, UserPin,
+};
+use signer_domain::ports::{GeneratedKey, KeyProvider as _, KeyProviderError};
+use signer_domain::{Deadline, Digest, KeyId, Scope, Signature};
+
+pub(crate) use self::process::in_a_process_of_its_own;
+pub(crate) use self::token::objects;
+
+/// Longer than every call that is not made to hang.
+const LONG: Duration = Duration::from_secs(10);
+/// The provider is at work again this long after the last fault, whatever the fault was.
+const HEALS_WITHIN: Duration = Duration::from_secs(10);
+/// Two sessions sign, so that one may hang.
+const SESSIONS: NonZeroUsize = NonZeroUsize::new(2).unwrap();
+
+/// A provider on the fault module before a fresh token.
+pub(crate) struct Stage {
+    directory: PathBuf,
+    test: &'static str,
+    runtime: Runtime,
+    module: Arc<Pkcs11Module>,
+    provider: Pkcs11Provider,
+}
+
+pub(crate) type Outcome<T> = Result<T, KeyProviderError>;
+
+impl Stage {
+    /// The token, and a provider that has used it once.
+    fn set_up(directory: PathBuf, test: &'static str) -> Self {
+        token::make();
+        let module = Pkcs11Module::load(&directory.join("fault.so")).unwrap();
+        let runtime = Builder::new_multi_thread().enable_all().build().unwrap();
+        let stage = Self {
+            provider: provider(&module),
+            directory,
+            test,
+            runtime,
+            module,
+        };
+        stage.check().unwrap();
+        stage
+    }
+
+    /// Another provider on the same token, which remembers nothing of it.
+    pub(crate) fn without_memory(&mut self) {
+        assert!(self.provider.close(LONG), "a session was not closed");
+        self.provider = provider(&self.module);
+    }
+
+    /// Ends in order, as the process does. An exit with threads inside of a module may crash.
+    fn end(self) {
+        assert!(self.provider.close(LONG), "a session was not closed");
+        drop(self.provider);
+        assert_eq!(self.module.close(LONG), Closing::Finalized);
+    }
+
+    /// Replaces the rules of the fault module.
+    pub(crate) fn rules(&self, text: &str) {
+        let next = self.directory.join("rules.next");
+        fs::write(&next, text).unwrap();
+        fs::rename(next, self.directory.join("rules")).unwrap();
+    }
+
+    /// Takes all rules away.
+    pub(crate) fn no_rules(&self) {
+        self.rules("");
+    }
+
+    /// How often the real or the refused call was traced, by the opening of its line.
+    pub(crate) fn count(&self, opening: &str) -> usize {
+        let trace = fs::read_to_string(self.directory.join("trace")).unwrap();
+        trace
+            .lines()
+            .filter(|line| line.starts_with(opening))
+            .count()
+    }
+
+    /// Returns once a call of this function is being held.
+    pub(crate) fn wait_until_held(&self, function: &str, calls: usize) {
+        let held = || {
+            let trace = fs::read_to_string(self.directory.join("trace")).unwrap();
+            let of_function = |line: &&str| line.starts_with(&format!("{function} "));
+            let lines = trace.lines().filter(of_function);
+            lines.filter(|line| line.contains(" held ")).count()
+        };
+        eventually("a call that is held", || held() >= calls);
+    }
+
+    /// Makes the key of this name in the platform scope.
+    pub(crate) fn generate(&self, name: &str) -> Outcome<GeneratedKey> {
+        self.generate_within(name, LONG)
+    }
+
+    pub(crate) fn generate_within(&self, name: &str, patience: Duration) -> Outcome<GeneratedKey> {
+        let deadline = Deadline::after(patience);
+        let key_id = KeyId::parse(name).unwrap();
+        let call = self.provider.generate(&Scope::Platform, &key_id, deadline);
+        self.runtime.block_on(call)
+    }
+
+    pub(crate) fn locate(&self, name: &str) -> Outcome<Option<GeneratedKey>> {
+        let deadline = Deadline::after(LONG);
+        let key_id = KeyId::parse(name).unwrap();
+        let call = self.provider.locate(&Scope::Platform, &key_id, deadline);
+        self.runtime.block_on(call)
+    }
+
+    /// Signs, and holds whatever comes back against the public key: no case may see a signature by
+    /// another key.
+    pub(crate) fn sign(&self, key: &GeneratedKey) -> Outcome<Signature> {
+        self.sign_within(key, LONG)
+    }
+
+    pub(crate) fn sign_within(&self, key: &GeneratedKey, patience: Duration) -> Outcome<Signature> {
+        let digest = digest();
+        let deadline = Deadline::after(patience);
+        let call = self.provider.sign(&key.handle_id, &digest, deadline);
+        let signature = self.runtime.block_on(call)?;
+        let verifier = UnparsedPublicKey::new(&ED25519, key.public_key.as_bytes());
+        verifier
+            .verify(digest.as_bytes(), signature.as_bytes())
+            .expect("a signature by another key was released");
+        Ok(signature)
+    }
+
+    pub(crate) fn retire(&self, key: &GeneratedKey) -> Outcome<()> {
+        let call = self.provider.retire(&key.handle_id, Deadline::after(LONG));
+        self.runtime.block_on(call)
+    }
+
+    pub(crate) fn check(&self) -> Outcome<()> {
+        let call = self.provider.check(Deadline::after(LONG));
+        self.runtime.block_on(call)
+    }
+
+    /// The provider signs again by itself.
+    pub(crate) fn heals(&self, key: &GeneratedKey) {
+        let mut last = None;
+        let started = Instant::now();
+        while started.elapsed() < HEALS_WITHIN {
+            match self.sign(key) {
+                Ok(_) => return,
+                Err(error) => last = Some(error),
+            }
+            pause();
+        }
+        panic!("does not sign again: {last:?}");
+    }
+
+    /// How many threads are in calls that do not return.
+    pub(crate) fn hung_calls(&self) -> usize {
+        self.module.hung_calls()
+    }
+
+    /// Where the real module keeps its tokens.
+    pub(crate) fn store(&self) -> PathBuf {
+        self.directory.join("tokens")
+    }
+
+    /// Another process initialises the token again, which empties it.
+    pub(crate) fn another_process_empties_the_token(&self) {
+        process::another_process_empties_the_token(self.test, &self.directory);
+    }
+}
+
+fn provider(module: &Arc<Pkcs11Module>) -> Pkcs11Provider {
+    let prefix = LabelPrefix::parse("plexsphere").unwrap();
+    let slot = SlotChoice::Label(token::LABEL.to_owned());
+    let settings = Pkcs11Settings::new(slot, prefix, Pkcs11Settings::LABEL_MAX).unwrap();
+    let pin = UserPin::new(Zeroizing::new(token::PIN.to_owned())).unwrap();
+    Pkcs11Provider::new(Arc::clone(module), settings.with_sessions(SESSIONS), pin)
+}
+
+fn digest() -> Digest {
+    Digest::from_bytes([7; 64])
+}
+
+/// Returns once this is so.
+pub(crate) fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
+    let started = Instant::now();
+    while !is_so() {
+        assert!(started.elapsed() < HEALS_WITHIN, "never saw {what}");
+        pause();
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a case is a plain thread that watches others"
+)]
+fn pause() {
+    thread::sleep(Duration::from_millis(10));
+}
+
+/// Asserts that a call failed for this cause.
+macro_rules! assert_fails {
+    ($outcome:expr, $cause:pat, $($about:tt)+) => {{
+        let outcome = $outcome;
+        assert!(matches!(outcome, Err($cause)), "{}: {outcome:?}", format_args!($($about)+));
+    }};
+}
+pub(crate) use assert_fails;

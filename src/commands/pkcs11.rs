@@ -1,0 +1,110 @@
+//! `pkcs11`: what a token offers, and whether it can serve.
+
+use serde::Serialize;
+
+use crate::cli::{InspectArgs, OutputFormat, Pkcs11Command};
+use crate::config::{Environment, Pkcs11Config};
+use crate::failure::Failure;
+use crate::hardening::harden;
+use crate::output;
+use crate::table::Table;
+use crate::wiring::{
+    CheckDocument, MechanismsDocument, TokenDocument, check_token, mechanisms_of_token,
+};
+
+/// Runs one of the commands.
+pub(crate) fn pkcs11(command: &Pkcs11Command) -> Result<(), Failure> {
+    match command {
+        Pkcs11Command::Mechanisms(args) => mechanisms(args),
+        Pkcs11Command::Check(args) => check(args),
+    }
+}
+
+fn mechanisms(args: &InspectArgs) -> Result<(), Failure> {
+    let document = mechanisms_of_token(&configured(args)?)?;
+    show(args, &document, mechanism_tables)?;
+    if document.missing.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::usage(format_args!(
+        "the token does not offer {}, without which it makes no Ed25519 signatures; use another token",
+        document.missing.join(", ")
+    )))
+}
+
+fn check(args: &InspectArgs) -> Result<(), Failure> {
+    let config = configured(args)?;
+    harden()?;
+    let (document, verdict) = check_token(&config)?;
+    show(args, &document, check_tables)?;
+    verdict
+}
+
+fn configured(args: &InspectArgs) -> Result<Pkcs11Config, Failure> {
+    Pkcs11Config::resolve(&args.token, &Environment::read()?)
+}
+
+fn show<T: Serialize>(
+    args: &InspectArgs,
+    document: &T,
+    tables: impl FnOnce(&T) -> String,
+) -> Result<(), Failure> {
+    match args.output {
+        Some(OutputFormat::Json) => {
+            output::write_line(serde_json::to_vec(document).map_err(Failure::general)?)
+        }
+        Some(OutputFormat::Table) | None => output::write(tables(document)),
+    }
+}
+
+fn mechanism_tables(document: &MechanismsDocument) -> String {
+    let mut table = Table::new(["MECHANISM", "SIGN", "GENERATE PAIR", "NEEDED"]);
+    let mark = |is_so: bool| if is_so { "yes" } else { "-" }.to_owned();
+    for mechanism in &document.mechanisms {
+        table.push(vec![
+            mechanism.name.clone(),
+            mark(mechanism.sign),
+            mark(mechanism.generate_key_pair),
+            mark(mechanism.needed),
+        ]);
+    }
+    format!("{}\n{}", token_table(&document.token), table.render())
+}
+
+fn check_tables(document: &CheckDocument) -> String {
+    let mut table = Table::new(["CHECK", "RESULT", "DETAIL"]);
+    for step in &document.steps {
+        let result = if step.ok { "ok" } else { "failed" };
+        table.push(vec![
+            step.name.to_owned(),
+            result.to_owned(),
+            step.detail.clone(),
+        ]);
+    }
+    let token = document.token.as_ref().map(token_table);
+    let gap = if token.is_some() { "\n" } else { "" };
+    format!("{}{gap}{}", token.unwrap_or_default(), table.render())
+}
+
+fn token_table(token: &TokenDocument) -> String {
+    let mut table = Table::new([
+        "SLOT",
+        "LABEL",
+        "SERIAL",
+        "MANUFACTURER",
+        "MODEL",
+        "SESSIONS",
+        "PIN",
+    ]);
+    let sessions = token.most_sessions.map(|most| most.to_string());
+    table.push(vec![
+        token.slot.to_string(),
+        token.label.clone(),
+        token.serial.clone(),
+        token.manufacturer.clone(),
+        token.model.clone(),
+        sessions.unwrap_or_else(|| "-".to_owned()),
+        token.pin_warning.unwrap_or("ok").to_owned(),
+    ]);
+    table.render()
+}

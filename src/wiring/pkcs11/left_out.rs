@@ -1,0 +1,50 @@
+//! What stands for the PKCS#11 provider in a binary without it.
+
+use prometheus_client::registry::Registry as Metrics;
+use signer_actors::ProviderSpec;
+use signer_adapters::providers::support;
+use signer_domain::ProviderName;
+
+use super::pkcs11_report::{CheckDocument, MechanismsDocument};
+use crate::config::Pkcs11Config;
+use crate::failure::Failure;
+
+/// There is none.
+#[derive(Debug)]
+pub(crate) enum OpenToken {}
+
+impl OpenToken {
+    #[expect(clippy::unused_async, reason = "stands for what waits for a token")]
+    pub(super) async fn open(_config: &Pkcs11Config) -> Result<Self, Failure> {
+        Err(refusal())
+    }
+
+    pub(super) const fn spec(&self) -> ProviderSpec {
+        match *self {}
+    }
+
+    pub(super) const fn register(&self, _metrics: &mut Metrics) {
+        match *self {}
+    }
+
+    pub(super) fn close<T>(self, _outcome: Result<T, Failure>) -> Result<T, Failure> {
+        match self {}
+    }
+}
+
+pub(crate) fn mechanisms(_config: &Pkcs11Config) -> Result<MechanismsDocument, Failure> {
+    Err(refusal())
+}
+
+pub(crate) fn check(
+    _config: &Pkcs11Config,
+) -> Result<(CheckDocument, Result<(), Failure>), Failure> {
+    Err(refusal())
+}
+
+fn refusal() -> Failure {
+    match support(ProviderName::Pkcs11) {
+        Err(refusal) => Failure::usage(refusal),
+        Ok(()) => Failure::general("pkcs11 has no wiring"),
+    }
+}

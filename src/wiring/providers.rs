@@ -1,0 +1,139 @@
+//! From the configuration to providers that actors can open.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use prometheus_client::registry::Registry as Metrics;
+use signer_actors::ProviderSpec;
+use signer_adapters::providers::software::{OpenSoftwareError, SoftwareProvider, create_seed_file};
+use signer_adapters::providers::support;
+#[cfg(feature = "_testdouble")]
+use signer_adapters::providers::testdouble::TestDouble;
+use signer_domain::ProviderName;
+use signer_domain::ports::{KeyProvider, KeyProviderError};
+
+#[cfg(feature = "_testdouble")]
+use super::crash;
+use super::pkcs11::OpenToken;
+use crate::config::{Config, Setting};
+use crate::failure::Failure;
+
+/// Makes the development seed, unless it is there from last time.
+///
+/// # Errors
+/// When it cannot be made.
+pub(crate) fn provide_development_seed(file: &Path) -> Result<(), Failure> {
+    if file.symlink_metadata().is_ok() {
+        return Ok(());
+    }
+    create_seed_file(file).map_err(Failure::general)
+}
+
+/// Providers that are opened once for the life of the process, because they hold what must not be
+/// opened twice.
+#[derive(Debug, Default)]
+pub(crate) struct OpenProviders {
+    token: Option<OpenToken>,
+}
+
+impl OpenProviders {
+    /// Adds their metrics.
+    pub(crate) fn register(&self, metrics: &mut Metrics) {
+        if let Some(token) = &self.token {
+            token.register(metrics);
+        }
+    }
+
+    /// Closes them at the end of the process, and hands its outcome on.
+    ///
+    /// # Errors
+    /// Those of `outcome`.
+    pub(crate) fn close(self, outcome: Result<(), Failure>) -> Result<(), Failure> {
+        match self.token {
+            Some(token) => token.close(outcome),
+            None => outcome,
+        }
+    }
+}
+
+/// Tells a provider that is misconfigured before anything is created.
+///
+/// The software provider is opened for that and closed again. Its warning goes nowhere as long as
+/// the log has not been started, so this comes first and the warning is written once.
+///
+/// # Errors
+/// When a provider cannot be opened.
+pub(crate) async fn check_providers(config: &Config) -> Result<OpenProviders, Failure> {
+    let names = &config.providers.value;
+    if names.contains(&ProviderName::Software) {
+        open_software(config.software_seed_file.as_ref())?;
+    }
+    let token = if names.contains(&ProviderName::Pkcs11) {
+        Some(OpenToken::open(&config.pkcs11).await?)
+    } else {
+        None
+    };
+    Ok(OpenProviders { token })
+}
+
+/// Makes the providers ready to be opened, in the order of the configuration.
+///
+/// # Errors
+/// When a provider cannot be opened.
+pub(crate) fn providers(
+    config: &Config,
+    opened: &OpenProviders,
+) -> Result<Vec<ProviderSpec>, Failure> {
+    let names = config.providers.value.iter();
+    names.map(|name| provider(*name, config, opened)).collect()
+}
+
+fn provider(
+    name: ProviderName,
+    config: &Config,
+    opened: &OpenProviders,
+) -> Result<ProviderSpec, Failure> {
+    match name {
+        ProviderName::Software => open_software(config.software_seed_file.as_ref()),
+        #[cfg(feature = "_testdouble")]
+        ProviderName::Testdouble => Ok(always(name, Arc::new(TestDouble::new()))),
+        ProviderName::Pkcs11 => match &opened.token {
+            Some(token) => Ok(token.spec()),
+            None => Err(Failure::general("the PKCS#11 token was not opened")),
+        },
+        ProviderName::AwsKms | ProviderName::GcpKms | ProviderName::AzureKv => {
+            Err(match support(name) {
+                Err(refusal) => config.providers.source.explain(refusal),
+                Ok(()) => Failure::general(format_args!("{name} has no wiring")),
+            })
+        }
+    }
+}
+
+/// Opens the software provider once and for all: what it remembers of retired keys outlives the
+/// actor that owns it, and its warning is written once.
+fn open_software(seed_file: Option<&Setting<PathBuf>>) -> Result<ProviderSpec, Failure> {
+    let seed_file = seed_file.ok_or_else(|| {
+        Failure::usage("--software-seed-file is required with the software provider")
+    })?;
+    match SoftwareProvider::open(&seed_file.value) {
+        Ok(provider) => Ok(always(ProviderName::Software, Arc::new(provider))),
+        Err(OpenSoftwareError::SeedFile(refusal)) => Err(seed_file.source.explain(refusal)),
+        Err(OpenSoftwareError::SelfTest(failure)) => Err(Failure::general(failure)),
+    }
+}
+
+/// A provider that is there already.
+pub(super) fn always(name: ProviderName, provider: Arc<dyn KeyProvider>) -> ProviderSpec {
+    #[cfg(feature = "_testdouble")]
+    let provider = crash::around_provider(provider);
+    let factory = move || -> BoxFuture<'static, Result<Arc<dyn KeyProvider>, KeyProviderError>> {
+        let provider = Arc::clone(&provider);
+        Box::pin(async move { Ok(provider) })
+    };
+    ProviderSpec {
+        name,
+        factory: Arc::new(factory),
+    }
+}

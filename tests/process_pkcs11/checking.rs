@@ -1,0 +1,92 @@
+//! `pkcs11 mechanisms` and `pkcs11 check`.
+
+use serde_json::Value;
+use signer_test_support::Finished;
+
+use crate::token::{LABEL, Token};
+
+fn run(token: &Token, command: &str, more: &[&str]) -> Finished {
+    let mut line = vec!["pkcs11".to_owned(), command.to_owned()];
+    line.extend(token.token_flags());
+    line.extend(more.iter().map(|&word| word.to_owned()));
+    token.program().run(token.place.path(), line)
+}
+
+fn json(finished: &Finished) -> Value {
+    finished.json()
+}
+
+#[test]
+fn the_mechanisms_are_listed_as_a_table_and_as_a_document() {
+    let token = Token::fresh();
+    let listed = run(&token, "mechanisms", &[]).expect_status(0);
+    let table = listed.text();
+    assert!(table.starts_with("SLOT"), "{table}");
+    let line = table
+        .lines()
+        .find(|line| line.starts_with("CKM_EDDSA "))
+        .unwrap();
+    let words: Vec<_> = line.split_whitespace().collect();
+    assert_eq!(words, ["CKM_EDDSA", "yes", "-", "yes"]);
+    let document = json(&run(&token, "mechanisms", &["-o", "json"]).expect_status(0));
+    assert_eq!(document["token"]["label"], LABEL);
+    assert_eq!(document["missing"], serde_json::json!([]));
+}
+
+#[test]
+fn a_check_passes_before_and_after_the_first_start_and_changes_nothing() {
+    let token = Token::fresh();
+    let before = token.sorted_objects();
+    let first = json(&run(&token, "check", &["-o", "json"]).expect_status(0));
+    assert_eq!(first["usable"], true);
+    assert_eq!(first["sentinel_public_key"], Value::Null);
+    assert_eq!(token.sorted_objects(), before);
+
+    let mut server = token.serve(&[]);
+    server.generate("k1");
+    assert!(server.terminate().success());
+    let before = token.sorted_objects();
+    let second = json(&run(&token, "check", &["-o", "json"]).expect_status(0));
+    assert_eq!(second["usable"], true);
+    assert!(second["sentinel_public_key"].is_string(), "{second}");
+    assert_eq!(token.sorted_objects(), before);
+    let keys = second["steps"].as_array().unwrap().last().unwrap().clone();
+    assert_eq!(keys["detail"], "1 live, 0 retired");
+}
+
+#[test]
+fn the_step_that_fails_says_why() {
+    let token = Token::fresh();
+    token.write_pin("not-the-pin");
+    let refused = run(&token, "check", &["-o", "json"]).expect_status(2);
+    let steps = json(&refused)["steps"].as_array().unwrap().clone();
+    let last = steps.last().unwrap();
+    assert_eq!(
+        (&last["name"], &last["ok"]),
+        (&"login".into(), &false.into())
+    );
+    assert!(
+        last["detail"]
+            .as_str()
+            .unwrap()
+            .contains("CKR_PIN_INCORRECT"),
+        "{last}"
+    );
+
+    let token = Token::fresh();
+    let mut line = vec!["pkcs11".to_owned(), "check".to_owned()];
+    line.extend(token.token_flags());
+    let at = line
+        .iter()
+        .position(|word| word == "--pkcs11-slot")
+        .unwrap();
+    line[at + 1] = "label:another".to_owned();
+    let absent = token
+        .program()
+        .run(token.place.path(), line)
+        .expect_status(6);
+    assert!(
+        absent.text().contains(&format!("label:{LABEL}")),
+        "{absent:?}"
+    );
+}

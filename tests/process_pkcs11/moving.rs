@@ -1,0 +1,75 @@
+//! A scope moves from a seed file into the token.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
+
+use signer_test_support::{Finished, PublishedKey, Server, path_of, sign_request};
+
+use crate::token::Token;
+
+const OLD: &str = "software:platform|k1";
+const NEW: &str = "pkcs11:plexsphere:platform:k2";
+const OF_THE_SCOPE: &str = "/v1/scopes/platform/sign";
+
+/// A custodian with the software provider first and the token second.
+fn serve(token: &Token) -> Server {
+    let seed = token.place.seed_file();
+    if !seed.exists() {
+        fs::write(&seed, [7; 32]).unwrap();
+        fs::set_permissions(&seed, Permissions::from_mode(0o600)).unwrap();
+    }
+    let mut flags = token.place.software_flags();
+    flags.extend(["--key-provider", "pkcs11"].map(str::to_owned));
+    flags.extend(token.token_flags());
+    let socket = token.place.socket();
+    Server::start_with(&token.program(), token.place.path(), &socket, flags)
+}
+
+fn rotation(server: &Server, line: &[&str]) -> Finished {
+    let mut words = vec!["rotations"];
+    words.extend(line);
+    words.extend(["--scope", "platform", "-o", "json"]);
+    server.cli(&words).expect_status(0)
+}
+
+/// Makes sure that this key, and no other, signs for the scope.
+fn the_scope_is_signed_for_by(key: &PublishedKey, server: &Server, digest: [u8; 64]) {
+    let answer = server.post(OF_THE_SCOPE, &sign_request(&digest));
+    let answer = answer.expect_status(200);
+    assert!(key.has_signed(&digest, &answer), "{answer:?}");
+}
+
+#[test]
+fn a_scope_moves_into_the_token_and_its_old_key_never_signs_again() {
+    let token = Token::fresh();
+    let mut server = serve(&token);
+    let old = PublishedKey::of(&server.generate("k1").json());
+    assert_eq!(old.handle_id, OLD);
+    the_scope_is_signed_for_by(&old, &server, [1; 64]);
+
+    let opened = rotation(
+        &server,
+        &["open", "--new-key-id", "k2", "--provider", "pkcs11"],
+    )
+    .json();
+    assert_eq!(opened["old_handle_id"], OLD);
+    assert_eq!(opened["new_handle_id"], NEW);
+    assert_eq!(token.count("Private Key", "plexsphere:platform:k2"), 1);
+    let new = PublishedKey::of(&server.get(&path_of(NEW)).expect_status(200).json());
+    the_scope_is_signed_for_by(&new, &server, [2; 64]);
+    let of_the_old = format!("{}/sign", old.path());
+    let answer = server.post(&of_the_old, &sign_request(&[3; 64]));
+    assert!(old.has_signed(&[3; 64], &answer.expect_status(200)));
+
+    // A rotation that is open outlives the process, and with it the key in the token.
+    assert!(server.terminate().success());
+    let mut server = serve(&token);
+    the_scope_is_signed_for_by(&new, &server, [4; 64]);
+    rotation(&server, &["close", "--old", "k1", "--new", "k2"]);
+    let refused = server.post(&of_the_old, &sign_request(&[5; 64]));
+    assert_eq!(refused.problem_code(), "key_retired");
+    the_scope_is_signed_for_by(&new, &server, [6; 64]);
+    assert!(server.terminate().success());
+    let verdict = token.verdict_on_the_audit_log();
+    assert!(verdict.starts_with("intact: "), "{verdict}");
+}

@@ -1,0 +1,92 @@
+//! What a custodian makes of its token when it starts.
+
+use crate::token::Token;
+
+/// What a refused start may leave: nothing.
+fn names_but_the_token(token: &Token) -> Vec<String> {
+    let of_token = [
+        "fault.so",
+        "kryoptic.conf",
+        "pin",
+        "rules",
+        "softhsm2.conf",
+        "tokens",
+    ];
+    let mut names = token.place.names();
+    names.retain(|name| !of_token.contains(&name.as_str()));
+    names
+}
+
+#[test]
+fn a_wrong_pin_ends_the_start_with_status_2_and_nothing_is_created() {
+    let token = Token::fresh();
+    token.write_pin("not-the-pin");
+    let mut line = vec!["serve".to_owned()];
+    line.extend(token.serve_flags());
+    let refused = token.program().run(token.place.path(), line);
+    assert_eq!(refused.status, Some(2), "{refused:?}");
+    let sentence = refused.sentence();
+    assert!(
+        sentence.starts_with("--pkcs11-pin-file: the token refuses the PIN"),
+        "{sentence}"
+    );
+    assert!(sentence.contains("CKR_PIN_INCORRECT"), "{sentence}");
+    assert!(!sentence.contains("not-the-pin"), "{sentence}");
+    assert_eq!(names_but_the_token(&token), Vec::<String>::new());
+}
+
+#[test]
+fn every_setting_that_cannot_be_right_ends_the_start_with_status_2() {
+    let token = Token::fresh();
+    for (flag, value, problem) in [
+        ("--pkcs11-module", "module.so", "must be an absolute path"),
+        ("--pkcs11-module", "/nowhere.so", "cannot be examined"),
+        (
+            "--pkcs11-slot",
+            "first",
+            "must be the number of a slot, label:NAME or serial:NUMBER",
+        ),
+        ("--pkcs11-pin-file", "/nowhere", "there is no such file"),
+        ("--pkcs11-label", "a:b", "must be 1 to 64 characters"),
+        ("--pkcs11-label-max", "20", "must be at least 53"),
+        (
+            "--pkcs11-ec-params",
+            "ed25519",
+            "must be oid, name, or hex:",
+        ),
+        ("--pkcs11-sessions", "0", "must be a number from 1 to 256"),
+    ] {
+        let mut line = vec!["serve".to_owned()];
+        line.extend(token.serve_flags());
+        if let Some(at) = line.iter().position(|word| word == flag) {
+            line[at + 1] = value.to_owned();
+        } else {
+            line.extend([flag, value].map(str::to_owned));
+        }
+        let refused = token.program().run(token.place.path(), line);
+        assert_eq!(refused.status, Some(2), "{flag} {value}: {refused:?}");
+        let sentence = refused.sentence();
+        assert!(
+            sentence.starts_with(flag) && sentence.contains(problem),
+            "{sentence}"
+        );
+    }
+    assert_eq!(names_but_the_token(&token), Vec::<String>::new());
+}
+
+#[test]
+fn a_token_that_is_not_there_yet_is_waited_for() {
+    let token = Token::none();
+    let mut server = token.spawn(&[]);
+    server.wait_for_log("a provider that restarts", |line| {
+        line.contains("provider restarts")
+    });
+    let unready = server.get("/readyz").expect_status(503).json();
+    assert_eq!(
+        unready["checks"]["providers"]["pkcs11"], "down",
+        "{unready}"
+    );
+    token.make();
+    server.wait_until_ready();
+    server.generate("k1");
+}
