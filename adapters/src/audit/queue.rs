@@ -243,28 +243,13 @@ mod tests {
     use std::sync::Arc;
     use std::thread;
 
-    use jiff::Timestamp;
-    use signer_domain::ports::{AuditEntry, AuditKey, AuditOutcome};
-
     use super::*;
+    use crate::audit::waiting::tests::entry;
 
     const LONG: Duration = Duration::from_secs(30);
 
     fn waiting() -> Waiting {
-        Waiting::unawaited(AuditEntry {
-            time: Timestamp::UNIX_EPOCH,
-            request_id: "r".to_owned(),
-            op: "sign",
-            outcome: AuditOutcome::Ok,
-            http_status: 200,
-            code: None,
-            key: AuditKey::default(),
-            peer: None,
-            digest: None,
-            signature: None,
-            items: Vec::new(),
-            latency: Duration::ZERO,
-        })
+        Waiting::unawaited(entry())
     }
 
     fn queue(batch_entries: usize) -> Arc<Queue> {

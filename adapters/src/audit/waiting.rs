@@ -132,13 +132,14 @@ fn tell_one(mut durable: Durable) {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use jiff::Timestamp;
     use signer_domain::ports::{AuditKey, AuditOutcome};
 
     use super::*;
 
-    fn entry() -> AuditEntry {
+    /// An entry that says as little as one can.
+    pub(in crate::audit) fn entry() -> AuditEntry {
         AuditEntry {
             time: Timestamp::UNIX_EPOCH,
             request_id: "r".to_owned(),
