@@ -32,6 +32,7 @@ const PLACE: &str = "SIGNER_TEST_PKCS11_PLACE";
 const SLOTS: usize = 96;
 
 static TURN: Mutex<()> = Mutex::const_new(());
+static PREPARING: parking_lot::Mutex<()> = parking_lot::Mutex::new(());
 
 /// The path of the module under test.
 pub(crate) fn module_path() -> PathBuf {
@@ -54,6 +55,9 @@ pub(crate) fn place() -> PathBuf {
     if let Some(place) = std::env::var_os(PLACE) {
         return place.into();
     }
+    // Never given back: of the threads that come here together, a second one would clear away what
+    // the first has just made, and die half-way when the first starts the program anew.
+    let _first = PREPARING.lock();
     let place = new_place();
     std::fs::create_dir_all(place.join("tokens")).unwrap();
     let softhsm = format!(
