@@ -9,7 +9,7 @@ use std::process::Command;
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 
 /// The members that measure and test. They are tools for developers and no part of what is shipped.
-pub(crate) const TOOLS: [&str; 2] = ["signer-bench", "signer-test-support"];
+pub(crate) const TOOLS: [&str; 3] = ["signer-bench", "signer-cloud-fakes", "signer-test-support"];
 
 /// The package that is shipped.
 pub(crate) const SHIPPED: &str = "plexsphere-signer";
