@@ -13,13 +13,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
-use signer_domain::ports::{CustodyError, KeyProvider, ProviderStatus};
+use signer_domain::ports::{CustodyError, KeyProvider, KeyProviderError};
 use signer_domain::{Deadline, HandleId, KeyId, ProviderName, Scope};
 
 pub(crate) use repair::repair;
 pub(crate) use telling::TellRetired;
 
 use self::telling::Telling;
+use crate::errors::RETRY_SOON;
 use crate::metrics::Metrics;
 use crate::own_acts::OwnActs;
 use crate::ports::DrivenPorts;
@@ -77,20 +78,30 @@ impl ProviderActor {
             let deadline = Deadline::after(CHECK_DEADLINE);
             let answer = context.provider.check(deadline);
             match tokio::time::timeout(deadline.remaining(), answer).await {
-                Ok(Ok(())) => ProviderStatus::Ready,
-                Ok(Err(error)) => {
-                    tracing::warn!(provider = %context.name(), cause = ?error, "check failed");
-                    ProviderStatus::Down
+                Ok(checked) => {
+                    if let Err(error) = &checked {
+                        tracing::warn!(provider = %context.name(), cause = ?error, "check failed");
+                    }
+                    checked
                 }
                 Err(_elapsed) => {
                     tracing::warn!(provider = %context.name(), "check did not end in time");
-                    ProviderStatus::Down
+                    Err(KeyProviderError::ProviderUnavailable {
+                        context: "waiting for a check",
+                        retry_after: RETRY_SOON,
+                        outcome_unknown: false,
+                        source: None,
+                    })
                 }
             }
         };
-        ctx.spawn(check.into_actor(self).map(|status, actor, _| {
+        ctx.spawn(check.into_actor(self).map(|checked, actor, _| {
             let context = &actor.context;
-            context.routes.providers.note_status(context.name(), status);
+            let providers = &context.routes.providers;
+            match checked {
+                Ok(()) => providers.note_ready(context.name()),
+                Err(error) => providers.note_ailment(context.name(), &error),
+            }
             context
                 .routes
                 .keys

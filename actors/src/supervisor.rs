@@ -44,7 +44,7 @@ struct Child {
     arbiter: Option<Arbiter>,
     backoff: Backoff,
     phase: Phase,
-    dev_only: bool,
+    capabilities: Option<ProviderCapabilities>,
 }
 
 enum Phase {
@@ -70,7 +70,7 @@ impl SupervisorActor {
             arbiter: None,
             backoff: Backoff::new(policy),
             phase: Phase::Waiting,
-            dev_only: false,
+            capabilities: None,
         };
         let children = specs
             .into_iter()
@@ -121,7 +121,7 @@ impl SupervisorActor {
         let Some(child) = self.children.get_mut(&name) else {
             return;
         };
-        child.dev_only = opened.capabilities.dev_only;
+        child.capabilities = Some(opened.capabilities);
         child.phase = Phase::Up(opened.addr.clone());
         self.shared
             .routes
@@ -168,18 +168,27 @@ impl SupervisorActor {
     }
 
     fn liveness(&self) -> Liveness {
-        let mut names: Vec<_> = self
+        let known = self
             .children
             .values()
-            .filter(|child| child.dev_only)
-            .map(|c| c.spec.name)
-            .collect();
-        names.sort_unstable();
-        let warning = |name: ProviderName| format!("key provider \"{name}\" is dev-only");
-        Liveness {
-            warnings: names.into_iter().map(warning).collect(),
-        }
+            .filter_map(|child| child.capabilities);
+        let mut warnings: Vec<_> = known.flat_map(cautions).collect();
+        warnings.sort_unstable();
+        Liveness { warnings }
     }
+}
+
+/// What an operator should know of a provider although it is well.
+fn cautions(provider: ProviderCapabilities) -> impl Iterator<Item = String> {
+    let ProviderCapabilities {
+        name,
+        dev_only,
+        caution,
+        ..
+    } = provider;
+    let unfit = dev_only.then(|| format!("key provider \"{name}\" is dev-only"));
+    let caution = caution.map(|caution| format!("key provider \"{name}\": {caution}"));
+    unfit.into_iter().chain(caution)
 }
 
 struct Opened {
@@ -193,7 +202,10 @@ async fn open_provider(
     shared: Shared,
     arbiter: ArbiterHandle,
 ) -> Result<Opened, CustodyError> {
-    let provider = built(&spec).await.map_err(from_provider)?;
+    let provider = built(&spec).await.map_err(|error| {
+        shared.routes.providers.note_ailment(spec.name, &error);
+        from_provider(error)
+    })?;
     let capabilities = provider.capabilities();
     let Shared {
         ports,

@@ -252,3 +252,36 @@ fn an_open_rotation_goes_on_after_a_restart() {
         assert_eq!(next.sign(&old).await, Err(CustodyError::KeyRetired));
     });
 }
+
+#[test]
+fn a_provider_that_is_down_is_named_with_its_cause_until_it_is_back() {
+    run(async {
+        let settings = CustodySettings {
+            check_interval: Duration::from_millis(50),
+            ..settings()
+        };
+        let house = House::open(Plan {
+            settings,
+            ..Plan::default()
+        })
+        .await;
+        house
+            .double
+            .inject_failure(Operation::Check, Failure::Misconfigured);
+        eventually(|| async { !house.custody.readiness().await.warnings.is_empty() }).await;
+        let readiness = house.custody.readiness().await;
+        assert!(!readiness.is_ready());
+        let [warning] = readiness.warnings.as_slice() else {
+            panic!("{readiness:?}");
+        };
+        assert!(
+            warning.starts_with(
+                "key provider \"testdouble\" is down: key provider misconfigured: failed while "
+            ),
+            "{warning}"
+        );
+        house.double.clear_failure(Operation::Check);
+        eventually(|| async { house.custody.readiness().await.is_ready() }).await;
+        assert!(house.custody.readiness().await.warnings.is_empty());
+    });
+}

@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use actix::Addr;
 use parking_lot::RwLock;
 use signer_domain::ProviderName;
-use signer_domain::ports::{ProviderCapabilities, ProviderStatus};
+use signer_domain::ports::{KeyProviderError, ProviderCapabilities, ProviderStatus};
 
 use crate::admission::Admission;
 use crate::metrics::Metrics;
@@ -23,6 +23,8 @@ struct ProviderRoute {
     name: ProviderName,
     addr: Option<Addr<ProviderActor>>,
     status: ProviderStatus,
+    /// Why it is down, in a sentence without anything that a caller or a back end has said.
+    ailment: Option<String>,
     /// As the provider says once it is up.
     signs_per_turn: NonZeroUsize,
     /// Who signs or generates with this provider.
@@ -39,6 +41,7 @@ impl ProviderRoutes {
             name: *name,
             addr: None,
             status: ProviderStatus::Starting,
+            ailment: None,
             signs_per_turn: NonZeroUsize::MIN,
             work: Admission::new(part),
             control: Admission::new(part),
@@ -99,6 +102,7 @@ impl ProviderRoutes {
             route.signs_per_turn = capabilities.signs_per_turn;
             route.addr = Some(addr);
             route.status = ProviderStatus::Ready;
+            route.ailment = None;
         });
     }
 
@@ -110,9 +114,33 @@ impl ProviderRoutes {
         });
     }
 
-    /// Notes where a provider stands.
-    pub(crate) fn note_status(&self, name: ProviderName, status: ProviderStatus) {
-        self.change(name, |route| route.status = status);
+    /// Notes that a provider has proved that it works.
+    pub(crate) fn note_ready(&self, name: ProviderName) {
+        self.change(name, |route| {
+            route.status = ProviderStatus::Ready;
+            route.ailment = None;
+        });
+    }
+
+    /// Notes that a provider is down, and why.
+    pub(crate) fn note_ailment(&self, name: ProviderName, error: &KeyProviderError) {
+        self.change(name, |route| {
+            route.status = ProviderStatus::Down;
+            route.ailment = Some(error.to_string());
+        });
+    }
+
+    /// One sentence for each provider that is down and whose cause is known.
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        let table = self.table.read();
+        let warning = |route: &ProviderRoute| {
+            let ailment = route.ailment.as_ref()?;
+            Some(format!(
+                "key provider \"{}\" is down: {ailment}",
+                route.name
+            ))
+        };
+        table.iter().filter_map(warning).collect()
     }
 
     /// Where every configured provider stands.

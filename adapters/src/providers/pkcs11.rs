@@ -133,6 +133,7 @@ impl KeyProvider for Pkcs11Provider {
             max_in_flight: self.token.settings.sessions,
             signs_per_turn: NonZeroUsize::MIN,
             dev_only: false,
+            caution: None,
         }
     }
 

@@ -104,6 +104,7 @@ impl KeyProvider for SoftwareProvider {
             max_in_flight: MAX_IN_FLIGHT,
             signs_per_turn: SIGNS_PER_TURN,
             dev_only: true,
+            caution: None,
         }
     }
 

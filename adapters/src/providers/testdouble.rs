@@ -168,6 +168,7 @@ impl KeyProvider for TestDouble {
             max_in_flight: self.max_in_flight,
             signs_per_turn: self.signs_per_turn,
             dev_only: true,
+            caution: None,
         }
     }
 

@@ -102,6 +102,10 @@ pub struct ProviderCapabilities {
     pub signs_per_turn: NonZeroUsize,
     /// Whether the provider is unfit for production, as the boot log and `/livez` then say.
     pub dev_only: bool,
+    /// What an operator must know of the way this provider keeps keys, as the boot log and `/livez`
+    /// then say: "key material in process memory while signing". `None` when nothing is out of the
+    /// ordinary.
+    pub caution: Option<&'static str>,
 }
 
 /// A key pair that a provider holds.
