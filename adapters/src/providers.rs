@@ -4,6 +4,8 @@
 //! a silent swap to the software provider would turn a mistake in production into a deployment
 //! with development keys.
 
+#[cfg(feature = "cloud")]
+pub mod cloud;
 #[cfg(feature = "pkcs11")]
 pub mod pkcs11;
 mod scoped_name;
@@ -16,6 +18,13 @@ mod unsupported;
 pub use unsupported::UnsupportedProvider;
 
 use signer_domain::ProviderName;
+
+/// Chooses the cryptography of the TLS connections of this process, where a provider of this binary
+/// makes any. Once, before the first provider is opened.
+pub fn install_tls() {
+    #[cfg(feature = "cloud")]
+    cloud::install_tls();
+}
 
 /// Whether this binary can open the provider called `name`.
 ///

@@ -1,7 +1,7 @@
 //! The forms of single values: each says what it must be.
 
 use std::net::SocketAddr;
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -13,6 +13,8 @@ const LONGEST: Duration = Duration::from_hours(1);
 const LONGEST_OVERLAP: Duration = Duration::from_hours(366 * 24);
 const MOST_IN_FLIGHT: usize = 1_000_000;
 const MOST_SESSIONS: usize = 256;
+const MOST_CALLS_AT_ONCE: usize = 1024;
+const MOST_CALLS_PER_SECOND: u32 = 100_000;
 /// A handle has to hold it.
 const LONGEST_LABEL: usize = 511;
 
@@ -60,6 +62,22 @@ pub(super) fn overlap_window(text: &str) -> Result<Duration, &'static str> {
         .ok()
         .filter(|duration| (Duration::from_secs(1)..=LONGEST_OVERLAP).contains(duration))
         .ok_or("must be a duration from 1s to 366 days, such as 24h or 7days")
+}
+
+/// How many calls to a key service may be under way at once.
+pub(super) fn calls_at_once(text: &str) -> Result<NonZeroUsize, &'static str> {
+    text.parse()
+        .ok()
+        .filter(|calls: &NonZeroUsize| calls.get() <= MOST_CALLS_AT_ONCE)
+        .ok_or("must be a number from 1 to 1024")
+}
+
+/// How many calls to a key service may be begun in a second.
+pub(super) fn calls_per_second(text: &str) -> Result<NonZeroU32, &'static str> {
+    text.parse()
+        .ok()
+        .filter(|calls: &NonZeroU32| calls.get() <= MOST_CALLS_PER_SECOND)
+        .ok_or("must be a number from 1 to 100000")
 }
 
 /// A time a request may take.

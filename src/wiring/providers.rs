@@ -7,9 +7,9 @@ use futures_util::future::BoxFuture;
 use prometheus_client::registry::Registry as Metrics;
 use signer_actors::ProviderSpec;
 use signer_adapters::providers::software::{OpenSoftwareError, SoftwareProvider, create_seed_file};
-use signer_adapters::providers::support;
 #[cfg(feature = "_testdouble")]
 use signer_adapters::providers::testdouble::TestDouble;
+use signer_adapters::providers::{install_tls, support};
 use signer_domain::ProviderName;
 use signer_domain::ports::{KeyProvider, KeyProviderError};
 
@@ -65,6 +65,7 @@ impl OpenProviders {
 /// # Errors
 /// When a provider cannot be opened.
 pub(crate) async fn check_providers(config: &Config) -> Result<OpenProviders, Failure> {
+    install_tls();
     let names = &config.providers.value;
     if names.contains(&ProviderName::Software) {
         open_software(config.software_seed_file.as_ref())?;
