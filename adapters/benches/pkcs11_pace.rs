@@ -1,6 +1,9 @@
 //! How fast the PKCS#11 provider signs, beside a bare loop of `C_Sign` with as many sessions, and what a
 //! key that many ask for costs the others.
 //!
+//! A software token computes on the processors that verification needs too. What the loop does when it
+//! verifies each of its signatures is therefore the most that any provider could do on this machine.
+//!
 //! ```console
 //! $ PKCS11_MODULE=/usr/lib/softhsm/libsofthsm2.so cargo bench -p signer-adapters --features integration-pkcs11
 //! ```
@@ -29,8 +32,9 @@ use cryptoki::mechanism::eddsa::{EddsaParams, EddsaSignatureScheme};
 use cryptoki::object::{Attribute, ObjectClass};
 use tokio::runtime::Runtime;
 
+use signer_adapters::verifier_for;
 use signer_domain::ports::{GeneratedKey, KeyProvider};
-use signer_domain::{Deadline, Digest, KeyId, Scope};
+use signer_domain::{Deadline, Digest, KeyId, Scope, Signature};
 
 use support::TestToken;
 
@@ -41,27 +45,50 @@ const ROUNDS: usize = 5;
 fn main() {
     let runtime = Runtime::new().unwrap();
     println!(
-        "{:>8} {:>10} {:>10} {:>6}",
-        "sessions", "bare/s", "provider/s", "ratio"
+        "{:>8} {:>10} {:>12} {:>10} {:>6} {:>11}",
+        "sessions", "bare/s", "verifying/s", "provider/s", "ratio", "to verifying"
     );
     for sessions in [1, 2, 4] {
         let stage = Stage::new(&runtime, sessions);
         // One after the other and again, so that what else the machine does falls on both.
-        let rounds: Vec<(f64, f64)> = (0..ROUNDS)
-            .map(|_| (stage.bare(sessions), stage.provider(&runtime, sessions)))
+        let rounds: Vec<Round> = (0..ROUNDS)
+            .map(|_| Round {
+                bare: stage.bare(sessions, Checking::None),
+                verifying: stage.bare(sessions, Checking::Each),
+                provider: stage.provider(&runtime, sessions),
+            })
             .collect();
-        let median = |pick: fn(&(f64, f64)) -> f64| {
+        let median = |pick: fn(&Round) -> f64| {
             let mut rates: Vec<f64> = rounds.iter().map(pick).collect();
             rates.sort_by(f64::total_cmp);
             rates[ROUNDS / 2]
         };
-        let (bare, provider) = (median(|round| round.0), median(|round| round.1));
-        let ratio = median(|round| round.1 / round.0);
-        println!("{sessions:>8} {bare:>10.0} {provider:>10.0} {ratio:>6.2}");
+        println!(
+            "{sessions:>8} {:>10.0} {:>12.0} {:>10.0} {:>6.2} {:>11.2}",
+            median(|round| round.bare),
+            median(|round| round.verifying),
+            median(|round| round.provider),
+            median(|round| round.provider / round.bare),
+            median(|round| round.provider / round.verifying),
+        );
         if sessions == 2 {
             stage.fairness(&runtime);
         }
     }
+}
+
+/// Signatures a second, measured one after the other.
+struct Round {
+    bare: f64,
+    verifying: f64,
+    provider: f64,
+}
+
+/// What the loop does with its signatures.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Checking {
+    None,
+    Each,
 }
 
 /// A token with some keys, and a provider on it.
@@ -95,8 +122,13 @@ impl Stage {
         }
     }
 
-    /// Signatures a second by a loop that does nothing else.
-    fn bare(&self, sessions: usize) -> f64 {
+    /// Signatures a second by a loop that does nothing else, or verifies each.
+    fn bare(&self, sessions: usize, checking: Checking) -> f64 {
+        let verifiers: Vec<_> = self
+            .keys
+            .iter()
+            .map(|key| verifier_for(&key.public_key).unwrap())
+            .collect();
         let slots = self.context.get_slots_with_token().unwrap();
         let is_ours = |slot: &cryptoki::slot::Slot| {
             let info = self.context.get_token_info(*slot);
@@ -107,7 +139,7 @@ impl Stage {
         let started = Instant::now();
         thread::scope(|scope| {
             for number in 0..sessions {
-                let count = &count;
+                let (count, verifiers) = (&count, &verifiers);
                 scope.spawn(move || {
                     // The provider is logged in, and a login is one for the whole process.
                     let session = self.context.open_rw_session(slot).unwrap();
@@ -127,7 +159,12 @@ impl Stage {
                     while started.elapsed() < ROUND {
                         turn += 1;
                         let key = private[turn % KEYS];
-                        session.sign(&pure, key, &[7; 64]).unwrap();
+                        let signature = session.sign(&pure, key, &[7; 64]).unwrap();
+                        if checking == Checking::Each {
+                            let signature = Signature::from_bytes(signature.try_into().unwrap());
+                            let digest = Digest::from_bytes([7; 64]);
+                            assert!(verifiers[turn % KEYS].accepts(&digest, &signature));
+                        }
                         count.fetch_add(1, Ordering::Relaxed);
                     }
                 });
