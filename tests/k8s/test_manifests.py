@@ -14,10 +14,12 @@ import yaml
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 KUBECTL = pathlib.Path(sys.executable).parent / "kubectl"
+CLOUDS = ["overlays/aws-kms", "overlays/gcp-kms", "overlays/azure-kv"]
 KUSTOMIZATIONS = [
     "base",
     "overlays/dev-software",
     "overlays/pkcs11",
+    *CLOUDS,
     "examples/sidecar",
     "examples/http-probes",
     "examples/network-hsm",
@@ -110,10 +112,36 @@ def test_the_module_comes_from_a_directory_that_only_its_maker_can_write():
     assert str(module.parent) == mount["mountPath"]
 
 
-def test_only_the_example_with_a_network_hsm_lets_anything_out():
+def ports_out(kustomization):
+    (policy,) = rules.of_kind(render(kustomization), "NetworkPolicy")
+    rows = policy["spec"].get("egress") or []
+    return {port["port"] for row in rows for port in row["ports"]}
+
+
+def test_only_what_has_a_back_end_on_the_network_lets_anything_out():
     for kustomization in KUSTOMIZATIONS:
-        (policy,) = rules.of_kind(render(kustomization), "NetworkPolicy")
-        assert bool(policy["spec"].get("egress")) == (kustomization == "examples/network-hsm")
+        has_one = kustomization in ["examples/network-hsm", *CLOUDS]
+        assert bool(ports_out(kustomization)) == has_one
+
+
+def test_a_cloud_lets_out_names_https_and_what_hands_out_credentials():
+    ports = {kustomization: ports_out(kustomization) for kustomization in CLOUDS}
+    assert ports == {
+        "overlays/aws-kms": {53, 443},
+        "overlays/gcp-kms": {53, 443, 80, 988},
+        "overlays/azure-kv": {53, 443},
+    }
+
+
+@pytest.mark.parametrize("kustomization", CLOUDS)
+def test_a_cloud_signs_in_as_the_service_account_and_carries_no_secret(kustomization):
+    documents = render(kustomization)
+    (account,) = rules.of_kind(documents, "ServiceAccount")
+    assert len(account["metadata"]["annotations"]) == 1
+    variables = rules.environment(container(documents))
+    assert f"overlays/{variables['PLEXSPHERE_SIGNER_KEY_PROVIDER']}" == kustomization
+    assert not any("SECRET" in name or "TOKEN" in name for name in variables)
+    assert rules.of_kind(documents, "Secret") == []
 
 
 BREAKAGES = [
@@ -189,6 +217,18 @@ BREAKAGES = [
         rules.network_is_closed,
         lambda d: rules.of_kind(d, "NetworkPolicy")[0]["spec"].update(
             egress=[{"to": [{"ipBlock": {"cidr": "192.0.2.10/32"}}]}]
+        ),
+    ),
+    (
+        rules.network_is_closed,
+        lambda d: rules.of_kind(d, "NetworkPolicy")[0]["spec"].update(
+            egress=[{"to": [{"ipBlock": {"cidr": "0.0.0.0/0"}}], "ports": [{"port": 80}]}]
+        ),
+    ),
+    (
+        rules.network_is_closed,
+        lambda d: rules.of_kind(d, "NetworkPolicy")[0]["spec"].update(
+            egress=[{"to": [{"namespaceSelector": {}}], "ports": [{"port": 53}]}]
         ),
     ),
     (
