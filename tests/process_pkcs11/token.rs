@@ -5,10 +5,10 @@ use std::fs::{self, Permissions};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
 
-use signer_test_support::{Program, Server, Workplace};
+use signer_test_support::{Program, Server, Workplace, eventually};
 
 /// What the token is called.
 pub(crate) const LABEL: &str = "throwaway";
@@ -62,28 +62,43 @@ impl Token {
         token
     }
 
-    /// Initialises the token.
+    /// Initialises the token. A custodian that looks for it just then may hold its store for a moment,
+    /// so a step that fails is done again.
     pub(crate) fn make(&self) {
         let officer = ["--so-pin", OFFICER_PIN];
         let label = ["--slot-index", "0", "--init-token", "--label", LABEL];
-        self.tool(&[&label[..], &officer].concat());
         let pin = ["--token-label", LABEL, "--init-pin", "--pin", PIN];
         let login = ["--login", "--login-type", "so"];
-        self.tool(&[&pin[..], &login, &officer].concat());
+        let steps = [
+            [&label[..], &officer].concat(),
+            [&pin[..], &login, &officer].concat(),
+        ];
+        for step in steps {
+            eventually("a step of making the token", || {
+                let output = self.run_tool(&step);
+                if !output.status.success() {
+                    eprintln!("{step:?}: {output:?}");
+                }
+                output.status.success().then_some(())
+            });
+        }
     }
 
     /// What `pkcs11-tool` says of the real module.
     pub(crate) fn tool(&self, arguments: &[&str]) -> String {
-        let output = self
-            .with_token(&mut Command::new("pkcs11-tool"))
+        let output = self.run_tool(arguments);
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "{arguments:?}: {said} {output:?}");
+        said
+    }
+
+    fn run_tool(&self, arguments: &[&str]) -> Output {
+        self.with_token(&mut Command::new("pkcs11-tool"))
             .arg("--module")
             .arg(real_module())
             .args(arguments)
             .output()
-            .expect("pkcs11-tool is installed");
-        let said = String::from_utf8_lossy(&output.stdout).into_owned();
-        assert!(output.status.success(), "{arguments:?}: {said} {output:?}");
-        said
+            .expect("pkcs11-tool is installed")
     }
 
     /// The keys of the token, as anybody with the PIN sees them.
