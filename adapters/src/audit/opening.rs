@@ -17,8 +17,11 @@ use super::queue::{Limits, Queue};
 use super::record::OwnEntry;
 use super::recovery::{self, Tail};
 use super::refusal::{AuditRefusal, OpenAuditError};
+use super::run::{Claim, NotedStore, Run};
 use super::stale::StaleRegistry;
+use super::steps::Steps;
 use super::trail::FileAuditTrail;
+use super::unfinished::{Holding, Lost, Unfinished};
 use super::writer::Writer;
 
 /// What the operator decided when a log was opened.
@@ -29,7 +32,7 @@ pub enum Acceptance {
     Nothing,
     /// The registry as it stands now.
     Registry,
-    /// That the log ends before its checkpoint.
+    /// That the log ends before its checkpoint, or lacks what a run that died had written.
     Cut,
 }
 
@@ -40,8 +43,7 @@ pub struct AuditOpening {
     claim: File,
     found: Found,
     acceptance: Acceptance,
-    #[cfg(feature = "_testdouble")]
-    points: crate::crash::CrashPoints,
+    steps: Steps,
 }
 
 /// What stands at the path of a log.
@@ -51,6 +53,8 @@ struct Found {
     key: Option<CheckpointKey>,
     checkpoint: Option<Checkpoint>,
     tail: Tail,
+    /// What an unfinished run left that is not there any more.
+    lost: Option<Lost>,
 }
 
 /// Looks at what stands at the path of a log. Creates nothing and claims nothing. Says which registry
@@ -59,7 +63,8 @@ struct Found {
 /// # Errors
 /// When the log could not be opened.
 pub fn inspect(path: &Path) -> Result<Option<RegistryState>, OpenAuditError> {
-    let found = look(path).and_then(|found| found.refuse_a_cut(path));
+    let note = note_of_nobody(path);
+    let found = note.and_then(|note| look(path, note)?.refuse_a_loss(path));
     match found {
         Ok(found) => Ok(found.checkpoint.map(|checkpoint| checkpoint.registry)),
         Err(refusal) => Err(OpenAuditError {
@@ -85,7 +90,8 @@ impl AuditOpening {
     #[cfg(feature = "_testdouble")]
     #[must_use]
     pub fn with_crash_points(self, points: crate::crash::CrashPoints) -> Self {
-        Self { points, ..self }
+        let steps = Steps::between(points);
+        Self { steps, ..self }
     }
 
     /// The registry as the last checkpoint tells it.
@@ -122,19 +128,33 @@ impl AuditOpening {
     /// # Errors
     /// When it cannot be written.
     pub fn start(self, registry: RegistryMark) -> Result<FileAuditTrail, OpenAuditError> {
+        self.go_on_for(Some(registry))
+    }
+
+    /// Goes on with the log for the registry that it speaks of already, and for none when it has
+    /// never been signed: nothing is signed then.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn start_as_it_stands(self) -> Result<FileAuditTrail, OpenAuditError> {
+        let registry = self.registry().cloned();
+        let registry = registry.map(|known| RegistryMark::new(known.id, move || known.last_change));
+        self.go_on_for(registry)
+    }
+
+    fn go_on_for(self, registry: Option<RegistryMark>) -> Result<FileAuditTrail, OpenAuditError> {
         let path = self.path.clone();
         self.go_on(registry)
             .map_err(|refusal| OpenAuditError { path, refusal })
     }
 
-    fn go_on(self, registry: RegistryMark) -> Result<FileAuditTrail, AuditRefusal> {
+    fn go_on(self, registry: Option<RegistryMark>) -> Result<FileAuditTrail, AuditRefusal> {
         let Self {
             path,
             claim,
             found,
             acceptance,
-            #[cfg(feature = "_testdouble")]
-            points,
+            steps,
         } = self;
         let inaccessible = |error| AuditRefusal::Inaccessible {
             path: path.clone(),
@@ -166,7 +186,10 @@ impl AuditOpening {
         let signed = found
             .checkpoint
             .map_or(0, |checkpoint| checkpoint.position.seq);
-        let mut checkpoints = Checkpoints::new(&path, key, registry, signed);
+        let is_ahead = position.seq > signed || found.lost.is_some();
+        let run = Arc::new(Run::new(claim, is_ahead, steps.clone()));
+        let mut checkpoints =
+            Checkpoints::new(&path, key, registry, signed).of_run(Arc::clone(&run), steps.clone());
         let mut own = Vec::new();
         if torn > 0 {
             own.push(OwnEntry::TailCut { bytes: torn });
@@ -175,15 +198,20 @@ impl AuditOpening {
             Acceptance::Nothing => {}
             Acceptance::Registry => own.push(OwnEntry::AcceptRegistry),
             Acceptance::Cut => {
-                let entries = signed.saturating_sub(position.seq);
+                let known = found.lost.map_or(signed, |lost| lost.known);
+                let entries = known.saturating_sub(position.seq);
                 own.push(OwnEntry::AcceptCut { entries });
-                checkpoints.give_up((position.seq + 1, signed));
+                if entries > 0 {
+                    checkpoints.give_up((position.seq + 1, known));
+                }
             }
         }
         let queue = Arc::new(Queue::new(Limits::USUAL, AuditMetrics::new()));
         let store = FileStore::new(path.clone());
         #[cfg(feature = "_testdouble")]
-        let store = super::crashing::CrashingStore::new(store, points);
+        let store = super::crashing::CrashingStore::new(store, steps.points().clone());
+        let store = NotedStore::new(store, Arc::clone(&run));
+        let claim = Claim(run);
         let mut writer = Writer::new(Arc::clone(&queue), store, position, checkpoints);
         writer.begin(&own).map_err(inaccessible)?;
         if acceptance != Acceptance::Nothing {
@@ -197,13 +225,13 @@ fn claim(path: &Path, acceptance: Acceptance) -> Result<AuditOpening, AuditRefus
     let lock = beside(path, ".lock");
     if !lock.exists() {
         // Nobody writes it. What is refused gets no lock file put beside it.
-        look(path)?.permit(path, acceptance)?;
+        look(path, None)?.permit(path, acceptance)?;
     }
     let inaccessible = |error| AuditRefusal::Inaccessible {
         path: lock.clone(),
         error,
     };
-    let claim = match file::open_existing(&lock, Audience::Readers)? {
+    let mut claim = match file::open_existing(&lock, Audience::Readers)? {
         Some(file) => file,
         None => file::open_or_create(&lock, Audience::Readers).map_err(inaccessible)?,
     };
@@ -212,17 +240,32 @@ fn claim(path: &Path, acceptance: Acceptance) -> Result<AuditOpening, AuditRefus
         Err(TryLockError::WouldBlock) => return Err(AuditRefusal::InUse),
         Err(TryLockError::Error(error)) => return Err(inaccessible(error)),
     }
+    let note = Unfinished::read(&mut claim).map_err(inaccessible)?;
     Ok(AuditOpening {
-        found: look(path)?.permit(path, acceptance)?,
+        found: look(path, note)?.permit(path, acceptance)?,
         path: path.to_owned(),
         claim,
         acceptance,
-        #[cfg(feature = "_testdouble")]
-        points: crate::crash::CrashPoints::unarmed(),
+        steps: Steps::plain(),
     })
 }
 
-fn look(path: &Path) -> Result<Found, AuditRefusal> {
+/// The note of a run that has died. As long as one lives, what it noted is nobody else's concern: the
+/// claim says that the log is in use.
+fn note_of_nobody(path: &Path) -> Result<Option<Unfinished>, AuditRefusal> {
+    let lock = beside(path, ".lock");
+    let Some(mut file) = file::open_existing(&lock, Audience::Readers)? else {
+        return Ok(None);
+    };
+    match file.try_lock_shared() {
+        Ok(()) => Unfinished::read(&mut file),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+    .map_err(|error| AuditRefusal::Inaccessible { path: lock, error })
+}
+
+fn look(path: &Path, note: Option<Unfinished>) -> Result<Found, AuditRefusal> {
     if path.file_name().is_none() {
         return Err(AuditRefusal::NoName);
     }
@@ -245,33 +288,48 @@ fn look(path: &Path) -> Result<Found, AuditRefusal> {
         }
         None => recovery::read(&mut std::io::empty(), 0, checkpoint.as_ref()),
     };
+    let tail = tail.map_err(|fault| AuditRefusal::of_tail(fault, path.to_owned()))?;
+    let holding = match (&file, tail.held) {
+        (None, _) => Holding::Absent,
+        (Some(_), 0) => Holding::Empty,
+        (Some(_), last) => Holding::UpTo(last),
+    };
     Ok(Found {
+        lost: note.and_then(|note| note.misses(checkpoint.as_ref(), holding)),
         file,
         key,
         checkpoint,
-        tail: tail.map_err(|fault| AuditRefusal::of_tail(fault, path.to_owned()))?,
+        tail,
     })
 }
 
 impl Found {
     fn permit(self, path: &Path, acceptance: Acceptance) -> Result<Self, AuditRefusal> {
         match acceptance {
-            Acceptance::Nothing | Acceptance::Registry => self.refuse_a_cut(path),
-            Acceptance::Cut if self.signed() > self.tail.position.seq => Ok(self),
+            Acceptance::Nothing | Acceptance::Registry => self.refuse_a_loss(path),
+            Acceptance::Cut if self.is_cut() || self.lost.is_some() => Ok(self),
             Acceptance::Cut => Err(AuditRefusal::NotCut),
         }
     }
 
-    fn refuse_a_cut(self, path: &Path) -> Result<Self, AuditRefusal> {
-        let (last, signed) = (self.tail.position.seq, self.signed());
-        if last >= signed {
-            return Ok(self);
+    fn refuse_a_loss(self, path: &Path) -> Result<Self, AuditRefusal> {
+        let log = path.to_owned();
+        if self.is_cut() {
+            let (last, signed) = (self.tail.position.seq, self.signed());
+            return Err(AuditRefusal::Cut { log, last, signed });
         }
-        Err(AuditRefusal::Cut {
-            log: path.to_owned(),
-            last,
-            signed,
-        })
+        match self.lost {
+            None => Ok(self),
+            Some(Lost { holding, known }) => Err(match holding {
+                Holding::Absent => AuditRefusal::Gone { log },
+                Holding::Empty => AuditRefusal::Emptied { log },
+                Holding::UpTo(last) => AuditRefusal::Short { log, last, known },
+            }),
+        }
+    }
+
+    fn is_cut(&self) -> bool {
+        self.tail.position.seq < self.signed()
     }
 
     fn signed(&self) -> u64 {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::chain::LineFault;
 use super::note::NoteFault;
@@ -88,7 +88,26 @@ pub enum AuditRefusal {
         /// The last entry that was signed.
         signed: u64,
     },
-    /// The log does not end before its checkpoint, so there is no cut to accept.
+    /// The last run died, and the file that it wrote is not there.
+    Gone {
+        /// The log.
+        log: PathBuf,
+    },
+    /// The last run died, and the file that it wrote holds no entry any more.
+    Emptied {
+        /// The log.
+        log: PathBuf,
+    },
+    /// The last run died, and the file that it wrote lacks its last entries.
+    Short {
+        /// The log.
+        log: PathBuf,
+        /// The last entry of the log.
+        last: u64,
+        /// The last entry that is known to have been in it.
+        known: u64,
+    },
+    /// Nothing is missing at the end of the log, so there is no cut to accept.
     NotCut,
     /// There are checkpoints, but not the key that signed them.
     KeyLost {
@@ -122,7 +141,7 @@ impl AuditRefusal {
 
 /// What helps when a log is not sound: nothing may be repaired in it.
 const SET_ASIDE: &str = "restore the log, or move it away as evidence and the next start goes on \
-                         behind the last checkpoint";
+                         behind the last checkpoint, or says how to accept what is lost";
 
 impl fmt::Display for AuditRefusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -187,8 +206,26 @@ impl fmt::Display for AuditRefusal {
                  `plexsphere-signer audit accept-cut --audit-log {}`",
                 log.display()
             ),
+            Self::Gone { log } => write!(
+                f,
+                "it is not there, although the custodian that wrote it died without signing its \
+                 last entries; {}",
+                PutBack(log)
+            ),
+            Self::Emptied { log } => write!(
+                f,
+                "it is empty, although the custodian that wrote it died without signing its last \
+                 entries; {}",
+                PutBack(log)
+            ),
+            Self::Short { log, last, known } => write!(
+                f,
+                "it ends with entry {last}, although the custodian that wrote it died behind entry \
+                 {known}; {}",
+                PutBack(log)
+            ),
             Self::NotCut => {
-                f.write_str("it does not end before its checkpoint; there is nothing to accept")
+                f.write_str("nothing is missing at its end; there is nothing to accept")
             }
             Self::KeyLost { log } => {
                 let log = log.display();
@@ -209,5 +246,19 @@ impl fmt::Display for AuditRefusal {
                 path.display()
             ),
         }
+    }
+}
+
+/// What helps when the file that a run left behind was moved away too early.
+struct PutBack<'p>(&'p Path);
+
+impl fmt::Display for PutBack<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "put it back and start once before it is moved, or accept that their numbers are given \
+             again with `plexsphere-signer audit accept-cut --audit-log {}`",
+            self.0.display()
+        )
     }
 }
