@@ -32,7 +32,7 @@ impl Health {
         Readiness {
             registry: self.registry(registry).await,
             providers: routes.providers.statuses(),
-            warnings: routes.rotations.warnings(),
+            warnings: [routes.rotations.warnings(), routes.unsettled.warnings()].concat(),
         }
     }
 

@@ -9,7 +9,7 @@ use signer_domain::ports::{
 use signer_domain::{RotationTransition, Timestamp};
 
 use super::making::{self, Origin};
-use super::{ProviderContext, Rotate};
+use super::{ProviderContext, Rotate, giving_way};
 use crate::errors::from_registry;
 use crate::routes::OpenOutcome;
 
@@ -25,19 +25,15 @@ pub(super) async fn join(context: ProviderContext, request: Rotate) -> OpenOutco
 }
 
 async fn rotate(context: ProviderContext, request: Rotate) -> OpenOutcome {
-    let Rotate {
-        scope,
-        new_key_id,
-        deadline,
-    } = request;
+    let (scope, deadline) = (request.scope, request.deadline);
     if deadline.is_past() {
         return Err(CustodyError::DeadlineExceeded);
     }
-    let (rotations, now) = (context.ports.rotations.as_ref(), Timestamp::now());
-    let reserved = rotations
-        .reserve_rotation(&scope, &new_key_id, context.name(), now)
-        .await;
-    let (pending, origin) = match reserved.map_err(from_registry)? {
+    let mut reserved = reserve(&context, &request).await?;
+    if giving_way::may_help(&reserved, &request) && giving_way::ask(&context, scope).await? {
+        reserved = reserve(&context, &request).await?;
+    }
+    let (pending, origin) = match reserved {
         RotationReservation::Reserved(pending) => (pending, Origin::ThisCall),
         RotationReservation::AlreadyPending(pending) => (pending, Origin::EarlierCall),
         RotationReservation::Standing(rotation) => {
@@ -60,6 +56,20 @@ async fn rotate(context: ProviderContext, request: Rotate) -> OpenOutcome {
         Err(error) => return Err(from_registry(error)),
     };
     Ok(OpenedOrStanding::Opened(rotation))
+}
+
+async fn reserve(
+    context: &ProviderContext,
+    request: &Rotate,
+) -> Result<RotationReservation, CustodyError> {
+    let Rotate {
+        scope, new_key_id, ..
+    } = request;
+    let rotations = context.ports.rotations.as_ref();
+    let reserved = rotations
+        .reserve_rotation(scope, new_key_id, context.name(), Timestamp::now())
+        .await;
+    reserved.map_err(from_registry)
 }
 
 /// Puts the new key in the place of the old one, and sees to it that nobody relies on what was known
