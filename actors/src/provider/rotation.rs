@@ -6,7 +6,7 @@ use std::sync::Arc;
 use signer_domain::ports::{
     CustodyError, GeneratedKey, KeyRegistryError, OpenedOrStanding, PendingKey, RotationReservation,
 };
-use signer_domain::{RotationTransition, Timestamp};
+use signer_domain::{KeyState, RotationTransition, Timestamp};
 
 use super::making::{self, Origin};
 use super::{ProviderContext, Rotate, giving_way};
@@ -39,7 +39,7 @@ async fn rotate(context: ProviderContext, request: Rotate) -> OpenOutcome {
         RotationReservation::Standing(rotation) => {
             // It may have been opened by a change whose answer was given up before it was done.
             context.routes.currents.forget(scope);
-            return Ok(OpenedOrStanding::Standing(rotation));
+            return standing(&context, rotation).await;
         }
         RotationReservation::InProgress => return Err(CustodyError::RotationInProgress),
         RotationReservation::NameTaken => return Err(CustodyError::NameTaken),
@@ -56,6 +56,18 @@ async fn rotate(context: ProviderContext, request: Rotate) -> OpenOutcome {
         Err(error) => return Err(from_registry(error)),
     };
     Ok(OpenedOrStanding::Opened(rotation))
+}
+
+/// The rotation that was opened earlier, as long as its new key stands: whoever repeats the call learns
+/// that it was done. To a key that has been retired since nobody rotates.
+async fn standing(context: &ProviderContext, rotation: RotationTransition) -> OpenOutcome {
+    let new = context.ports.registry.find(&rotation.new_handle_id).await;
+    match new.map_err(from_registry)?.map(|found| found.key.state) {
+        Some(KeyState::Retired) => Err(CustodyError::KeyRetired),
+        Some(KeyState::Active | KeyState::Rotating) | None => {
+            Ok(OpenedOrStanding::Standing(rotation))
+        }
+    }
 }
 
 async fn reserve(
