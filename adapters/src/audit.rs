@@ -12,6 +12,7 @@ mod crashing;
 mod file;
 mod hex;
 mod lines;
+mod losses;
 mod mark;
 mod metrics;
 mod note;
