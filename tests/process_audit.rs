@@ -249,3 +249,31 @@ fn a_custodian_that_is_killed_again_and_again_goes_on_and_may_rotate() {
         "{verified:?}"
     );
 }
+
+#[test]
+fn the_command_that_a_refusal_gives_works_as_it_stands_whatever_the_path() {
+    let place = Workplace::with_seed();
+    let directory = place.file("it's $my log");
+    fs::create_dir(&directory).unwrap();
+    let log = directory.join("audit.jsonl");
+    let flag = ["--audit-log", log.to_str().unwrap()];
+    let mut server = Server::start(&program(), &place, &flag);
+    server.generate("k1");
+    server.kill();
+    fs::remove_file(&log).unwrap();
+    let mut line = vec!["serve".to_owned()];
+    line.extend(flag.map(str::to_owned));
+    line.extend(place.software_flags());
+    let refused = program().run(place.path(), &line).expect_status(2);
+    let command = refused.sentence().split('`').nth(1).unwrap().to_owned();
+    let arguments = command.strip_prefix("plexsphere-signer ").unwrap();
+    let script = format!(
+        "exec {} {arguments}",
+        env!("CARGO_BIN_EXE_plexsphere-signer")
+    );
+    let shell = std::process::Command::new("sh")
+        .args(["-c", &script])
+        .status();
+    assert!(shell.unwrap().success(), "{command}");
+    Server::start(&program(), &place, &flag);
+}

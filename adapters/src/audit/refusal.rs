@@ -4,6 +4,8 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use signer_domain::ShellWord;
+
 use super::chain::LineFault;
 use super::note::NoteFault;
 use super::recovery::TailFault;
@@ -167,17 +169,19 @@ impl fmt::Display for AuditRefusal {
                 path.display()
             ),
             Self::WritableByOthers { path, mode } => {
+                let word = ShellWord::of_path(path);
                 let path = path.display();
                 write!(
                     f,
-                    "other users can write {path} (mode {mode:04o}); close it with chmod go-w {path}"
+                    "other users can write {path} (mode {mode:04o}); close it with chmod go-w {word}"
                 )
             }
             Self::ReadableByOthers { path, mode } => {
+                let word = ShellWord::of_path(path);
                 let path = path.display();
                 write!(
                     f,
-                    "other users can read {path} (mode {mode:04o}); close it with chmod 0600 {path}"
+                    "other users can read {path} (mode {mode:04o}); close it with chmod 0600 {word}"
                 )
             }
             Self::InUse => f.write_str(
@@ -204,7 +208,7 @@ impl fmt::Display for AuditRefusal {
                 "it ends with entry {last} while its checkpoint speaks of entry {signed}; restore \
                  it, or accept that the entries between are gone with \
                  `plexsphere-signer audit accept-cut --audit-log {}`",
-                log.display()
+                ShellWord::of_path(log)
             ),
             Self::Gone { log } => write!(
                 f,
@@ -258,7 +262,7 @@ impl fmt::Display for PutBack<'_> {
             f,
             "put it back and start once before it is moved, or accept that their numbers are given \
              again with `plexsphere-signer audit accept-cut --audit-log {}`",
-            self.0.display()
+            ShellWord::of_path(self.0)
         )
     }
 }
