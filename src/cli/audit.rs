@@ -45,6 +45,9 @@ pub(crate) struct AuditVerifyArgs {
     pub(crate) files: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) checkpoints: CheckpointArgs,
+    /// How to show the verdict [default: a sentence]
+    #[arg(short, long, value_name = "FORMAT", value_enum)]
+    pub(crate) output: Option<OutputFormat>,
 }
 
 /// `audit tail`.
