@@ -8,20 +8,20 @@ use signer_domain::HandleId;
 use tracing::warn;
 
 use super::checkpoint_key::CheckpointKey;
-use super::checkpoints::{self, Checkpoints};
+use super::checkpoints::Checkpoints;
 use super::file::{self, Audience, FileStore, beside};
+use super::found::Found;
 use super::mark::{RegistryMark, RegistryState};
 use super::metrics::AuditMetrics;
-use super::note::Checkpoint;
 use super::queue::{Limits, Queue};
 use super::record::OwnEntry;
-use super::recovery::{self, Tail};
+use super::recovery::Tail;
 use super::refusal::{AuditRefusal, OpenAuditError};
 use super::run::{Claim, NotedStore, Run};
 use super::stale::StaleRegistry;
 use super::steps::Steps;
 use super::trail::FileAuditTrail;
-use super::unfinished::{Holding, Lost, Unfinished};
+use super::unfinished::Unfinished;
 use super::writer::Writer;
 
 /// What the operator decided when a log was opened.
@@ -46,17 +46,6 @@ pub struct AuditOpening {
     steps: Steps,
 }
 
-/// What stands at the path of a log.
-#[derive(Debug)]
-struct Found {
-    file: Option<File>,
-    key: Option<CheckpointKey>,
-    checkpoint: Option<Checkpoint>,
-    tail: Tail,
-    /// What an unfinished run left that is not there any more.
-    lost: Option<Lost>,
-}
-
 /// Looks at what stands at the path of a log. Creates nothing and claims nothing. Says which registry
 /// its last checkpoint speaks of.
 ///
@@ -64,7 +53,7 @@ struct Found {
 /// When the log could not be opened.
 pub fn inspect(path: &Path) -> Result<Option<RegistryState>, OpenAuditError> {
     let note = note_of_nobody(path);
-    let found = note.and_then(|note| look(path, note)?.refuse_a_loss(path));
+    let found = note.and_then(|note| Found::at(path, note)?.refuse_a_loss(path));
     match found {
         Ok(found) => Ok(found.checkpoint.map(|checkpoint| checkpoint.registry)),
         Err(refusal) => Err(OpenAuditError {
@@ -160,6 +149,7 @@ impl AuditOpening {
             path: path.clone(),
             error,
         };
+        let signed = found.signed();
         let key = match found.key {
             Some(key) => key,
             None => CheckpointKey::create(&path)?,
@@ -183,13 +173,18 @@ impl AuditOpening {
         {
             file.set_len(length).map_err(inaccessible)?;
         }
-        let signed = found
-            .checkpoint
-            .map_or(0, |checkpoint| checkpoint.position.seq);
-        let is_ahead = position.seq > signed || found.lost.is_some();
-        let run = Arc::new(Run::new(claim, is_ahead, steps.clone()));
+        let run = Run::new(
+            claim,
+            position.seq > signed || found.lost.is_some(),
+            steps.clone(),
+        );
+        let run = Arc::new(run);
+        let store = FileStore::new(path.clone());
+        #[cfg(feature = "_testdouble")]
+        let store = super::crashing::CrashingStore::new(store, steps.points().clone());
+        let store = NotedStore::new(store, Arc::clone(&run));
         let mut checkpoints =
-            Checkpoints::new(&path, key, registry, signed).of_run(Arc::clone(&run), steps.clone());
+            Checkpoints::new(&path, key, registry, signed).of_run(Arc::clone(&run), steps);
         let mut own = Vec::new();
         if torn > 0 {
             own.push(OwnEntry::TailCut { bytes: torn });
@@ -207,10 +202,6 @@ impl AuditOpening {
             }
         }
         let queue = Arc::new(Queue::new(Limits::USUAL, AuditMetrics::new()));
-        let store = FileStore::new(path.clone());
-        #[cfg(feature = "_testdouble")]
-        let store = super::crashing::CrashingStore::new(store, steps.points().clone());
-        let store = NotedStore::new(store, Arc::clone(&run));
         let claim = Claim(run);
         let mut writer = Writer::new(Arc::clone(&queue), store, position, checkpoints);
         writer.begin(&own).map_err(inaccessible)?;
@@ -225,7 +216,7 @@ fn claim(path: &Path, acceptance: Acceptance) -> Result<AuditOpening, AuditRefus
     let lock = beside(path, ".lock");
     if !lock.exists() {
         // Nobody writes it. What is refused gets no lock file put beside it.
-        look(path, None)?.permit(path, acceptance)?;
+        Found::at(path, None)?.permit(path, acceptance)?;
     }
     let inaccessible = |error| AuditRefusal::Inaccessible {
         path: lock.clone(),
@@ -242,7 +233,7 @@ fn claim(path: &Path, acceptance: Acceptance) -> Result<AuditOpening, AuditRefus
     }
     let note = Unfinished::read(&mut claim).map_err(inaccessible)?;
     Ok(AuditOpening {
-        found: look(path, note)?.permit(path, acceptance)?,
+        found: Found::at(path, note)?.permit(path, acceptance)?,
         path: path.to_owned(),
         claim,
         acceptance,
@@ -263,77 +254,4 @@ fn note_of_nobody(path: &Path) -> Result<Option<Unfinished>, AuditRefusal> {
         Err(TryLockError::Error(error)) => Err(error),
     }
     .map_err(|error| AuditRefusal::Inaccessible { path: lock, error })
-}
-
-fn look(path: &Path, note: Option<Unfinished>) -> Result<Found, AuditRefusal> {
-    if path.file_name().is_none() {
-        return Err(AuditRefusal::NoName);
-    }
-    let directory = file::directory_of(path);
-    if !directory.is_dir() {
-        return Err(AuditRefusal::NoDirectory(directory.to_owned()));
-    }
-    let key = CheckpointKey::read(path)?;
-    // Before the log: should it be written at this moment, then it only gets further ahead.
-    let checkpoint = checkpoints::last(path, key.as_ref())?;
-    let mut file = file::open_existing(path, Audience::Readers)?;
-    let tail = match &mut file {
-        Some(file) => {
-            let inaccessible = |error| AuditRefusal::Inaccessible {
-                path: path.to_owned(),
-                error,
-            };
-            let length = file.metadata().map_err(inaccessible)?.len();
-            recovery::read(file, length, checkpoint.as_ref())
-        }
-        None => recovery::read(&mut std::io::empty(), 0, checkpoint.as_ref()),
-    };
-    let tail = tail.map_err(|fault| AuditRefusal::of_tail(fault, path.to_owned()))?;
-    let holding = match (&file, tail.held) {
-        (None, _) => Holding::Absent,
-        (Some(_), 0) => Holding::Empty,
-        (Some(_), last) => Holding::UpTo(last),
-    };
-    Ok(Found {
-        lost: note.and_then(|note| note.misses(checkpoint.as_ref(), holding)),
-        file,
-        key,
-        checkpoint,
-        tail,
-    })
-}
-
-impl Found {
-    fn permit(self, path: &Path, acceptance: Acceptance) -> Result<Self, AuditRefusal> {
-        match acceptance {
-            Acceptance::Nothing | Acceptance::Registry => self.refuse_a_loss(path),
-            Acceptance::Cut if self.is_cut() || self.lost.is_some() => Ok(self),
-            Acceptance::Cut => Err(AuditRefusal::NotCut),
-        }
-    }
-
-    fn refuse_a_loss(self, path: &Path) -> Result<Self, AuditRefusal> {
-        let log = path.to_owned();
-        if self.is_cut() {
-            let (last, signed) = (self.tail.position.seq, self.signed());
-            return Err(AuditRefusal::Cut { log, last, signed });
-        }
-        match self.lost {
-            None => Ok(self),
-            Some(Lost { holding, known }) => Err(match holding {
-                Holding::Absent => AuditRefusal::Gone { log },
-                Holding::Empty => AuditRefusal::Emptied { log },
-                Holding::UpTo(last) => AuditRefusal::Short { log, last, known },
-            }),
-        }
-    }
-
-    fn is_cut(&self) -> bool {
-        self.tail.position.seq < self.signed()
-    }
-
-    fn signed(&self) -> u64 {
-        let checkpoint = self.checkpoint.as_ref();
-        checkpoint.map_or(0, |checkpoint| checkpoint.position.seq)
-    }
 }

@@ -210,23 +210,13 @@ impl fmt::Display for AuditRefusal {
                  `plexsphere-signer audit accept-cut --audit-log {}`",
                 ShellWord::of_path(log)
             ),
-            Self::Gone { log } => write!(
+            Self::Gone { log } => lost(f, log, "is not there", "without signing its last entries"),
+            Self::Emptied { log } => lost(f, log, "is empty", "without signing its last entries"),
+            Self::Short { log, last, known } => lost(
                 f,
-                "it is not there, although the custodian that wrote it died without signing its \
-                 last entries; {}",
-                PutBack(log)
-            ),
-            Self::Emptied { log } => write!(
-                f,
-                "it is empty, although the custodian that wrote it died without signing its last \
-                 entries; {}",
-                PutBack(log)
-            ),
-            Self::Short { log, last, known } => write!(
-                f,
-                "it ends with entry {last}, although the custodian that wrote it died behind entry \
-                 {known}; {}",
-                PutBack(log)
+                log,
+                format_args!("ends with entry {last}"),
+                format_args!("behind entry {known}"),
             ),
             Self::NotCut => {
                 f.write_str("nothing is missing at its end; there is nothing to accept")
@@ -253,16 +243,18 @@ impl fmt::Display for AuditRefusal {
     }
 }
 
-/// What helps when the file that a run left behind was moved away too early.
-struct PutBack<'p>(&'p Path);
-
-impl fmt::Display for PutBack<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "put it back and start once before it is moved, or accept that their numbers are given \
-             again with `plexsphere-signer audit accept-cut --audit-log {}`",
-            ShellWord::of_path(self.0)
-        )
-    }
+/// Says how the file of a run that died lacks what it held, and what helps.
+fn lost(
+    f: &mut fmt::Formatter<'_>,
+    log: &Path,
+    how_it_is: impl fmt::Display,
+    how_it_died: impl fmt::Display,
+) -> fmt::Result {
+    write!(
+        f,
+        "it {how_it_is}, although the custodian that wrote it died {how_it_died}; put it back and \
+         start once before it is moved, or accept that their numbers are given again with \
+         `plexsphere-signer audit accept-cut --audit-log {}`",
+        ShellWord::of_path(log)
+    )
 }
