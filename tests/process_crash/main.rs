@@ -11,6 +11,7 @@
     reason = "a helper that fails is a test that fails, and a long test tells what it did"
 )]
 
+mod abandoned;
 mod failing;
 mod inspection;
 mod outages;
