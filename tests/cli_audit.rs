@@ -143,6 +143,37 @@ fn a_broken_log_ends_with_7_and_the_number_of_the_first_bad_entry() {
 }
 
 #[test]
+fn a_verdict_can_be_had_as_json() {
+    let place = recorded();
+    let verdict = |status| {
+        let finished =
+            audit(&place, &["verify", "-o", "json", "audit.jsonl"]).expect_status(status);
+        let stdout = String::from_utf8(finished.stdout).unwrap();
+        serde_json::from_str::<serde_json::Value>(&stdout).unwrap()
+    };
+    let intact = serde_json::json!({
+        "intact": true, "entries": 3, "first": 1, "last": 3, "signed": 3
+    });
+    assert_eq!(verdict(0), intact);
+    let sound = lines(&place);
+    write_lines(&place.file("audit.jsonl"), &sound[..2]);
+    let broken = serde_json::json!({
+        "intact": false,
+        "seq": 3,
+        "reason": "entry 3 is missing: the log ends before it, while a checkpoint signed entry 3"
+    });
+    assert_eq!(verdict(7), broken);
+    for kept in [".checkpoint", ""] {
+        fs::remove_file(place.file(&format!("audit.jsonl{kept}"))).unwrap();
+    }
+    fs::write(place.file("audit.jsonl"), "").unwrap();
+    let empty = serde_json::json!({
+        "intact": true, "entries": 0, "first": null, "last": null, "signed": null
+    });
+    assert_eq!(verdict(0), empty);
+}
+
+#[test]
 fn what_cannot_be_read_ends_with_2() {
     let place = recorded();
     for line in [

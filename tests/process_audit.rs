@@ -165,3 +165,115 @@ fn requests_go_on_while_the_log_is_rotated() {
         "{verified:?}"
     );
 }
+
+/// What a custodian leaves that was killed after its first signature.
+fn killed() -> Workplace {
+    let place = Workplace::with_seed();
+    let mut server = Server::start(&program(), &place, &[]);
+    server.generate("k1");
+    sign(&server).expect_status(200);
+    server.kill();
+    place
+}
+
+fn move_away(place: &Workplace) {
+    fs::rename(place.file("audit.jsonl"), place.file("audit.jsonl.1")).unwrap();
+}
+
+#[test]
+fn no_number_is_given_twice_when_the_log_of_a_killed_custodian_is_moved_before_it_starts() {
+    let place = killed();
+    move_away(&place);
+    let names = place.names();
+    let mut line = vec!["serve".to_owned()];
+    line.extend(place.software_flags());
+    let refused = program().run(place.path(), &line).expect_status(2);
+    let log = place.file("audit.jsonl").display().to_string();
+    let sentence = refused.sentence();
+    assert!(
+        sentence.starts_with(&format!("--audit-log {log}: it is not there, although")),
+        "{sentence}"
+    );
+    let cure = format!("`plexsphere-signer audit accept-cut --audit-log {log}`");
+    assert!(sentence.contains(&cure), "{sentence}");
+    assert_eq!(place.names(), names);
+    // With the file in its place it goes on, and behind an orderly end the file may go.
+    fs::rename(place.file("audit.jsonl.1"), place.file("audit.jsonl")).unwrap();
+    let mut server = Server::start(&program(), &place, &[]);
+    sign(&server).expect_status(200);
+    assert!(server.terminate().success());
+    move_away(&place);
+    let mut server = Server::start(&program(), &place, &[]);
+    sign(&server).expect_status(200);
+    assert!(server.terminate().success());
+    let verified = audit(&place, &["verify", "audit.jsonl.1", "audit.jsonl"]).expect_status(0);
+    assert!(
+        verified.text().starts_with("intact: 4 entries, 1 to 4;"),
+        "{verified:?}"
+    );
+}
+
+#[test]
+fn a_log_that_a_killed_custodian_wrote_and_that_is_gone_can_be_accepted_as_lost() {
+    let place = killed();
+    fs::remove_file(place.file("audit.jsonl")).unwrap();
+    audit(&place, &["accept-cut", "--audit-log", "audit.jsonl"]).expect_status(0);
+    let server = Server::start(&program(), &place, &[]);
+    sign(&server).expect_status(200);
+    let found = entries(&place);
+    assert_eq!(found[0]["op"], "accept_cut", "{found:?}");
+    assert_eq!(found[1]["op"], "sign", "{found:?}");
+}
+
+#[test]
+fn a_custodian_that_is_killed_again_and_again_goes_on_and_may_rotate() {
+    let place = killed();
+    for round in 0..3 {
+        let mut server = Server::start(&program(), &place, &[]);
+        sign(&server).expect_status(200);
+        if round == 1 {
+            move_away(&place);
+            server.signal(rustix::process::Signal::HUP);
+            eventually("the next file", || {
+                place.file("audit.jsonl").exists().then_some(())
+            });
+            server.wait_for_log("the reopened log", |line| {
+                line.contains("audit log reopened")
+            });
+        }
+        server.kill();
+    }
+    let verified = audit(&place, &["verify", "audit.jsonl.1", "audit.jsonl"]).expect_status(0);
+    assert!(
+        verified.text().starts_with("intact: 5 entries, 1 to 5;"),
+        "{verified:?}"
+    );
+}
+
+#[test]
+fn the_command_that_a_refusal_gives_works_as_it_stands_whatever_the_path() {
+    let place = Workplace::with_seed();
+    let directory = place.file("it's $my log");
+    fs::create_dir(&directory).unwrap();
+    let log = directory.join("audit.jsonl");
+    let flag = ["--audit-log", log.to_str().unwrap()];
+    let mut server = Server::start(&program(), &place, &flag);
+    server.generate("k1");
+    server.kill();
+    fs::remove_file(&log).unwrap();
+    let mut line = vec!["serve".to_owned()];
+    line.extend(flag.map(str::to_owned));
+    line.extend(place.software_flags());
+    let refused = program().run(place.path(), &line).expect_status(2);
+    let command = refused.sentence().split('`').nth(1).unwrap().to_owned();
+    let arguments = command.strip_prefix("plexsphere-signer ").unwrap();
+    let script = format!(
+        "exec {} {arguments}",
+        env!("CARGO_BIN_EXE_plexsphere-signer")
+    );
+    let shell = std::process::Command::new("sh")
+        .args(["-c", &script])
+        .status();
+    assert!(shell.unwrap().success(), "{command}");
+    Server::start(&program(), &place, &flag);
+}

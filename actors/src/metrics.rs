@@ -16,6 +16,7 @@ pub(crate) struct Metrics {
     restarts: Family<Restart, Counter>,
     status: Family<Status, Gauge>,
     keys_missing: Family<OfProvider, Gauge>,
+    reservations_unsettled: Family<OfProvider, Gauge>,
     rotations_open: Gauge,
     rotations_overdue: Gauge,
     /// Requests refused because a key's queue, or the custodian as a whole, was full.
@@ -96,6 +97,11 @@ impl Metrics {
             &metrics.rotations_overdue,
         );
         add.0.register(
+            "reservations_unsettled",
+            "Names that are reserved for keys of which the provider has not said whether it has them",
+            metrics.reservations_unsettled.clone(),
+        );
+        add.0.register(
             "keys_missing",
             "Registered keys that their provider does not show",
             metrics.keys_missing.clone(),
@@ -113,6 +119,7 @@ impl Metrics {
             drop(metrics.signatures.get_or_create(&of_provider));
             drop(metrics.check_failures.get_or_create(&of_provider));
             drop(metrics.keys_missing.get_or_create(&of_provider));
+            drop(metrics.reservations_unsettled.get_or_create(&of_provider));
         }
         metrics
     }
@@ -158,6 +165,28 @@ impl Metrics {
         let count = |number| i64::try_from(number).unwrap_or(i64::MAX);
         self.rotations_open.set(count(open));
         self.rotations_overdue.set(count(overdue));
+    }
+
+    /// Shows how many reservations of each provider nobody has settled.
+    pub(crate) fn show_unsettled(&self, providers: impl IntoIterator<Item = ProviderName>) {
+        let mut counts = [0_i64].repeat(ProviderName::ALL.len());
+        for provider in providers {
+            let place = ProviderName::ALL.iter().position(|name| *name == provider);
+            if let Some(count) = place.and_then(|place| counts.get_mut(place)) {
+                *count += 1;
+            }
+        }
+        for (provider, count) in ProviderName::ALL.iter().zip(counts) {
+            let of_provider = OfProvider {
+                provider: provider.as_str(),
+            };
+            // A provider that is not configured has a series once there is something to tell.
+            if count > 0 || self.reservations_unsettled.get(&of_provider).is_some() {
+                self.reservations_unsettled
+                    .get_or_create(&of_provider)
+                    .set(count);
+            }
+        }
     }
 
     /// Counts a restart.

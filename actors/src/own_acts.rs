@@ -8,7 +8,8 @@ use signer_domain::Timestamp;
 use signer_domain::ports::{AuditEntry, AuditKey, AuditOutcome, AuditPeer, AuditTrail};
 use uuid::Uuid;
 
-/// Records what nobody asked for: repairs, and retirements that a provider confirmed late.
+/// Records what nobody asked for in so many words: repairs, retirements that a provider confirmed late,
+/// and reservations that gave way.
 #[derive(Debug, Clone)]
 pub(crate) struct OwnActs {
     audit: Arc<dyn AuditTrail>,
@@ -27,14 +28,21 @@ impl OwnActs {
 
     /// Records that something was put in order that began at `began`. Nobody waits for the record.
     pub(crate) fn repaired(&self, key: AuditKey, began: Instant) {
-        self.audit.note(self.entry(key, began.elapsed()));
+        self.audit.note(self.entry("repair", key, began.elapsed()));
     }
 
-    fn entry(&self, key: AuditKey, latency: Duration) -> AuditEntry {
+    /// Records that the reservation of a rotation was given up, because its provider is not configured
+    /// and the caller wants another one. Nobody waits for the record.
+    pub(crate) fn abandoned(&self, key: AuditKey, began: Instant) {
+        let entry = self.entry("rotation_abandon", key, began.elapsed());
+        self.audit.note(entry);
+    }
+
+    fn entry(&self, op: &'static str, key: AuditKey, latency: Duration) -> AuditEntry {
         AuditEntry {
             time: Timestamp::now(),
             request_id: Uuid::now_v7().to_string(),
-            op: "repair",
+            op,
             outcome: AuditOutcome::Ok,
             http_status: 200,
             code: None,

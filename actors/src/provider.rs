@@ -2,6 +2,7 @@
 
 mod finishing;
 mod generation;
+mod giving_way;
 mod making;
 mod opening;
 mod repair;
@@ -154,12 +155,23 @@ impl Handler<Generate> for ProviderActor {
     }
 }
 
+/// How a request came to its provider.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Choice {
+    /// The caller named it.
+    Named,
+    /// It is the first one configured.
+    First,
+}
+
 /// Asks for a rotation to be opened whose new key this provider shall hold.
 #[derive(Debug, Message)]
 #[rtype(result = "OpenOutcome")]
 pub(crate) struct Rotate {
     pub(crate) scope: Scope,
     pub(crate) new_key_id: KeyId,
+    /// Whether the caller named this provider.
+    pub(crate) choice: Choice,
     pub(crate) deadline: Deadline,
 }
 

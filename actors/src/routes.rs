@@ -6,6 +6,7 @@ mod missing_keys;
 mod provider_routes;
 mod rotation_watch;
 mod under_way;
+mod unsettled_watch;
 
 use std::sync::Arc;
 
@@ -19,6 +20,7 @@ pub(crate) use missing_keys::MissingKeys;
 pub(crate) use provider_routes::ProviderRoutes;
 pub(crate) use rotation_watch::RotationWatch;
 pub(crate) use under_way::{GenerateOutcome, Made, OpenOutcome, Place, UnderWay};
+pub(crate) use unsettled_watch::UnsettledWatch;
 
 use crate::admission::{Admission, Seat};
 use crate::key::{KeyActor, Seats};
@@ -42,6 +44,8 @@ pub(crate) struct Routes {
     pub(crate) missing: Arc<MissingKeys>,
     /// What was last seen of the rotations that are open.
     pub(crate) rotations: RotationWatch,
+    /// What was last seen of reservations that nobody settles.
+    pub(crate) unsettled: UnsettledWatch,
     metrics: Metrics,
 }
 
@@ -77,6 +81,7 @@ impl Routes {
             openings: Arc::default(),
             missing: Arc::new(MissingKeys::new(metrics.clone())),
             rotations: RotationWatch::new(metrics.clone()),
+            unsettled: UnsettledWatch::new(metrics.clone()),
             metrics,
         }
     }

@@ -155,13 +155,22 @@ impl SupervisorActor {
         }
     }
 
-    /// Shows which rotations are open. What was seen last stands while the registry cannot be asked.
+    /// Shows which rotations are open, and which reservations nobody settles. What was seen last stands
+    /// while the registry cannot be asked.
     fn look_at_rotations(&mut self, ctx: &mut Context<Self>) {
         let Shared { ports, routes, .. } = self.shared.clone();
         let look = async move {
             let open = ports.rotations.open_rotations();
             if let Ok(Ok(open)) = tokio::time::timeout(ROTATION_INTERVAL, open).await {
                 routes.rotations.show(&open, Timestamp::now());
+            }
+            let pending = ports.registry.pending();
+            if let Ok(Ok(mut idle)) = tokio::time::timeout(ROTATION_INTERVAL, pending).await {
+                idle.retain(|pending| !routes.is_being_made(pending.scope, &pending.key_id));
+                let providers = &routes.providers;
+                routes
+                    .unsettled
+                    .show(&idle, |name| providers.is_configured(name));
             }
         };
         ctx.spawn(look.into_actor(self));

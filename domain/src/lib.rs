@@ -15,6 +15,7 @@ mod provider_name;
 mod public_key;
 mod rotation_transition;
 mod scope;
+mod shell_word;
 mod signature;
 mod signing_key;
 
@@ -30,5 +31,6 @@ pub use provider_name::{ParseProviderNameError, ProviderName};
 pub use public_key::PublicKey;
 pub use rotation_transition::RotationTransition;
 pub use scope::{ParseScopeError, Scope};
+pub use shell_word::ShellWord;
 pub use signature::Signature;
 pub use signing_key::SigningKey;

@@ -27,15 +27,6 @@ use crate::request_id::RequestId;
 use crate::routes::{Call, NoCall};
 use crate::wire::ProblemCode;
 
-/// Whether the caller is still there to hear the answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Caller {
-    /// As far as known.
-    Waiting,
-    /// The caller left before the end of the body.
-    Gone,
-}
-
 /// The entry of a request under way. When this value goes before the request has ended, the caller has
 /// left, and that is noted.
 #[derive(Debug)]
@@ -89,13 +80,8 @@ impl<'r> Draft<'r> {
     pub(crate) async fn close(
         mut self,
         outcome: Result<Answer, Refusal>,
-        caller: Caller,
     ) -> Result<Answer, Refusal> {
-        let ending = match caller {
-            Caller::Waiting => Ending::of(&outcome),
-            Caller::Gone => Ending::CLIENT_GONE,
-        };
-        let Some(entry) = self.finish(ending) else {
+        let Some(entry) = self.finish(Ending::of(&outcome)) else {
             return outcome;
         };
         let code = outcome.as_ref().err().map(|refusal| refusal.code);

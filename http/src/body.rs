@@ -46,17 +46,8 @@ pub(crate) fn has_body(headers: &HeaderMap) -> bool {
         || content_length(headers).is_some_and(|length| length > 0)
 }
 
-/// Why a body was not read to its end.
-#[derive(Debug)]
-pub(crate) enum Unread {
-    /// It is not what it has to be.
-    Refused(Refusal),
-    /// The caller left, or at least sends no more.
-    BrokenOff,
-}
-
 /// Reads the body to its end. What is left of it after a refusal stays in `payload`.
-pub(crate) async fn collect(payload: &mut Payload, limit: usize) -> Result<Bytes, Unread> {
+pub(crate) async fn collect(payload: &mut Payload, limit: usize) -> Result<Bytes, Refusal> {
     let Some(first) = payload.next().await else {
         return Ok(Bytes::new());
     };
@@ -69,7 +60,7 @@ pub(crate) async fn collect(payload: &mut Payload, limit: usize) -> Result<Bytes
         }
         rest.extend_from_slice(&chunk.map_err(broken)?);
         if rest.len() > limit {
-            return Err(Unread::Refused(too_large(limit)));
+            return Err(too_large(limit));
         }
     }
     let body = if rest.is_empty() {
@@ -78,7 +69,7 @@ pub(crate) async fn collect(payload: &mut Payload, limit: usize) -> Result<Bytes
         rest.freeze()
     };
     if body.len() > limit {
-        return Err(Unread::Refused(too_large(limit)));
+        return Err(too_large(limit));
     }
     Ok(body)
 }
@@ -148,14 +139,11 @@ const fn unsupported(detail: &'static str) -> Refusal {
     Refusal::new(ProblemCode::UnsupportedMediaType, detail)
 }
 
+/// A caller that sends no more may still listen, so it is answered, and the record says what.
 #[expect(clippy::needless_pass_by_value, reason = "map_err gives it away")]
-fn broken(error: PayloadError) -> Unread {
+fn broken(error: PayloadError) -> Refusal {
     tracing::debug!(%error, "body broke off");
-    if matches!(error, PayloadError::Incomplete(_) | PayloadError::Io(_)) {
-        Unread::BrokenOff
-    } else {
-        Unread::Refused(Refusal::broken_body())
-    }
+    Refusal::broken_body()
 }
 
 #[cfg(test)]

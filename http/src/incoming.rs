@@ -3,8 +3,7 @@
 use actix_http::{Payload, RequestHead};
 use bytes::Bytes;
 
-use crate::audit::Caller;
-use crate::body::{self, Unread};
+use crate::body;
 use crate::demands::Body;
 use crate::patience::{Impatience, Patience};
 use crate::refusal::Refusal;
@@ -24,8 +23,6 @@ enum Progress {
     Unread,
     /// To its end.
     Read,
-    /// To where the caller left.
-    BrokenOff,
 }
 
 impl<'r> Incoming<'r> {
@@ -60,21 +57,9 @@ impl<'r> Incoming<'r> {
                 self.progress = Progress::Read;
                 Ok(body)
             }
-            Ok(Err(Unread::Refused(refusal))) => Err(refusal),
-            Ok(Err(Unread::BrokenOff)) => {
-                self.progress = Progress::BrokenOff;
-                Err(Refusal::broken_body())
-            }
+            Ok(Err(refusal)) => Err(refusal),
             Err(Impatience::DeadlinePassed) => Err(Refusal::slow_body()),
             Err(Impatience::DrainExpired) => Err(Refusal::draining()),
-        }
-    }
-
-    /// Whether the caller is still there.
-    pub(crate) const fn caller(&self) -> Caller {
-        match self.progress {
-            Progress::Unread | Progress::Read => Caller::Waiting,
-            Progress::BrokenOff => Caller::Gone,
         }
     }
 
@@ -87,7 +72,7 @@ impl<'r> Incoming<'r> {
     pub(crate) fn into_rest(self) -> Payload {
         match self.progress {
             Progress::Read => Payload::None,
-            Progress::Unread | Progress::BrokenOff => self.payload,
+            Progress::Unread => self.payload,
         }
     }
 }

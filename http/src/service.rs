@@ -16,7 +16,7 @@ use signer_domain::ports::{AuditStatus, CheckState};
 use crate::access::Access;
 use crate::answer::{Afterwards, Answer};
 use crate::answer_body::AnswerBody;
-use crate::audit::{Caller, Draft};
+use crate::audit::Draft;
 use crate::calls::{Task, keys, probes, rotations, sign};
 use crate::demands::Recording;
 use crate::drain::{Drain, Stage};
@@ -91,8 +91,7 @@ impl Service {
             tracing::error!(request_id = id, op = op.as_str(), "handler panicked");
             Err(Refusal::internal())
         });
-        let caller = incoming.caller();
-        let (answer, outcome) = match draft.close(outcome, caller).await {
+        let (answer, outcome) = match draft.close(outcome).await {
             Ok(answer) if answer.is_success() => (answer, OK),
             Ok(answer) => (answer, FAILING),
             Err(refusal) => {
@@ -100,9 +99,7 @@ impl Service {
                 (Answer::problem(refusal, &request_id), outcome)
             }
         };
-        if caller == Caller::Waiting {
-            measurement.set_outcome(outcome);
-        }
+        measurement.set_outcome(outcome);
         tracing::debug!(
             request_id = request_id.as_str(),
             op = op.as_str(),

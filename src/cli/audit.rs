@@ -20,7 +20,8 @@ pub(crate) enum AuditCommand {
     /// Accept the registry as it stands, although the log speaks of a newer or another one. Stop the
     /// custodian first.
     AcceptRegistry(AcceptRegistryArgs),
-    /// Accept a log that ends before its last checkpoint. Stop the custodian first.
+    /// Accept a log that ends before its last checkpoint, or that lacks what a custodian that died had
+    /// written in it. Stop the custodian first.
     AcceptCut(AcceptCutArgs),
 }
 
@@ -44,6 +45,9 @@ pub(crate) struct AuditVerifyArgs {
     pub(crate) files: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) checkpoints: CheckpointArgs,
+    /// How to show the verdict [default: a sentence]
+    #[arg(short, long, value_name = "FORMAT", value_enum)]
+    pub(crate) output: Option<OutputFormat>,
 }
 
 /// `audit tail`.

@@ -17,4 +17,5 @@ mod retiring;
 mod rotating;
 mod signing;
 mod under_load;
+mod unsettled;
 mod watching;

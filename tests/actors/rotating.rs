@@ -93,6 +93,33 @@ fn every_call_may_be_repeated() {
 }
 
 #[test]
+fn a_rotation_to_a_key_that_has_been_retired_since_is_no_rotation_to_it() {
+    run(async {
+        let house = House::open(Plan::default()).await;
+        house.key("old").await;
+        let new = house.rotate_to("new").await;
+        house.close_rotation("old", "new").await.unwrap();
+        house.rotate_to("newer").await;
+        // As long as it stands, a repeated call learns that it was done.
+        let again = house.open_rotation("new").await;
+        assert!(
+            matches!(again, Ok(OpenedOrStanding::Standing(_))),
+            "{again:?}"
+        );
+        house.retire(&new).await.unwrap();
+        assert_eq!(
+            house.open_rotation("new").await,
+            Err(CustodyError::KeyRetired)
+        );
+        house.close_rotation("new", "newer").await.unwrap();
+        assert_eq!(
+            house.open_rotation("new").await,
+            Err(CustodyError::KeyRetired)
+        );
+    });
+}
+
+#[test]
 fn concurrent_calls_open_one_rotation_and_tell_one_caller_that_it_is_new() {
     run(async {
         let house = House::open(Plan::default()).await;

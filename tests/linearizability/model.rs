@@ -281,8 +281,15 @@ impl Scope {
     }
 
     fn begin_to_open(&self, new: Name, outcome: &Outcome) -> Vec<(Self, Progress)> {
+        let is_retired = self
+            .key(new)
+            .is_some_and(|key| key.state == KeyState::Retired);
         let at_once = if let Some(rotation) = self.rotation_to(new) {
-            Outcome::Rotation(Novelty::Found, rotation)
+            if is_retired {
+                Outcome::Refused(Refusal::KeyRetired)
+            } else {
+                Outcome::Rotation(Novelty::Found, rotation)
+            }
         } else if self.key(new).is_some() || self.reserved.contains(&new) {
             Outcome::Refused(Refusal::NameTaken)
         } else if self.opening.is_some_and(|(_, opening)| opening == new) {

@@ -11,10 +11,12 @@
     reason = "a helper that fails is a test that fails, and a long test tells what it did"
 )]
 
+mod abandoned;
 mod failing;
 mod inspection;
 mod outages;
 mod scenario;
+mod signing;
 mod trial;
 
 use std::collections::BTreeSet;
@@ -59,6 +61,8 @@ fn a_death_at_any_step_leaves_the_old_state_or_the_new_one() {
         trial.kill_at_every_step();
         trial.kill_while_cutting();
         trial.kill_while_cancelling();
+        trial.kill_at_the_end();
+        trial.kill_while_rotating_the_record();
     });
     let counted = Point::all().filter(|point| point.call.counts());
     let counted: BTreeSet<String> = counted.map(|point| point.to_string()).collect();

@@ -44,6 +44,10 @@ pub(crate) fn acknowledged(answer: &Response) -> Answer {
 pub(crate) struct Place(Workplace);
 
 impl Place {
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.0.file(name)
+    }
+
     fn memory(&self) -> PathBuf {
         self.0.file("keys.txt")
     }
@@ -70,14 +74,15 @@ impl Place {
 
     /// Makes sure that the record of requests is whole, and tells of what was acknowledged.
     fn verify_record(&self, answer: &Answer) {
-        let log = self.0.file("audit.jsonl");
-        let verified = self.program().run(
-            self.0.path(),
-            [OsStr::new("audit"), OsStr::new("verify"), log.as_os_str()],
-        );
-        verified.expect_status(0);
+        let names = ["audit.jsonl.1", "audit.jsonl"];
+        let files: Vec<_> = names.map(|name| self.0.file(name)).into();
+        let files: Vec<_> = files.iter().filter(|file| file.exists()).collect();
+        let verify = [OsStr::new("audit"), OsStr::new("verify")].into_iter();
+        let line = verify.chain(files.iter().map(|file| file.as_os_str()));
+        self.program().run(self.0.path(), line).expect_status(0);
         if let Answer::Acknowledged(request_id) = answer {
-            let lines = fs::read_to_string(log).unwrap();
+            let texts = files.iter().map(|file| fs::read_to_string(file).unwrap());
+            let lines: String = texts.collect();
             let of_request = lines
                 .lines()
                 .filter(|line| line.contains(request_id.as_str()));

@@ -32,7 +32,12 @@ impl Health {
         Readiness {
             registry: self.registry(registry).await,
             providers: routes.providers.statuses(),
-            warnings: [routes.providers.warnings(), routes.rotations.warnings()].concat(),
+            warnings: [
+                routes.providers.warnings(),
+                routes.rotations.warnings(),
+                routes.unsettled.warnings(),
+            ]
+            .concat(),
         }
     }
 

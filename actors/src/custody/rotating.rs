@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 
 use super::closing::Closing;
 use super::{ActorCustody, within};
-use crate::provider::Rotate;
+use crate::provider::{Choice, Rotate};
 use crate::supervisor::LookAtRotations;
 
 /// Keys that are read from the registry at once.
@@ -35,6 +35,7 @@ impl Rotations for ActorCustody {
         let rotate = Rotate {
             scope,
             new_key_id,
+            choice: provider.map_or(Choice::First, |_named| Choice::Named),
             deadline,
         };
         let opened = self.have_made(provider, rotate, deadline).await;

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use signer_domain::ports::{
     CustodyError, GeneratedKey, KeyRegistryError, OpenedOrStanding, PendingKey, RotationReservation,
 };
-use signer_domain::{RotationTransition, Timestamp};
+use signer_domain::{KeyState, RotationTransition, Timestamp};
 
 use super::making::{self, Origin};
-use super::{ProviderContext, Rotate};
+use super::{ProviderContext, Rotate, giving_way};
 use crate::errors::from_registry;
 use crate::routes::OpenOutcome;
 
@@ -25,25 +25,21 @@ pub(super) async fn join(context: ProviderContext, request: Rotate) -> OpenOutco
 }
 
 async fn rotate(context: ProviderContext, request: Rotate) -> OpenOutcome {
-    let Rotate {
-        scope,
-        new_key_id,
-        deadline,
-    } = request;
+    let (scope, deadline) = (request.scope, request.deadline);
     if deadline.is_past() {
         return Err(CustodyError::DeadlineExceeded);
     }
-    let (rotations, now) = (context.ports.rotations.as_ref(), Timestamp::now());
-    let reserved = rotations
-        .reserve_rotation(&scope, &new_key_id, context.name(), now)
-        .await;
-    let (pending, origin) = match reserved.map_err(from_registry)? {
+    let mut reserved = reserve(&context, &request).await?;
+    if giving_way::may_help(&reserved, &request) && giving_way::ask(&context, scope).await? {
+        reserved = reserve(&context, &request).await?;
+    }
+    let (pending, origin) = match reserved {
         RotationReservation::Reserved(pending) => (pending, Origin::ThisCall),
         RotationReservation::AlreadyPending(pending) => (pending, Origin::EarlierCall),
         RotationReservation::Standing(rotation) => {
             // It may have been opened by a change whose answer was given up before it was done.
             context.routes.currents.forget(scope);
-            return Ok(OpenedOrStanding::Standing(rotation));
+            return standing(&context, rotation).await;
         }
         RotationReservation::InProgress => return Err(CustodyError::RotationInProgress),
         RotationReservation::NameTaken => return Err(CustodyError::NameTaken),
@@ -60,6 +56,32 @@ async fn rotate(context: ProviderContext, request: Rotate) -> OpenOutcome {
         Err(error) => return Err(from_registry(error)),
     };
     Ok(OpenedOrStanding::Opened(rotation))
+}
+
+/// The rotation that was opened earlier, as long as its new key stands: whoever repeats the call learns
+/// that it was done. To a key that has been retired since nobody rotates.
+async fn standing(context: &ProviderContext, rotation: RotationTransition) -> OpenOutcome {
+    let new = context.ports.registry.find(&rotation.new_handle_id).await;
+    match new.map_err(from_registry)?.map(|found| found.key.state) {
+        Some(KeyState::Retired) => Err(CustodyError::KeyRetired),
+        Some(KeyState::Active | KeyState::Rotating) | None => {
+            Ok(OpenedOrStanding::Standing(rotation))
+        }
+    }
+}
+
+async fn reserve(
+    context: &ProviderContext,
+    request: &Rotate,
+) -> Result<RotationReservation, CustodyError> {
+    let Rotate {
+        scope, new_key_id, ..
+    } = request;
+    let rotations = context.ports.rotations.as_ref();
+    let reserved = rotations
+        .reserve_rotation(scope, new_key_id, context.name(), Timestamp::now())
+        .await;
+    reserved.map_err(from_registry)
 }
 
 /// Puts the new key in the place of the old one, and sees to it that nobody relies on what was known

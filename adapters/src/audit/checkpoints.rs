@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -15,6 +16,8 @@ use super::file::{self, Audience, beside};
 use super::note::{Checkpoint, FileBoundary, Note, next_note};
 use super::record::micros;
 use super::refusal::AuditRefusal;
+use super::run::Run;
+use super::steps::{Step, Steps};
 
 /// A checkpoint follows so many entries, or so much time behind the first of them.
 const EVERY_ENTRIES: u64 = 1_000;
@@ -28,7 +31,11 @@ const TRY_AGAIN: Duration = Duration::from_secs(5);
 pub(super) struct Checkpoints {
     path: PathBuf,
     key: CheckpointKey,
-    registry: RegistryMark,
+    /// None when a log that has never been signed is opened only to accept how it stands.
+    registry: Option<RegistryMark>,
+    /// The run that is told what is covered.
+    run: Option<Arc<Run>>,
+    steps: Steps,
     /// What the last one spoke of.
     signed: u64,
     due_at: Instant,
@@ -47,16 +54,32 @@ pub(super) fn path_of(log: &Path) -> PathBuf {
 
 impl Checkpoints {
     /// Goes on behind the checkpoint of entry `signed`.
-    pub(super) fn new(log: &Path, key: CheckpointKey, registry: RegistryMark, signed: u64) -> Self {
+    pub(super) fn new(
+        log: &Path,
+        key: CheckpointKey,
+        registry: impl Into<Option<RegistryMark>>,
+        signed: u64,
+    ) -> Self {
         Self {
             path: path_of(log),
             key,
-            registry,
+            registry: registry.into(),
+            run: None,
+            steps: Steps::plain(),
             signed,
             due_at: Instant::now() + EVERY,
             failed: false,
             torn: true,
             cut: None,
+        }
+    }
+
+    /// Tells the run what is covered.
+    pub(super) fn of_run(self, run: Arc<Run>, steps: Steps) -> Self {
+        Self {
+            run: Some(run),
+            steps,
+            ..self
         }
     }
 
@@ -82,12 +105,16 @@ impl Checkpoints {
 
     /// Signs that the log goes as far as `position`, which has to be durable.
     pub(super) fn sign(&mut self, position: Position, file: FileBoundary) -> io::Result<()> {
+        let Some(registry) = &self.registry else {
+            // There is no registry to speak of; whoever goes on with the log signs.
+            return Ok(());
+        };
         self.due_at = Instant::now() + TRY_AGAIN;
         self.failed = true;
         let text = Checkpoint {
             origin: self.key.verifier().name().to_owned(),
             position,
-            registry: self.registry.state(),
+            registry: registry.state(),
             time: micros(Timestamp::now()),
             cut: self.cut,
             file,
@@ -96,6 +123,9 @@ impl Checkpoints {
         let note = self.key.sign(&text);
         self.append(&note)?;
         info!(seq = position.seq, checkpoint = %note, "audit log signed");
+        if let Some(run) = &self.run {
+            run.cover();
+        }
         self.signed = position.seq;
         self.cut = None;
         self.failed = false;
@@ -109,8 +139,14 @@ impl Checkpoints {
             let whole = length_of_whole_notes(&mut file)?;
             file.set_len(whole)?;
         }
-        file.write_all(note.as_bytes())?;
-        file.sync_data()?;
+        // In two halves, because the kernel may as well: a test dies in between.
+        let (front, back) = note.as_bytes().split_at(note.len() / 2);
+        let step = Step::SignCheckpoint;
+        self.steps.take(step, || file.write_all(front))?;
+        self.steps.take(step, || {
+            file.write_all(back)?;
+            file.sync_data()
+        })?;
         self.torn = false;
         Ok(())
     }

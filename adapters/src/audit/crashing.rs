@@ -4,7 +4,7 @@ use std::io;
 
 use super::chain::Position;
 use super::sink::{Sink, Standing, Store};
-use crate::crash::{CrashPoints, Moment, PortCall};
+use crate::crash::{CrashPoints, PortCall};
 
 /// A store whose files have crash points.
 #[derive(Debug)]
@@ -26,25 +26,13 @@ pub(super) struct CrashingSink<S> {
     points: CrashPoints,
 }
 
-/// Does `work` between its two points.
-fn around<T>(
-    points: &CrashPoints,
-    call: PortCall,
-    work: impl FnOnce() -> io::Result<T>,
-) -> io::Result<T> {
-    points.pass_on_a_thread(call, Moment::Before)?;
-    let answer = work()?;
-    points.pass_on_a_thread(call, Moment::After)?;
-    Ok(answer)
-}
-
 impl<S: Store> Store for CrashingStore<S> {
     type Sink = CrashingSink<S::Sink>;
 
     fn open(&mut self, position: Position) -> io::Result<(Self::Sink, u64)> {
-        let (inner, length) = around(&self.points, PortCall::OpenLog, || {
-            self.inner.open(position)
-        })?;
+        let (inner, length) = self
+            .points
+            .around_on_a_thread(PortCall::OpenLog, || self.inner.open(position))?;
         let points = self.points.clone();
         Ok((CrashingSink { inner, points }, length))
     }
@@ -54,25 +42,24 @@ impl<S: Sink> Sink for CrashingSink<S> {
     /// Writes in two halves, because the kernel may as well: a death in between leaves a torn line.
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
         let (front, back) = bytes.split_at(bytes.len() / 2);
-        around(&self.points, PortCall::AppendToLog, || {
-            self.inner.append(front)
-        })?;
-        around(&self.points, PortCall::AppendToLog, || {
-            self.inner.append(back)
-        })
+        self.points
+            .around_on_a_thread(PortCall::AppendToLog, || self.inner.append(front))?;
+        self.points
+            .around_on_a_thread(PortCall::AppendToLog, || self.inner.append(back))
     }
 
     fn sync(&mut self) -> io::Result<()> {
-        around(&self.points, PortCall::SyncLog, || self.inner.sync())
+        self.points
+            .around_on_a_thread(PortCall::SyncLog, || self.inner.sync())
     }
 
     fn truncate(&mut self, length: u64) -> io::Result<()> {
-        around(&self.points, PortCall::TruncateLog, || {
-            self.inner.truncate(length)
-        })
+        self.points
+            .around_on_a_thread(PortCall::TruncateLog, || self.inner.truncate(length))
     }
 
     fn standing(&mut self) -> io::Result<Standing> {
-        around(&self.points, PortCall::LookAtLog, || self.inner.standing())
+        self.points
+            .around_on_a_thread(PortCall::LookAtLog, || self.inner.standing())
     }
 }

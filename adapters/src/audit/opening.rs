@@ -8,17 +8,20 @@ use signer_domain::HandleId;
 use tracing::warn;
 
 use super::checkpoint_key::CheckpointKey;
-use super::checkpoints::{self, Checkpoints};
+use super::checkpoints::Checkpoints;
 use super::file::{self, Audience, FileStore, beside};
+use super::found::Found;
 use super::mark::{RegistryMark, RegistryState};
 use super::metrics::AuditMetrics;
-use super::note::Checkpoint;
 use super::queue::{Limits, Queue};
 use super::record::OwnEntry;
-use super::recovery::{self, Tail};
+use super::recovery::Tail;
 use super::refusal::{AuditRefusal, OpenAuditError};
+use super::run::{Claim, NotedStore, Run};
 use super::stale::StaleRegistry;
+use super::steps::Steps;
 use super::trail::FileAuditTrail;
+use super::unfinished::Unfinished;
 use super::writer::Writer;
 
 /// What the operator decided when a log was opened.
@@ -29,7 +32,7 @@ pub enum Acceptance {
     Nothing,
     /// The registry as it stands now.
     Registry,
-    /// That the log ends before its checkpoint.
+    /// That the log ends before its checkpoint, or lacks what a run that died had written.
     Cut,
 }
 
@@ -40,17 +43,7 @@ pub struct AuditOpening {
     claim: File,
     found: Found,
     acceptance: Acceptance,
-    #[cfg(feature = "_testdouble")]
-    points: crate::crash::CrashPoints,
-}
-
-/// What stands at the path of a log.
-#[derive(Debug)]
-struct Found {
-    file: Option<File>,
-    key: Option<CheckpointKey>,
-    checkpoint: Option<Checkpoint>,
-    tail: Tail,
+    steps: Steps,
 }
 
 /// Looks at what stands at the path of a log. Creates nothing and claims nothing. Says which registry
@@ -59,7 +52,8 @@ struct Found {
 /// # Errors
 /// When the log could not be opened.
 pub fn inspect(path: &Path) -> Result<Option<RegistryState>, OpenAuditError> {
-    let found = look(path).and_then(|found| found.refuse_a_cut(path));
+    let note = note_of_nobody(path);
+    let found = note.and_then(|note| Found::at(path, note)?.refuse_a_loss(path));
     match found {
         Ok(found) => Ok(found.checkpoint.map(|checkpoint| checkpoint.registry)),
         Err(refusal) => Err(OpenAuditError {
@@ -85,7 +79,8 @@ impl AuditOpening {
     #[cfg(feature = "_testdouble")]
     #[must_use]
     pub fn with_crash_points(self, points: crate::crash::CrashPoints) -> Self {
-        Self { points, ..self }
+        let steps = Steps::between(points);
+        Self { steps, ..self }
     }
 
     /// The registry as the last checkpoint tells it.
@@ -122,24 +117,39 @@ impl AuditOpening {
     /// # Errors
     /// When it cannot be written.
     pub fn start(self, registry: RegistryMark) -> Result<FileAuditTrail, OpenAuditError> {
+        self.go_on_for(Some(registry))
+    }
+
+    /// Goes on with the log for the registry that it speaks of already, and for none when it has
+    /// never been signed: nothing is signed then.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn start_as_it_stands(self) -> Result<FileAuditTrail, OpenAuditError> {
+        let registry = self.registry().cloned();
+        let registry = registry.map(|known| RegistryMark::new(known.id, move || known.last_change));
+        self.go_on_for(registry)
+    }
+
+    fn go_on_for(self, registry: Option<RegistryMark>) -> Result<FileAuditTrail, OpenAuditError> {
         let path = self.path.clone();
         self.go_on(registry)
             .map_err(|refusal| OpenAuditError { path, refusal })
     }
 
-    fn go_on(self, registry: RegistryMark) -> Result<FileAuditTrail, AuditRefusal> {
+    fn go_on(self, registry: Option<RegistryMark>) -> Result<FileAuditTrail, AuditRefusal> {
         let Self {
             path,
             claim,
             found,
             acceptance,
-            #[cfg(feature = "_testdouble")]
-            points,
+            steps,
         } = self;
         let inaccessible = |error| AuditRefusal::Inaccessible {
             path: path.clone(),
             error,
         };
+        let signed = found.signed();
         let key = match found.key {
             Some(key) => key,
             None => CheckpointKey::create(&path)?,
@@ -163,10 +173,18 @@ impl AuditOpening {
         {
             file.set_len(length).map_err(inaccessible)?;
         }
-        let signed = found
-            .checkpoint
-            .map_or(0, |checkpoint| checkpoint.position.seq);
-        let mut checkpoints = Checkpoints::new(&path, key, registry, signed);
+        let run = Run::new(
+            claim,
+            position.seq > signed || found.lost.is_some(),
+            steps.clone(),
+        );
+        let run = Arc::new(run);
+        let store = FileStore::new(path.clone());
+        #[cfg(feature = "_testdouble")]
+        let store = super::crashing::CrashingStore::new(store, steps.points().clone());
+        let store = NotedStore::new(store, Arc::clone(&run));
+        let mut checkpoints =
+            Checkpoints::new(&path, key, registry, signed).of_run(Arc::clone(&run), steps);
         let mut own = Vec::new();
         if torn > 0 {
             own.push(OwnEntry::TailCut { bytes: torn });
@@ -175,15 +193,16 @@ impl AuditOpening {
             Acceptance::Nothing => {}
             Acceptance::Registry => own.push(OwnEntry::AcceptRegistry),
             Acceptance::Cut => {
-                let entries = signed.saturating_sub(position.seq);
+                let known = found.lost.map_or(signed, |lost| lost.known);
+                let entries = known.saturating_sub(position.seq);
                 own.push(OwnEntry::AcceptCut { entries });
-                checkpoints.give_up((position.seq + 1, signed));
+                if entries > 0 {
+                    checkpoints.give_up((position.seq + 1, known));
+                }
             }
         }
         let queue = Arc::new(Queue::new(Limits::USUAL, AuditMetrics::new()));
-        let store = FileStore::new(path.clone());
-        #[cfg(feature = "_testdouble")]
-        let store = super::crashing::CrashingStore::new(store, points);
+        let claim = Claim(run);
         let mut writer = Writer::new(Arc::clone(&queue), store, position, checkpoints);
         writer.begin(&own).map_err(inaccessible)?;
         if acceptance != Acceptance::Nothing {
@@ -197,13 +216,13 @@ fn claim(path: &Path, acceptance: Acceptance) -> Result<AuditOpening, AuditRefus
     let lock = beside(path, ".lock");
     if !lock.exists() {
         // Nobody writes it. What is refused gets no lock file put beside it.
-        look(path)?.permit(path, acceptance)?;
+        Found::at(path, None)?.permit(path, acceptance)?;
     }
     let inaccessible = |error| AuditRefusal::Inaccessible {
         path: lock.clone(),
         error,
     };
-    let claim = match file::open_existing(&lock, Audience::Readers)? {
+    let mut claim = match file::open_existing(&lock, Audience::Readers)? {
         Some(file) => file,
         None => file::open_or_create(&lock, Audience::Readers).map_err(inaccessible)?,
     };
@@ -212,70 +231,27 @@ fn claim(path: &Path, acceptance: Acceptance) -> Result<AuditOpening, AuditRefus
         Err(TryLockError::WouldBlock) => return Err(AuditRefusal::InUse),
         Err(TryLockError::Error(error)) => return Err(inaccessible(error)),
     }
+    let note = Unfinished::read(&mut claim).map_err(inaccessible)?;
     Ok(AuditOpening {
-        found: look(path)?.permit(path, acceptance)?,
+        found: Found::at(path, note)?.permit(path, acceptance)?,
         path: path.to_owned(),
         claim,
         acceptance,
-        #[cfg(feature = "_testdouble")]
-        points: crate::crash::CrashPoints::unarmed(),
+        steps: Steps::plain(),
     })
 }
 
-fn look(path: &Path) -> Result<Found, AuditRefusal> {
-    if path.file_name().is_none() {
-        return Err(AuditRefusal::NoName);
-    }
-    let directory = file::directory_of(path);
-    if !directory.is_dir() {
-        return Err(AuditRefusal::NoDirectory(directory.to_owned()));
-    }
-    let key = CheckpointKey::read(path)?;
-    // Before the log: should it be written at this moment, then it only gets further ahead.
-    let checkpoint = checkpoints::last(path, key.as_ref())?;
-    let mut file = file::open_existing(path, Audience::Readers)?;
-    let tail = match &mut file {
-        Some(file) => {
-            let inaccessible = |error| AuditRefusal::Inaccessible {
-                path: path.to_owned(),
-                error,
-            };
-            let length = file.metadata().map_err(inaccessible)?.len();
-            recovery::read(file, length, checkpoint.as_ref())
-        }
-        None => recovery::read(&mut std::io::empty(), 0, checkpoint.as_ref()),
+/// The note of a run that has died. As long as one lives, what it noted is nobody else's concern: the
+/// claim says that the log is in use.
+fn note_of_nobody(path: &Path) -> Result<Option<Unfinished>, AuditRefusal> {
+    let lock = beside(path, ".lock");
+    let Some(mut file) = file::open_existing(&lock, Audience::Readers)? else {
+        return Ok(None);
     };
-    Ok(Found {
-        file,
-        key,
-        checkpoint,
-        tail: tail.map_err(|fault| AuditRefusal::of_tail(fault, path.to_owned()))?,
-    })
-}
-
-impl Found {
-    fn permit(self, path: &Path, acceptance: Acceptance) -> Result<Self, AuditRefusal> {
-        match acceptance {
-            Acceptance::Nothing | Acceptance::Registry => self.refuse_a_cut(path),
-            Acceptance::Cut if self.signed() > self.tail.position.seq => Ok(self),
-            Acceptance::Cut => Err(AuditRefusal::NotCut),
-        }
+    match file.try_lock_shared() {
+        Ok(()) => Unfinished::read(&mut file),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => Err(error),
     }
-
-    fn refuse_a_cut(self, path: &Path) -> Result<Self, AuditRefusal> {
-        let (last, signed) = (self.tail.position.seq, self.signed());
-        if last >= signed {
-            return Ok(self);
-        }
-        Err(AuditRefusal::Cut {
-            log: path.to_owned(),
-            last,
-            signed,
-        })
-    }
-
-    fn signed(&self) -> u64 {
-        let checkpoint = self.checkpoint.as_ref();
-        checkpoint.map_or(0, |checkpoint| checkpoint.position.seq)
-    }
+    .map_err(|error| AuditRefusal::Inaccessible { path: lock, error })
 }

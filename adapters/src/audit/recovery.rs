@@ -14,6 +14,8 @@ use super::record::AuditRecord;
 pub(super) struct Tail {
     /// Where the chain stands.
     pub(super) position: Position,
+    /// The last entry that the file itself holds, at or behind the checkpoint; 0 when there is none.
+    pub(super) held: u64,
     /// The length up to which the file holds whole lines.
     pub(super) length: u64,
     /// How many bytes of a torn line follow.
@@ -81,6 +83,7 @@ pub(super) fn read(
     };
     Ok(Tail {
         position: reader.at.unwrap_or(without_lines),
+        held: reader.at.map_or(0, |at| at.seq),
         length: reader.offset,
         torn,
         retired: reader.retired,

@@ -2,7 +2,9 @@
 
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use signer_domain::ShellWord;
 
 use super::chain::LineFault;
 use super::note::NoteFault;
@@ -88,7 +90,26 @@ pub enum AuditRefusal {
         /// The last entry that was signed.
         signed: u64,
     },
-    /// The log does not end before its checkpoint, so there is no cut to accept.
+    /// The last run died, and the file that it wrote is not there.
+    Gone {
+        /// The log.
+        log: PathBuf,
+    },
+    /// The last run died, and the file that it wrote holds no entry any more.
+    Emptied {
+        /// The log.
+        log: PathBuf,
+    },
+    /// The last run died, and the file that it wrote lacks its last entries.
+    Short {
+        /// The log.
+        log: PathBuf,
+        /// The last entry of the log.
+        last: u64,
+        /// The last entry that is known to have been in it.
+        known: u64,
+    },
+    /// Nothing is missing at the end of the log, so there is no cut to accept.
     NotCut,
     /// There are checkpoints, but not the key that signed them.
     KeyLost {
@@ -122,7 +143,7 @@ impl AuditRefusal {
 
 /// What helps when a log is not sound: nothing may be repaired in it.
 const SET_ASIDE: &str = "restore the log, or move it away as evidence and the next start goes on \
-                         behind the last checkpoint";
+                         behind the last checkpoint, or says how to accept what is lost";
 
 impl fmt::Display for AuditRefusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -148,17 +169,19 @@ impl fmt::Display for AuditRefusal {
                 path.display()
             ),
             Self::WritableByOthers { path, mode } => {
+                let word = ShellWord::of_path(path);
                 let path = path.display();
                 write!(
                     f,
-                    "other users can write {path} (mode {mode:04o}); close it with chmod go-w {path}"
+                    "other users can write {path} (mode {mode:04o}); close it with chmod go-w {word}"
                 )
             }
             Self::ReadableByOthers { path, mode } => {
+                let word = ShellWord::of_path(path);
                 let path = path.display();
                 write!(
                     f,
-                    "other users can read {path} (mode {mode:04o}); close it with chmod 0600 {path}"
+                    "other users can read {path} (mode {mode:04o}); close it with chmod 0600 {word}"
                 )
             }
             Self::InUse => f.write_str(
@@ -185,10 +208,18 @@ impl fmt::Display for AuditRefusal {
                 "it ends with entry {last} while its checkpoint speaks of entry {signed}; restore \
                  it, or accept that the entries between are gone with \
                  `plexsphere-signer audit accept-cut --audit-log {}`",
-                log.display()
+                ShellWord::of_path(log)
+            ),
+            Self::Gone { log } => lost(f, log, "is not there", "without signing its last entries"),
+            Self::Emptied { log } => lost(f, log, "is empty", "without signing its last entries"),
+            Self::Short { log, last, known } => lost(
+                f,
+                log,
+                format_args!("ends with entry {last}"),
+                format_args!("behind entry {known}"),
             ),
             Self::NotCut => {
-                f.write_str("it does not end before its checkpoint; there is nothing to accept")
+                f.write_str("nothing is missing at its end; there is nothing to accept")
             }
             Self::KeyLost { log } => {
                 let log = log.display();
@@ -210,4 +241,20 @@ impl fmt::Display for AuditRefusal {
             ),
         }
     }
+}
+
+/// Says how the file of a run that died lacks what it held, and what helps.
+fn lost(
+    f: &mut fmt::Formatter<'_>,
+    log: &Path,
+    how_it_is: impl fmt::Display,
+    how_it_died: impl fmt::Display,
+) -> fmt::Result {
+    write!(
+        f,
+        "it {how_it_is}, although the custodian that wrote it died {how_it_died}; put it back and \
+         start once before it is moved, or accept that their numbers are given again with \
+         `plexsphere-signer audit accept-cut --audit-log {}`",
+        ShellWord::of_path(log)
+    )
 }

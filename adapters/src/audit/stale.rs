@@ -2,15 +2,18 @@
 
 use std::path::PathBuf;
 
+use signer_domain::ShellWord;
+
 /// The registry is not the one that the audit log speaks of, or is older.
 ///
 /// Displays as one sentence with the flag and the command that accepts the registry.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "--registry {registry}: {why}; restore the newest registry, or {} with \
-     `plexsphere-signer audit accept-registry --audit-log {} --registry {registry}`",
+     `plexsphere-signer audit accept-registry --audit-log {} --registry {}`",
     why.other_cure(),
-    log.display()
+    ShellWord::of_path(log),
+    ShellWord::of(registry)
 )]
 pub struct StaleRegistryError {
     /// The registry, as it was named.

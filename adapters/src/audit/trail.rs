@@ -14,6 +14,7 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 use tracing::error;
 
+use super::losses::Losses;
 use super::queue::Queue;
 use super::sink::Store;
 use super::waiting::Waiting;
@@ -31,6 +32,7 @@ const OWNER_PATIENCE: Duration = Duration::from_secs(5);
 /// once and makes it durable with one flush, and then wakes everybody whose line was in it.
 pub struct FileAuditTrail {
     queue: Arc<Queue>,
+    losses: Losses,
     ended: Mutex<Option<oneshot::Receiver<()>>>,
 }
 
@@ -52,6 +54,7 @@ impl FileAuditTrail {
             })?;
         Ok(Self {
             queue,
+            losses: Losses::default(),
             ended: Mutex::new(Some(ended)),
         })
     }
@@ -106,7 +109,7 @@ impl AuditTrail for FileAuditTrail {
 
     fn note(&self, entry: AuditEntry) {
         if self.queue.push(Waiting::unawaited(entry)).is_err() {
-            error!("an entry of the audit log was lost: too many wait to be written");
+            self.losses.add();
         }
     }
 
@@ -121,6 +124,7 @@ impl AuditTrail for FileAuditTrail {
 
 impl Drop for FileAuditTrail {
     fn drop(&mut self) {
+        self.losses.flush();
         self.queue.close();
     }
 }

@@ -59,6 +59,8 @@ port_calls! {
     SyncLog = "audit_file.sync",
     TruncateLog = "audit_file.truncate",
     LookAtLog = "audit_file.standing",
+    NoteRun = "audit_file.note_run",
+    SignCheckpoint = "audit_file.sign_checkpoint",
 }
 
 impl PortCall {
@@ -91,7 +93,9 @@ impl PortCall {
             | Self::OpenLog
             | Self::AppendToLog
             | Self::SyncLog
-            | Self::TruncateLog => true,
+            | Self::TruncateLog
+            | Self::NoteRun
+            | Self::SignCheckpoint => true,
             Self::Find
             | Self::Current
             | Self::List

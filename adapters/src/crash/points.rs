@@ -97,7 +97,7 @@ impl CrashPoints {
     }
 
     /// Passes a point on a thread that may wait.
-    pub(crate) fn pass_on_a_thread(&self, call: PortCall, moment: Moment) -> io::Result<()> {
+    fn pass_on_a_thread(&self, call: PortCall, moment: Moment) -> io::Result<()> {
         let point = Point { call, moment };
         match (self.0)(point) {
             Blow::None => Ok(()),
@@ -112,6 +112,18 @@ impl CrashPoints {
                 Ok(())
             }
         }
+    }
+
+    /// Does `work` between its two points, on a thread that may wait.
+    pub(crate) fn around_on_a_thread<T>(
+        &self,
+        call: PortCall,
+        work: impl FnOnce() -> io::Result<T>,
+    ) -> io::Result<T> {
+        self.pass_on_a_thread(call, Moment::Before)?;
+        let answer = work()?;
+        self.pass_on_a_thread(call, Moment::After)?;
+        Ok(answer)
     }
 
     /// Passes both points of a call that can fail.

@@ -12,4 +12,5 @@ mod registries;
 mod restarts;
 mod rotation;
 mod support;
+mod unfinished;
 mod vectors;

@@ -49,6 +49,15 @@ impl Place {
         opening.start(mark("r", 1)).map_err(|e| e.to_string())
     }
 
+    /// Opens the log for whichever registry it speaks of.
+    pub(crate) fn open_accepting_as_it_stands(
+        &self,
+        acceptance: Acceptance,
+    ) -> Result<FileAuditTrail, String> {
+        let opening = AuditOpening::claim(&self.log(), acceptance).map_err(|e| e.to_string())?;
+        opening.start_as_it_stands().map_err(|e| e.to_string())
+    }
+
     /// Opens the log, adds entries of these names, and closes it.
     pub(crate) async fn add(&self, names: impl IntoIterator<Item = String>) {
         let trail = self.open().unwrap();

@@ -10,14 +10,15 @@ use crate::{Deadline, KeyId, ProviderName, RotationTransition, Scope, SigningKey
 #[async_trait]
 pub trait Rotations: Send + Sync {
     /// Makes a new key and puts it in the place of the scope's current one, which goes on to sign by
-    /// its handle until the rotation is closed.
+    /// its handle until the rotation is closed. A request that names its provider takes the scope over
+    /// from a rotation that was never opened and whose provider is not configured.
     ///
     /// # Errors
     /// [`CustodyError::RotationInProgress`] when another rotation of the scope is open;
     /// [`CustodyError::NameTaken`] when the new name belongs to another key;
     /// [`CustodyError::KeyNotFound`] when the scope never had a key, or the named provider is not
-    /// configured; [`CustodyError::KeyRetired`] when the scope has no current key any more; and
-    /// others by cause.
+    /// configured; [`CustodyError::KeyRetired`] when the scope has no current key any more, or when
+    /// the new key was opened earlier and has been retired since; and others by cause.
     async fn open_rotation(
         &self,
         request: OpenRotation,
@@ -74,7 +75,7 @@ pub struct OpenRotation {
 pub enum OpenedOrStanding {
     /// The rotation is new.
     Opened(RotationTransition),
-    /// The rotation to this key was opened earlier, and may be closed by now.
+    /// The rotation to this key was opened earlier, and may be closed by now. The key still stands.
     Standing(RotationTransition),
 }
 

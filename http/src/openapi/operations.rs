@@ -6,7 +6,9 @@ use utoipa::openapi::schema::{ObjectBuilder, Type};
 use super::parts::{
     any_object, body, call, found, handle, item, named, optional_body, query, signed,
 };
-use super::responses::{ALWAYS, BODY, GENERATING, document, json, located, media, responses, text};
+use super::responses::{
+    ALWAYS, BODY, GENERATING, PERMITTED, document, json, located, media, responses, text,
+};
 use super::scopes;
 use crate::query::{DEFAULT_LIMIT, MAX_LIMIT};
 use crate::wire::{BatchRequest, ProblemCode};
@@ -66,7 +68,7 @@ fn generate() -> OperationBuilder {
         "^/v1/keys/[A-Za-z0-9._~%-]+$",
     );
     let standing = document("The key stands already, active or rotating.", "KeyDocument");
-    let problems = &[ALWAYS, BODY, GENERATING];
+    let problems = &[ALWAYS, BODY, PERMITTED, GENERATING];
     call(
         "generate",
         "Make a key, or find the one that stands under this name",
@@ -133,7 +135,7 @@ fn sign() -> OperationBuilder {
     call("sign", "Sign a digest with a key")
         .parameter(handle())
         .request_body(Some(body("SignRequest")))
-        .responses(signed("SignDocument"))
+        .responses(signed("SignDocument", &[]))
 }
 
 fn sign_batch() -> OperationBuilder {
@@ -141,7 +143,7 @@ fn sign_batch() -> OperationBuilder {
     let summary = format!("Sign up to {limit} digests, each on its own merits");
     call("sign_batch", &summary)
         .request_body(Some(body("BatchRequest")))
-        .responses(signed("BatchDocument"))
+        .responses(signed("BatchDocument", &[]))
 }
 
 fn livez() -> OperationBuilder {

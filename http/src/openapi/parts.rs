@@ -32,9 +32,9 @@ pub(super) fn found(success: Response, more: &[ProblemCode]) -> Responses {
     responses([("200", success)], problems)
 }
 
-pub(super) fn signed(schema: &str) -> Responses {
+pub(super) fn signed(schema: &str, more: &[ProblemCode]) -> Responses {
     let success = document("The signature, verified under the registered key.", schema);
-    responses([("200", success)], &[ALWAYS, BODY, SIGNING])
+    responses([("200", success)], &[ALWAYS, BODY, SIGNING, more])
 }
 
 pub(super) fn body(schema: &str) -> RequestBody {

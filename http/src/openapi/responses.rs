@@ -22,9 +22,12 @@ pub(super) const ALWAYS: &[ProblemCode] = &[
     ProblemCode::DeadlineExceeded,
 ];
 
+/// What may go wrong in a scope that the profile does not serve. Calls that only read it, or take
+/// something away, are answered all the same, and so are those that name a key.
+pub(super) const PERMITTED: &[ProblemCode] = &[ProblemCode::ScopeNotPermitted];
+
 /// What may go wrong when a key is made or retired.
 pub(super) const GENERATING: &[ProblemCode] = &[
-    ProblemCode::ScopeNotPermitted,
     ProblemCode::KeyNotFound,
     ProblemCode::RotationInProgress,
     ProblemCode::KeyRetired,
@@ -40,7 +43,6 @@ pub(super) const BODY: &[ProblemCode] = &[
 
 /// What may go wrong when one key or the current key of a scope signs.
 pub(super) const SIGNING: &[ProblemCode] = &[
-    ProblemCode::ScopeNotPermitted,
     ProblemCode::KeyNotFound,
     ProblemCode::RotationInProgress,
     ProblemCode::KeyRetired,

@@ -4,7 +4,9 @@ use utoipa::openapi::path::{OperationBuilder, Parameter};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 
 use super::parts::{body, call, named, path, query, signed};
-use super::responses::{ALWAYS, BODY, GENERATING, document, json, located, media, responses};
+use super::responses::{
+    ALWAYS, BODY, GENERATING, PERMITTED, document, json, located, media, responses,
+};
 use crate::wire::ProblemCode;
 
 pub(super) fn sign() -> OperationBuilder {
@@ -14,7 +16,7 @@ pub(super) fn sign() -> OperationBuilder {
     )
     .parameter(scope())
     .request_body(Some(body("SignRequest")))
-    .responses(signed("SignDocument"))
+    .responses(signed("SignDocument", PERMITTED))
 }
 
 pub(super) fn jwks() -> OperationBuilder {
@@ -39,10 +41,7 @@ pub(super) fn jwks() -> OperationBuilder {
     )
     .parameter(scope())
     .parameter(include.schema(Some(retired)))
-    .responses(responses(
-        [("200", shown)],
-        &[ALWAYS, &[ProblemCode::ScopeNotPermitted]],
-    ))
+    .responses(responses([("200", shown)], &[ALWAYS]))
 }
 
 pub(super) fn open_rotation() -> OperationBuilder {
@@ -63,7 +62,7 @@ pub(super) fn open_rotation() -> OperationBuilder {
     .request_body(Some(body("OpenRotationRequest")))
     .responses(responses(
         [("201", opened), ("200", standing)],
-        &[ALWAYS, BODY, GENERATING],
+        &[ALWAYS, BODY, PERMITTED, GENERATING],
     ))
 }
 
@@ -93,10 +92,7 @@ pub(super) fn close_rotation() -> OperationBuilder {
 const ROTATION: &str = "RotationTransition";
 
 /// What may go wrong with a rotation that should be there.
-const ABSENT: &[ProblemCode] = &[
-    ProblemCode::ScopeNotPermitted,
-    ProblemCode::RotationNotFound,
-];
+const ABSENT: &[ProblemCode] = &[ProblemCode::RotationNotFound];
 
 fn scope() -> Parameter {
     path("scope", "The scope, percent-encoded")

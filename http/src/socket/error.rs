@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use signer_domain::ShellWord;
+
 /// Why the socket could not be bound: one sentence for the operator, with the cure.
 #[derive(Debug, thiserror::Error)]
 pub enum BindSocketError {
@@ -41,7 +43,7 @@ pub enum BindSocketError {
     /// The directory is not there.
     #[error(
         "--socket: the directory {} does not exist; create it with: install -d -m 0755 -o USER {}",
-        .parent.display(), .parent.display()
+        .parent.display(), ShellWord::of_path(.parent)
     )]
     NoDirectory {
         /// The directory.
@@ -51,7 +53,7 @@ pub enum BindSocketError {
     #[error(
         "--socket: the directory {} is writable by everyone without the sticky bit; \
          choose another one or run: chmod o-w {}",
-        .parent.display(), .parent.display()
+        .parent.display(), ShellWord::of_path(.parent)
     )]
     OpenDirectory {
         /// The directory.

@@ -398,24 +398,33 @@ fn a_caller_that_leaves_before_the_answer_is_noted() {
 }
 
 #[test]
-fn a_caller_that_leaves_in_mid_body_has_gone() {
+fn a_body_that_breaks_off_is_recorded_as_it_is_answered() {
     let server = TestServer::start();
-    let mut client = server.client();
-    client.write(format!("{}{{\"dig", announce("k1", 100)).as_bytes());
-    std::thread::park_timeout(Duration::from_millis(100));
-    drop(client);
-    let started = Instant::now();
-    let entry = loop {
-        if let Some(entry) = server.audit.take_recorded().pop() {
-            break entry;
+    for listens in [true, false] {
+        let mut client = server.client();
+        client.write(format!("{}{{\"dig", announce("k1", 100)).as_bytes());
+        std::thread::park_timeout(Duration::from_millis(100));
+        if listens {
+            client.finish_writing();
+            let answer = client.read("POST").unwrap();
+            assert_eq!(answer.status, 400);
+            assert_eq!(answer.problem().code.as_str(), "invalid_request");
         }
-        assert!(started.elapsed() < Duration::from_secs(5));
-        std::thread::park_timeout(Duration::from_millis(10));
-    };
-    assert_eq!(ending(&entry), ("sign", "client_gone", 499, None));
-    assert_eq!(entry.key, named("k1"));
+        drop(client);
+        let started = Instant::now();
+        let entry = loop {
+            if let Some(entry) = server.audit.take_recorded().pop() {
+                break entry;
+            }
+            assert!(started.elapsed() < Duration::from_secs(5));
+            std::thread::park_timeout(Duration::from_millis(10));
+        };
+        let code = Some("invalid_request");
+        assert_eq!(ending(&entry), ("sign", "invalid", 400, code));
+        assert_eq!(entry.key, named("k1"));
+    }
     let metrics = server.client().get("/metrics");
-    let line = r#"plexsphere_signer_http_requests_total{op="sign",outcome="client_gone"} 1"#;
+    let line = r#"plexsphere_signer_http_requests_total{op="sign",outcome="invalid_request"} 2"#;
     assert!(metrics.text().contains(line), "{}", metrics.text());
 }
 
@@ -502,7 +511,6 @@ fn there_are_as_many_entries_as_requests() {
         AuditOutcome::Invalid,
         AuditOutcome::Unavailable,
         AuditOutcome::Error,
-        AuditOutcome::ClientGone,
     ] {
         let is_there = recorded.iter().any(|entry| entry.outcome == outcome);
         assert!(is_there, "{outcome:?}");

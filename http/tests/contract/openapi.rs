@@ -46,6 +46,27 @@ fn has_every_call() {
 }
 
 #[test]
+fn only_calls_that_the_profile_can_refuse_say_so() {
+    let document = document();
+    let mut refused = Vec::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, call) in item.as_object().unwrap() {
+            let answer = call["responses"]["400"]["description"].as_str();
+            if answer.is_some_and(|codes| codes.contains("scope_not_permitted")) {
+                refused.push(format!("{} {path}", method.to_uppercase()));
+            }
+        }
+    }
+    refused.sort();
+    let expected = [
+        "POST /v1/keys",
+        "POST /v1/scopes/{scope}/rotations",
+        "POST /v1/scopes/{scope}/sign",
+    ];
+    assert_eq!(refused, expected);
+}
+
+#[test]
 fn every_reference_leads_somewhere() {
     let document = document();
     let mut references = Vec::new();

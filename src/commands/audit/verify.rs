@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::cli::{AuditVerifyArgs, CheckpointArgs};
+use serde_json::{Value, json};
+
+use crate::cli::{AuditVerifyArgs, CheckpointArgs, OutputFormat};
 use crate::exit::Exit;
 use crate::failure::{Failure, quoted};
 use crate::output;
@@ -12,9 +14,31 @@ use crate::wiring::audit_log::{self, CheckpointLedger, CheckpointVerifier, Summa
 pub(super) fn verify(args: &AuditVerifyArgs) -> Result<(), Failure> {
     let ledger = ledger(&args.checkpoints, &args.files)?;
     let verdict = audit_log::verify(&args.files, ledger.as_ref(), |_, _| {});
-    match verdict.map_err(Failure::usage)? {
+    let verdict = verdict.map_err(Failure::usage)?;
+    let is_json = args.output == Some(OutputFormat::Json);
+    if is_json {
+        output::write_line(as_json(&verdict).to_string())?;
+    }
+    match verdict {
+        Verdict::Intact(_) if is_json => Ok(()),
         Verdict::Intact(summary) => output::write_line(describe(&summary)),
         Verdict::Broken(breach) => Err(Failure::new(Exit::Integrity, breach)),
+    }
+}
+
+fn as_json(verdict: &Verdict) -> Value {
+    match verdict {
+        Verdict::Intact(Summary {
+            entries,
+            first,
+            last,
+            signed,
+        }) => json!({
+            "intact": true, "entries": entries, "first": first, "last": last, "signed": signed,
+        }),
+        Verdict::Broken(breach) => json!({
+            "intact": false, "seq": breach.seq(), "reason": breach.to_string(),
+        }),
     }
 }
 

@@ -1,6 +1,7 @@
 //! HTTP/1.1 by hand, so that a test can send what no library would.
 
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
+use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
@@ -70,6 +71,11 @@ impl Client {
     /// Sends bytes. The server may close the connection while they are on their way.
     pub(crate) fn write(&mut self, bytes: &[u8]) {
         drop(self.stream.get_mut().write_all(bytes));
+    }
+
+    /// Says that nothing more comes, and goes on listening.
+    pub(crate) fn finish_writing(&mut self) {
+        self.stream.get_mut().shutdown(Shutdown::Write).unwrap();
     }
 
     /// Reads one answer to a request of the given method.

@@ -1,0 +1,101 @@
+//! What stands at the path of a log, and whether it may be continued.
+
+use std::fs::File;
+use std::path::Path;
+
+use super::checkpoint_key::CheckpointKey;
+use super::checkpoints;
+use super::file::{self, Audience};
+use super::note::Checkpoint;
+use super::opening::Acceptance;
+use super::recovery::{self, Tail};
+use super::refusal::AuditRefusal;
+use super::unfinished::{Holding, Lost, Unfinished};
+
+/// What stands at the path of a log.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) file: Option<File>,
+    pub(super) key: Option<CheckpointKey>,
+    pub(super) checkpoint: Option<Checkpoint>,
+    pub(super) tail: Tail,
+    /// What an unfinished run left that is not there any more.
+    pub(super) lost: Option<Lost>,
+}
+
+impl Found {
+    /// Looks at what stands there, with the note of a run that died. Creates nothing.
+    pub(super) fn at(path: &Path, note: Option<Unfinished>) -> Result<Self, AuditRefusal> {
+        if path.file_name().is_none() {
+            return Err(AuditRefusal::NoName);
+        }
+        let directory = file::directory_of(path);
+        if !directory.is_dir() {
+            return Err(AuditRefusal::NoDirectory(directory.to_owned()));
+        }
+        let key = CheckpointKey::read(path)?;
+        // Before the log: should it be written at this moment, then it only gets further ahead.
+        let checkpoint = checkpoints::last(path, key.as_ref())?;
+        let mut file = file::open_existing(path, Audience::Readers)?;
+        let tail = match &mut file {
+            Some(file) => {
+                let inaccessible = |error| AuditRefusal::Inaccessible {
+                    path: path.to_owned(),
+                    error,
+                };
+                let length = file.metadata().map_err(inaccessible)?.len();
+                recovery::read(file, length, checkpoint.as_ref())
+            }
+            None => recovery::read(&mut std::io::empty(), 0, checkpoint.as_ref()),
+        };
+        let tail = tail.map_err(|fault| AuditRefusal::of_tail(fault, path.to_owned()))?;
+        let holding = match (&file, tail.held) {
+            (None, _) => Holding::Absent,
+            (Some(_), 0) => Holding::Empty,
+            (Some(_), last) => Holding::UpTo(last),
+        };
+        Ok(Self {
+            lost: note.and_then(|note| note.misses(checkpoint.as_ref(), holding)),
+            file,
+            key,
+            checkpoint,
+            tail,
+        })
+    }
+
+    /// Refuses what the operator has not accepted.
+    pub(super) fn permit(self, path: &Path, acceptance: Acceptance) -> Result<Self, AuditRefusal> {
+        match acceptance {
+            Acceptance::Nothing | Acceptance::Registry => self.refuse_a_loss(path),
+            Acceptance::Cut if self.is_cut() || self.lost.is_some() => Ok(self),
+            Acceptance::Cut => Err(AuditRefusal::NotCut),
+        }
+    }
+
+    /// Refuses a log that lacks what was in it.
+    pub(super) fn refuse_a_loss(self, path: &Path) -> Result<Self, AuditRefusal> {
+        let log = path.to_owned();
+        if self.is_cut() {
+            let (last, signed) = (self.tail.position.seq, self.signed());
+            return Err(AuditRefusal::Cut { log, last, signed });
+        }
+        match self.lost {
+            None => Ok(self),
+            Some(Lost { holding, known }) => Err(match holding {
+                Holding::Absent => AuditRefusal::Gone { log },
+                Holding::Empty => AuditRefusal::Emptied { log },
+                Holding::UpTo(last) => AuditRefusal::Short { log, last, known },
+            }),
+        }
+    }
+
+    fn is_cut(&self) -> bool {
+        self.tail.position.seq < self.signed()
+    }
+
+    /// The last entry that a checkpoint speaks of.
+    pub(super) fn signed(&self) -> u64 {
+        let checkpoint = self.checkpoint.as_ref();
+        checkpoint.map_or(0, |checkpoint| checkpoint.position.seq)
+    }
+}

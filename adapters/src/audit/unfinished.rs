@@ -1,0 +1,208 @@
+//! What a run that did not end in order left behind, as the lock file beside the log tells it.
+//!
+//! A checkpoint vouches for the entries up to its own. Those behind it are in the file of the log only,
+//! so that whoever moves that file away after a crash takes their numbers out of sight, and the next
+//! run would give them again. So a run notes, before and behind its first entry in a file, that the file
+//! is there and what it holds; an orderly end takes the note back.
+
+use std::fs::File;
+use std::io::{self, Read as _, Seek as _, SeekFrom};
+
+use super::note::{Checkpoint, FileBoundary};
+
+/// The last note of a run that did not take it back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unfinished {
+    /// The file was there, and this entry was to be the next in it.
+    Begun(u64),
+    /// The file held this entry durably.
+    Holds(u64),
+}
+
+/// What the file of the log holds now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Holding {
+    /// There is no file.
+    Absent,
+    /// There is no entry in it.
+    Empty,
+    /// Its last entry.
+    UpTo(u64),
+}
+
+/// What the file of the log does not hold any more of an unfinished run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Lost {
+    /// What the file holds.
+    pub(super) holding: Holding,
+    /// The last entry that is known to have been in it; 0 when none is.
+    pub(super) known: u64,
+}
+
+/// Notes are short, and an orderly end empties the file; whoever never ends in order comes to a few
+/// bytes a run.
+const MOST_BYTES: u64 = 16 * 1024;
+
+const BEGUN: &str = "begun";
+const HOLDS: &str = "holds";
+
+impl Unfinished {
+    /// Reads the last note of a lock file. What is torn, or stems from somebody else, says nothing.
+    pub(super) fn read(file: &mut File) -> io::Result<Option<Self>> {
+        let length = file.metadata()?.len();
+        file.seek(SeekFrom::Start(length.saturating_sub(MOST_BYTES)))?;
+        let mut bytes = Vec::new();
+        file.by_ref().take(MOST_BYTES).read_to_end(&mut bytes)?;
+        let text = String::from_utf8_lossy(&bytes);
+        let whole_lines = text.split_inclusive('\n').rev();
+        Ok(whole_lines
+            .filter_map(|line| line.strip_suffix('\n'))
+            .find_map(Self::parse))
+    }
+
+    fn parse(line: &str) -> Option<Self> {
+        let (word, seq) = line.split_once(' ')?;
+        let seq = seq.parse().ok().filter(|seq| *seq > 0)?;
+        match word {
+            BEGUN => Some(Self::Begun(seq)),
+            HOLDS => Some(Self::Holds(seq)),
+            _ => None,
+        }
+    }
+
+    /// The note as it is appended. It begins with a line feed, because an earlier one may be torn.
+    pub(super) fn line(self) -> String {
+        match self {
+            Self::Begun(seq) => format!("\n{BEGUN} {seq}\n"),
+            Self::Holds(seq) => format!("\n{HOLDS} {seq}\n"),
+        }
+    }
+
+    /// What there should be and is not. A run that died on its way into a new file, behind the
+    /// checkpoint that says so, has left nothing in it yet.
+    pub(super) fn misses(self, checkpoint: Option<&Checkpoint>, holding: Holding) -> Option<Lost> {
+        let signed = checkpoint.map_or(0, |checkpoint| checkpoint.position.seq);
+        let begins = checkpoint.is_none_or(|checkpoint| checkpoint.file == FileBoundary::Begins);
+        let (next, held) = match self {
+            Self::Begun(seq) => (seq, seq - 1),
+            Self::Holds(seq) => (seq, seq),
+        };
+        // What was signed since in the same file was in it as well.
+        let held = if held <= signed && begins {
+            0
+        } else {
+            held.max(signed)
+        };
+        let is_missed = match holding {
+            Holding::Absent => held > 0 || next > signed,
+            Holding::Empty => held > 0,
+            Holding::UpTo(last) => last < held,
+        };
+        is_missed.then_some(Lost {
+            holding,
+            known: held.max(signed),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+    use crate::audit::RegistryState;
+    use crate::audit::chain::Position;
+
+    fn signed(seq: u64, file: FileBoundary) -> Checkpoint {
+        Checkpoint {
+            origin: "o".to_owned(),
+            position: Position { seq, hash: [1; 32] },
+            registry: RegistryState {
+                id: "r".to_owned(),
+                last_change: 1,
+            },
+            time: "t".to_owned(),
+            cut: None,
+            file,
+        }
+    }
+
+    fn read(text: &str) -> Option<Unfinished> {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+        Unfinished::read(&mut file).unwrap()
+    }
+
+    #[test]
+    fn the_last_whole_note_counts() {
+        assert_eq!(read(""), None);
+        assert_eq!(read("\nbegun 1\n"), Some(Unfinished::Begun(1)));
+        assert_eq!(read("\nbegun 1\n\nholds 1\n"), Some(Unfinished::Holds(1)));
+        assert_eq!(read("\nholds 7\n\nholds 1"), Some(Unfinished::Holds(7)));
+        assert_eq!(
+            read("\nholds 7\n\nholds 1\nholds 12\n"),
+            Some(Unfinished::Holds(12))
+        );
+        for foreign in ["4711", "4711\n", "holds 0\n", "holds many\n", "begun\n"] {
+            assert_eq!(read(foreign), None, "{foreign}");
+        }
+        let long = "\nbegun 1\n".repeat(10_000) + &Unfinished::Holds(9).line();
+        assert_eq!(read(&long), Some(Unfinished::Holds(9)));
+    }
+
+    #[test]
+    fn a_file_that_lacks_what_it_held_is_missed_and_any_other_is_not() {
+        use Holding::{Absent, Empty, UpTo};
+        use Unfinished::{Begun, Holds};
+        let none = None;
+        let same = signed(5, FileBoundary::None);
+        let same = Some(&same);
+        let begins = signed(5, FileBoundary::Begins);
+        let begins = Some(&begins);
+        for (note, checkpoint, sound, lost) in [
+            (
+                Begun(1),
+                none,
+                &[Empty, UpTo(1), UpTo(9)][..],
+                &[Absent][..],
+            ),
+            (Holds(1), none, &[UpTo(1), UpTo(9)], &[Absent, Empty]),
+            (
+                Holds(6),
+                same,
+                &[UpTo(6), UpTo(9)],
+                &[Absent, Empty, UpTo(5)],
+            ),
+            // The checkpoint came later, in the same file.
+            (
+                Holds(2),
+                same,
+                &[UpTo(5), UpTo(9)],
+                &[Absent, Empty, UpTo(4)],
+            ),
+            // A file was begun behind the checkpoint.
+            (Holds(2), begins, &[Absent, Empty, UpTo(6)], &[]),
+            (Begun(6), begins, &[Empty, UpTo(6)], &[Absent]),
+            (Holds(6), begins, &[UpTo(6)], &[Absent, Empty]),
+            // The run went on in a file of an earlier one.
+            (Begun(6), same, &[UpTo(5), UpTo(6)], &[Absent, Empty]),
+            (Begun(9), same, &[UpTo(8)], &[Absent, Empty, UpTo(7)]),
+        ] {
+            for holding in sound {
+                assert_eq!(
+                    note.misses(checkpoint, *holding),
+                    None,
+                    "{note:?} {holding:?}"
+                );
+            }
+            for holding in lost {
+                assert!(
+                    note.misses(checkpoint, *holding).is_some(),
+                    "{note:?} {holding:?}"
+                );
+            }
+        }
+        let lost = Holds(7).misses(same, UpTo(5)).unwrap();
+        assert_eq!(lost.known, 7);
+    }
+}

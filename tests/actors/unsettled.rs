@@ -1,0 +1,178 @@
+//! Reservations that nobody settles: their provider is down, lost its answer, or is not configured any
+//! more.
+
+use std::time::Duration;
+
+use signer_actors::CustodySettings;
+use signer_adapters::providers::testdouble::{Failure, Operation};
+use signer_domain::ports::{
+    Custody as _, CustodyError, KeyRegistry as _, OpenRotation, OpenedOrStanding, Reservation,
+    RotationRegistry as _, RotationReservation, Rotations as _,
+};
+use signer_domain::{DeploymentProfile, KeyId, ProviderName, Scope, Timestamp};
+
+use crate::house::{House, Plan, eventually, is_good, run, soon};
+
+/// A provider that no house here has.
+const GONE: ProviderName = ProviderName::Pkcs11;
+
+fn name(text: &str) -> KeyId {
+    KeyId::parse(text).unwrap()
+}
+
+async fn reserve_rotation(house: &House, provider: ProviderName) {
+    let (scope, now) = (Scope::Platform, Timestamp::now());
+    let reserved = house
+        .registry
+        .reserve_rotation(&scope, &name("new"), provider, now)
+        .await;
+    assert!(matches!(reserved, Ok(RotationReservation::Reserved(_))));
+}
+
+async fn open(
+    house: &House,
+    new: &str,
+    provider: Option<ProviderName>,
+) -> Result<OpenedOrStanding, CustodyError> {
+    let request = OpenRotation {
+        scope: Scope::Platform,
+        new_key_id: name(new),
+        provider,
+    };
+    house.custody.open_rotation(request, soon()).await
+}
+
+async fn warnings(house: &House) -> Vec<String> {
+    house.custody.readiness().await.warnings
+}
+
+async fn is_warned(house: &House, warning: &str) {
+    eventually(|| async { warnings(house).await == [warning] }).await;
+}
+
+fn unsettled(house: &House, provider: ProviderName) -> u64 {
+    house.metric(&format!(
+        "reservations_unsettled{{provider=\"{provider}\"}}"
+    ))
+}
+
+#[test]
+fn a_rotation_whose_provider_is_gone_is_named_with_the_way_out() {
+    run(async {
+        let house = House::open(Plan::default()).await;
+        house.key("old").await;
+        reserve_rotation(&house, GONE).await;
+        is_warned(
+            &house,
+            "rotation of scope \"platform\" to key \"new\" waits for key provider \"pkcs11\", which is \
+             not configured: configure it again, or open a rotation that names another provider",
+        )
+        .await;
+        assert!(house.custody.readiness().await.is_ready());
+        assert_eq!(unsettled(&house, GONE), 1);
+    });
+}
+
+#[test]
+fn a_key_whose_provider_is_gone_is_named_with_the_way_out() {
+    run(async {
+        let house = House::open(Plan::default()).await;
+        let reserved = house
+            .registry
+            .reserve(&Scope::Platform, &name("k1"), GONE, Timestamp::now())
+            .await;
+        assert!(matches!(reserved, Ok(Reservation::Reserved(_))));
+        is_warned(
+            &house,
+            "key \"k1\" of scope \"platform\" waits for key provider \"pkcs11\", which is not \
+             configured: configure it again, or generate a key of another name",
+        )
+        .await;
+    });
+}
+
+#[test]
+fn a_lost_answer_is_named_until_it_is_asked_for_again() {
+    run(async {
+        let house = House::open(Plan::default()).await;
+        house.key("old").await;
+        house.double.inject_failure(
+            Operation::Generate,
+            Failure::ProviderUnavailable {
+                retry_after: Duration::from_secs(1),
+                outcome_unknown: true,
+            },
+        );
+        open(&house, "new", None).await.unwrap_err();
+        is_warned(
+            &house,
+            "rotation of scope \"platform\" to key \"new\" waits for key provider \"testdouble\", whose \
+             answer was lost: open it again",
+        )
+        .await;
+        assert_eq!(unsettled(&house, ProviderName::Testdouble), 1);
+        house.double.clear_failures();
+        open(&house, "new", None).await.unwrap();
+        eventually(|| async { warnings(&house).await.is_empty() }).await;
+        assert_eq!(unsettled(&house, ProviderName::Testdouble), 0);
+    });
+}
+
+#[test]
+fn a_rotation_whose_provider_is_gone_gives_way_to_one_that_names_another() {
+    run(async {
+        for new in ["other", "new"] {
+            let house = House::open(Plan::default()).await;
+            let old = house.key("old").await;
+            reserve_rotation(&house, GONE).await;
+            let refused = open(&house, "other", None).await;
+            assert_eq!(refused, Err(CustodyError::RotationInProgress));
+            let opened = open(&house, new, Some(ProviderName::Testdouble)).await;
+            let Ok(OpenedOrStanding::Opened(rotation)) = opened else {
+                panic!("{opened:?}");
+            };
+            assert_eq!(rotation.old_handle_id, old.handle_id);
+            let key = house.record(&rotation.new_handle_id).await;
+            assert!(is_good(&house.sign_for_scope().await.unwrap(), &key));
+            assert_eq!(house.registry.pending().await.unwrap(), []);
+            let notes = house.notes.taken();
+            let [note] = notes.as_slice() else {
+                panic!("{notes:?}");
+            };
+            assert_eq!((note.op, note.http_status), ("rotation_abandon", 200));
+            assert_eq!(note.key.scope, Some(Scope::Platform));
+            assert_eq!(note.key.key_id, Some(name("new")));
+            assert_eq!(note.key.provider, Some(GONE));
+            house.close_rotation("old", new).await.unwrap();
+        }
+    });
+}
+
+#[test]
+fn a_rotation_gives_way_to_none_while_its_provider_is_configured() {
+    run(async {
+        let settings = CustodySettings::new(DeploymentProfile::SelfhostedSingle);
+        let (house, _) = House::open_with_neighbour(settings).await;
+        reserve_rotation(&house, ProviderName::Testdouble).await;
+        let refused = open(&house, "other", Some(ProviderName::Software)).await;
+        assert_eq!(refused, Err(CustodyError::RotationInProgress));
+        let refused = open(&house, "new", Some(ProviderName::Software)).await;
+        assert!(
+            matches!(refused, Err(CustodyError::ProviderUnavailable { .. })),
+            "{refused:?}"
+        );
+        assert_eq!(house.registry.pending().await.unwrap().len(), 1);
+    });
+}
+
+#[test]
+fn a_rotation_that_is_open_gives_way_to_none_wherever_its_keys_are() {
+    run(async {
+        let house = House::open(Plan::default()).await;
+        house.key("old").await;
+        house.rotate_to("new").await;
+        let refused = open(&house, "other", Some(ProviderName::Testdouble)).await;
+        assert_eq!(refused, Err(CustodyError::RotationInProgress));
+        assert!(house.notes.taken().is_empty());
+    });
+}
