@@ -67,8 +67,31 @@ impl AzureKvProvider {
     /// # Errors
     /// When the machine has no certificates to trust, or the credentials are not whole.
     pub fn open(settings: &AzureKvSettings) -> Result<Self, KeyProviderError> {
+        Self::open_with(settings, Vec::new())
+    }
+
+    /// The same, for a vault whose certificate this one, in PEM, has signed: a fake in a test.
+    ///
+    /// # Errors
+    /// As for [`open`](Self::open).
+    #[cfg(feature = "_testdouble")]
+    pub fn open_trusting(
+        settings: &AzureKvSettings,
+        certificate: &str,
+    ) -> Result<Self, KeyProviderError> {
+        let certificate = reqwest::Certificate::from_pem(certificate.as_bytes());
+        let certificate = certificate.map_err(|cause| {
+            error::misconfigured("reading a certificate", super::cloud::told(&cause))
+        })?;
+        Self::open_with(settings, vec![certificate])
+    }
+
+    fn open_with(
+        settings: &AzureKvSettings,
+        more_roots: Vec<reqwest::Certificate>,
+    ) -> Result<Self, KeyProviderError> {
         Ok(Self {
-            vault: Vault::open(settings)?,
+            vault: Vault::open(settings, more_roots)?,
             keeping: match settings.mode {
                 AzureKvMode::Native => Keeping::Native(Native::default()),
                 AzureKvMode::Envelope => Keeping::Envelope(Envelope::new(settings.wrapping_key)),

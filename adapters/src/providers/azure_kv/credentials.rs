@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use azure_core::cloud::CustomConfiguration;
 use azure_core::credentials::{AccessToken, Secret, TokenCredential, TokenRequestOptions};
 use azure_core::error::ErrorKind;
 use azure_core::http::ClientOptions;
@@ -25,11 +26,16 @@ const TENANT: &str = "AZURE_TENANT_ID";
 const CLIENT: &str = "AZURE_CLIENT_ID";
 const SECRET: &str = "AZURE_CLIENT_SECRET";
 const TOKEN_FILE: &str = "AZURE_FEDERATED_TOKEN_FILE";
+const AUTHORITY: &str = "AZURE_AUTHORITY_HOST";
 
 /// How the custodian signs in. What a server has is taken, and nothing that a developer may have
 /// signed in with on the same machine.
 #[derive(Clone)]
-pub struct AzureCredentials(Way);
+pub struct AzureCredentials {
+    way: Way,
+    /// The address of Entra ID, where it is not the public one.
+    authority: Option<String>,
+}
 
 #[derive(Clone)]
 enum Way {
@@ -60,7 +66,11 @@ impl AzureCredentials {
         Self::from_variables(|name| std::env::var(name).ok())
     }
 
-    fn from_variables(
+    /// The same by the variables that `find` finds.
+    ///
+    /// # Errors
+    /// As for [`from_environment`](Self::from_environment).
+    pub fn from_variables(
         find: impl Fn(&'static str) -> Option<String>,
     ) -> Result<Self, IncompleteCredentials> {
         // An empty variable is how many a manifest says that there is none.
@@ -83,12 +93,13 @@ impl AzureCredentials {
                 client: find(CLIENT),
             }
         };
-        Ok(Self(way))
+        let authority = find(AUTHORITY);
+        Ok(Self { way, authority })
     }
 
     /// What the operator calls this way.
     pub const fn name(&self) -> &'static str {
-        match self.0 {
+        match self.way {
             Way::Workload { .. } => "workload identity",
             Way::ClientSecret { .. } => "client secret",
             Way::Managed { .. } => "managed identity",
@@ -101,10 +112,15 @@ impl AzureCredentials {
     /// When there is no token file, or the address of the identity service is none.
     pub(super) fn open(
         &self,
-        client_options: ClientOptions,
+        mut client_options: ClientOptions,
         only_for: Option<&TokenResource>,
     ) -> azure_core::Result<Arc<dyn TokenCredential>> {
-        let inner: Arc<dyn TokenCredential> = match &self.0 {
+        if let Some(authority) = &self.authority {
+            let mut cloud = CustomConfiguration::default();
+            cloud.authority_host.clone_from(authority);
+            client_options.cloud = Some(Arc::new(cloud.into()));
+        }
+        let inner: Arc<dyn TokenCredential> = match &self.way {
             Way::Workload {
                 tenant,
                 client,
