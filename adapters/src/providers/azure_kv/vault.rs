@@ -81,8 +81,8 @@ impl Vault {
             ..ClientOptions::default()
         };
         let only_for = settings.token_resource.as_ref();
-        let credential = settings
-            .credentials
+        let credentials = &settings.credentials;
+        let credential = credentials
             .open(options(), only_for)
             .map_err(|cause| misconfigured("preparing to sign in to the key service", told(&cause)))?;
         let options = KeyClientOptions {
@@ -326,7 +326,10 @@ impl fmt::Debug for Vault {
 impl Version {
     fn of(key: Key, name: &str) -> Result<Self, KeyProviderError> {
         let shown = key.key.unwrap_or_default();
-        let public_key = shown.x.and_then(|x| PublicKey::from_slice(&x).ok());
+        // A point of another curve may be as long.
+        let is_ours = shown.crv.is_some_and(|curve| curve.as_ref() == "Ed25519");
+        let point = shown.x.filter(|_| is_ours);
+        let public_key = point.and_then(|point| PublicKey::from_slice(&point).ok());
         Self::read(shown.kid, name, key.attributes, key.tags, public_key)
     }
 
