@@ -2,7 +2,10 @@
 //!
 //! The vault of the native mode offers Ed25519, which no vault of Azure does today.
 
-#![expect(clippy::unwrap_used, reason = "a fixture that cannot be made fails the test")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a fixture that cannot be made fails the test"
+)]
 
 #[path = "azure_kv_support/mod.rs"]
 mod support;

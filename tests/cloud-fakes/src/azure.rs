@@ -116,7 +116,15 @@ impl FakeVault {
 
     /// The tags of the oldest version of a key.
     pub fn tags(&self, name: &str) -> HashMap<String, String> {
-        self.state.lock().keys.get(name).unwrap().first().unwrap().tags.clone()
+        self.state
+            .lock()
+            .keys
+            .get(name)
+            .unwrap()
+            .first()
+            .unwrap()
+            .tags
+            .clone()
     }
 
     /// From now on nobody may do `operation`: `create`, `get`, `update`, `sign`, `wrapkey`, `unwrapkey`.
@@ -183,7 +191,9 @@ impl FakeVault {
             }
             ("GET", ["keys", name, rest @ ..]) => {
                 state.permits("get")?;
-                let key = state.find(name, rest.first().copied())?;
+                // Nothing behind the name means the newest version.
+                let version = rest.first().copied().filter(|version| !version.is_empty());
+                let key = state.find(name, version)?;
                 Ok(Answer::json(200, &key.document(&vault, name)))
             }
             ("PATCH", ["keys", name, version]) => {
@@ -250,8 +260,10 @@ impl State {
         let Some(versions) = self.keys.get(name) else {
             return Ok(Answer::json(200, &json!({ "value": [], "nextLink": null })));
         };
-        let skip = query.split('&').find_map(|pair| pair.strip_prefix("$skiptoken="));
-        let skip: usize = skip.map_or(0, |skip| skip.parse().unwrap());
+        let skip = query
+            .split('&')
+            .find_map(|pair| pair.split_once("skiptoken="));
+        let skip: usize = skip.map_or(0, |(_, skip)| skip.parse().unwrap());
         // Newest first: whoever reads one page only does not see the oldest.
         let page = versions.iter().rev().skip(skip).take(PAGE);
         let page: Vec<Value> = page.map(|key| key.listed(vault, name)).collect();
@@ -259,7 +271,10 @@ impl State {
         let next = (behind < versions.len()).then(|| {
             format!("{vault}/keys/{name}/versions?api-version=2025-07-01&$skiptoken={behind}")
         });
-        Ok(Answer::json(200, &json!({ "value": page, "nextLink": next })))
+        Ok(Answer::json(
+            200,
+            &json!({ "value": page, "nextLink": next }),
+        ))
     }
 
     fn find(&mut self, name: &str, version: Option<&str>) -> Result<&mut VaultKey, Refused> {
@@ -269,7 +284,9 @@ impl State {
             None => versions.last_mut().ok_or_else(missing),
             Some(version) => {
                 let mut versions = versions.iter_mut();
-                versions.find(|key| key.version == version).ok_or_else(missing)
+                versions
+                    .find(|key| key.version == version)
+                    .ok_or_else(missing)
             }
         }
     }

@@ -177,7 +177,9 @@ impl fmt::Debug for AzureCredentials {
 
 /// A variable is there, and one that belongs to it is not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("{because} is set and {name} is not: set both, or neither to use the managed identity of the machine")]
+#[error(
+    "{because} is set and {name} is not: set both, or neither to use the managed identity of the machine"
+)]
 pub struct IncompleteCredentials {
     name: &'static str,
     because: &'static str,
@@ -260,7 +262,10 @@ mod tests {
     fn the_first_way_that_is_there_is_taken() {
         let ids = [(TENANT, "t"), (CLIENT, "c")];
         let way = |more: &[(&str, &str)]| read(&[&ids[..], more].concat()).unwrap().name();
-        assert_eq!(way(&[(SECRET, "s"), (TOKEN_FILE, "/f")]), "workload identity");
+        assert_eq!(
+            way(&[(SECRET, "s"), (TOKEN_FILE, "/f")]),
+            "workload identity"
+        );
         assert_eq!(way(&[(SECRET, "s")]), "client secret");
         assert_eq!(way(&[(SECRET, "s"), (TOKEN_FILE, "")]), "client secret");
         assert_eq!(way(&[]), "managed identity");

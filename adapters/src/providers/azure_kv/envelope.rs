@@ -31,7 +31,10 @@ const REMEMBERED: NonZeroUsize = NonZeroUsize::new(10_000).unwrap();
 
 const MAKING: &str = "making a wrapping key: the vault refuses its type or size; a standard vault takes \
                       --azure-wrapping-key-type rsa, a managed HSM rsa-hsm";
-const TAGS_DAMAGED: &str = "reading an encrypted key: the tags of its vault key are missing or damaged";
+const OF_ANOTHER_MODE: &str =
+    "completing a vault key of this name, which does not encrypt: it was made in another mode";
+const TAGS_DAMAGED: &str =
+    "reading an encrypted key: the tags of its vault key are missing or damaged";
 const KEY_EXCHANGED: &str = "decrypting a key: what the tags of its vault key hold is not that key";
 
 /// The keys of one vault.
@@ -189,7 +192,7 @@ async fn new_key(
         .map_err(|_unspecific| misconfigured("making a key", told_that("no random bytes")))?;
     let ciphertext = vault.seal(id, &key, deadline).await;
     let sealed = SealedKey {
-        ciphertext: ciphertext.map_err(Refusal::plain)?,
+        ciphertext: ciphertext.map_err(|refusal| refusal.or_refused_while(OF_ANOTHER_MODE))?,
         public_key: key.public_key(),
     };
     unseal(vault, id, &sealed, deadline).await?;

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use azure_core::Error;
 use azure_core::error::ErrorKind;
-use azure_core::http::{RawResponse, StatusCode};
 use azure_core::http::headers::HeaderName;
+use azure_core::http::{RawResponse, StatusCode};
 use serde::Deserialize;
 
 use signer_domain::ports::{Cause, KeyProviderError};
@@ -197,21 +197,25 @@ fn reason_of(error: &Error) -> Option<&Error> {
 
 /// Whether the connection broke on the certificate of the other side.
 fn of_connecting(error: &Error) -> Trouble {
-    let mut source = error.source();
-    while let Some(cause) = source {
-        // An error of input and output does not show what it wraps as its cause.
-        let wrapped = cause
-            .downcast_ref::<std::io::Error>()
-            .and_then(std::io::Error::get_ref);
-        let tls = wrapped
-            .and_then(|wrapped| wrapped.downcast_ref::<rustls::Error>())
-            .or_else(|| cause.downcast_ref::<rustls::Error>());
-        if let Some(rustls::Error::InvalidCertificate(_)) = tls {
+    let mut cause = beneath(error);
+    while let Some(error) = cause {
+        if let Some(rustls::Error::InvalidCertificate(_)) = error.downcast_ref() {
             return Trouble::Untrusted;
         }
-        source = cause.source();
+        cause = beneath(error);
     }
     Trouble::Unreachable
+}
+
+/// The cause of an error. An error of input and output passes over the error it wraps.
+fn beneath<'a>(
+    error: &'a (dyn std::error::Error + 'static),
+) -> Option<&'a (dyn std::error::Error + 'static)> {
+    let io = error.downcast_ref::<std::io::Error>();
+    match io.and_then(std::io::Error::get_ref) {
+        Some(wrapped) => Some(wrapped),
+        None => error.source(),
+    }
 }
 
 /// The error document of a vault:

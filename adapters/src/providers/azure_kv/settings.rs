@@ -51,7 +51,9 @@ impl fmt::Debug for VaultUrl {
 
 /// The text is no address of a vault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("must be the https address of a vault and nothing more, such as https://NAME.vault.azure.net")]
+#[error(
+    "must be the https address of a vault and nothing more, such as https://NAME.vault.azure.net"
+)]
 pub struct ParseVaultUrlError;
 
 /// The service that tokens are asked for, as Entra ID knows it: `https://vault.azure.net`.

@@ -24,15 +24,14 @@ pub(super) enum Standing<'a> {
 
 impl<'a> Standing<'a> {
     /// Settles on a version. `holds_a_key` tells whether a version is complete.
-    pub(super) fn of(
-        versions: &'a [Version],
-        holds_a_key: impl Fn(&Version) -> bool,
-    ) -> Self {
+    pub(super) fn of(versions: &'a [Version], holds_a_key: impl Fn(&Version) -> bool) -> Self {
         let mut by_age: Vec<&Version> = versions.iter().collect();
         // Versions of one second are told apart by their names, so that all settle alike.
         by_age.sort_by_key(|version| (version.created, version.id.clone()));
         let key = by_age.iter().position(|version| holds_a_key(version));
-        let older = by_age.get(..key.unwrap_or(by_age.len())).unwrap_or_default();
+        let older = by_age
+            .get(..key.unwrap_or(by_age.len()))
+            .unwrap_or_default();
         let unfinished = older.iter().copied().find(|version| version.enabled);
         match (key.and_then(|index| by_age.get(index)), unfinished) {
             (Some(version), unfinished) => Self::Key {
@@ -69,7 +68,10 @@ mod tests {
     }
 
     fn standing(versions: &[(&str, i64)]) -> String {
-        let versions: Vec<_> = versions.iter().map(|(text, at)| version(text, *at)).collect();
+        let versions: Vec<_> = versions
+            .iter()
+            .map(|(text, at)| version(text, *at))
+            .collect();
         let digit = |version: &Version| version.id.version().to_owned();
         match Standing::of(&versions, |version| version.tags.contains_key("key")) {
             Standing::Nothing => "nothing".to_owned(),

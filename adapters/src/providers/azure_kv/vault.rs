@@ -6,6 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use azure_core::error::ErrorKind;
 use azure_core::http::{ClientOptions, RequestContent, RetryOptions, Transport};
 use azure_security_keyvault_keys::models::{
     CreateKeyParameters, Key, KeyAttributes, KeyClientGetKeyOptions, KeyClientSignOptions,
@@ -82,9 +83,9 @@ impl Vault {
         };
         let only_for = settings.token_resource.as_ref();
         let credentials = &settings.credentials;
-        let credential = credentials
-            .open(options(), only_for)
-            .map_err(|cause| misconfigured("preparing to sign in to the key service", told(&cause)))?;
+        let credential = credentials.open(options(), only_for).map_err(|cause| {
+            misconfigured("preparing to sign in to the key service", told(&cause))
+        })?;
         let options = KeyClientOptions {
             // Where the operator names the service, the credential asks for tokens of no other.
             verify_challenge_resource: Some(only_for.is_none()),
@@ -112,18 +113,22 @@ impl Vault {
             for _ in 0..MOST_PAGES {
                 match pages.try_next().await? {
                     Some(page) => found.extend(page.into_model()?.value),
-                    None => break,
+                    None => return Ok(found),
                 }
             }
-            Ok(found)
+            // The oldest one counts, so a list without its end is worth nothing.
+            Err(azure_core::Error::with_message(
+                ErrorKind::DataConversion,
+                "the list of the versions of a key does not end",
+            ))
         };
         let listed = match self.call(Again::Harmless, deadline, list).await {
             Err(Refusal::NotFound) => return Ok(Vec::new()),
             listed => listed.map_err(Refusal::plain)?,
         };
-        let versions = listed.into_iter().map(|listed| {
-            Version::read(listed.kid, name, listed.attributes, listed.tags, None)
-        });
+        let versions = listed
+            .into_iter()
+            .map(|listed| Version::read(listed.kid, name, listed.attributes, listed.tags, None));
         versions.collect()
     }
 
@@ -178,11 +183,7 @@ impl Vault {
     }
 
     /// Takes a version out of use. The vault then still shows it, and neither signs nor decrypts.
-    pub(super) async fn disable(
-        &self,
-        id: &KeyVersion,
-        deadline: Deadline,
-    ) -> Result<(), Refusal> {
+    pub(super) async fn disable(&self, id: &KeyVersion, deadline: Deadline) -> Result<(), Refusal> {
         let change = UpdateKeyPropertiesParameters {
             key_attributes: Some(KeyAttributes {
                 enabled: Some(false),

@@ -49,7 +49,7 @@ mod tests {
     #[tokio::test]
     async fn asks_until_it_is_there() {
         let asked = Cell::new(0);
-        let found = until_there(Deadline::after(Duration::from_secs(10)), async || {
+        let found = until_there(Deadline::after(Duration::from_secs(10)), || async {
             asked.set(asked.get() + 1);
             Ok((asked.get() == 3).then_some("there"))
         })
@@ -61,7 +61,7 @@ mod tests {
     #[tokio::test]
     async fn gives_up_before_the_deadline() {
         let deadline = Deadline::after(Duration::from_millis(200));
-        let found = until_there(deadline, async || Ok(None::<()>)).await;
+        let found = until_there(deadline, || async { Ok(None::<()>) }).await;
         assert_eq!(found.unwrap(), None);
         assert!(!deadline.is_past());
     }

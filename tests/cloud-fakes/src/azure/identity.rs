@@ -38,7 +38,10 @@ pub(super) fn of_machine(state: &State, request: &Request) -> Answer {
     if state.identity_is_gone || !is_known {
         return Answer::json(400, &json!({ "message": "no managed identity" }));
     }
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap()
+        .as_secs();
     let token = json!({
         "access_token": state.token,
         "expires_on": (now + LIFETIME).to_string(),

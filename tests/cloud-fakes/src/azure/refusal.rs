@@ -42,7 +42,12 @@ pub(super) fn refuse(refused: &Refused, request: &Request) -> Answer {
         Refused::BadParameter(message) => document(400, "BadParameter", message.clone(), None),
         Refused::Conflict(name) => {
             let message = format!("Key {name} is currently in a deleted but recoverable state.");
-            document(409, "Conflict", message, Some("ObjectIsDeletedButRecoverable"))
+            document(
+                409,
+                "Conflict",
+                message,
+                Some("ObjectIsDeletedButRecoverable"),
+            )
         }
     }
 }

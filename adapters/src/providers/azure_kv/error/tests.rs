@@ -40,7 +40,9 @@ fn of(status: u16, body: &str) -> &'static str {
 #[test]
 fn a_disabled_key_and_a_missing_permission_are_told_apart() {
     let body = |inner: &str| {
-        format!(r#"{{"error":{{"code":"Forbidden","message":"m","innererror":{{"code":"{inner}"}}}}}}"#)
+        format!(
+            r#"{{"error":{{"code":"Forbidden","message":"m","innererror":{{"code":"{inner}"}}}}}}"#
+        )
     };
     assert_eq!(of(403, &body("KeyDisabled")), "retired");
     let other_spelling = body("KeyDisabled").replace("innererror", "innerError");
@@ -48,7 +50,13 @@ fn a_disabled_key_and_a_missing_permission_are_told_apart() {
     let denied = Trouble::PermissionDenied.context();
     assert_eq!(of(403, &body("ForbiddenByRbac")), denied);
     assert_eq!(of(403, &body("ForbiddenByFirewall")), denied);
-    assert_eq!(of(403, r#"{"error":{"code":"Forbidden","message":"KeyDisabled"}}"#), denied);
+    assert_eq!(
+        of(
+            403,
+            r#"{"error":{"code":"Forbidden","message":"KeyDisabled"}}"#
+        ),
+        denied
+    );
     assert_eq!(of(403, ""), denied);
 }
 
@@ -73,14 +81,22 @@ fn every_status_has_its_cause() {
 #[test]
 fn a_name_that_is_deleted_is_the_operators_and_one_that_is_on_its_way_is_waited_for() {
     let body = |inner: &str| {
-        format!(r#"{{"error":{{"code":"Conflict","message":"m","innererror":{{"code":"{inner}"}}}}}}"#)
+        format!(
+            r#"{{"error":{{"code":"Conflict","message":"m","innererror":{{"code":"{inner}"}}}}}}"#
+        )
     };
-    assert_eq!(of(409, &body("ObjectIsDeletedButRecoverable")), NAME_IS_DELETED);
+    assert_eq!(
+        of(409, &body("ObjectIsDeletedButRecoverable")),
+        NAME_IS_DELETED
+    );
     for inner in ["ObjectIsBeingDeleted", "ObjectIsBeingRecovered"] {
         let refusal = Refusal::of(&answered(409, &body(inner), &[]));
         assert!(matches!(
             refusal.plain(),
-            KeyProviderError::ProviderUnavailable { outcome_unknown: false, .. }
+            KeyProviderError::ProviderUnavailable {
+                outcome_unknown: false,
+                ..
+            }
         ));
     }
 }
@@ -114,8 +130,14 @@ fn why_there_is_no_token_is_told_apart() {
         let failed = Error::with_error(ErrorKind::Credential, reason, "authentication failed");
         context(Refusal::of(&failed.with_context("not retried")))
     };
-    assert_eq!(of(answered(401, "", &[])), Trouble::CredentialsRefused.context());
-    assert_eq!(of(answered(400, "", &[])), Trouble::CredentialsRefused.context());
+    assert_eq!(
+        of(answered(401, "", &[])),
+        Trouble::CredentialsRefused.context()
+    );
+    assert_eq!(
+        of(answered(400, "", &[])),
+        Trouble::CredentialsRefused.context()
+    );
     assert!(of(answered(503, "", &[])).contains("identity service fails"));
     assert!(of(answered(429, "", &[])).contains("identity service fails"));
     let unreachable = Error::with_message(ErrorKind::Connection, "refused");
@@ -126,11 +148,11 @@ fn why_there_is_no_token_is_told_apart() {
 
 #[test]
 fn a_certificate_that_is_not_trusted_is_no_broken_line() {
-    let connecting = |cause: std::io::Error| {
-        context(Refusal::of(&Error::new(ErrorKind::Connection, cause)))
-    };
+    let connecting =
+        |cause: std::io::Error| context(Refusal::of(&Error::new(ErrorKind::Connection, cause)));
     let untrusted = rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer);
-    let untrusted = std::io::Error::other(untrusted);
+    // As it comes: wrapped twice.
+    let untrusted = std::io::Error::other(std::io::Error::other(untrusted));
     assert_eq!(connecting(untrusted), Trouble::Untrusted.context());
     let refused = std::io::ErrorKind::ConnectionRefused.into();
     assert_eq!(connecting(refused), Trouble::Unreachable.context());
@@ -141,7 +163,10 @@ fn what_is_the_operators_to_cure_says_so() {
     let refusal = Refusal::of(&answered(400, "{}", &[]));
     assert!(matches!(
         refusal.or_refused_while("making a key"),
-        KeyProviderError::Misconfigured { context: "making a key", .. }
+        KeyProviderError::Misconfigured {
+            context: "making a key",
+            ..
+        }
     ));
     let refusal = Refusal::of(&answered(500, "{}", &[]));
     assert!(matches!(
