@@ -67,7 +67,7 @@ impl AzureKvProvider {
     /// # Errors
     /// When the machine has no certificates to trust, or the credentials are not whole.
     pub fn open(settings: &AzureKvSettings) -> Result<Self, KeyProviderError> {
-        Self::open_with(settings, Vec::new())
+        Self::open_with(settings, reqwest::Client::builder())
     }
 
     /// The same, for a vault whose certificate this one, in PEM, has signed: a fake in a test.
@@ -83,15 +83,17 @@ impl AzureKvProvider {
         let certificate = certificate.map_err(|cause| {
             error::misconfigured("reading a certificate", super::cloud::told(&cause))
         })?;
-        Self::open_with(settings, vec![certificate])
+        // No proxy of the machine knows of the fake.
+        let http = reqwest::Client::builder().tls_certs_merge([certificate]);
+        Self::open_with(settings, http.no_proxy())
     }
 
     fn open_with(
         settings: &AzureKvSettings,
-        more_roots: Vec<reqwest::Certificate>,
+        http: reqwest::ClientBuilder,
     ) -> Result<Self, KeyProviderError> {
         Ok(Self {
-            vault: Vault::open(settings, more_roots)?,
+            vault: Vault::open(settings, http)?,
             keeping: match settings.mode {
                 AzureKvMode::Native => Keeping::Native(Native::default()),
                 AzureKvMode::Envelope => Keeping::Envelope(Envelope::new(settings.wrapping_key)),

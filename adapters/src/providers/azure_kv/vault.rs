@@ -67,12 +67,11 @@ impl Vault {
     /// When the machine has no certificates to trust, or the credentials are not whole.
     pub(super) fn open(
         settings: &AzureKvSettings,
-        more_roots: Vec<reqwest::Certificate>,
+        http: reqwest::ClientBuilder,
     ) -> Result<Self, KeyProviderError> {
-        let http = reqwest::Client::builder()
+        let http = http
             .connect_timeout(CONNECT_PATIENCE)
             .redirect(reqwest::redirect::Policy::none())
-            .tls_certs_merge(more_roots)
             .build()
             .map_err(|cause| misconfigured("preparing TLS connections", told(&cause)))?;
         let options = || ClientOptions {
