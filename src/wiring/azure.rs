@@ -44,12 +44,19 @@ pub(super) async fn check(config: &AzureConfig) -> Result<(), Failure> {
     }
 }
 
-/// Makes the provider ready to be opened. Reaches out for nothing.
+/// Makes the provider ready to be opened, and says in the log what its mode means. Reaches out for
+/// nothing.
 ///
 /// # Errors
 /// When a setting is missing or not of its form.
 pub(super) fn spec(config: &AzureConfig) -> Result<ProviderSpec, Failure> {
     let settings = settings(config)?;
+    if settings.mode == AzureKvMode::Envelope {
+        tracing::warn!(
+            provider = %ProviderName::AzureKv,
+            "key material in process memory while signing: the vault encrypts keys and does not sign"
+        );
+    }
     Ok(built_anew(ProviderName::AzureKv, move || {
         Ok(Arc::new(AzureKvProvider::open(&settings)?))
     }))

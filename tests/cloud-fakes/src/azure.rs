@@ -34,6 +34,20 @@ pub enum VaultKind {
     WithEd25519,
 }
 
+/// What a vault makes of a request to sign.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Signing {
+    /// What it is asked for.
+    #[default]
+    Right,
+    /// A signature by another key.
+    ByAnotherKey,
+    /// No signature at all.
+    Garbled,
+    /// Ed25519ph instead of pure Ed25519.
+    Prehashed,
+}
+
 /// The vault.
 #[derive(Debug)]
 pub struct FakeVault {
@@ -50,6 +64,7 @@ struct State {
     token: String,
     tokens: usize,
     identity_is_gone: bool,
+    signing: Signing,
     made: usize,
 }
 
@@ -125,6 +140,11 @@ impl FakeVault {
             .unwrap()
             .tags
             .clone()
+    }
+
+    /// From now on the vault signs like this.
+    pub fn sign_like(&self, signing: Signing) {
+        self.state.lock().signing = signing;
     }
 
     /// From now on nobody may do `operation`: `create`, `get`, `update`, `sign`, `wrapkey`, `unwrapkey`.
@@ -204,9 +224,9 @@ impl FakeVault {
             }
             ("POST", ["keys", name, version, operation]) => {
                 state.permits(operation)?;
-                let body = request.json();
+                let (body, signing) = (request.json(), state.signing);
                 let key = state.find(name, Some(version))?;
-                let value = key.operate(operation, &body)?;
+                let value = key.operate(operation, &body, signing)?;
                 let id = format!("{vault}/keys/{name}/{version}");
                 Ok(Answer::json(200, &json!({ "kid": id, "value": value })))
             }

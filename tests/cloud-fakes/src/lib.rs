@@ -16,7 +16,7 @@ mod fault;
 mod message;
 mod server;
 
-pub use azure::{FakeVault, VaultKind};
+pub use azure::{FakeVault, Signing, VaultKind};
 pub use certificate::Certificate;
 pub use fault::Fault;
 pub use message::{Answer, Request};

@@ -6,12 +6,14 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ed25519_dalek::SigningKey;
 use ring::rand::{SecureRandom as _, SystemRandom};
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha512};
 
-use super::VaultKind;
 use super::refusal::{Refused, bad_property};
+use super::{Signing, VaultKind};
 
 /// One version of a key.
 #[derive(Debug, Clone)]
@@ -151,7 +153,12 @@ impl VaultKey {
     }
 
     /// Does what it is asked. A version that is disabled still encrypts, as the service does.
-    pub(super) fn operate(&mut self, operation: &str, body: &Value) -> Result<String, Refused> {
+    pub(super) fn operate(
+        &mut self,
+        operation: &str,
+        body: &Value,
+        signing: Signing,
+    ) -> Result<String, Refused> {
         let value = body["value"].as_str().unwrap_or_default();
         let value = URL_SAFE_NO_PAD.decode(value);
         let value = value.map_err(|_unspecific| bad_property("value", &body["value"]))?;
@@ -160,10 +167,7 @@ impl VaultKey {
             return Err(Refused::Forbidden("KeyDisabled"));
         }
         let answer = match (operation, &mut self.material, body["alg"].as_str()) {
-            ("sign", Material::Ed25519(seed), Some("EdDSA")) => {
-                let pair = Ed25519KeyPair::from_seed_unchecked(seed).unwrap();
-                pair.sign(&value).as_ref().to_vec()
-            }
+            ("sign", Material::Ed25519(seed), Some("EdDSA")) => signing.sign(seed, &value),
             ("wrapkey", Material::Rsa { bytes, encrypted }, Some("RSA-OAEP-256")) => {
                 let mut ciphertext = vec![0; *bytes];
                 SystemRandom::new().fill(&mut ciphertext).unwrap();
@@ -183,6 +187,29 @@ impl VaultKey {
         match &self.material {
             Material::Ed25519(seed) => vec![seed.to_vec()],
             Material::Rsa { encrypted, .. } => encrypted.values().cloned().collect(),
+        }
+    }
+}
+
+impl Signing {
+    fn sign(self, seed: &[u8; 32], value: &[u8]) -> Vec<u8> {
+        let pure = |seed: &[u8; 32]| {
+            let pair = Ed25519KeyPair::from_seed_unchecked(seed).unwrap();
+            pair.sign(value).as_ref().to_vec()
+        };
+        match self {
+            Self::Right => pure(seed),
+            Self::ByAnotherKey => pure(&random()),
+            Self::Garbled => {
+                let mut signature = pure(seed);
+                signature.reverse();
+                signature
+            }
+            Self::Prehashed => {
+                let key = SigningKey::from_bytes(seed);
+                let hash = Sha512::new_with_prefix(value);
+                key.sign_prehashed(hash, None).unwrap().to_bytes().to_vec()
+            }
         }
     }
 }
