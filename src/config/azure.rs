@@ -100,7 +100,12 @@ impl AzureConfig {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser as _;
+
     use super::*;
+    use crate::cli::{Cli, Command, explain};
+    use crate::config::resolve as resolve_all;
+    use crate::telemetry::LogFormat;
 
     fn resolve(args: &AzureArgs, variables: &[(&str, &str)]) -> Result<AzureConfig, Failure> {
         let variables = variables.iter().map(|(name, value)| {
@@ -160,5 +165,29 @@ mod tests {
                 "{refusal}"
             );
         }
+    }
+
+    /// What `serve` makes of these flags.
+    fn serve(flags: &[&str]) -> Result<(), String> {
+        let line = ["x", "serve"].iter().chain(flags);
+        let parsed = Cli::try_parse_from(line).map_err(|shown| explain(&shown))?;
+        let Command::Serve(args) = parsed.command else {
+            panic!("not serve");
+        };
+        let resolved = resolve_all(&args, &Environment::default(), LogFormat::Json);
+        resolved.map(drop).map_err(|failure| failure.to_string())
+    }
+
+    #[test]
+    fn a_setting_of_a_vault_is_for_its_provider_alone() {
+        let others = ["--key-provider", "pkcs11", "--azure-kv-mode", "envelope"];
+        assert_eq!(
+            serve(&others).unwrap_err(),
+            "--azure-kv-mode is for the azure-kv provider, which is not configured; leave it out, or \
+             add --key-provider azure-kv"
+        );
+        serve(&["--key-provider", "azure-kv", "--azure-kv-mode", "envelope"]).unwrap();
+        let with_dev = serve(&["--dev", "--azure-vault-url", "https://v"]).unwrap_err();
+        assert!(with_dev.contains("cannot be used with"), "{with_dev}");
     }
 }

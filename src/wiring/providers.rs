@@ -150,10 +150,10 @@ pub(super) fn built_anew(
     build: impl Fn() -> Result<Arc<dyn KeyProvider>, KeyProviderError> + Send + Sync + 'static,
 ) -> ProviderSpec {
     let factory = move || -> BoxFuture<'static, Result<Arc<dyn KeyProvider>, KeyProviderError>> {
-        let built = build();
+        let provider = build();
         #[cfg(feature = "_testdouble")]
-        let built = built.map(crash::around_provider);
-        Box::pin(async move { built })
+        let provider = provider.map(crash::around_provider);
+        Box::pin(async move { provider })
     };
     ProviderSpec {
         name,

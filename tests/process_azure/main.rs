@@ -1,7 +1,6 @@
 //! The built program with its keys in a vault: a fake one over real TLS, and a fake identity service.
 #![expect(
     clippy::unwrap_used,
-    clippy::indexing_slicing,
     reason = "a helper that fails is a test that fails"
 )]
 

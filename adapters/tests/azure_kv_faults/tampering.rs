@@ -11,7 +11,7 @@ use signer_domain::ports::KeyProviderError::{Misconfigured, ProviderUnavailable}
 
 use crate::subject::{DIGEST, Subject, assert_told, generate, is_right, name_in, soon};
 
-fn changed(answer: Answer, change: impl FnOnce(&mut Value)) -> Answer {
+fn changed(answer: &Answer, change: impl FnOnce(&mut Value)) -> Answer {
     let mut document: Value = serde_json::from_slice(&answer.body).unwrap();
     change(&mut document);
     Answer::json(answer.status, &document)
@@ -68,7 +68,7 @@ async fn an_answer_by_another_key_or_of_another_length_is_none() {
     let subject = Subject::native();
     let key = subject.generate("k1").await.unwrap();
     let by_another = Fault::Change(|answer| {
-        changed(answer, |it| {
+        changed(&answer, |it| {
             let id = it["kid"].as_str().unwrap().to_owned();
             it["kid"] = json!(format!("{}0000", &id[..id.len() - 4]));
         })
@@ -79,7 +79,7 @@ async fn an_answer_by_another_key_or_of_another_length_is_none() {
         ProviderUnavailable { .. },
         "unexpected"
     );
-    let shorter = Fault::Change(|answer| changed(answer, |it| it["value"] = json!("AAAA")));
+    let shorter = Fault::Change(|answer| changed(&answer, |it| it["value"] = json!("AAAA")));
     subject.inject(1, "sign", shorter);
     assert_told!(
         subject.sign(&key).await,
@@ -101,7 +101,7 @@ async fn an_answer_by_another_key_or_of_another_length_is_none() {
 async fn a_key_of_another_curve_is_not_taken_for_ours() {
     let subject = Subject::native();
     let of_another_curve = Fault::Change(|answer| {
-        changed(answer, |it| {
+        changed(&answer, |it| {
             it["key"]["crv"] = json!("P-256");
             it["key"]["kty"] = json!("EC-HSM");
         })
@@ -132,8 +132,8 @@ async fn a_name_that_was_used_in_the_other_mode_is_not_used_again() {
 async fn a_vault_that_signs_otherwise_does_not_pass_the_check() {
     let subject = Subject::native();
     let wrong = Fault::Change(|answer| {
-        changed(answer, |it| {
-            it["value"] = json!(URL_SAFE_NO_PAD.encode([7; 64]))
+        changed(&answer, |it| {
+            it["value"] = json!(URL_SAFE_NO_PAD.encode([7; 64]));
         })
     });
     subject.inject(1, "sign", wrong);

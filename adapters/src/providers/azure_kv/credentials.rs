@@ -1,30 +1,22 @@
 //! How the custodian signs in.
 
+mod cautious;
+
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
-use async_trait::async_trait;
 use azure_core::cloud::CustomConfiguration;
-use azure_core::credentials::{AccessToken, Secret, TokenCredential, TokenRequestOptions};
-use azure_core::error::ErrorKind;
+use azure_core::credentials::{Secret, TokenCredential};
 use azure_core::http::ClientOptions;
 use azure_identity::{
     ClientAssertionCredentialOptions, ClientSecretCredential, ClientSecretCredentialOptions,
     ManagedIdentityCredential, ManagedIdentityCredentialOptions, UserAssignedId,
     WorkloadIdentityCredential, WorkloadIdentityCredentialOptions,
 };
-use parking_lot::Mutex;
 
+use self::cautious::Cautious;
 use super::settings::TokenResource;
-
-/// How long the custodian waits for a token. The library asks the metadata service of a virtual
-/// machine for more than a minute, also where there is none.
-const PATIENCE: Duration = Duration::from_secs(4);
-/// How long a token is given again although the vault has refused it: who is refused for another reason
-/// must not make the identity service pay for it.
-const EARLY: Duration = Duration::from_secs(5);
 
 const TENANT: &str = "AZURE_TENANT_ID";
 const CLIENT: &str = "AZURE_CLIENT_ID";
@@ -128,11 +120,8 @@ impl AzureCredentials {
         let open = move || way.open(client_options.clone());
         // Opened once to tell what is wrong with it.
         drop(open()?);
-        Ok(Arc::new(Cautious {
-            open: Box::new(open),
-            only_for: only_for.map(TokenResource::scope),
-            last: Mutex::default(),
-        }))
+        let only_for = only_for.map(TokenResource::scope);
+        Ok(Arc::new(Cautious::new(Box::new(open), only_for)))
     }
 }
 
@@ -185,70 +174,8 @@ pub struct IncompleteCredentials {
     because: &'static str,
 }
 
-/// Waits for a token not for ever, and asks for no token but those it is meant to ask for: a vault
-/// names the scope by itself, and it could name another service's.
-///
-/// Each token comes from a credential that is opened anew, because those of the library give the token
-/// they have until it expires, also when the vault has said that it is worth nothing.
-struct Cautious {
-    open: Box<dyn Fn() -> azure_core::Result<Arc<dyn TokenCredential>> + Send + Sync>,
-    only_for: Option<String>,
-    last: Mutex<Option<(Instant, AccessToken)>>,
-}
-
-impl Cautious {
-    /// The last token, as long as it is too early to ask for another one.
-    fn recent(&self) -> Option<AccessToken> {
-        let last = self.last.lock();
-        let recent = last.as_ref().filter(|(since, _)| since.elapsed() < EARLY);
-        recent.map(|(_, token)| token.clone())
-    }
-}
-
-#[async_trait]
-impl TokenCredential for Cautious {
-    async fn get_token(
-        &self,
-        scopes: &[&str],
-        options: Option<TokenRequestOptions<'_>>,
-    ) -> azure_core::Result<AccessToken> {
-        if let Some(only) = &self.only_for
-            && scopes != [only.as_str()]
-        {
-            return Err(azure_core::Error::with_message(
-                ErrorKind::Other,
-                "the vault asks for a token of a service other than the configured one",
-            ));
-        }
-        if let Some(token) = self.recent() {
-            return Ok(token);
-        }
-        let credential = (self.open)()?;
-        match tokio::time::timeout(PATIENCE, credential.get_token(scopes, options)).await {
-            Ok(token) => {
-                let token = token?;
-                *self.last.lock() = Some((Instant::now(), token.clone()));
-                Ok(token)
-            }
-            Err(elapsed) => Err(azure_core::Error::with_error(
-                ErrorKind::Credential,
-                azure_core::Error::new(ErrorKind::Io, elapsed),
-                "the identity service gave no token in time",
-            )),
-        }
-    }
-}
-
-impl fmt::Debug for Cautious {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Cautious").finish_non_exhaustive()
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
-
     use super::*;
 
     fn read(variables: &[(&str, &str)]) -> Result<AzureCredentials, IncompleteCredentials> {
@@ -288,64 +215,5 @@ mod tests {
         let secret = "not-to-be-shown";
         let credentials = read(&[(SECRET, secret), (TENANT, "t"), (CLIENT, "c")]).unwrap();
         assert_eq!(format!("{credentials:?}"), "client secret");
-    }
-
-    /// Gives a token that tells how many there were before, or none.
-    #[derive(Debug)]
-    struct Identity(Option<AtomicUsize>);
-
-    #[async_trait]
-    impl TokenCredential for Identity {
-        async fn get_token(
-            &self,
-            _scopes: &[&str],
-            _options: Option<TokenRequestOptions<'_>>,
-        ) -> azure_core::Result<AccessToken> {
-            let Some(given) = &self.0 else {
-                return std::future::pending().await;
-            };
-            let number = given.fetch_add(1, Ordering::SeqCst);
-            let now = azure_core::time::OffsetDateTime::now_utc();
-            Ok(AccessToken::new(number.to_string(), now))
-        }
-    }
-
-    fn cautious(identity: Identity, only_for: Option<&str>) -> Cautious {
-        let identity = Arc::new(identity);
-        Cautious {
-            open: Box::new(move || Ok(Arc::<Identity>::clone(&identity))),
-            only_for: only_for.map(str::to_owned),
-            last: Mutex::default(),
-        }
-    }
-
-    #[tokio::test]
-    async fn a_token_is_asked_for_the_configured_service_only() {
-        let ours = "https://vault.azure.net/.default";
-        let credential = cautious(Identity(Some(AtomicUsize::new(0))), Some(ours));
-        let ask = async |scope: &str| credential.get_token(&[scope], None).await;
-        ask(ours).await.unwrap();
-        let others = "https://management.azure.com/.default";
-        ask(others).await.unwrap_err();
-    }
-
-    #[tokio::test]
-    async fn a_token_that_is_refused_is_replaced_but_not_at_once() {
-        let credential = cautious(Identity(Some(AtomicUsize::new(0))), None);
-        let ask = async || {
-            let token = credential.get_token(&["a"], None).await.unwrap();
-            token.token.secret().to_owned()
-        };
-        assert_eq!([ask().await, ask().await], ["0", "0"]);
-        let long_ago = Instant::now().checked_sub(EARLY).unwrap();
-        credential.last.lock().as_mut().unwrap().0 = long_ago;
-        assert_eq!(ask().await, "1");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn an_identity_service_that_says_nothing_is_not_waited_for_long() {
-        let credential = cautious(Identity(None), None);
-        let refusal = credential.get_token(&["a"], None).await.unwrap_err();
-        assert_eq!(*refusal.kind(), ErrorKind::Credential);
     }
 }

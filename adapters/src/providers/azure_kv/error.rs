@@ -182,7 +182,7 @@ fn of_signing_in(error: &Error, cause: Cause) -> KeyProviderError {
 }
 
 /// What is behind the wrapping that says that there is no token.
-fn reason_of(error: &Error) -> Option<&Error> {
+pub(super) fn reason_of(error: &Error) -> Option<&Error> {
     let mut source = error.source();
     while let Some(cause) = source {
         if let Some(inner) = cause.downcast_ref::<Error>()

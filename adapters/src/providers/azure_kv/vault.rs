@@ -1,6 +1,7 @@
 //! The calls to one vault, each within the limits and its deadline.
 
 mod sealed_body;
+mod version;
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use std::time::Duration;
 use azure_core::error::ErrorKind;
 use azure_core::http::{ClientOptions, RequestContent, RetryOptions, Transport};
 use azure_security_keyvault_keys::models::{
-    CreateKeyParameters, Key, KeyAttributes, KeyClientGetKeyOptions, KeyClientSignOptions,
+    CreateKeyParameters, KeyAttributes, KeyClientGetKeyOptions, KeyClientSignOptions,
     KeyClientUpdateKeyPropertiesOptions, KeyClientWrapKeyOptions, KeyProperties, SignParameters,
     SignatureAlgorithm, UpdateKeyPropertiesParameters,
 };
@@ -18,7 +19,7 @@ use backon::{BackoffBuilder as _, ExponentialBuilder};
 use futures_util::TryStreamExt as _;
 
 use signer_domain::ports::KeyProviderError;
-use signer_domain::{Deadline, Digest, PublicKey, Signature};
+use signer_domain::{Deadline, Digest, Signature};
 
 use self::sealed_body::{key_in, seal_request, unseal_request};
 use super::super::cloud::{Pace, told};
@@ -27,6 +28,8 @@ use super::error::{Refusal, misconfigured, unexpected};
 use super::handle::KeyVersion;
 use super::settings::AzureKvSettings;
 use super::tags::Tags;
+
+pub(super) use self::version::Version;
 
 /// How long a connection may take to be made.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(2);
@@ -37,18 +40,6 @@ const MOST_PAGES: usize = 40;
 pub(super) struct Vault {
     client: KeyClient,
     pace: Pace,
-}
-
-/// A version of a vault key, as the vault shows it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Version {
-    pub(super) id: KeyVersion,
-    /// In seconds since 1970.
-    pub(super) created: i64,
-    pub(super) enabled: bool,
-    pub(super) tags: Tags,
-    /// The public half, where the vault key itself is an Ed25519 key and the whole of it was asked for.
-    pub(super) public_key: Option<PublicKey>,
 }
 
 /// Whether a call may be made once more after it failed on the way.
@@ -232,7 +223,7 @@ impl Vault {
             signed.await?.into_model()
         };
         let signed = self.call(Again::Harmless, deadline, sign).await?;
-        self.require_answer_of(id, signed.kid.as_deref())?;
+        Self::require_answer_of(id, signed.kid.as_deref())?;
         let bytes = signed.result.unwrap_or_default();
         Signature::from_slice(&bytes)
             .map_err(|_length| unexpected("a signature is not 64 bytes long").into())
@@ -255,7 +246,7 @@ impl Vault {
             sealed.await?.into_model()
         };
         let sealed = self.call(Again::Harmless, deadline, seal).await?;
-        self.require_answer_of(id, sealed.kid.as_deref())?;
+        Self::require_answer_of(id, sealed.kid.as_deref())?;
         let ciphertext = sealed.result.filter(|bytes| !bytes.is_empty());
         ciphertext.ok_or_else(|| unexpected("an encrypted key is empty").into())
     }
@@ -278,7 +269,7 @@ impl Vault {
     }
 
     /// An answer by another key than the one that was asked is none.
-    fn require_answer_of(&self, id: &KeyVersion, shown: Option<&str>) -> Result<(), Refusal> {
+    fn require_answer_of(id: &KeyVersion, shown: Option<&str>) -> Result<(), Refusal> {
         match shown.map(|shown| KeyVersion::in_identifier(shown, id.name())) {
             Some(Some(shown)) if shown == *id => Ok(()),
             _ => Err(unexpected("another key has answered").into()),
@@ -320,36 +311,5 @@ impl Vault {
 impl fmt::Debug for Vault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Vault").finish_non_exhaustive()
-    }
-}
-
-impl Version {
-    fn of(key: Key, name: &str) -> Result<Self, KeyProviderError> {
-        let shown = key.key.unwrap_or_default();
-        // A point of another curve may be as long.
-        let is_ours = shown.crv.is_some_and(|curve| curve.as_ref() == "Ed25519");
-        let point = shown.x.filter(|_| is_ours);
-        let public_key = point.and_then(|point| PublicKey::from_slice(&point).ok());
-        Self::read(shown.kid, name, key.attributes, key.tags, public_key)
-    }
-
-    fn read(
-        identifier: Option<String>,
-        name: &str,
-        attributes: Option<KeyAttributes>,
-        tags: Option<Tags>,
-        public_key: Option<PublicKey>,
-    ) -> Result<Self, KeyProviderError> {
-        let id = identifier.and_then(|identifier| KeyVersion::in_identifier(&identifier, name));
-        let id = id.ok_or_else(|| unexpected("a key shows itself under another name"))?;
-        let attributes = attributes.unwrap_or_default();
-        let created = attributes.created.map(|at| at.unix_timestamp());
-        Ok(Self {
-            id,
-            created: created.ok_or_else(|| unexpected("a key does not tell when it was made"))?,
-            enabled: attributes.enabled.unwrap_or(true),
-            tags: tags.unwrap_or_default(),
-            public_key,
-        })
     }
 }
