@@ -235,8 +235,8 @@ mod tests {
             let resource: TokenResource = text.parse().unwrap();
             assert_eq!(resource.scope(), "https://vault.azure.net/.default");
         }
-        assert!("vault.azure.net".parse::<TokenResource>().is_err());
-        assert!("https://a.b/c".parse::<TokenResource>().is_err());
+        "vault.azure.net".parse::<TokenResource>().unwrap_err();
+        "https://a.b/c".parse::<TokenResource>().unwrap_err();
     }
 
     #[test]
@@ -246,9 +246,9 @@ mod tests {
         assert_eq!("Native".parse::<AzureKvMode>(), Err(ParseAzureKvModeError));
         assert_eq!("rsa-hsm".parse(), Ok(WrappingKeyHome::Hardware));
         assert_eq!("rsa".parse(), Ok(WrappingKeyHome::Software));
-        assert!("RSA".parse::<WrappingKeyHome>().is_err());
+        "RSA".parse::<WrappingKeyHome>().unwrap_err();
         let bits = ["2048", "3072", "4096"].map(|text| text.parse().map(WrappingKeySize::bits));
         assert_eq!(bits, [Ok(2048), Ok(3072), Ok(4096)]);
-        assert!("1024".parse::<WrappingKeySize>().is_err());
+        "1024".parse::<WrappingKeySize>().unwrap_err();
     }
 }
