@@ -6,7 +6,7 @@ use clap::Args;
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Azure Key Vault options")]
 pub(crate) struct AzureArgs {
-    /// The vault or managed HSM, as in https://NAME.vault.azure.net [env:
+    /// The vault or managed HSM: https:// and its host, as in NAME.vault.azure.net [env:
     /// PLEXSPHERE_SIGNER_AZURE_VAULT_URL]
     #[arg(id = "azure_vault_url", long = "azure-vault-url", value_name = "URL")]
     pub(crate) vault_url: Option<String>,
@@ -31,9 +31,9 @@ pub(crate) struct AzureArgs {
         value_name = "BITS"
     )]
     pub(crate) wrapping_key_size: Option<String>,
-    /// The service that tokens are asked for, where it does not follow from the address of the vault,
-    /// as in https://vault.azure.net [env: PLEXSPHERE_SIGNER_AZURE_TOKEN_RESOURCE] [default: what the
-    /// vault asks for, if its address ends in it]
+    /// The service that tokens are asked for, where it does not follow from the address of the vault:
+    /// https:// and its host, as in vault.azure.net [env: PLEXSPHERE_SIGNER_AZURE_TOKEN_RESOURCE]
+    /// [default: what the vault asks for, if its address ends in it]
     #[arg(
         id = "azure_token_resource",
         long = "azure-token-resource",
