@@ -108,3 +108,28 @@ fn a_vault_that_hangs_keeps_nobody_past_the_deadline() {
     let signed = server.post(&path(&key, "sign"), &sign_request(&DIGEST));
     assert!(key.has_signed(&DIGEST, &signed.expect_status(200)));
 }
+
+/// A vault is far away. One after the other these signatures would take five seconds.
+#[test]
+fn a_hundred_signatures_by_one_key_overlap() {
+    let house = House::new(VaultKind::Premium);
+    let server = house.serve(Mode::Envelope);
+    let key = generate(&server, "k1");
+    server
+        .post(&path(&key, "sign"), &sign_request(&DIGEST))
+        .expect_status(200);
+    let digest: serde_json::Value = serde_json::from_str(&sign_request(&DIGEST)).unwrap();
+    let item = json!({ "handle_id": key.handle_id, "digest": digest["digest"] });
+    let batch = json!({ "items": vec![item; 100] }).to_string();
+    house.server.set_latency(Duration::from_millis(50));
+    let began = Instant::now();
+    let answer = server.post("/v1/sign", &batch).expect_status(200).json();
+    let took = began.elapsed();
+    let results = answer["results"].as_array().unwrap();
+    let right = results
+        .iter()
+        .filter_map(|result| result["signature"].as_str())
+        .filter(|signature| key.accepts(&DIGEST, signature));
+    assert_eq!(right.count(), 100);
+    assert!(took < Duration::from_millis(2500), "{took:?}");
+}

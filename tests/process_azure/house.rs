@@ -52,7 +52,17 @@ impl House {
 
     /// The program on a machine that has a managed identity.
     pub(crate) fn program(&self) -> Program {
-        self.bare_program()
+        self.on_a_machine(env!("CARGO_BIN_EXE_plexsphere-signer"))
+    }
+
+    /// The same program with crash points, which dies at the one that `point` names.
+    pub(crate) fn program_that_dies_at(&self, point: &str) -> Program {
+        self.on_a_machine(env!("CARGO_BIN_EXE_signer-under-test"))
+            .with_variable("SIGNER_UNDER_TEST_CRASH", point)
+    }
+
+    fn on_a_machine(&self, path: &str) -> Program {
+        self.bare(path)
             .with_variable(
                 "IDENTITY_ENDPOINT",
                 &format!("{}/msi/token", self.identity.url()),
@@ -71,8 +81,12 @@ impl House {
 
     /// The program on a machine of which it sees nothing but the fake's certificate.
     pub(crate) fn bare_program(&self) -> Program {
+        self.bare(env!("CARGO_BIN_EXE_plexsphere-signer"))
+    }
+
+    fn bare(&self, path: &str) -> Program {
         let root = self.place.file("root.pem").display().to_string();
-        let program = Program::new(env!("CARGO_BIN_EXE_plexsphere-signer"));
+        let program = Program::new(path);
         let hidden = [
             "AZURE_",
             "IDENTITY_",

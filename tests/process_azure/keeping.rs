@@ -93,3 +93,34 @@ fn keys_and_retirements_outlive_the_process_and_the_vault_remembers_them_by_itse
         assert_eq!(house.vault.versions(), 2, "{mode:?}");
     }
 }
+
+/// The vault has the key, and nobody has learned of it.
+#[test]
+fn a_custodian_that_dies_after_the_vault_made_a_key_adopts_it_and_makes_no_second_one() {
+    for (kind, mode) in [
+        (VaultKind::Premium, Mode::Envelope),
+        (VaultKind::WithEd25519, Mode::Native),
+    ] {
+        let house = House::new(kind);
+        let dying = house.program_that_dies_at("provider.generate.after:1");
+        let mut server = house.spawn(&dying, mode);
+        server.wait_until_ready();
+        let document = r#"{"scope":"platform","key_id":"k1"}"#;
+        let lost = server.connect().ask("POST", "/v1/keys", Some(document));
+        assert!(lost.is_err(), "it was answered: {lost:?}");
+        server.wait();
+        assert_eq!(house.vault.versions(), 1, "{mode:?}");
+
+        let server = house.serve(mode);
+        let adopted = server.get("/v1/keys").expect_status(200).json();
+        let key = generate(&server, "k1");
+        assert_eq!(
+            adopted["keys"][0]["handle_id"],
+            key.handle_id.as_str(),
+            "{adopted}"
+        );
+        let signed = server.post(&path(&key, "sign"), &sign_request(&DIGEST));
+        assert!(key.has_signed(&DIGEST, &signed.expect_status(200)));
+        assert_eq!(house.vault.versions(), 1, "{mode:?}");
+    }
+}
