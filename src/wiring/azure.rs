@@ -51,6 +51,10 @@ pub(super) async fn check(config: &AzureConfig) -> Result<(), Failure> {
 /// When a setting is missing or not of its form.
 pub(super) fn spec(config: &AzureConfig) -> Result<ProviderSpec, Failure> {
     let settings = settings(config)?;
+    tracing::info!(
+        credentials = settings.credentials.name(),
+        "way to sign in to the vault"
+    );
     if settings.mode == AzureKvMode::Envelope {
         tracing::warn!(
             provider = %ProviderName::AzureKv,

@@ -39,6 +39,9 @@ async fn an_encrypted_key_of_another_key_never_signs() {
     let reopened = subject.stage.open(AzureKvMode::Envelope);
     let outcome = reopened.sign(&one.handle_id, &DIGEST, soon()).await;
     assert_told!(outcome, Misconfigured { .. }, "not that key");
+    // Nor is it taken for one that was made before.
+    let outcome = generate(&reopened, "k1").await;
+    assert_told!(outcome, Misconfigured { .. }, "not that key");
 
     vault.change_tags(name_in(&one.handle_id), std::collections::HashMap::clear);
     let outcome = reopened.sign(&one.handle_id, &DIGEST, soon()).await;

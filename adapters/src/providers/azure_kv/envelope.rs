@@ -61,7 +61,7 @@ impl Envelope {
         deadline: Deadline,
     ) -> Result<GeneratedKey, KeyProviderError> {
         match settled(vault, name, holds_a_key, deadline).await? {
-            Settled::Key(version) => described(&version),
+            Settled::Key(version) => found(vault, &version, deadline).await,
             Settled::Withdrawn => Err(KeyProviderError::KeyRetired),
             Settled::Abandoned(version) => {
                 let completed = complete(vault, &version, names, deadline).await?;
@@ -197,6 +197,17 @@ async fn new_key(
     };
     unseal(vault, id, &sealed, deadline).await?;
     Ok(sealed)
+}
+
+/// A key that somebody has made before. It is decrypted once before anybody relies on it.
+async fn found(
+    vault: &Vault,
+    version: &Version,
+    deadline: Deadline,
+) -> Result<GeneratedKey, KeyProviderError> {
+    let described = described(version)?;
+    unseal(vault, &version.id, &sealed_in(version)?, deadline).await?;
+    Ok(described)
 }
 
 /// Why an encrypted key is of no use.
