@@ -1,6 +1,8 @@
 //! Joins adapters to ports. The only place that names an adapter.
 
 mod audit;
+#[cfg_attr(not(feature = "azure-kv"), path = "wiring/azure/left_out.rs")]
+mod azure;
 #[cfg(feature = "_testdouble")]
 mod crash;
 #[cfg_attr(not(feature = "pkcs11"), path = "wiring/pkcs11/left_out.rs")]

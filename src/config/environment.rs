@@ -34,6 +34,13 @@ pub(crate) struct Environment {
     pub(super) pkcs11_label_max: Option<String>,
     pub(super) pkcs11_ec_params: Option<String>,
     pub(super) pkcs11_sessions: Option<String>,
+    pub(super) azure_vault_url: Option<String>,
+    pub(super) azure_kv_mode: Option<String>,
+    pub(super) azure_wrapping_key_type: Option<String>,
+    pub(super) azure_wrapping_key_size: Option<String>,
+    pub(super) azure_token_resource: Option<String>,
+    pub(super) azure_max_in_flight: Option<String>,
+    pub(super) azure_requests_per_second: Option<String>,
     pub(super) log_format: Option<String>,
     pub(super) log_level: Option<String>,
     #[serde(flatten)]

@@ -13,6 +13,7 @@ use signer_adapters::providers::{install_tls, support};
 use signer_domain::ProviderName;
 use signer_domain::ports::{KeyProvider, KeyProviderError};
 
+use super::azure;
 #[cfg(feature = "_testdouble")]
 use super::crash;
 use super::pkcs11::OpenToken;
@@ -70,6 +71,9 @@ pub(crate) async fn check_providers(config: &Config) -> Result<OpenProviders, Fa
     if names.contains(&ProviderName::Software) {
         open_software(config.software_seed_file.as_ref())?;
     }
+    if names.contains(&ProviderName::AzureKv) {
+        azure::check(&config.azure).await?;
+    }
     let token = if names.contains(&ProviderName::Pkcs11) {
         Some(OpenToken::open(&config.pkcs11).await?)
     } else {
@@ -103,12 +107,11 @@ fn provider(
             Some(token) => Ok(token.spec()),
             None => Err(Failure::general("the PKCS#11 token was not opened")),
         },
-        ProviderName::AwsKms | ProviderName::GcpKms | ProviderName::AzureKv => {
-            Err(match support(name) {
-                Err(refusal) => config.providers.source.explain(refusal),
-                Ok(()) => Failure::general(format_args!("{name} has no wiring")),
-            })
-        }
+        ProviderName::AzureKv => azure::spec(&config.azure),
+        ProviderName::AwsKms | ProviderName::GcpKms => Err(match support(name) {
+            Err(refusal) => config.providers.source.explain(refusal),
+            Ok(()) => Failure::general(format_args!("{name} has no wiring")),
+        }),
     }
 }
 
@@ -132,6 +135,25 @@ pub(super) fn always(name: ProviderName, provider: Arc<dyn KeyProvider>) -> Prov
     let factory = move || -> BoxFuture<'static, Result<Arc<dyn KeyProvider>, KeyProviderError>> {
         let provider = Arc::clone(&provider);
         Box::pin(async move { Ok(provider) })
+    };
+    ProviderSpec {
+        name,
+        factory: Arc::new(factory),
+    }
+}
+
+/// A provider that is built anew each time it is opened: what it holds belongs to the thread that it
+/// was opened on, which may be replaced.
+#[cfg(feature = "azure-kv")]
+pub(super) fn built_anew(
+    name: ProviderName,
+    build: impl Fn() -> Result<Arc<dyn KeyProvider>, KeyProviderError> + Send + Sync + 'static,
+) -> ProviderSpec {
+    let factory = move || -> BoxFuture<'static, Result<Arc<dyn KeyProvider>, KeyProviderError>> {
+        let provider = build();
+        #[cfg(feature = "_testdouble")]
+        let provider = provider.map(crash::around_provider);
+        Box::pin(async move { provider })
     };
     ProviderSpec {
         name,

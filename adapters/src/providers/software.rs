@@ -16,6 +16,8 @@
 
 mod key_pair;
 mod key_table;
+#[cfg(feature = "azure-kv")]
+mod lent_key;
 mod secret_seed;
 mod seed_file;
 mod self_test;
@@ -36,6 +38,8 @@ use self::self_test::SelfTest;
 use super::scoped_name::{handle_of, names_in};
 
 pub(super) use self::key_pair::KeyPair;
+#[cfg(feature = "azure-kv")]
+pub(super) use self::lent_key::LentKey;
 pub use self::seed_file::{SeedFileError, create_seed_file};
 pub use self::self_test::SelfTestError;
 

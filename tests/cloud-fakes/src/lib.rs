@@ -10,11 +10,13 @@
     reason = "a fake that cannot be made fails the test"
 )]
 
+mod azure;
 mod certificate;
 mod fault;
 mod message;
 mod server;
 
+pub use azure::{FakeVault, Signing, VaultKind};
 pub use certificate::Certificate;
 pub use fault::Fault;
 pub use message::{Answer, Request};

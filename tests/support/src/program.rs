@@ -10,6 +10,7 @@ use std::process::{Command, Output, Stdio};
 pub struct Program {
     path: PathBuf,
     variables: Vec<(String, String)>,
+    hidden: Vec<String>,
 }
 
 impl Program {
@@ -18,6 +19,7 @@ impl Program {
         Self {
             path: path.into(),
             variables: Vec::new(),
+            hidden: Vec::new(),
         }
     }
 
@@ -25,6 +27,13 @@ impl Program {
     #[must_use]
     pub fn with_variable(mut self, name: &str, value: &str) -> Self {
         self.variables.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// The same program, which sees no variable of the machine whose name opens like this.
+    #[must_use]
+    pub fn without_variables(mut self, opening: &str) -> Self {
+        self.hidden.push(opening.to_owned());
         self
     }
 
@@ -45,7 +54,10 @@ impl Program {
             .current_dir(directory)
             .stdin(Stdio::null());
         for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with("PLEXSPHERE_SIGNER_") {
+            let is_hidden = |opening: &String| name.to_string_lossy().starts_with(opening);
+            if name.to_string_lossy().starts_with("PLEXSPHERE_SIGNER_")
+                || self.hidden.iter().any(is_hidden)
+            {
                 command.env_remove(name);
             }
         }

@@ -1,0 +1,211 @@
+//! The provider of Azure Key Vault and of Azure's managed HSMs.
+//!
+//! No vault signs with Ed25519 today. The operator chooses between two modes, and there is no default:
+//! [`Native`](AzureKvMode::Native) asks the vault for Ed25519 keys all the same, and
+//! [`Envelope`](AzureKvMode::Envelope) has the vault encrypt keys that this process makes.
+//!
+//! A key is one version of a vault key. Retiring disables that version.
+
+mod credentials;
+mod envelope;
+mod error;
+mod handle;
+mod native;
+mod settings;
+mod settling;
+mod standing;
+mod tags;
+mod turns;
+mod vault;
+
+use std::fmt;
+use std::num::NonZeroUsize;
+
+use async_trait::async_trait;
+
+use signer_domain::ports::{GeneratedKey, KeyProvider, KeyProviderError, ProviderCapabilities};
+use signer_domain::{Deadline, Digest, HandleId, KeyId, ProviderName, PublicKey, Scope, Signature};
+
+use self::envelope::Envelope;
+use self::error::Refusal;
+use self::handle::KeyVersion;
+use self::native::Native;
+use self::turns::Turns;
+use self::vault::Vault;
+use super::cloud::cloud_name;
+
+pub use self::credentials::{AzureCredentials, IncompleteCredentials};
+pub use self::settings::{
+    AzureKvMode, AzureKvSettings, ParseAzureKvModeError, ParseTokenResourceError,
+    ParseVaultUrlError, ParseWrappingKeyHomeError, ParseWrappingKeySizeError, TokenResource,
+    VaultUrl, WrappingKey, WrappingKeyHome, WrappingKeySize,
+};
+
+/// The name of the vault key that checks ask for. No signing key has a name of this form.
+const PROBE: &str = "plexsphere-probe";
+
+/// What `/livez` says of [`AzureKvMode::Envelope`].
+const CAUTION: &str = "key material in process memory while signing";
+
+/// The provider of one vault.
+pub struct AzureKvProvider {
+    vault: Vault,
+    keeping: Keeping,
+    making: Turns,
+    max_in_flight: NonZeroUsize,
+}
+
+/// How keys are kept.
+enum Keeping {
+    Native(Native),
+    Envelope(Envelope),
+}
+
+impl AzureKvProvider {
+    /// A provider of the vault that `settings` name. Nothing is called yet.
+    ///
+    /// # Errors
+    /// When the machine has no certificates to trust, or the credentials are not whole.
+    pub fn open(settings: &AzureKvSettings) -> Result<Self, KeyProviderError> {
+        Self::open_with(settings, reqwest::Client::builder())
+    }
+
+    /// The same, for a vault whose certificate this one, in PEM, has signed: a fake in a test.
+    ///
+    /// # Errors
+    /// As for [`open`](Self::open).
+    #[cfg(feature = "_testdouble")]
+    pub fn open_trusting(
+        settings: &AzureKvSettings,
+        certificate: &str,
+    ) -> Result<Self, KeyProviderError> {
+        let certificate = reqwest::Certificate::from_pem(certificate.as_bytes());
+        let certificate = certificate.map_err(|cause| {
+            error::misconfigured("reading a certificate", super::cloud::told(&cause))
+        })?;
+        // No proxy of the machine knows of the fake.
+        let http = reqwest::Client::builder().tls_certs_merge([certificate]);
+        Self::open_with(settings, http.no_proxy())
+    }
+
+    fn open_with(
+        settings: &AzureKvSettings,
+        http: reqwest::ClientBuilder,
+    ) -> Result<Self, KeyProviderError> {
+        Ok(Self {
+            vault: Vault::open(settings, http)?,
+            keeping: match settings.mode {
+                AzureKvMode::Native => Keeping::Native(Native::default()),
+                AzureKvMode::Envelope => Keeping::Envelope(Envelope::new(settings.wrapping_key)),
+            },
+            making: Turns::default(),
+            max_in_flight: settings.limits.for_one_key(),
+        })
+    }
+
+    /// Whether this says that the vault offers no Ed25519, so that the mode has to be another.
+    pub fn tells_that_native_is_not_offered(error: &KeyProviderError) -> bool {
+        matches!(error, KeyProviderError::Misconfigured { context, .. } if *context == native::NOT_OFFERED)
+    }
+}
+
+#[async_trait]
+impl KeyProvider for AzureKvProvider {
+    fn capabilities(&self) -> ProviderCapabilities {
+        ProviderCapabilities {
+            name: ProviderName::AzureKv,
+            max_in_flight: self.max_in_flight,
+            signs_per_turn: NonZeroUsize::MIN,
+            dev_only: false,
+            caution: match self.keeping {
+                Keeping::Native(_) => None,
+                Keeping::Envelope(_) => Some(CAUTION),
+            },
+        }
+    }
+
+    async fn generate(
+        &self,
+        scope: &Scope,
+        key_id: &KeyId,
+        deadline: Deadline,
+    ) -> Result<GeneratedKey, KeyProviderError> {
+        let (name, names) = (cloud_name(scope, key_id), tags::names(scope, key_id));
+        let _turn = self.making.of(&name, deadline).await?;
+        match &self.keeping {
+            Keeping::Native(_) => native::generate(&self.vault, &name, names, deadline).await,
+            Keeping::Envelope(keys) => keys.generate(&self.vault, &name, names, deadline).await,
+        }
+    }
+
+    async fn sign(
+        &self,
+        handle: &HandleId,
+        digest: &Digest,
+        deadline: Deadline,
+    ) -> Result<Signature, KeyProviderError> {
+        let id = version_in(handle)?;
+        match &self.keeping {
+            Keeping::Native(_) => {
+                let signed = self.vault.sign(&id, digest, deadline).await;
+                signed.map_err(Refusal::plain)
+            }
+            Keeping::Envelope(keys) => keys.sign(&self.vault, &id, digest, deadline).await,
+        }
+    }
+
+    async fn public_key(
+        &self,
+        handle: &HandleId,
+        deadline: Deadline,
+    ) -> Result<PublicKey, KeyProviderError> {
+        let id = version_in(handle)?;
+        let shown = self.vault.version(id.name(), Some(id.version()), deadline);
+        let shown = shown.await.map_err(Refusal::plain)?;
+        match &self.keeping {
+            Keeping::Native(_) => native::public_key_of(&shown),
+            Keeping::Envelope(_) => envelope::public_key_of(&shown),
+        }
+    }
+
+    async fn retire(&self, handle: &HandleId, deadline: Deadline) -> Result<(), KeyProviderError> {
+        let id = version_in(handle)?;
+        let disabled = self.vault.disable(&id, deadline).await;
+        disabled.map_err(Refusal::plain)?;
+        match &self.keeping {
+            Keeping::Native(_) => {}
+            Keeping::Envelope(keys) => keys.forget(&id),
+        }
+        Ok(())
+    }
+
+    async fn locate(
+        &self,
+        scope: &Scope,
+        key_id: &KeyId,
+        deadline: Deadline,
+    ) -> Result<Option<GeneratedKey>, KeyProviderError> {
+        let name = cloud_name(scope, key_id);
+        match &self.keeping {
+            Keeping::Native(_) => native::locate(&self.vault, &name, deadline).await,
+            Keeping::Envelope(_) => envelope::locate(&self.vault, &name, deadline).await,
+        }
+    }
+
+    async fn check(&self, deadline: Deadline) -> Result<(), KeyProviderError> {
+        match &self.keeping {
+            Keeping::Native(keys) => keys.check(&self.vault, deadline).await,
+            Keeping::Envelope(_) => envelope::check(&self.vault, deadline).await,
+        }
+    }
+}
+
+fn version_in(handle: &HandleId) -> Result<KeyVersion, KeyProviderError> {
+    KeyVersion::in_handle(handle).ok_or(KeyProviderError::KeyNotFound)
+}
+
+impl fmt::Debug for AzureKvProvider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AzureKvProvider").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,315 @@
+//! The calls to one vault, each within the limits and its deadline.
+
+mod sealed_body;
+mod version;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use azure_core::error::ErrorKind;
+use azure_core::http::{ClientOptions, RequestContent, RetryOptions, Transport};
+use azure_security_keyvault_keys::models::{
+    CreateKeyParameters, KeyAttributes, KeyClientGetKeyOptions, KeyClientSignOptions,
+    KeyClientUpdateKeyPropertiesOptions, KeyClientWrapKeyOptions, KeyProperties, SignParameters,
+    SignatureAlgorithm, UpdateKeyPropertiesParameters,
+};
+use azure_security_keyvault_keys::{KeyClient, KeyClientOptions};
+use backon::{BackoffBuilder as _, ExponentialBuilder};
+use futures_util::TryStreamExt as _;
+
+use signer_domain::ports::KeyProviderError;
+use signer_domain::{Deadline, Digest, Signature};
+
+use self::sealed_body::{key_in, seal_request, unseal_request};
+use super::super::cloud::{Pace, told};
+use super::super::software::LentKey;
+use super::error::{Refusal, misconfigured, unexpected};
+use super::handle::KeyVersion;
+use super::settings::AzureKvSettings;
+use super::tags::Tags;
+
+pub(super) use self::version::Version;
+
+/// How long a connection may take to be made.
+const CONNECT_PATIENCE: Duration = Duration::from_secs(2);
+/// The most pages of versions of one key: far more than anybody has.
+const MOST_PAGES: usize = 40;
+
+/// A vault, and how it is called.
+pub(super) struct Vault {
+    client: KeyClient,
+    pace: Pace,
+}
+
+/// Whether a call may be made once more after it failed on the way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Again {
+    /// It changes nothing the second time.
+    Harmless,
+    /// It would do the same a second time.
+    Never,
+}
+
+impl Vault {
+    /// Makes a client. Nothing is called yet.
+    ///
+    /// # Errors
+    /// When the machine has no certificates to trust, or the credentials are not whole.
+    pub(super) fn open(
+        settings: &AzureKvSettings,
+        http: reqwest::ClientBuilder,
+    ) -> Result<Self, KeyProviderError> {
+        let http = http
+            .connect_timeout(CONNECT_PATIENCE)
+            .redirect(reqwest::redirect::Policy::none())
+            .build()
+            .map_err(|cause| misconfigured("preparing TLS connections", told(&cause)))?;
+        let options = || ClientOptions {
+            transport: Some(Transport::new(Arc::new(http.clone()))),
+            // Calls are repeated here, where it is known which of them may be.
+            retry: RetryOptions::none(),
+            ..ClientOptions::default()
+        };
+        let only_for = settings.token_resource.as_ref();
+        let credentials = &settings.credentials;
+        let credential = credentials.open(options(), only_for).map_err(|cause| {
+            misconfigured("preparing to sign in to the key service", told(&cause))
+        })?;
+        let options = KeyClientOptions {
+            // Where the operator names the service, the credential asks for tokens of no other.
+            verify_challenge_resource: Some(only_for.is_none()),
+            client_options: options(),
+            ..KeyClientOptions::default()
+        };
+        let client = KeyClient::new(settings.vault.as_str(), credential, Some(options))
+            .map_err(|cause| misconfigured("preparing the client of the vault", told(&cause)))?;
+        Ok(Self {
+            client,
+            pace: Pace::new(settings.limits),
+        })
+    }
+
+    /// All versions of the key called `name`; none when there is no such key.
+    pub(super) async fn versions(
+        &self,
+        name: &str,
+        deadline: Deadline,
+    ) -> Result<Vec<Version>, KeyProviderError> {
+        let list = || async {
+            let pages = self.client.list_key_properties_versions(name, None)?;
+            let mut pages = pages.into_pages();
+            let mut found: Vec<KeyProperties> = Vec::new();
+            for _ in 0..MOST_PAGES {
+                match pages.try_next().await? {
+                    Some(page) => found.extend(page.into_model()?.value),
+                    None => return Ok(found),
+                }
+            }
+            // The oldest one counts, so a list without its end is worth nothing.
+            Err(azure_core::Error::with_message(
+                ErrorKind::DataConversion,
+                "the list of the versions of a key does not end",
+            ))
+        };
+        let listed = match self.call(Again::Harmless, deadline, list).await {
+            Err(Refusal::NotFound) => return Ok(Vec::new()),
+            listed => listed.map_err(Refusal::plain)?,
+        };
+        let versions = listed
+            .into_iter()
+            .map(|listed| Version::read(listed.kid, name, listed.attributes, listed.tags, None));
+        versions.collect()
+    }
+
+    /// One version, or the newest where `version` is `None`.
+    pub(super) async fn version(
+        &self,
+        name: &str,
+        version: Option<&str>,
+        deadline: Deadline,
+    ) -> Result<Version, Refusal> {
+        let get = || async {
+            let options = KeyClientGetKeyOptions {
+                key_version: version.map(str::to_owned),
+                ..KeyClientGetKeyOptions::default()
+            };
+            let got = self.client.get_key(name, Some(options)).await?;
+            got.into_model()
+        };
+        let key = self.call(Again::Harmless, deadline, get).await?;
+        Ok(Version::of(key, name)?)
+    }
+
+    /// Makes a version of the key called `name`, also where there is one already. Asked once: whoever
+    /// lost the answer looks first.
+    pub(super) async fn create(
+        &self,
+        name: &str,
+        parameters: &CreateKeyParameters,
+        deadline: Deadline,
+    ) -> Result<Version, Refusal> {
+        let create = || async {
+            let body = parameters.clone().try_into()?;
+            let made = self.client.create_key(name, body, None).await?;
+            made.into_model()
+        };
+        let key = self.call(Again::Never, deadline, create).await?;
+        Ok(Version::of(key, name)?)
+    }
+
+    /// Replaces the tags of a version.
+    pub(super) async fn tag(
+        &self,
+        id: &KeyVersion,
+        tags: &Tags,
+        deadline: Deadline,
+    ) -> Result<(), Refusal> {
+        let change = UpdateKeyPropertiesParameters {
+            tags: Some(tags.clone()),
+            ..UpdateKeyPropertiesParameters::default()
+        };
+        self.update(id, &change, deadline).await
+    }
+
+    /// Takes a version out of use. The vault then still shows it, and neither signs nor decrypts.
+    pub(super) async fn disable(&self, id: &KeyVersion, deadline: Deadline) -> Result<(), Refusal> {
+        let change = UpdateKeyPropertiesParameters {
+            key_attributes: Some(KeyAttributes {
+                enabled: Some(false),
+                ..KeyAttributes::default()
+            }),
+            ..UpdateKeyPropertiesParameters::default()
+        };
+        self.update(id, &change, deadline).await
+    }
+
+    async fn update(
+        &self,
+        id: &KeyVersion,
+        change: &UpdateKeyPropertiesParameters,
+        deadline: Deadline,
+    ) -> Result<(), Refusal> {
+        let update = || async {
+            let body = change.clone().try_into()?;
+            let options = KeyClientUpdateKeyPropertiesOptions {
+                key_version: Some(id.version().to_owned()),
+                ..KeyClientUpdateKeyPropertiesOptions::default()
+            };
+            let options = Some(options);
+            let updated = self.client.update_key_properties(id.name(), body, options);
+            updated.await.map(drop)
+        };
+        self.call(Again::Harmless, deadline, update).await
+    }
+
+    /// Has the vault sign the digest with its own Ed25519 key.
+    pub(super) async fn sign(
+        &self,
+        id: &KeyVersion,
+        digest: &Digest,
+        deadline: Deadline,
+    ) -> Result<Signature, Refusal> {
+        let sign = || async {
+            let body = SignParameters {
+                algorithm: Some(SignatureAlgorithm::UnknownValue("EdDSA".to_owned())),
+                value: Some(digest.as_bytes().to_vec()),
+            };
+            let options = KeyClientSignOptions {
+                key_version: Some(id.version().to_owned()),
+                ..KeyClientSignOptions::default()
+            };
+            let signed = self.client.sign(id.name(), body.try_into()?, Some(options));
+            signed.await?.into_model()
+        };
+        let signed = self.call(Again::Harmless, deadline, sign).await?;
+        Self::require_answer_of(id, signed.kid.as_deref())?;
+        let bytes = signed.result.unwrap_or_default();
+        Signature::from_slice(&bytes)
+            .map_err(|_length| unexpected("a signature is not 64 bytes long").into())
+    }
+
+    /// Has the vault encrypt a private key.
+    pub(super) async fn seal(
+        &self,
+        id: &KeyVersion,
+        key: &LentKey,
+        deadline: Deadline,
+    ) -> Result<Vec<u8>, Refusal> {
+        let seal = || async {
+            let body: RequestContent<_> = seal_request(key).into();
+            let options = KeyClientWrapKeyOptions {
+                key_version: Some(id.version().to_owned()),
+                ..KeyClientWrapKeyOptions::default()
+            };
+            let sealed = self.client.wrap_key(id.name(), body, Some(options));
+            sealed.await?.into_model()
+        };
+        let sealed = self.call(Again::Harmless, deadline, seal).await?;
+        Self::require_answer_of(id, sealed.kid.as_deref())?;
+        let ciphertext = sealed.result.filter(|bytes| !bytes.is_empty());
+        ciphertext.ok_or_else(|| unexpected("an encrypted key is empty").into())
+    }
+
+    /// Has the vault decrypt a private key.
+    pub(super) async fn unseal(
+        &self,
+        id: &KeyVersion,
+        ciphertext: &[u8],
+        deadline: Deadline,
+    ) -> Result<LentKey, Refusal> {
+        let unseal = || async {
+            let body: RequestContent<_> = unseal_request(ciphertext).into();
+            let (name, version) = (id.name(), id.version());
+            let unsealed = self.client.unwrap_key(name, version, body, None).await?;
+            Ok(key_in(unsealed.into_body().into()))
+        };
+        let unsealed = self.call(Again::Harmless, deadline, unseal).await?;
+        unsealed.ok_or_else(|| unexpected("a decrypted key is not 32 bytes long").into())
+    }
+
+    /// An answer by another key than the one that was asked is none.
+    fn require_answer_of(id: &KeyVersion, shown: Option<&str>) -> Result<(), Refusal> {
+        match shown.map(|shown| KeyVersion::in_identifier(shown, id.name())) {
+            Some(Some(shown)) if shown == *id => Ok(()),
+            _ => Err(unexpected("another key has answered").into()),
+        }
+    }
+
+    /// Makes a call, and makes it again up to twice after it failed on the way.
+    async fn call<T, F>(
+        &self,
+        again: Again,
+        deadline: Deadline,
+        call: impl Fn() -> F,
+    ) -> Result<T, Refusal>
+    where
+        F: Future<Output = azure_core::Result<T>>,
+    {
+        let mut pauses = ExponentialBuilder::default()
+            .with_min_delay(Duration::from_millis(100))
+            .with_jitter()
+            .with_max_times(2)
+            .build();
+        loop {
+            let outcome = self.pace.call(deadline, async { Ok(call().await) }).await?;
+            let refusal = match outcome {
+                Ok(answer) => return Ok(answer),
+                Err(error) => Refusal::of(&error),
+            };
+            let may_again = again == Again::Harmless && refusal.may_pass();
+            match pauses.next() {
+                Some(pause) if may_again && pause < deadline.remaining() => {
+                    tokio::time::sleep(pause).await;
+                }
+                _ => return Err(refusal),
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Vault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Vault").finish_non_exhaustive()
+    }
+}

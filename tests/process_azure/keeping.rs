@@ -1,0 +1,126 @@
+//! Keys live in the vault and outlive everything else.
+
+use std::fs;
+use std::process::Command;
+
+use signer_cloud_fakes::VaultKind;
+use signer_test_support::sign_request;
+
+use crate::house::{House, Mode, generate, path};
+
+const DIGEST: [u8; 64] = [7; 64];
+
+#[test]
+fn a_key_signs_what_openssl_verifies_and_everybody_is_told_what_an_envelope_means() {
+    let house = House::new(VaultKind::Premium);
+    let mut server = house.serve(Mode::Envelope);
+    let key = generate(&server, "k1");
+    assert!(
+        key.handle_id
+            .starts_with("azure-kv:k-8819af2a8b51f9ccd84eb18177f035b924084f2a/")
+    );
+
+    let file = |name: &str| house.place.file(name).display().to_string();
+    fs::write(file("release"), "hello, vault\n").unwrap();
+    let signed = server.cli(&["sign", "--scope", "platform", "release"]);
+    fs::write(file("signature.base64"), signed.expect_status(0).stdout).unwrap();
+    let shown = server.cli(&["keys", "public-key", &key.handle_id, "--format", "pem"]);
+    fs::write(file("k1.pem"), shown.expect_status(0).stdout).unwrap();
+    let by_hand = "openssl dgst -sha512 -binary release >digest \
+                   && base64 --decode signature.base64 >signature \
+                   && openssl pkeyutl -verify -pubin -inkey k1.pem -rawin -in digest -sigfile signature";
+    let verified = Command::new("sh")
+        .args(["-c", by_hand])
+        .current_dir(house.place.path())
+        .output()
+        .unwrap();
+    assert!(verified.status.success(), "{verified:?}");
+
+    let caution = "key provider \"azure-kv\": key material in process memory while signing";
+    let alive = server.get("/livez").expect_status(200).json();
+    assert_eq!(alive["warnings"], serde_json::json!([caution]), "{alive}");
+    assert!(server.terminate().success());
+    let log = server.take_log();
+    let warnings = log.lines().filter(|line| line.contains("WARN"));
+    let told = warnings.filter(|line| line.contains("key material in process memory"));
+    assert_eq!(told.count(), 1, "{log}");
+}
+
+#[test]
+fn keys_and_retirements_outlive_the_process_and_the_vault_remembers_them_by_itself() {
+    for (kind, mode) in [
+        (VaultKind::Premium, Mode::Envelope),
+        (VaultKind::WithEd25519, Mode::Native),
+    ] {
+        let house = House::new(kind);
+        let mut server = house.serve(mode);
+        let (kept, gone) = (generate(&server, "kept"), generate(&server, "gone"));
+        let digest = sign_request(&DIGEST);
+        let signed = server
+            .post(&path(&kept, "sign"), &digest)
+            .expect_status(200);
+        assert!(kept.has_signed(&DIGEST, &signed));
+        for _ in 0..2 {
+            server.post(&path(&gone, "retire"), "").expect_status(200);
+        }
+        assert!(server.terminate().success());
+        assert_eq!(house.vault.enabled_versions(), 1, "{mode:?}");
+
+        let mut server = house.serve(mode);
+        let again = server
+            .post(&path(&kept, "sign"), &digest)
+            .expect_status(200);
+        assert_eq!(again.json(), signed.json());
+        server
+            .post(&path(&gone, "sign"), &digest)
+            .expect_status(410);
+        let shown = server.get(&path(&gone, "public-key")).expect_status(200);
+        assert_eq!(shown.json()["public_key"], gone.public_key.as_str());
+        assert!(server.terminate().success());
+
+        // Without its registry a custodian still makes no second key of a name. The audit log tells
+        // of that registry, so it has to be put away as well.
+        fs::remove_file(house.place.registry()).unwrap();
+        for name in house.place.names() {
+            if name.starts_with("audit.jsonl") {
+                fs::remove_file(house.place.file(&name)).unwrap();
+            }
+        }
+        let server = house.serve(mode);
+        assert_eq!(generate(&server, "kept"), kept);
+        let refused = server.post("/v1/keys", r#"{"scope":"platform","key_id":"gone"}"#);
+        assert_eq!(refused.problem_code(), "key_retired");
+        assert_eq!(house.vault.versions(), 2, "{mode:?}");
+    }
+}
+
+/// The vault has the key, and nobody has learned of it.
+#[test]
+fn a_custodian_that_dies_after_the_vault_made_a_key_adopts_it_and_makes_no_second_one() {
+    for (kind, mode) in [
+        (VaultKind::Premium, Mode::Envelope),
+        (VaultKind::WithEd25519, Mode::Native),
+    ] {
+        let house = House::new(kind);
+        let dying = house.program_that_dies_at("provider.generate.after:1");
+        let mut server = house.spawn(&dying, mode);
+        server.wait_until_ready();
+        let document = r#"{"scope":"platform","key_id":"k1"}"#;
+        let lost = server.connect().ask("POST", "/v1/keys", Some(document));
+        assert!(lost.is_err(), "it was answered: {lost:?}");
+        server.wait();
+        assert_eq!(house.vault.versions(), 1, "{mode:?}");
+
+        let server = house.serve(mode);
+        let adopted = server.get("/v1/keys").expect_status(200).json();
+        let key = generate(&server, "k1");
+        assert_eq!(
+            adopted["keys"][0]["handle_id"],
+            key.handle_id.as_str(),
+            "{adopted}"
+        );
+        let signed = server.post(&path(&key, "sign"), &sign_request(&DIGEST));
+        assert!(key.has_signed(&DIGEST, &signed.expect_status(200)));
+        assert_eq!(house.vault.versions(), 1, "{mode:?}");
+    }
+}
