@@ -10,6 +10,7 @@ mod checkpoints;
 #[cfg(feature = "_testdouble")]
 mod crashing;
 mod file;
+mod gathering;
 mod hex;
 mod lines;
 mod mark;
