@@ -11,6 +11,7 @@ mod checkpoints;
 mod crashing;
 mod file;
 mod found;
+mod gathering;
 mod hex;
 mod lines;
 mod losses;

@@ -7,6 +7,7 @@ use parking_lot::{Condvar, Mutex, MutexGuard};
 use signer_domain::ports::AuditUnavailable;
 use tokio::sync::oneshot;
 
+use super::gathering::Plan;
 use super::metrics::AuditMetrics;
 use super::waiting::{Outcome, Waiting};
 
@@ -47,8 +48,8 @@ struct State {
     dropped: u64,
     reopen: Vec<oneshot::Sender<Outcome>>,
     closing: bool,
-    /// Whether the writer lets more come before it takes them: then nobody wakes it.
-    gathering: bool,
+    /// How many entries the writer waits for before it takes them: it is not woken for less.
+    awaited: usize,
     busy_since: Option<Instant>,
     failing: bool,
 }
@@ -86,7 +87,7 @@ impl Queue {
         state.bytes += size;
         state.entries.push_back(waiting);
         self.metrics.show_backlog(state.entries.len());
-        let is_awaited = !state.gathering || state.entries.len() >= self.limits.batch_entries;
+        let is_awaited = state.entries.len() >= state.awaited;
         drop(state);
         if is_awaited {
             self.arrived.notify_one();
@@ -94,9 +95,14 @@ impl Queue {
         Ok(())
     }
 
-    /// Takes what waits; waits for it until `until`. Once something waits, lets more come for as long
-    /// as `gather` says.
-    pub(super) fn next(&self, until: Instant, gather: Duration) -> Work {
+    /// How many entries wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.state.lock().entries.len()
+    }
+
+    /// Takes what waits; waits for it until `until`. Once something waits, lets more come as
+    /// `plan` says.
+    pub(super) fn next(&self, until: Instant, plan: Plan) -> Work {
         let mut state = self.state.lock();
         state.busy_since = None;
         while state.entries.is_empty() && state.reopen.is_empty() {
@@ -108,8 +114,8 @@ impl Queue {
                 return Work::Idle;
             }
         }
-        if !gather.is_zero() {
-            self.gather(&mut state, Instant::now() + gather);
+        if state.entries.len() < plan.entries {
+            self.gather(&mut state, plan);
         }
         state.busy_since = Some(Instant::now());
         if state.entries.is_empty() {
@@ -130,17 +136,15 @@ impl Queue {
     }
 
     /// Waits for more, unless the owner wants something or a whole batch is there.
-    fn gather(&self, state: &mut MutexGuard<'_, State>, until: Instant) {
-        state.gathering = true;
-        while state.reopen.is_empty()
-            && !state.closing
-            && state.entries.len() < self.limits.batch_entries
-        {
+    fn gather(&self, state: &mut MutexGuard<'_, State>, plan: Plan) {
+        let until = Instant::now() + plan.patience;
+        state.awaited = plan.entries.min(self.limits.batch_entries);
+        while state.entries.len() < state.awaited && state.reopen.is_empty() && !state.closing {
             if self.arrived.wait_until(state, until).timed_out() {
                 break;
             }
         }
-        state.gathering = false;
+        state.awaited = 0;
     }
 
     /// Says that writing failed: everybody who waits is told, and their entries stay.
@@ -252,6 +256,13 @@ mod tests {
         Waiting::unawaited(entry())
     }
 
+    const fn plan(entries: usize) -> Plan {
+        Plan {
+            entries,
+            patience: LONG,
+        }
+    }
+
     fn queue(batch_entries: usize) -> Arc<Queue> {
         let limits = Limits {
             batch_entries,
@@ -268,19 +279,36 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_while_the_writer_gathers_is_taken_along() {
-        let queue = queue(3);
+    fn what_the_writer_waits_for_ends_its_wait_long_before_its_patience() {
+        let queue = queue(5);
         queue.push(waiting()).unwrap();
         let others = Arc::clone(&queue);
         let others = thread::spawn(move || {
-            while !others.state.lock().gathering {
+            while others.state.lock().awaited == 0 {
                 thread::yield_now();
             }
             (0..2).for_each(|_| others.push(waiting()).unwrap());
         });
-        // A whole batch ends the gathering long before its time.
-        assert_eq!(entries_of(queue.next(Instant::now() + LONG, LONG)), 3);
+        assert!(entries_of(queue.next(Instant::now() + LONG, plan(3))) >= 3);
         others.join().unwrap();
+    }
+
+    #[test]
+    fn no_more_is_waited_for_than_one_write_takes() {
+        let queue = queue(3);
+        (0..4).for_each(|_| queue.push(waiting()).unwrap());
+        assert_eq!(entries_of(queue.next(Instant::now() + LONG, plan(5))), 3);
+    }
+
+    #[test]
+    fn what_does_not_come_is_not_waited_for_beyond_the_patience() {
+        let queue = queue(3);
+        queue.push(waiting()).unwrap();
+        let short = Plan {
+            patience: Duration::from_millis(1),
+            ..plan(3)
+        };
+        assert_eq!(entries_of(queue.next(Instant::now() + LONG, short)), 1);
     }
 
     #[test]
@@ -289,22 +317,19 @@ mod tests {
         queue.push(waiting()).unwrap();
         let owner = Arc::clone(&queue);
         let owner = thread::spawn(move || {
-            while !owner.state.lock().gathering {
+            while owner.state.lock().awaited == 0 {
                 thread::yield_now();
             }
             owner.close();
         });
-        assert_eq!(entries_of(queue.next(Instant::now() + LONG, LONG)), 1);
+        assert_eq!(entries_of(queue.next(Instant::now() + LONG, plan(3))), 1);
         owner.join().unwrap();
     }
 
     #[test]
-    fn without_gathering_what_is_there_is_taken_at_once() {
+    fn what_is_there_is_taken_at_once_when_no_more_is_waited_for() {
         let queue = queue(3);
         queue.push(waiting()).unwrap();
-        assert_eq!(
-            entries_of(queue.next(Instant::now() + LONG, Duration::ZERO)),
-            1
-        );
+        assert_eq!(entries_of(queue.next(Instant::now() + LONG, plan(1))), 1);
     }
 }

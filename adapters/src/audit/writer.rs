@@ -12,6 +12,7 @@ use tracing::{error, info, warn};
 
 use super::chain::Position;
 use super::checkpoints::Checkpoints;
+use super::gathering::Gathering;
 use super::note::FileBoundary;
 use super::queue::{Queue, Work};
 use super::record::{AuditRecord, OwnEntry};
@@ -21,14 +22,6 @@ use super::waiting::Waiting;
 /// How long the writer waits between two tries.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
-
-/// Entries of one write that show that many callers are busy at once. Then the next ones are let come
-/// for as long as a write takes before they are written: a flush costs as much for few as for many,
-/// and what it costs is taken from those who sign. Few callers are never kept waiting so.
-const CROWD: usize = 5;
-
-/// How long entries are let come at most.
-const LONGEST_GATHERING: Duration = Duration::from_micros(500);
 
 /// How often it looks whether its file is still in place when there is nothing to write.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
@@ -43,8 +36,8 @@ pub(super) struct Writer<S: Store> {
     lines: Vec<u8>,
     /// Whether the last try failed: each outage is told once.
     failing: bool,
-    /// How long the next entries are let come before they are written.
-    gather: Duration,
+    /// When the next entries are written.
+    gathering: Gathering,
 }
 
 struct Open<S> {
@@ -69,7 +62,7 @@ impl<S: Store> Writer<S> {
             checkpoints,
             lines: Vec::new(),
             failing: false,
-            gather: Duration::ZERO,
+            gathering: Gathering::default(),
         }
     }
 
@@ -96,9 +89,14 @@ impl<S: Store> Writer<S> {
                 .checkpoints
                 .due(self.position)
                 .map_or(look, |due| due.min(look));
-            match self.queue.next(until, self.gather) {
+            let plan = self.gathering.plan(self.queue.waiting());
+            match self.queue.next(until, plan) {
                 Work::Batch(batch) => self.record(batch),
-                Work::Idle => self.record(Vec::new()),
+                Work::Idle => {
+                    // Nothing came for a while, so whoever was busy has left.
+                    self.gathering = Gathering::default();
+                    self.record(Vec::new());
+                }
                 Work::Finished => break,
             }
             if self
@@ -147,11 +145,7 @@ impl<S: Store> Writer<S> {
         if !batch.is_empty() {
             let took = started.elapsed();
             self.queue.metrics.flushes.observe(took.as_secs_f64());
-            self.gather = if batch.len() < CROWD {
-                Duration::ZERO
-            } else {
-                took.min(LONGEST_GATHERING)
-            };
+            self.gathering.wrote(batch.len(), took);
         }
         Ok(())
     }
