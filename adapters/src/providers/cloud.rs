@@ -4,10 +4,10 @@
 //! providers therefore [pace](pace::Pace) themselves, ask [again](settling::until_there) for what was
 //! made a moment ago, and tell an operator the [trouble](trouble::Trouble) that they meet.
 
-mod name;
-mod pace;
-mod settling;
-mod trouble;
+pub(super) mod name;
+pub(super) mod pace;
+pub(super) mod settling;
+pub(super) mod trouble;
 
 pub use self::pace::CloudLimits;
 
