@@ -15,21 +15,21 @@ use crate::Answer;
 /// Makes a signature of a seed and the data.
 pub type SignWith = Arc<dyn Fn(&[u8; 32], &[u8]) -> Vec<u8> + Send + Sync>;
 
-/// The states of a version, and the numbers that stand for them.
+/// The states of a version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum GcpVersionState {
     /// It can be used.
-    Enabled = 1,
+    Enabled,
     /// It cannot be used, and may be enabled again.
-    Disabled = 2,
+    Disabled,
     /// Its material is gone.
-    Destroyed = 3,
+    Destroyed,
     /// Its material is going to be destroyed.
-    DestroyScheduled = 4,
+    DestroyScheduled,
     /// It is being generated.
-    PendingGeneration = 5,
+    PendingGeneration,
     /// It could not be generated.
-    GenerationFailed = 8,
+    GenerationFailed,
 }
 
 impl GcpVersionState {
@@ -42,6 +42,7 @@ impl GcpVersionState {
         Self::GenerationFailed,
     ];
 
+    /// The number that stands for the state on the wire.
     const fn number(self) -> u64 {
         match self {
             Self::Enabled => 1,
