@@ -6,6 +6,7 @@
 
 mod audit;
 mod client_args;
+mod gcp;
 mod keys;
 mod pkcs11;
 mod rotations;
@@ -20,6 +21,7 @@ pub(crate) use audit::{
     AuditVerifyArgs, CheckpointArgs,
 };
 pub(crate) use client_args::{ClientArgs, OutputFormat};
+pub(crate) use gcp::GcpArgs;
 pub(crate) use keys::{
     GenerateArgs, HandleArgs, KeysCommand, ListArgs, PublicKeyArgs, PublicKeyFormat,
 };

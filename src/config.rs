@@ -1,12 +1,14 @@
 //! The configuration of `serve`: flag, else environment, else default; then plain data.
 
 mod environment;
+mod gcp;
 mod limits;
 pub(crate) mod pkcs11;
 mod resolve;
 mod setting;
 
 pub(crate) use environment::Environment;
+pub(crate) use gcp::GcpConfig;
 pub(crate) use pkcs11::{Pkcs11Config, TypedPin};
 pub(crate) use resolve::resolve;
 pub(crate) use setting::{Setting, Source, variable};
@@ -34,6 +36,8 @@ pub(crate) struct Config {
     pub(crate) software_seed_file: Option<Setting<PathBuf>>,
     /// The token of the PKCS#11 provider.
     pub(crate) pkcs11: Pkcs11Config,
+    /// The key ring of the provider of Google Cloud KMS.
+    pub(crate) gcp: GcpConfig,
     /// The socket to serve on.
     pub(crate) socket: Setting<PathBuf>,
     /// The mode of the socket.

@@ -34,6 +34,12 @@ pub(crate) struct Environment {
     pub(super) pkcs11_label_max: Option<String>,
     pub(super) pkcs11_ec_params: Option<String>,
     pub(super) pkcs11_sessions: Option<String>,
+    pub(super) gcp_key_ring: Option<String>,
+    pub(super) gcp_key_prefix: Option<String>,
+    pub(super) gcp_protection_level: Option<String>,
+    pub(super) gcp_endpoint_url: Option<String>,
+    pub(super) gcp_max_in_flight: Option<String>,
+    pub(super) gcp_requests_per_second: Option<String>,
     pub(super) log_format: Option<String>,
     pub(super) log_level: Option<String>,
     #[serde(flatten)]

@@ -6,8 +6,8 @@ use std::str::FromStr as _;
 use signer_domain::{DeploymentProfile, ProviderName};
 
 use super::{
-    AuditLog, Config, DEFAULT_SOCKET, Environment, Installation, Pkcs11Config, Setting, Source,
-    Verification, limits, variable,
+    AuditLog, Config, DEFAULT_SOCKET, Environment, GcpConfig, Installation, Pkcs11Config, Setting,
+    Source, Verification, limits, variable,
 };
 use crate::cli::ServeArgs;
 use crate::dev;
@@ -56,12 +56,14 @@ pub(crate) fn resolve(
         CustodyPart::configured(args, environment)?
     };
     let pkcs11 = pkcs11(args, environment, &custody.providers.value)?;
+    let gcp = gcp(args, environment, &custody.providers.value)?;
     let verification = verification(args, &custody.providers.value)?;
     Ok(Config {
         installation: custody.installation,
         providers: custody.providers,
         software_seed_file: custody.software_seed_file,
         pkcs11,
+        gcp,
         socket: custody.socket,
         socket_mode: custody.socket_mode,
         health_listen,
@@ -219,16 +221,34 @@ fn pkcs11(
     providers: &[ProviderName],
 ) -> Result<Pkcs11Config, Failure> {
     let config = Pkcs11Config::resolve(&args.pkcs11, environment)?;
-    if providers.contains(&ProviderName::Pkcs11) {
-        return Ok(config);
-    }
-    match config.first_given() {
-        None => Ok(config),
-        Some(source) => Err(source.explain(format_args!(
-            "{} is for the pkcs11 provider, which is not configured; leave it out, or add \
-             --key-provider pkcs11",
+    require_provider(ProviderName::Pkcs11, providers, config.first_given())?;
+    Ok(config)
+}
+
+/// The settings of a key ring, likewise.
+fn gcp(
+    args: &ServeArgs,
+    environment: &Environment,
+    providers: &[ProviderName],
+) -> Result<GcpConfig, Failure> {
+    let config = GcpConfig::resolve(&args.gcp, environment)?;
+    require_provider(ProviderName::GcpKms, providers, config.first_given())?;
+    Ok(config)
+}
+
+/// Refuses a setting that somebody gave for a provider that is not configured.
+fn require_provider(
+    provider: ProviderName,
+    providers: &[ProviderName],
+    given: Option<Source>,
+) -> Result<(), Failure> {
+    match given {
+        Some(source) if !providers.contains(&provider) => Err(source.explain(format_args!(
+            "{} is for the {provider} provider, which is not configured; leave it out, or add \
+             --key-provider {provider}",
             source.flag()
         ))),
+        Some(_) | None => Ok(()),
     }
 }
 

@@ -15,6 +15,7 @@ use signer_domain::ports::{KeyProvider, KeyProviderError};
 
 #[cfg(feature = "_testdouble")]
 use super::crash;
+use super::gcp;
 use super::pkcs11::OpenToken;
 use crate::config::{Config, Setting};
 use crate::failure::Failure;
@@ -70,6 +71,9 @@ pub(crate) async fn check_providers(config: &Config) -> Result<OpenProviders, Fa
     if names.contains(&ProviderName::Software) {
         open_software(config.software_seed_file.as_ref())?;
     }
+    if names.contains(&ProviderName::GcpKms) {
+        gcp::spec(&config.gcp)?;
+    }
     let token = if names.contains(&ProviderName::Pkcs11) {
         Some(OpenToken::open(&config.pkcs11).await?)
     } else {
@@ -103,12 +107,11 @@ fn provider(
             Some(token) => Ok(token.spec()),
             None => Err(Failure::general("the PKCS#11 token was not opened")),
         },
-        ProviderName::AwsKms | ProviderName::GcpKms | ProviderName::AzureKv => {
-            Err(match support(name) {
-                Err(refusal) => config.providers.source.explain(refusal),
-                Ok(()) => Failure::general(format_args!("{name} has no wiring")),
-            })
-        }
+        ProviderName::GcpKms => gcp::spec(&config.gcp),
+        ProviderName::AwsKms | ProviderName::AzureKv => Err(match support(name) {
+            Err(refusal) => config.providers.source.explain(refusal),
+            Ok(()) => Failure::general(format_args!("{name} has no wiring")),
+        }),
     }
 }
 
@@ -131,6 +134,28 @@ pub(super) fn always(name: ProviderName, provider: Arc<dyn KeyProvider>) -> Prov
     let provider = crash::around_provider(provider);
     let factory = move || -> BoxFuture<'static, Result<Arc<dyn KeyProvider>, KeyProviderError>> {
         let provider = Arc::clone(&provider);
+        Box::pin(async move { Ok(provider) })
+    };
+    ProviderSpec {
+        name,
+        factory: Arc::new(factory),
+    }
+}
+
+/// A provider that is built anew each time it is opened: its connections belong to the thread that
+/// opens it, and end with that thread.
+#[cfg_attr(
+    not(feature = "gcp-kms"),
+    expect(dead_code, reason = "providers of this binary are there already")
+)]
+pub(super) fn built_anew(
+    name: ProviderName,
+    build: impl Fn() -> Arc<dyn KeyProvider> + Send + Sync + 'static,
+) -> ProviderSpec {
+    let factory = move || -> BoxFuture<'static, Result<Arc<dyn KeyProvider>, KeyProviderError>> {
+        let provider = build();
+        #[cfg(feature = "_testdouble")]
+        let provider = crash::around_provider(provider);
         Box::pin(async move { Ok(provider) })
     };
     ProviderSpec {

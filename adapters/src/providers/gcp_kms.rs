@@ -43,6 +43,9 @@ pub use self::settings::{
     ParseGcpProtectionLevelError,
 };
 
+/// What an operator must know who left an emulator in the configuration.
+const EMULATED: &str = "keys are kept by an emulator on this machine, called without credentials";
+
 /// The provider of one key ring.
 pub struct GcpKmsProvider {
     settings: GcpSettings,
@@ -73,7 +76,7 @@ impl KeyProvider for GcpKmsProvider {
             max_in_flight: self.settings.limits.for_one_key(),
             signs_per_turn: NonZeroUsize::MIN,
             dev_only: false,
-            caution: None,
+            caution: self.settings.endpoint.is_emulator().then_some(EMULATED),
         }
     }
 
