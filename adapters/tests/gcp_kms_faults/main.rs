@@ -20,3 +20,4 @@ mod load;
 mod lost_replies;
 mod refusals;
 mod waiting;
+mod wrong_signatures;

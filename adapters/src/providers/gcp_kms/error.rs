@@ -72,6 +72,11 @@ impl Refusal {
         }
     }
 
+    /// Whether the service did not accept who calls.
+    pub(super) const fn is_of_credentials(&self) -> bool {
+        matches!(self, Self::Trouble(Trouble::CredentialsRefused, _))
+    }
+
     /// Whether new connections and newly read credentials may help: the library never asks again for
     /// a token that was refused once, and goes on with one that was revoked.
     pub(super) const fn asks_for_renewal(&self) -> bool {

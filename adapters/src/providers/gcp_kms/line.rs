@@ -53,7 +53,8 @@ impl Line {
         }
     }
 
-    /// Makes a call, again after a fault that passes when the call can be repeated.
+    /// Makes a call, again after a fault that passes when the call can be repeated, and again when the
+    /// credentials were refused and are read anew.
     ///
     /// # Errors
     /// What the last try came to.
@@ -71,13 +72,17 @@ impl Line {
             .with_max_times(2)
             .with_jitter()
             .build();
+        let mut signed_in_anew = false;
         loop {
             let refusal = match self.ask_once(deadline, repeat, &call).await {
                 Ok(answer) => return Ok(answer),
                 Err(refusal) => refusal,
             };
-            if refusal.asks_for_renewal() {
-                self.renew();
+            let renewed = refusal.asks_for_renewal() && self.renew();
+            // The service did nothing, and credentials that were replaced meanwhile are good.
+            if renewed && refusal.is_of_credentials() && !signed_in_anew {
+                signed_in_anew = true;
+                continue;
             }
             let again = repeat == Repeat::Freely && refusal.is_passing();
             let pause = pauses.next().filter(|_| again);
@@ -131,12 +136,13 @@ impl Line {
     }
 
     /// Lets the next call make the line anew, unless that has just been done.
-    fn renew(&self) {
+    fn renew(&self) -> bool {
         // Whoever holds the lock looks at the session or is making one.
         let Ok(mut session) = self.session.try_lock() else {
-            return;
+            return false;
         };
-        session.take_if(|session| session.since.elapsed() >= LIFE_AT_THE_LEAST);
+        let given_up = session.take_if(|session| session.since.elapsed() >= LIFE_AT_THE_LEAST);
+        given_up.is_some()
     }
 }
 
