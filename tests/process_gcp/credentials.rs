@@ -87,11 +87,14 @@ fn who_issues_tokens_may_be_away_for_a_while() {
 }
 
 #[test]
-fn a_certificate_that_nobody_vouches_for_is_told_and_gets_no_token() {
-    let house = House::with_a_stranger();
-    let server = house.spawn(&[]);
+fn a_certificate_that_nobody_vouches_for_is_told_and_gets_no_token_until_somebody_does() {
+    let (house, certificate) = House::with_a_stranger();
+    let mut server = house.spawn(&[]);
     wait_for_warning(&server, "checking the certificate of the key service");
     assert!(house.kms.requests().is_empty());
+    house.trust(&certificate);
+    server.wait_until_ready();
+    assert_signs(&server, &house);
 }
 
 #[test]

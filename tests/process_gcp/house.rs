@@ -40,16 +40,21 @@ impl House {
     pub(crate) fn with_credentials() -> Self {
         let certificate = Certificate::new();
         let house = Self::behind(&certificate);
-        fs::write(house.place.file("trusted.pem"), certificate.pem()).unwrap();
+        house.trust(&certificate.pem());
         house
     }
 
-    /// The same, but the certificate is one that nobody has heard of.
-    pub(crate) fn with_a_stranger() -> Self {
-        let house = Self::behind(&Certificate::new());
-        let other = Certificate::new().pem();
-        fs::write(house.place.file("trusted.pem"), other).unwrap();
-        house
+    /// The same, but the certificate, which is returned too, is not trusted.
+    pub(crate) fn with_a_stranger() -> (Self, String) {
+        let certificate = Certificate::new();
+        let house = Self::behind(&certificate);
+        house.trust(&Certificate::new().pem());
+        (house, certificate.pem())
+    }
+
+    /// Trusts this certificate and no other.
+    pub(crate) fn trust(&self, certificate: &str) {
+        fs::write(self.place.file("trusted.pem"), certificate).unwrap();
     }
 
     fn behind(certificate: &Certificate) -> Self {

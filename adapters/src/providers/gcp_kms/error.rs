@@ -77,13 +77,15 @@ impl Refusal {
         matches!(self, Self::Trouble(Trouble::CredentialsRefused, _))
     }
 
-    /// Whether new connections and newly read credentials may help: the library never asks again for
-    /// a token that was refused once, and goes on with one that was revoked.
+    /// Whether a line that is made anew may help. The library never asks again for a token that was
+    /// refused once, goes on with one that was revoked, and reads the trusted certificates once.
     pub(super) const fn asks_for_renewal(&self) -> bool {
         match self {
-            Self::NoToken(_) | Self::Trouble(Trouble::CredentialsRefused | Trouble::Silent, _) => {
-                true
-            }
+            Self::NoToken(_)
+            | Self::Trouble(
+                Trouble::CredentialsRefused | Trouble::Untrusted | Trouble::Silent,
+                _,
+            ) => true,
             Self::Paced(_) => self.leaves_doubt(),
             Self::NotFound
             | Self::AlreadyThere
@@ -91,7 +93,6 @@ impl Refusal {
             | Self::Invalid(_)
             | Self::Trouble(
                 Trouble::Unreachable
-                | Trouble::Untrusted
                 | Trouble::Throttled(_)
                 | Trouble::Failing
                 | Trouble::PermissionDenied

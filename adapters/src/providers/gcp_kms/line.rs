@@ -102,10 +102,11 @@ impl Line {
     where
         F: Future<Output = Result<T, Error>>,
     {
-        let answer = async {
+        // In a box: the futures of the library are large, and the callers' would be with them.
+        let answer = Box::pin(async {
             let service = self.service().await?;
             call(service).await.map_err(Refusal::from)
-        };
+        });
         let patient = async {
             Ok(match repeat {
                 Repeat::Never => answer.await,

@@ -5,6 +5,11 @@ fn of_status(code: Code) -> Refusal {
     Error::service(status).into()
 }
 
+/// Header fields, of a type that only the library names.
+fn empty<T: Default>() -> T {
+    T::default()
+}
+
 fn error_of(refusal: Refusal) -> KeyProviderError {
     refusal.into()
 }
@@ -54,7 +59,7 @@ fn an_answer_that_is_not_of_the_service_is_told_by_its_status() {
         (302, Trouble::Unexpected),
     ] {
         let page = "<html>a page of a proxy</html>".into();
-        match Refusal::from(Error::http(code, Default::default(), page)) {
+        match Refusal::from(Error::http(code, empty(), page)) {
             Refusal::Trouble(found, cause) => {
                 assert_eq!(found, trouble, "{code}");
                 assert!(!cause.to_string().contains("html"), "{cause}");
