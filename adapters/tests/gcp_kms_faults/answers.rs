@@ -13,7 +13,8 @@ const UNEXPECTED: &str = "reading an unexpected answer of the key service";
 /// The same answer with another value of a member.
 fn with(answer: &Answer, member: &str, value: Value) -> Answer {
     let mut document: Value = serde_json::from_slice(&answer.body).unwrap();
-    document[member] = value;
+    let members = document.as_object_mut().unwrap();
+    members.insert(member.to_owned(), value);
     Answer::json(answer.status, &document)
 }
 
