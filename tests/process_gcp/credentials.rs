@@ -100,7 +100,12 @@ fn a_certificate_that_nobody_vouches_for_is_told_and_gets_no_token_until_somebod
 #[test]
 fn no_credential_is_in_anything_that_leaves_the_custodian() {
     let house = House::with_credentials();
-    let mut server = house.serve(&["--log-level", "trace"]);
+    // Lets the library trace its requests, too.
+    let program = house
+        .program()
+        .with_variable("GOOGLE_CLOUD_RUST_LOGGING", "true");
+    let mut server = house.spawn_as(&program, &["--log-level", "trace"]);
+    server.wait_until_ready();
     assert_signs(&server, &house);
     let mut places = Vec::new();
     let key = generate(&server, "k1");

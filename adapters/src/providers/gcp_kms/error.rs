@@ -77,17 +77,20 @@ impl Refusal {
         matches!(self, Self::Trouble(Trouble::CredentialsRefused, _))
     }
 
-    /// Whether a line that is made anew may help. The library never asks again for a token that was
-    /// refused once, goes on with one that was revoked, and reads the trusted certificates once.
-    pub(super) const fn asks_for_renewal(&self) -> bool {
+    /// How old a line has to be for a new one to be made, where that may help. The library never asks
+    /// again for a token that was refused once, goes on with one that was revoked, reads the trusted
+    /// certificates once, and waits for a token without end. `None` where a new line is as good as the
+    /// old one.
+    pub(super) const fn renews_lines_of(&self) -> Option<Duration> {
         match self {
             Self::NoToken(_)
-            | Self::Trouble(
-                Trouble::CredentialsRefused | Trouble::Untrusted | Trouble::Silent,
-                _,
-            ) => true,
-            Self::Paced(_) => self.leaves_doubt(),
-            Self::NotFound
+            | Self::Trouble(Trouble::CredentialsRefused | Trouble::Untrusted, _) => {
+                Some(Duration::from_secs(1))
+            }
+            Self::Trouble(Trouble::Silent, _) => Some(Duration::from_secs(10)),
+            Self::Paced(_) if self.leaves_doubt() => Some(Duration::from_secs(10)),
+            Self::Paced(_)
+            | Self::NotFound
             | Self::AlreadyThere
             | Self::WrongState(_)
             | Self::Invalid(_)
@@ -98,7 +101,7 @@ impl Refusal {
                 | Trouble::PermissionDenied
                 | Trouble::Unexpected,
                 _,
-            ) => false,
+            ) => None,
         }
     }
 }

@@ -18,9 +18,6 @@ use crate::providers::cloud::trouble::{Trouble, told_that};
 
 /// An answer that takes longer is not waited for when the call can be made again.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// A line that is no good is not made anew more often, lest the service that issues tokens is stormed.
-const LIFE_AT_THE_LEAST: Duration = Duration::from_secs(1);
-
 /// Whether a call can be made twice without harm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Repeat {
@@ -78,7 +75,7 @@ impl Line {
                 Ok(answer) => return Ok(answer),
                 Err(refusal) => refusal,
             };
-            let renewed = refusal.asks_for_renewal() && self.renew();
+            let renewed = self.renew(refusal.renews_lines_of());
             // The service did nothing, and credentials that were replaced meanwhile are good.
             if renewed && refusal.is_of_credentials() && !signed_in_anew {
                 signed_in_anew = true;
@@ -136,13 +133,14 @@ impl Line {
         Ok(service)
     }
 
-    /// Lets the next call make the line anew, unless that has just been done.
-    fn renew(&self) -> bool {
+    /// Lets the next call make the line anew, unless it is younger than that: who issues tokens must
+    /// not be stormed. Tells whether it does.
+    fn renew(&self, age: Option<Duration>) -> bool {
         // Whoever holds the lock looks at the session or is making one.
-        let Ok(mut session) = self.session.try_lock() else {
+        let (Some(age), Ok(mut session)) = (age, self.session.try_lock()) else {
             return false;
         };
-        let given_up = session.take_if(|session| session.since.elapsed() >= LIFE_AT_THE_LEAST);
+        let given_up = session.take_if(|session| session.since.elapsed() >= age);
         given_up.is_some()
     }
 }
