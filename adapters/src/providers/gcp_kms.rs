@@ -19,6 +19,7 @@
 
 mod answers;
 mod blueprint;
+mod calls;
 mod error;
 mod key_ring;
 mod keys;

@@ -1,19 +1,12 @@
 //! What is done with keys.
 
-use google_cloud_kms_v1::Error;
-use google_cloud_kms_v1::client::KeyManagementService;
-use google_cloud_kms_v1::model::CryptoKeyVersion;
-use google_cloud_kms_v1::model::crypto_key_version::CryptoKeyVersionState;
-use google_cloud_wkt::FieldMask;
-
 use signer_domain::ports::{Cause, GeneratedKey, KeyProviderError};
 use signer_domain::{Deadline, Digest, KeyId, PublicKey, Scope, Signature};
 
-use super::answers::{self, Damage};
 use super::blueprint;
+use super::calls::Calls;
 use super::error::Refusal;
 use super::key_ring::VersionName;
-use super::line::{Line, Repeat};
 use super::settings::GcpSettings;
 use super::standing::{Standing, require_ours};
 use crate::providers::cloud::settling::until_there;
@@ -22,7 +15,7 @@ use crate::providers::cloud::trouble::{Trouble, told_that};
 /// The keys of one key ring.
 pub(super) struct Keys {
     settings: GcpSettings,
-    line: Line,
+    calls: Calls,
 }
 
 /// What stands under the name of a key.
@@ -43,8 +36,8 @@ enum Absence {
 
 impl Keys {
     pub(super) fn new(settings: GcpSettings) -> Self {
-        let line = Line::new(&settings);
-        Self { settings, line }
+        let calls = Calls::new(&settings);
+        Self { settings, calls }
     }
 
     /// Makes a pair or adopts the one that has its name. The service makes no second one of a name, so
@@ -57,17 +50,9 @@ impl Keys {
     ) -> Result<GeneratedKey, KeyProviderError> {
         let version = self.version_for(scope, key_id);
         let key = blueprint::crypto_key(scope, key_id, self.settings.protection_level);
-        let (ring, id) = (self.settings.key_ring.as_str(), self.id_of(scope, key_id));
-        let created = self.line.ask(deadline, Repeat::Never, |service| {
-            service
-                .create_crypto_key()
-                .set_parent(ring)
-                .set_crypto_key_id(&id)
-                .set_crypto_key(key.clone())
-                .send()
-        });
-        let found = match created.await {
-            Ok(_) | Err(Refusal::AlreadyThere) => {
+        let id = self.id_of(scope, key_id);
+        let found = match self.calls.create(&id, key, deadline).await {
+            Ok(()) | Err(Refusal::AlreadyThere) => {
                 self.settled(&version, Absence::Passes, deadline).await?
             }
             Err(refusal) if refusal.leaves_doubt() => {
@@ -98,17 +83,7 @@ impl Keys {
         digest: &Digest,
         deadline: Deadline,
     ) -> Result<Signature, KeyProviderError> {
-        let (data, sum) = (digest.as_bytes(), answers::checksum(digest.as_bytes()));
-        let sign = |service: KeyManagementService| {
-            service
-                .asymmetric_sign()
-                .set_name(version.as_str())
-                .set_data(data.to_vec())
-                .set_data_crc32c(sum)
-                .send()
-        };
-        let signature = self.intact(deadline, sign, |answer| answers::signature(answer, version));
-        match signature.await {
+        match self.calls.sign(version, digest, deadline).await {
             Ok(signature) => Ok(signature),
             Err(Refusal::WrongState(cause)) => {
                 Err(self.why_unusable(version, cause, deadline).await)
@@ -122,7 +97,7 @@ impl Keys {
         version: &VersionName,
         deadline: Deadline,
     ) -> Result<PublicKey, KeyProviderError> {
-        match self.read_public_key(version, deadline).await {
+        match self.calls.public_key(version, deadline).await {
             Ok(public_key) => Ok(public_key),
             Err(Refusal::WrongState(cause)) => {
                 Err(self.why_unusable(version, cause, deadline).await)
@@ -154,7 +129,7 @@ impl Keys {
             Standing::Coming => return Ok(None),
             Standing::Usable | Standing::Unknown => {}
         }
-        match self.disable(version, deadline).await {
+        match self.calls.disable(version, deadline).await {
             // Somebody else changed the state meanwhile.
             Ok(()) | Err(Refusal::WrongState(_)) => {}
             Err(refusal) => return Err(refusal.into()),
@@ -165,12 +140,8 @@ impl Keys {
 
     /// Reads the key ring.
     pub(super) async fn check_key_ring(&self, deadline: Deadline) -> Result<(), KeyProviderError> {
-        let ring = self.settings.key_ring.as_str();
-        let read = self.line.ask(deadline, Repeat::Freely, |service| {
-            service.get_key_ring().set_name(ring).send()
-        });
-        match read.await {
-            Ok(_) => Ok(()),
+        match self.calls.read_key_ring(deadline).await {
+            Ok(()) => Ok(()),
             Err(Refusal::NotFound) => Err(no_key_ring()),
             Err(refusal) => Err(refusal.into()),
         }
@@ -226,7 +197,7 @@ impl Keys {
     }
 
     async fn look(&self, name: &VersionName, deadline: Deadline) -> Result<Look, KeyProviderError> {
-        let version = match self.version(name, deadline).await {
+        let version = match self.calls.version(name, deadline).await {
             Ok(version) => version,
             Err(Refusal::NotFound) => return Ok(Look::Absent),
             Err(refusal) => return Err(refusal.into()),
@@ -244,7 +215,7 @@ impl Keys {
             }
             Standing::Usable => {
                 require_ours(&version, self.settings.protection_level)?;
-                match self.read_public_key(name, deadline).await {
+                match self.calls.public_key(name, deadline).await {
                     Ok(public_key) => Ok(Look::There(public_key)),
                     // What the service knows of a new version it knows late.
                     Err(Refusal::WrongState(_) | Refusal::NotFound) => Ok(Look::Coming),
@@ -254,76 +225,12 @@ impl Keys {
         }
     }
 
-    async fn version(
-        &self,
-        name: &VersionName,
-        deadline: Deadline,
-    ) -> Result<CryptoKeyVersion, Refusal> {
-        let read = self.line.ask(deadline, Repeat::Freely, |service| {
-            let request = service.get_crypto_key_version();
-            request.set_name(name.as_str()).send()
-        });
-        read.await
-    }
-
     async fn standing(
         &self,
         name: &VersionName,
         deadline: Deadline,
     ) -> Result<Standing, KeyProviderError> {
-        Ok(Standing::of(&self.version(name, deadline).await?))
-    }
-
-    async fn read_public_key(
-        &self,
-        version: &VersionName,
-        deadline: Deadline,
-    ) -> Result<PublicKey, Refusal> {
-        let read = |service: KeyManagementService| {
-            service.get_public_key().set_name(version.as_str()).send()
-        };
-        self.intact(deadline, read, |answer| {
-            answers::public_key(answer, version)
-        })
-        .await
-    }
-
-    async fn disable(&self, version: &VersionName, deadline: Deadline) -> Result<(), Refusal> {
-        let disabled = CryptoKeyVersion::new()
-            .set_name(version.as_str())
-            .set_state(CryptoKeyVersionState::Disabled);
-        let updated = self.line.ask(deadline, Repeat::Freely, |service| {
-            service
-                .update_crypto_key_version()
-                .set_crypto_key_version(disabled.clone())
-                .set_update_mask(FieldMask::default().set_paths(["state"]))
-                .send()
-        });
-        updated.await.map(drop)
-    }
-
-    /// Asks once more when an answer is damaged.
-    async fn intact<A, T, F>(
-        &self,
-        deadline: Deadline,
-        call: impl Fn(KeyManagementService) -> F,
-        take: impl Fn(&A) -> Result<T, Damage>,
-    ) -> Result<T, Refusal>
-    where
-        F: Future<Output = Result<A, Error>>,
-    {
-        let mut asked_before = false;
-        loop {
-            let answer = self.line.ask(deadline, Repeat::Freely, &call).await?;
-            match take(&answer) {
-                Ok(taken) => return Ok(taken),
-                Err(damage) if asked_before => {
-                    return Err(Refusal::Trouble(Trouble::Unexpected, Box::new(damage)));
-                }
-                Err(damage) => tracing::warn!(%damage, "damaged answer of the key service"),
-            }
-            asked_before = true;
-        }
+        Ok(Standing::of(&self.calls.version(name, deadline).await?))
     }
 
     /// Why a version does not allow a call, of which the service says only that its state is wrong.
