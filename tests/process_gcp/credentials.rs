@@ -1,8 +1,9 @@
 //! Signing in: over TLS, with a token that somebody issues, and what is left of it anywhere.
 
 use std::fs;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use signer_cloud_fakes::Fault;
 use signer_test_support::{Canary, Server, eventually, pause, sign_request};
 
 use crate::house::{CLIENT_SECRET, House, REFRESH_TOKEN, generate, path, wait_for_warning};
@@ -84,6 +85,30 @@ fn who_issues_tokens_may_be_away_for_a_while() {
     tokens.resume();
     server.wait_until_ready();
     assert_signs(&server, &house);
+}
+
+#[test]
+fn who_issues_tokens_may_be_silent_and_is_asked_again() {
+    let house = House::with_credentials();
+    let server = house.serve(&[]);
+    let key = generate(&server, "k1");
+    pause(Duration::from_millis(1100));
+    house.service.revoke_tokens();
+    house.service.issue_again();
+    let tokens = house.tokens.as_ref().unwrap();
+    tokens.inject(1, |_| true, Fault::Hang);
+    let began = Instant::now();
+    let sign = || server.post(&path(&key, "sign"), &sign_request(&[7; 64]));
+    assert_eq!(
+        sign().expect_status(503).problem_code(),
+        "provider_unavailable"
+    );
+    eventually("a signature", || (sign().status == 200).then_some(()));
+    assert!(
+        began.elapsed() < Duration::from_secs(10),
+        "{:?}",
+        began.elapsed()
+    );
 }
 
 #[test]

@@ -72,37 +72,20 @@ impl Refusal {
         }
     }
 
-    /// Whether the service did not accept who calls.
+    /// Whether the service did nothing because of who calls, so that nothing is done twice by a call
+    /// that is repeated.
     pub(super) const fn is_of_credentials(&self) -> bool {
-        matches!(self, Self::Trouble(Trouble::CredentialsRefused, _))
+        matches!(
+            self,
+            Self::NoToken(_) | Self::Trouble(Trouble::CredentialsRefused, _)
+        )
     }
 
-    /// How old a line has to be for a new one to be made, where that may help. The library never asks
-    /// again for a token that was refused once, goes on with one that was revoked, reads the trusted
-    /// certificates once, and waits for a token without end. `None` where a new line is as good as the
-    /// old one.
-    pub(super) const fn renews_lines_of(&self) -> Option<Duration> {
-        match self {
-            Self::NoToken(_)
-            | Self::Trouble(Trouble::CredentialsRefused | Trouble::Untrusted, _) => {
-                Some(Duration::from_secs(1))
-            }
-            Self::Trouble(Trouble::Silent, _) => Some(Duration::from_secs(10)),
-            Self::Paced(_) if self.leaves_doubt() => Some(Duration::from_secs(10)),
-            Self::Paced(_)
-            | Self::NotFound
-            | Self::AlreadyThere
-            | Self::WrongState(_)
-            | Self::Invalid(_)
-            | Self::Trouble(
-                Trouble::Unreachable
-                | Trouble::Throttled(_)
-                | Trouble::Failing
-                | Trouble::PermissionDenied
-                | Trouble::Unexpected,
-                _,
-            ) => None,
-        }
+    /// Whether a line that is made anew may help. The library never asks again for a token that was
+    /// refused once, waits for one without end, goes on with one that was revoked, and reads the
+    /// trusted certificates once.
+    pub(super) const fn asks_for_renewal(&self) -> bool {
+        self.is_of_credentials() || matches!(self, Self::Trouble(Trouble::Untrusted, _))
     }
 }
 
@@ -177,7 +160,8 @@ impl Refusal {
         Self::Trouble(trouble, cause)
     }
 
-    fn of_credentials(error: &CredentialsError) -> Self {
+    /// Why there is no token.
+    pub(super) fn of_credentials(error: &CredentialsError) -> Self {
         let cause = told_of_sign_in(error);
         if error.is_transient() {
             Self::NoToken(cause)

@@ -87,13 +87,13 @@ fn only_what_passes_is_tried_again() {
 fn refused_credentials_are_the_operators_and_a_token_service_that_is_down_passes() {
     let refused = CredentialsError::from_msg(false, "refused");
     let refused = Refusal::from(Error::authentication(refused));
-    assert!(refused.renews_lines_of().is_some());
+    assert!(refused.asks_for_renewal());
     let sentence = error_of(refused).to_string();
     assert!(sentence.contains("credentials are missing"), "{sentence}");
 
     let down = CredentialsError::from_msg(true, "down");
     let down = Refusal::from(Error::authentication(down));
-    assert!(down.renews_lines_of().is_some());
+    assert!(down.asks_for_renewal());
     match error_of(down) {
         KeyProviderError::ProviderUnavailable {
             context,
