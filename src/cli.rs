@@ -7,6 +7,7 @@
 mod audit;
 mod azure;
 mod client_args;
+mod gcp;
 mod keys;
 mod pkcs11;
 mod rotations;
@@ -22,6 +23,7 @@ pub(crate) use audit::{
 };
 pub(crate) use azure::AzureArgs;
 pub(crate) use client_args::{ClientArgs, OutputFormat};
+pub(crate) use gcp::GcpArgs;
 pub(crate) use keys::{
     GenerateArgs, HandleArgs, KeysCommand, ListArgs, PublicKeyArgs, PublicKeyFormat,
 };

@@ -2,6 +2,7 @@
 
 mod azure;
 mod environment;
+mod gcp;
 mod limits;
 pub(crate) mod pkcs11;
 mod resolve;
@@ -9,6 +10,7 @@ mod setting;
 
 pub(crate) use azure::AzureConfig;
 pub(crate) use environment::Environment;
+pub(crate) use gcp::GcpConfig;
 pub(crate) use pkcs11::{Pkcs11Config, TypedPin};
 pub(crate) use resolve::resolve;
 pub(crate) use setting::{Setting, Source, variable};
@@ -36,6 +38,8 @@ pub(crate) struct Config {
     pub(crate) software_seed_file: Option<Setting<PathBuf>>,
     /// The token of the PKCS#11 provider.
     pub(crate) pkcs11: Pkcs11Config,
+    /// The key ring of the provider of Google Cloud KMS.
+    pub(crate) gcp: GcpConfig,
     /// The vault of the provider of Azure Key Vault.
     pub(crate) azure: AzureConfig,
     /// The socket to serve on.

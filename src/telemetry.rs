@@ -23,6 +23,11 @@ const OWN_TARGETS: [&str; 5] = [
 /// fill the log: it is heard only by who looks for detail.
 const PARSER_TARGET: &str = "actix_http";
 
+/// Libraries of key services that log errors as they are when a variable of theirs asks for it, and
+/// with them whatever the issuer of access tokens repeats of a credential. The adapters tell what is
+/// wrong.
+const SILENCED_TARGETS: [&str; 2] = ["experimental.client", "google_cloud"];
+
 /// What is logged, and how.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct LogSettings {
@@ -132,6 +137,7 @@ pub(crate) fn start(settings: LogSettings) -> Result<(), TryInitError> {
     let filter = Targets::new()
         .with_default(level.min(LevelFilter::WARN))
         .with_target(PARSER_TARGET, parser_level(level))
+        .with_targets(SILENCED_TARGETS.map(|target| (target, LevelFilter::OFF)))
         .with_targets(OWN_TARGETS.map(|target| (target, level)));
     tracing_subscriber::registry()
         .with(lines.with_filter(filter))

@@ -5,6 +5,8 @@ mod audit;
 mod azure;
 #[cfg(feature = "_testdouble")]
 mod crash;
+#[cfg_attr(not(feature = "gcp-kms"), path = "wiring/gcp/left_out.rs")]
+mod gcp;
 #[cfg_attr(not(feature = "pkcs11"), path = "wiring/pkcs11/left_out.rs")]
 mod pkcs11;
 mod pkcs11_report;

@@ -8,6 +8,8 @@
 pub mod azure_kv;
 #[cfg(feature = "cloud")]
 pub mod cloud;
+#[cfg(feature = "gcp-kms")]
+pub mod gcp_kms;
 #[cfg(feature = "pkcs11")]
 pub mod pkcs11;
 mod scoped_name;
@@ -42,7 +44,10 @@ pub const fn support(name: ProviderName) -> Result<(), UnsupportedProvider> {
         #[cfg(feature = "_testdouble")]
         ProviderName::Testdouble => return Ok(()),
         ProviderName::AwsKms => cfg!(feature = "aws-kms"),
-        ProviderName::GcpKms => cfg!(feature = "gcp-kms"),
+        #[cfg(feature = "gcp-kms")]
+        ProviderName::GcpKms => return Ok(()),
+        #[cfg(not(feature = "gcp-kms"))]
+        ProviderName::GcpKms => false,
         #[cfg(feature = "azure-kv")]
         ProviderName::AzureKv => return Ok(()),
         #[cfg(not(feature = "azure-kv"))]
@@ -69,6 +74,12 @@ mod tests {
     fn a_provider_that_was_left_out_names_the_command_that_builds_it_in() {
         let refusal = support(ProviderName::Pkcs11).unwrap_err();
         assert_eq!(refusal, UnsupportedProvider::LeftOut(ProviderName::Pkcs11));
+    }
+
+    #[cfg(feature = "gcp-kms")]
+    #[test]
+    fn supports_gcp_kms_where_it_was_built_in() {
+        assert_eq!(support(ProviderName::GcpKms), Ok(()));
     }
 
     #[cfg(feature = "pkcs11")]

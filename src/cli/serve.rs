@@ -3,6 +3,7 @@
 use clap::Args;
 
 use super::azure::AzureArgs;
+use super::gcp::GcpArgs;
 use super::pkcs11::Pkcs11Args;
 
 /// `serve`.
@@ -20,7 +21,9 @@ pub(crate) struct ServeArgs {
             "key_provider", "socket", "socket_mode", "registry", "audit_log",
             "deployment_profile", "software_seed_file", "pkcs11_module", "pkcs11_slot",
             "pkcs11_pin_file", "pkcs11_pin", "pkcs11_label", "pkcs11_label_max",
-            "pkcs11_ec_params", "pkcs11_sessions", "azure_vault_url", "azure_kv_mode",
+            "pkcs11_ec_params", "pkcs11_sessions", "gcp_key_ring", "gcp_key_prefix",
+            "gcp_protection_level", "gcp_endpoint_url", "gcp_max_in_flight",
+            "gcp_requests_per_second", "azure_vault_url", "azure_kv_mode",
             "azure_wrapping_key_type", "azure_wrapping_key_size", "azure_token_resource",
             "azure_max_in_flight", "azure_requests_per_second",
         ]
@@ -81,6 +84,8 @@ pub(crate) struct ServeArgs {
     pub(crate) log_level: Option<String>,
     #[command(flatten)]
     pub(crate) pkcs11: Pkcs11Args,
+    #[command(flatten)]
+    pub(crate) gcp: GcpArgs,
     #[command(flatten)]
     pub(crate) azure: AzureArgs,
 }

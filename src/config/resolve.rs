@@ -6,8 +6,8 @@ use std::str::FromStr as _;
 use signer_domain::{DeploymentProfile, ProviderName};
 
 use super::{
-    AuditLog, AzureConfig, Config, DEFAULT_SOCKET, Environment, Installation, Pkcs11Config,
-    Setting, Source, Verification, limits, variable,
+    AuditLog, AzureConfig, Config, DEFAULT_SOCKET, Environment, GcpConfig, Installation,
+    Pkcs11Config, Setting, Source, Verification, limits, variable,
 };
 use crate::cli::ServeArgs;
 use crate::dev;
@@ -56,6 +56,7 @@ pub(crate) fn resolve(
         CustodyPart::configured(args, environment)?
     };
     let pkcs11 = pkcs11(args, environment, &custody.providers.value)?;
+    let gcp = gcp(args, environment, &custody.providers.value)?;
     let azure = azure(args, environment, &custody.providers.value)?;
     let verification = verification(args, &custody.providers.value)?;
     Ok(Config {
@@ -63,6 +64,7 @@ pub(crate) fn resolve(
         providers: custody.providers,
         software_seed_file: custody.software_seed_file,
         pkcs11,
+        gcp,
         azure,
         socket: custody.socket,
         socket_mode: custody.socket_mode,
@@ -222,6 +224,17 @@ fn pkcs11(
 ) -> Result<Pkcs11Config, Failure> {
     let config = Pkcs11Config::resolve(&args.pkcs11, environment)?;
     require_provider(ProviderName::Pkcs11, providers, config.first_given())?;
+    Ok(config)
+}
+
+/// The settings of a key ring, likewise.
+fn gcp(
+    args: &ServeArgs,
+    environment: &Environment,
+    providers: &[ProviderName],
+) -> Result<GcpConfig, Failure> {
+    let config = GcpConfig::resolve(&args.gcp, environment)?;
+    require_provider(ProviderName::GcpKms, providers, config.first_given())?;
     Ok(config)
 }
 

@@ -281,6 +281,12 @@ fn every_bad_provider_is_told_with_its_place_and_its_cure() {
              add --key-provider pkcs11 (set by PLEXSPHERE_SIGNER_PKCS11_PIN)",
         ),
         (
+            &["--key-provider", "aws-kms", "--gcp-key-ring", "r"],
+            &[],
+            "--gcp-key-ring is for the gcp-kms provider, which is not configured; leave it out, or \
+             add --key-provider gcp-kms",
+        ),
+        (
             &["--key-provider", "pkcs11", "--pkcs11-sessions", "many"],
             &[],
             "--pkcs11-sessions \"many\": must be a number from 1 to 256",

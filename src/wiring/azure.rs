@@ -10,7 +10,7 @@ use signer_adapters::providers::azure_kv::{
     AzureCredentials, AzureKvMode, AzureKvProvider, AzureKvSettings, WrappingKey,
 };
 use signer_adapters::providers::cloud::CloudLimits;
-use signer_domain::ports::{KeyProvider as _, KeyProviderError};
+use signer_domain::ports::{KeyProvider, KeyProviderError};
 use signer_domain::{Deadline, ProviderName};
 
 use super::providers::built_anew;
@@ -62,7 +62,11 @@ pub(super) fn spec(config: &AzureConfig) -> Result<ProviderSpec, Failure> {
         );
     }
     Ok(built_anew(ProviderName::AzureKv, move || {
-        Ok(Arc::new(AzureKvProvider::open(&settings)?))
+        let opened = AzureKvProvider::open(&settings);
+        Box::pin(async move {
+            let provider: Arc<dyn KeyProvider> = Arc::new(opened?);
+            Ok(provider)
+        })
     }))
 }
 

@@ -16,6 +16,7 @@ use signer_domain::ports::{KeyProvider, KeyProviderError};
 use super::azure;
 #[cfg(feature = "_testdouble")]
 use super::crash;
+use super::gcp;
 use super::pkcs11::OpenToken;
 use crate::config::{Config, Setting};
 use crate::failure::Failure;
@@ -71,6 +72,9 @@ pub(crate) async fn check_providers(config: &Config) -> Result<OpenProviders, Fa
     if names.contains(&ProviderName::Software) {
         open_software(config.software_seed_file.as_ref())?;
     }
+    if names.contains(&ProviderName::GcpKms) {
+        gcp::spec(&config.gcp)?;
+    }
     if names.contains(&ProviderName::AzureKv) {
         azure::check(&config.azure).await?;
     }
@@ -107,8 +111,9 @@ fn provider(
             Some(token) => Ok(token.spec()),
             None => Err(Failure::general("the PKCS#11 token was not opened")),
         },
+        ProviderName::GcpKms => gcp::spec(&config.gcp),
         ProviderName::AzureKv => azure::spec(&config.azure),
-        ProviderName::AwsKms | ProviderName::GcpKms => Err(match support(name) {
+        ProviderName::AwsKms => Err(match support(name) {
             Err(refusal) => config.providers.source.explain(refusal),
             Ok(()) => Failure::general(format_args!("{name} has no wiring")),
         }),
@@ -128,11 +133,14 @@ fn open_software(seed_file: Option<&Setting<PathBuf>>) -> Result<ProviderSpec, F
     }
 }
 
+/// A provider on its way.
+pub(super) type Opening = BoxFuture<'static, Result<Arc<dyn KeyProvider>, KeyProviderError>>;
+
 /// A provider that is there already.
 pub(super) fn always(name: ProviderName, provider: Arc<dyn KeyProvider>) -> ProviderSpec {
     #[cfg(feature = "_testdouble")]
     let provider = crash::around_provider(provider);
-    let factory = move || -> BoxFuture<'static, Result<Arc<dyn KeyProvider>, KeyProviderError>> {
+    let factory = move || -> Opening {
         let provider = Arc::clone(&provider);
         Box::pin(async move { Ok(provider) })
     };
@@ -142,18 +150,21 @@ pub(super) fn always(name: ProviderName, provider: Arc<dyn KeyProvider>) -> Prov
     }
 }
 
-/// A provider that is built anew each time it is opened: what it holds belongs to the thread that it
-/// was opened on, which may be replaced.
-#[cfg(feature = "azure-kv")]
+/// A provider that is opened anew each time its actor is: its connections belong to the thread that
+/// opens it, and end with that thread.
+#[cfg(any(feature = "aws-kms", feature = "gcp-kms", feature = "azure-kv"))]
 pub(super) fn built_anew(
     name: ProviderName,
-    build: impl Fn() -> Result<Arc<dyn KeyProvider>, KeyProviderError> + Send + Sync + 'static,
+    open: impl Fn() -> Opening + Send + Sync + 'static,
 ) -> ProviderSpec {
-    let factory = move || -> BoxFuture<'static, Result<Arc<dyn KeyProvider>, KeyProviderError>> {
-        let provider = build();
-        #[cfg(feature = "_testdouble")]
-        let provider = provider.map(crash::around_provider);
-        Box::pin(async move { provider })
+    let factory = move || -> Opening {
+        let opening = open();
+        Box::pin(async move {
+            let provider = opening.await?;
+            #[cfg(feature = "_testdouble")]
+            let provider = crash::around_provider(provider);
+            Ok(provider)
+        })
     };
     ProviderSpec {
         name,

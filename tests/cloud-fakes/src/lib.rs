@@ -13,11 +13,13 @@
 mod azure;
 mod certificate;
 mod fault;
+mod gcp;
 mod message;
 mod server;
 
 pub use azure::{FakeVault, Signing, VaultKind};
 pub use certificate::Certificate;
 pub use fault::Fault;
+pub use gcp::{GcpKms, GcpVersionState, SignWith, gcp_refusal};
 pub use message::{Answer, Request};
 pub use server::{FakeServer, Service};

@@ -1,0 +1,139 @@
+//! The key provider of Google Cloud KMS: keys in a key ring of a Google Cloud project.
+//!
+//! Private keys are made inside the service and never leave it. Each pair is a crypto key of its own,
+//! named by what it is for, and of that key the version that the handle names. A name is used once:
+//! crypto keys cannot be renamed, and a second one of a name is refused, so that a lost answer never
+//! leads to a second pair.
+//!
+//! # What is believed of the service
+//!
+//! Bytes may be damaged on the way, so a signature counts only with the checksums of both directions
+//! and the name of the very version that was asked. The service knows states but no reasons: a version that
+//! cannot be used is looked at before it is called retired. Disabling takes effect within minutes and not
+//! at once, which is why the registry refuses a retired key before this provider is asked.
+//!
+//! # Tombstones
+//!
+//! Retiring disables the version. It can be enabled again by whoever administers the key ring; the
+//! registry still refuses it then.
+
+mod answers;
+mod blueprint;
+mod calls;
+mod error;
+mod key_ring;
+mod keys;
+mod line;
+mod settings;
+mod standing;
+
+use std::fmt;
+use std::num::NonZeroUsize;
+
+use async_trait::async_trait;
+
+use signer_domain::ports::{GeneratedKey, KeyProvider, KeyProviderError, ProviderCapabilities};
+use signer_domain::{Deadline, Digest, HandleId, KeyId, ProviderName, PublicKey, Scope, Signature};
+
+use self::key_ring::VersionName;
+use self::keys::Keys;
+
+pub use self::key_ring::{GcpKeyPrefix, GcpKeyRing, ParseGcpKeyPrefixError, ParseGcpKeyRingError};
+pub use self::settings::{
+    GcpEndpoint, GcpProtectionLevel, GcpSettings, ParseGcpEndpointError,
+    ParseGcpProtectionLevelError,
+};
+
+/// What an operator must know who left an emulator in the configuration.
+const EMULATED: &str = "keys are kept by an emulator on this machine, called without credentials";
+
+/// The provider of one key ring.
+pub struct GcpKmsProvider {
+    settings: GcpSettings,
+    keys: Keys,
+}
+
+impl GcpKmsProvider {
+    /// A provider of the key ring that `settings` name. Reaches out for nothing yet: connections and
+    /// credentials belong to the runtime of the first call, and come and go without this value.
+    pub fn new(settings: GcpSettings) -> Self {
+        Self {
+            keys: Keys::new(settings.clone()),
+            settings,
+        }
+    }
+
+    fn version_in(&self, handle: &HandleId) -> Result<VersionName, KeyProviderError> {
+        let version = self.settings.key_ring.version_in(handle);
+        version.ok_or(KeyProviderError::KeyNotFound)
+    }
+}
+
+#[async_trait]
+impl KeyProvider for GcpKmsProvider {
+    fn capabilities(&self) -> ProviderCapabilities {
+        ProviderCapabilities {
+            name: ProviderName::GcpKms,
+            max_in_flight: self.settings.limits.for_one_key(),
+            signs_per_turn: NonZeroUsize::MIN,
+            dev_only: false,
+            caution: self.settings.endpoint.is_emulator().then_some(EMULATED),
+        }
+    }
+
+    async fn generate(
+        &self,
+        scope: &Scope,
+        key_id: &KeyId,
+        deadline: Deadline,
+    ) -> Result<GeneratedKey, KeyProviderError> {
+        self.keys.generate(scope, key_id, deadline).await
+    }
+
+    async fn sign(
+        &self,
+        handle: &HandleId,
+        digest: &Digest,
+        deadline: Deadline,
+    ) -> Result<Signature, KeyProviderError> {
+        let version = self.version_in(handle)?;
+        self.keys.sign(&version, digest, deadline).await
+    }
+
+    async fn public_key(
+        &self,
+        handle: &HandleId,
+        deadline: Deadline,
+    ) -> Result<PublicKey, KeyProviderError> {
+        let version = self.version_in(handle)?;
+        self.keys.public_key(&version, deadline).await
+    }
+
+    async fn retire(&self, handle: &HandleId, deadline: Deadline) -> Result<(), KeyProviderError> {
+        let version = self.version_in(handle)?;
+        self.keys.retire(&version, deadline).await
+    }
+
+    async fn locate(
+        &self,
+        scope: &Scope,
+        key_id: &KeyId,
+        deadline: Deadline,
+    ) -> Result<Option<GeneratedKey>, KeyProviderError> {
+        self.keys.locate(scope, key_id, deadline).await
+    }
+
+    /// Reads the key ring: that needs a connection, good credentials and their permission, and costs
+    /// nothing. Each signature is verified when it is made.
+    async fn check(&self, deadline: Deadline) -> Result<(), KeyProviderError> {
+        self.keys.check_key_ring(deadline).await
+    }
+}
+
+impl fmt::Debug for GcpKmsProvider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GcpKmsProvider")
+            .field("key_ring", &self.settings.key_ring.as_str())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,279 @@
+//! What is done with keys.
+
+use signer_domain::ports::{Cause, GeneratedKey, KeyProviderError};
+use signer_domain::{Deadline, Digest, KeyId, PublicKey, Scope, Signature};
+
+use super::blueprint;
+use super::calls::Calls;
+use super::error::Refusal;
+use super::key_ring::VersionName;
+use super::settings::GcpSettings;
+use super::standing::{Standing, require_ours};
+use crate::providers::cloud::until_there;
+use crate::providers::cloud::{Trouble, told_that};
+
+/// The keys of one key ring.
+pub(super) struct Keys {
+    settings: GcpSettings,
+    calls: Calls,
+}
+
+/// What stands under the name of a key.
+enum Look {
+    Absent,
+    Coming,
+    There(PublicKey),
+}
+
+/// What it means that nothing stands under the name of a key.
+#[derive(Clone, Copy)]
+enum Absence {
+    /// It was made, and the service shows it late.
+    Passes,
+    /// It was not made.
+    Tells,
+}
+
+impl Keys {
+    pub(super) fn new(settings: GcpSettings) -> Self {
+        let calls = Calls::new(&settings);
+        Self { settings, calls }
+    }
+
+    /// Makes a pair or adopts the one that has its name. The service makes no second one of a name, so
+    /// after a lost answer a look tells whether there is one.
+    pub(super) async fn generate(
+        &self,
+        scope: &Scope,
+        key_id: &KeyId,
+        deadline: Deadline,
+    ) -> Result<GeneratedKey, KeyProviderError> {
+        let version = self.version_for(scope, key_id);
+        let key = blueprint::crypto_key(scope, key_id, self.settings.protection_level);
+        let id = self.id_of(scope, key_id);
+        let found = match self.calls.create(&id, key, deadline).await {
+            Ok(()) | Err(Refusal::AlreadyThere) => {
+                self.settled(&version, Absence::Passes, deadline).await?
+            }
+            Err(refusal) if refusal.leaves_doubt() => {
+                match self.settled(&version, Absence::Tells, deadline).await {
+                    Ok(Some(found)) => Some(found),
+                    Err(KeyProviderError::KeyRetired) => return Err(KeyProviderError::KeyRetired),
+                    Ok(None) | Err(_) => return Err(refusal.into()),
+                }
+            }
+            Err(refusal) => return Err(not_created(refusal)),
+        };
+        found.ok_or_else(|| not_there_yet(&version))
+    }
+
+    pub(super) async fn locate(
+        &self,
+        scope: &Scope,
+        key_id: &KeyId,
+        deadline: Deadline,
+    ) -> Result<Option<GeneratedKey>, KeyProviderError> {
+        let version = self.version_for(scope, key_id);
+        self.settled(&version, Absence::Tells, deadline).await
+    }
+
+    pub(super) async fn sign(
+        &self,
+        version: &VersionName,
+        digest: &Digest,
+        deadline: Deadline,
+    ) -> Result<Signature, KeyProviderError> {
+        match self.calls.sign(version, digest, deadline).await {
+            Ok(signature) => Ok(signature),
+            Err(Refusal::WrongState(cause)) => {
+                Err(self.why_unusable(version, cause, deadline).await)
+            }
+            Err(refusal) => Err(refusal.into()),
+        }
+    }
+
+    pub(super) async fn public_key(
+        &self,
+        version: &VersionName,
+        deadline: Deadline,
+    ) -> Result<PublicKey, KeyProviderError> {
+        match self.calls.public_key(version, deadline).await {
+            Ok(public_key) => Ok(public_key),
+            Err(Refusal::WrongState(cause)) => {
+                Err(self.why_unusable(version, cause, deadline).await)
+            }
+            Err(refusal) => Err(refusal.into()),
+        }
+    }
+
+    /// Disables a version, and believes it when it is seen.
+    pub(super) async fn retire(
+        &self,
+        version: &VersionName,
+        deadline: Deadline,
+    ) -> Result<(), KeyProviderError> {
+        let retired = until_there(deadline, || self.retire_once(version, deadline));
+        retired.await?.ok_or_else(|| {
+            Trouble::Silent.because(told_that(format!("{version} is not seen disabled yet")))
+        })
+    }
+
+    /// `None` when the version is not seen retired yet.
+    async fn retire_once(
+        &self,
+        version: &VersionName,
+        deadline: Deadline,
+    ) -> Result<Option<()>, KeyProviderError> {
+        match self.standing(version, deadline).await? {
+            Standing::Retired | Standing::Failed => return Ok(Some(())),
+            Standing::Coming => return Ok(None),
+            Standing::Usable | Standing::Unknown => {}
+        }
+        match self.calls.disable(version, deadline).await {
+            // Somebody else changed the state meanwhile.
+            Ok(()) | Err(Refusal::WrongState(_)) => {}
+            Err(refusal) => return Err(refusal.into()),
+        }
+        let standing = self.standing(version, deadline).await?;
+        Ok((standing == Standing::Retired).then_some(()))
+    }
+
+    /// Reads the key ring.
+    pub(super) async fn check_key_ring(&self, deadline: Deadline) -> Result<(), KeyProviderError> {
+        match self.calls.read_key_ring(deadline).await {
+            Ok(()) => Ok(()),
+            Err(Refusal::NotFound) => Err(no_key_ring()),
+            Err(refusal) => Err(refusal.into()),
+        }
+    }
+
+    fn id_of(&self, scope: &Scope, key_id: &KeyId) -> String {
+        self.settings.key_prefix.id_of(scope, key_id)
+    }
+
+    fn version_for(&self, scope: &Scope, key_id: &KeyId) -> VersionName {
+        let id = self.id_of(scope, key_id);
+        self.settings.key_ring.first_version_of(&id)
+    }
+
+    /// Waits for a pair that is coming. `None` only when its absence tells.
+    async fn settled(
+        &self,
+        version: &VersionName,
+        absence: Absence,
+        deadline: Deadline,
+    ) -> Result<Option<GeneratedKey>, KeyProviderError> {
+        let settled = until_there(deadline, || self.answer(version, absence, deadline));
+        let Some(found) = settled.await? else {
+            return Err(not_there_yet(version));
+        };
+        let generated = |public_key| {
+            let handle = version.handle();
+            handle.map(|handle_id| GeneratedKey {
+                handle_id,
+                public_key,
+            })
+        };
+        match found.map(generated) {
+            None => Ok(None),
+            Some(Some(key)) => Ok(Some(key)),
+            Some(None) => Err(Trouble::Unexpected.because(told_that("no handle holds its name"))),
+        }
+    }
+
+    /// What a look at a pair says to whoever waits for it; `None` is "not yet".
+    async fn answer(
+        &self,
+        version: &VersionName,
+        absence: Absence,
+        deadline: Deadline,
+    ) -> Result<Option<Option<PublicKey>>, KeyProviderError> {
+        let answer = match (self.look(version, deadline).await?, absence) {
+            (Look::There(public_key), _) => Some(Some(public_key)),
+            (Look::Coming, _) | (Look::Absent, Absence::Passes) => None,
+            (Look::Absent, Absence::Tells) => Some(None),
+        };
+        Ok(answer)
+    }
+
+    async fn look(&self, name: &VersionName, deadline: Deadline) -> Result<Look, KeyProviderError> {
+        let version = match self.calls.version(name, deadline).await {
+            Ok(version) => version,
+            Err(Refusal::NotFound) => return Ok(Look::Absent),
+            Err(refusal) => return Err(refusal.into()),
+        };
+        match Standing::of(&version) {
+            Standing::Coming => Ok(Look::Coming),
+            Standing::Retired => Err(KeyProviderError::KeyRetired),
+            Standing::Failed => Err(KeyProviderError::Misconfigured {
+                context: "making a key: the service gave it up, and its name is used up",
+                source: Some(told_that(version.generation_failure_reason)),
+            }),
+            Standing::Unknown => {
+                let said = format!("{name} is in an unknown state");
+                Err(Trouble::Unexpected.because(told_that(said)))
+            }
+            Standing::Usable => {
+                require_ours(&version, self.settings.protection_level)?;
+                match self.calls.public_key(name, deadline).await {
+                    Ok(public_key) => Ok(Look::There(public_key)),
+                    // What the service knows of a new version it knows late.
+                    Err(Refusal::WrongState(_) | Refusal::NotFound) => Ok(Look::Coming),
+                    Err(refusal) => Err(refusal.into()),
+                }
+            }
+        }
+    }
+
+    async fn standing(
+        &self,
+        name: &VersionName,
+        deadline: Deadline,
+    ) -> Result<Standing, KeyProviderError> {
+        Ok(Standing::of(&self.calls.version(name, deadline).await?))
+    }
+
+    /// Why a version does not allow a call, of which the service says only that its state is wrong.
+    async fn why_unusable(
+        &self,
+        version: &VersionName,
+        cause: Cause,
+        deadline: Deadline,
+    ) -> KeyProviderError {
+        match self.standing(version, deadline).await {
+            Ok(Standing::Retired) => KeyProviderError::KeyRetired,
+            Ok(Standing::Coming) => not_there_yet(version),
+            Ok(Standing::Usable | Standing::Failed | Standing::Unknown) => {
+                Trouble::Unexpected.because(cause)
+            }
+            Err(error) => error,
+        }
+    }
+}
+
+fn not_created(refusal: Refusal) -> KeyProviderError {
+    match refusal {
+        Refusal::NotFound => no_key_ring(),
+        Refusal::Invalid(cause) => KeyProviderError::Misconfigured {
+            context: "making a key: the service offers no such key here; see the protection level \
+                      and the location",
+            source: Some(cause),
+        },
+        Refusal::AlreadyThere
+        | Refusal::WrongState(_)
+        | Refusal::NoToken(_)
+        | Refusal::Trouble(..)
+        | Refusal::Paced(_) => refusal.into(),
+    }
+}
+
+fn no_key_ring() -> KeyProviderError {
+    KeyProviderError::Misconfigured {
+        context: "looking for the key ring: there is none of this name",
+        source: None,
+    }
+}
+
+fn not_there_yet(version: &VersionName) -> KeyProviderError {
+    Trouble::Silent.because(told_that(format!("{version} is not there yet")))
+}

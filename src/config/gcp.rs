@@ -1,0 +1,161 @@
+//! The settings of a key ring of Google Cloud KMS. Their forms are judged where the provider is made.
+
+use std::num::{NonZeroU32, NonZeroUsize};
+
+use super::{Environment, Setting, Source, limits};
+use crate::cli::GcpArgs;
+use crate::failure::Failure;
+
+/// Enough to keep a service that answers in 50 ms busy.
+const CALLS_AT_ONCE: &str = "64";
+/// Google has published 3,000 signatures a minute as the quota of HSM keys, and counted them by the
+/// second: 50.
+const CALLS_PER_SECOND: &str = "40";
+
+/// How a key ring is found and used.
+#[derive(Debug)]
+pub(crate) struct GcpConfig {
+    pub(crate) key_ring: Option<Setting<String>>,
+    pub(crate) key_prefix: Option<Setting<String>>,
+    pub(crate) protection_level: Setting<String>,
+    pub(crate) endpoint_url: Option<Setting<String>>,
+    pub(crate) max_in_flight: Setting<NonZeroUsize>,
+    pub(crate) requests_per_second: Setting<NonZeroU32>,
+}
+
+impl GcpConfig {
+    /// Resolves the settings, of which each may be missing.
+    ///
+    /// # Errors
+    /// When one is not of its form.
+    pub(crate) fn resolve(args: &GcpArgs, environment: &Environment) -> Result<Self, Failure> {
+        let pick = |flag, typed: &Option<String>, found: &Option<String>| {
+            Setting::pick(flag, typed.as_ref(), found.as_ref())
+        };
+        let or_default = |flag, picked: Option<Setting<String>>, value: &str| {
+            picked.unwrap_or_else(|| Setting {
+                value: value.to_owned(),
+                source: Source::Default(flag),
+            })
+        };
+        let level = "--gcp-protection-level";
+        let at_once = "--gcp-max-in-flight";
+        let per_second = "--gcp-requests-per-second";
+        Ok(Self {
+            key_ring: pick("--gcp-key-ring", &args.key_ring, &environment.gcp_key_ring),
+            key_prefix: pick(
+                "--gcp-key-prefix",
+                &args.key_prefix,
+                &environment.gcp_key_prefix,
+            ),
+            protection_level: or_default(
+                level,
+                pick(
+                    level,
+                    &args.protection_level,
+                    &environment.gcp_protection_level,
+                ),
+                "hsm",
+            ),
+            endpoint_url: pick(
+                "--gcp-endpoint-url",
+                &args.endpoint_url,
+                &environment.gcp_endpoint_url,
+            ),
+            max_in_flight: or_default(
+                at_once,
+                pick(at_once, &args.max_in_flight, &environment.gcp_max_in_flight),
+                CALLS_AT_ONCE,
+            )
+            .parse(limits::calls_at_once)?,
+            requests_per_second: or_default(
+                per_second,
+                pick(
+                    per_second,
+                    &args.requests_per_second,
+                    &environment.gcp_requests_per_second,
+                ),
+                CALLS_PER_SECOND,
+            )
+            .parse(limits::calls_per_second)?,
+        })
+    }
+
+    /// The first of these settings that somebody gave: for a custodian without the provider, which
+    /// must not swallow it.
+    pub(crate) fn first_given(&self) -> Option<Source> {
+        let optional = [&self.key_ring, &self.key_prefix, &self.endpoint_url]
+            .map(|setting| setting.as_ref().map(|setting| setting.source));
+        let defaulted = [
+            self.protection_level.source,
+            self.max_in_flight.source,
+            self.requests_per_second.source,
+        ];
+        let given = |source: &Source| match source {
+            Source::Flag(_) | Source::Environment(_) => true,
+            Source::Default(_) => false,
+        };
+        optional.into_iter().flatten().chain(defaulted).find(given)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resolve(args: &GcpArgs, variables: &[(&str, &str)]) -> Result<GcpConfig, Failure> {
+        let variables = variables.iter().map(|(name, value)| {
+            let name = format!("PLEXSPHERE_SIGNER_GCP_{name}");
+            (name.into(), (*value).into())
+        });
+        GcpConfig::resolve(args, &Environment::from_variables(variables).unwrap())
+    }
+
+    #[test]
+    fn nobody_has_to_say_more_than_the_key_ring() {
+        let config = resolve(&GcpArgs::default(), &[]).unwrap();
+        assert_eq!(config.protection_level.value, "hsm");
+        assert_eq!(config.max_in_flight.value.get(), 64);
+        assert_eq!(config.requests_per_second.value.get(), 40);
+        assert_eq!(config.first_given(), None);
+    }
+
+    #[test]
+    fn every_setting_is_found_in_the_environment_and_the_flag_wins() {
+        let args = GcpArgs {
+            key_ring: Some("of-flag".to_owned()),
+            ..GcpArgs::default()
+        };
+        let variables = [
+            ("KEY_RING", "of-environment"),
+            ("KEY_PREFIX", "p"),
+            ("PROTECTION_LEVEL", "software"),
+            ("ENDPOINT_URL", "https://e"),
+            ("MAX_IN_FLIGHT", "7"),
+            ("REQUESTS_PER_SECOND", "8"),
+        ];
+        let config = resolve(&args, &variables).unwrap();
+        assert_eq!(config.first_given(), Some(Source::Flag("--gcp-key-ring")));
+        assert_eq!(config.key_ring.unwrap().value, "of-flag");
+        assert_eq!(config.key_prefix.unwrap().value, "p");
+        assert_eq!(config.protection_level.value, "software");
+        assert_eq!(config.endpoint_url.unwrap().value, "https://e");
+        assert_eq!(config.max_in_flight.value.get(), 7);
+        assert_eq!(config.requests_per_second.value.get(), 8);
+        for variable in variables {
+            let config = resolve(&GcpArgs::default(), &[variable]);
+            assert!(config.unwrap().first_given().is_some(), "{variable:?}");
+        }
+    }
+
+    #[test]
+    fn limits_that_allow_nothing_are_refused() {
+        let refusal = resolve(&GcpArgs::default(), &[("MAX_IN_FLIGHT", "0")]).unwrap_err();
+        assert_eq!(
+            refusal.to_string(),
+            "--gcp-max-in-flight \"0\": must be a number from 1 to 1024 (set by \
+             PLEXSPHERE_SIGNER_GCP_MAX_IN_FLIGHT)"
+        );
+        resolve(&GcpArgs::default(), &[("REQUESTS_PER_SECOND", "0")]).unwrap_err();
+    }
+}

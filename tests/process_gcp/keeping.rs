@@ -1,0 +1,118 @@
+//! Keys live in the service and outlive everything else.
+
+use std::fs;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use signer_test_support::sign_request;
+
+use crate::house::{House, generate, path};
+
+#[test]
+fn a_key_signs_what_openssl_verifies_and_a_retired_one_is_gone_also_after_a_restart() {
+    let house = House::with_emulator();
+    let mut server = house.serve(&[]);
+    let key = generate(&server, "k1");
+    let gone = generate(&server, "gone");
+    let prefix =
+        "gcp-kms:projects/test-project/locations/europe-west3/keyRings/signer/cryptoKeys/k-";
+    assert!(key.handle_id.starts_with(prefix), "{}", key.handle_id);
+    assert!(key.handle_id.ends_with("/cryptoKeyVersions/1"));
+
+    let file = |name: &str| house.place.file(name).display().to_string();
+    fs::write(file("release"), "hello, cloud\n").unwrap();
+    let signed = server.cli(&["sign", "--handle", &key.handle_id, "release"]);
+    fs::write(file("signature.base64"), signed.expect_status(0).stdout).unwrap();
+    let shown = server.cli(&["keys", "public-key", &key.handle_id, "--format", "pem"]);
+    fs::write(file("k1.pem"), shown.expect_status(0).stdout).unwrap();
+    let by_hand = "openssl dgst -sha512 -binary release >digest \
+                   && base64 --decode signature.base64 >signature \
+                   && openssl pkeyutl -verify -pubin -inkey k1.pem -rawin -in digest -sigfile signature";
+    let verified = Command::new("sh")
+        .args(["-c", by_hand])
+        .current_dir(house.place.path())
+        .output()
+        .unwrap();
+    assert!(verified.status.success(), "{verified:?}");
+
+    let digest = sign_request(&[7; 64]);
+    for _ in 0..2 {
+        server.post(&path(&gone, "retire"), "").expect_status(200);
+    }
+    let refused = server
+        .post(&path(&gone, "sign"), &digest)
+        .expect_status(410);
+    assert_eq!(refused.problem_code(), "key_retired");
+    let before = server.post(&path(&key, "sign"), &digest).expect_status(200);
+    assert!(server.terminate().success());
+
+    let server = house.serve(&[]);
+    let after = server.post(&path(&key, "sign"), &digest).expect_status(200);
+    assert_eq!(after.json()["signature"], before.json()["signature"]);
+    assert!(key.has_signed(&[7; 64], &after));
+    server
+        .post(&path(&gone, "sign"), &digest)
+        .expect_status(410);
+    assert_eq!(generate(&server, "k1"), key);
+    assert_eq!(house.service.pairs(), 2);
+}
+
+#[test]
+fn a_crash_after_the_pair_was_made_leaves_neither_an_orphan_nor_a_second_pair() {
+    let house = House::with_emulator();
+    let crashing = house
+        .program()
+        .with_variable("SIGNER_UNDER_TEST_CRASH", "provider.generate.after:1");
+    let mut server = house.spawn_as(&crashing, &[]);
+    server.wait_until_ready();
+    let document = r#"{"scope":"platform","key_id":"k1"}"#;
+    let answer = server.connect().ask("POST", "/v1/keys", Some(document));
+    assert!(answer.is_err(), "{answer:?}");
+    assert!(!server.wait().success());
+    assert_eq!(house.service.pairs(), 1);
+
+    let server = house.serve(&[]);
+    let key = generate(&server, "k1");
+    let signed = server.post(&path(&key, "sign"), &sign_request(&[7; 64]));
+    assert!(key.has_signed(&[7; 64], &signed.expect_status(200)));
+    assert_eq!(house.service.pairs(), 1);
+}
+
+#[test]
+fn a_hundred_signs_by_one_key_overlap_and_a_retire_among_them_is_a_barrier() {
+    let house = House::with_emulator();
+    let server = house.serve(&["--gcp-requests-per-second", "1000"]);
+    let key = generate(&server, "k1");
+    let post = |call: &str, body: String| {
+        let (mut connection, path) = (server.connect(), path(&key, call));
+        let body = Some(body).filter(|body| !body.is_empty());
+        std::thread::spawn(move || {
+            let answer = connection.ask("POST", &path, body.as_deref());
+            answer.unwrap().status
+        })
+    };
+    let signs = |count: usize| -> Vec<u16> {
+        let signers: Vec<_> = (0..count)
+            .map(|_| post("sign", sign_request(&[7; 64])))
+            .collect();
+        signers.into_iter().map(|one| one.join().unwrap()).collect()
+    };
+    house.kms.set_latency(Duration::from_millis(50));
+    let began = Instant::now();
+    assert!(signs(100).iter().all(|status| *status == 200));
+    // One after the other they would take five seconds at the least.
+    assert!(
+        began.elapsed() < Duration::from_secs(2),
+        "{:?}",
+        began.elapsed()
+    );
+
+    let retire = post("retire", String::new());
+    let raced = signs(50);
+    assert!(
+        raced.iter().all(|status| [200, 410].contains(status)),
+        "{raced:?}"
+    );
+    assert_eq!(retire.join().unwrap(), 200);
+    assert!(signs(5).iter().all(|status| *status == 410));
+}
