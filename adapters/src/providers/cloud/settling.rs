@@ -15,10 +15,13 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 ///
 /// # Errors
 /// Those of the question; it is not asked again after one.
-pub(in crate::providers) async fn until_there<T>(
+pub(in crate::providers) async fn until_there<T, F>(
     deadline: Deadline,
-    mut ask: impl AsyncFnMut() -> Result<Option<T>, KeyProviderError>,
-) -> Result<Option<T>, KeyProviderError> {
+    mut ask: impl FnMut() -> F,
+) -> Result<Option<T>, KeyProviderError>
+where
+    F: Future<Output = Result<Option<T>, KeyProviderError>>,
+{
     let pauses = ExponentialBuilder::default()
         .with_min_delay(FIRST_PAUSE)
         .with_max_delay(LONGEST_PAUSE)
@@ -39,24 +42,26 @@ pub(in crate::providers) async fn until_there<T>(
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use super::*;
 
     #[tokio::test]
     async fn asks_until_it_is_there() {
-        let mut asked = 0;
-        let found = until_there(Deadline::after(Duration::from_secs(10)), async || {
-            asked += 1;
-            Ok((asked == 3).then_some("there"))
+        let asked = Cell::new(0);
+        let found = until_there(Deadline::after(Duration::from_secs(10)), || async {
+            asked.set(asked.get() + 1);
+            Ok((asked.get() == 3).then_some("there"))
         })
         .await;
         assert_eq!(found.unwrap(), Some("there"));
-        assert_eq!(asked, 3);
+        assert_eq!(asked.get(), 3);
     }
 
     #[tokio::test]
     async fn gives_up_before_the_deadline() {
         let deadline = Deadline::after(Duration::from_millis(200));
-        let found = until_there(deadline, async || Ok(None::<()>)).await;
+        let found = until_there(deadline, || async { Ok(None::<()>) }).await;
         assert_eq!(found.unwrap(), None);
         assert!(!deadline.is_past());
     }

@@ -88,7 +88,7 @@ impl Trouble {
     }
 
     /// Whether the call may have taken effect all the same.
-    const fn leaves_doubt(self) -> bool {
+    pub(in crate::providers) const fn leaves_doubt(self) -> bool {
         match self {
             Self::Silent | Self::Failing | Self::Unexpected => true,
             Self::Unreachable
