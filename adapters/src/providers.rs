@@ -4,6 +4,8 @@
 //! a silent swap to the software provider would turn a mistake in production into a deployment
 //! with development keys.
 
+#[cfg(feature = "aws-kms")]
+pub mod aws_kms;
 #[cfg(feature = "cloud")]
 pub mod cloud;
 #[cfg(feature = "pkcs11")]
@@ -39,7 +41,10 @@ pub const fn support(name: ProviderName) -> Result<(), UnsupportedProvider> {
         ProviderName::Pkcs11 => false,
         #[cfg(feature = "_testdouble")]
         ProviderName::Testdouble => return Ok(()),
-        ProviderName::AwsKms => cfg!(feature = "aws-kms"),
+        #[cfg(feature = "aws-kms")]
+        ProviderName::AwsKms => return Ok(()),
+        #[cfg(not(feature = "aws-kms"))]
+        ProviderName::AwsKms => false,
         ProviderName::GcpKms => cfg!(feature = "gcp-kms"),
         ProviderName::AzureKv => cfg!(feature = "azure-kv"),
     };

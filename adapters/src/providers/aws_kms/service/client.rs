@@ -1,0 +1,63 @@
+//! The client of the SDK.
+
+use std::time::Duration;
+
+use aws_config::default_provider::region::DefaultRegionChain;
+use aws_config::{BehaviorVersion, ConfigLoader, Region};
+use aws_sdk_kms::Client;
+use aws_sdk_kms::config::retry::RetryConfig;
+use aws_sdk_kms::config::timeout::TimeoutConfig;
+use aws_smithy_http_client::Builder;
+use aws_smithy_http_client::tls::Provider;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+
+use super::super::settings::AwsKmsSettings;
+
+const CONNECT_PATIENCE: Duration = Duration::from_secs(2);
+/// How long one try of a call may take, so that a request of usual patience has room for three.
+pub(in super::super) const ATTEMPT_PATIENCE: Duration = Duration::from_secs(3);
+
+/// A client that makes each call once: what is worth repeating is repeated by its caller, who knows
+/// which calls may be.
+pub(super) async fn connect(settings: &AwsKmsSettings) -> Client {
+    Client::new(&loader(settings).load().await)
+}
+
+/// The same with these credentials, whatever the machine has.
+#[cfg(feature = "_testdouble")]
+pub(super) async fn connect_as(settings: &AwsKmsSettings, key_id: &str, secret: &str) -> Client {
+    let credentials = aws_sdk_kms::config::Credentials::new(key_id, secret, None, None, "given");
+    let loader = loader(settings).credentials_provider(credentials);
+    let loader = loader.use_fips(false).use_dual_stack(false);
+    Client::new(&loader.load().await)
+}
+
+fn loader(settings: &AwsKmsSettings) -> ConfigLoader {
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(CONNECT_PATIENCE)
+        .operation_attempt_timeout(ATTEMPT_PATIENCE)
+        .build();
+    let tls = Provider::Rustls(CryptoMode::Ring);
+    let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
+        .region(Region::new(settings.region.as_str().to_owned()))
+        .retry_config(RetryConfig::disabled())
+        .timeout_config(timeouts)
+        .http_client(Builder::new().tls_provider(tls).build_https());
+    if let Some(endpoint) = &settings.endpoint {
+        loader = loader.endpoint_url(endpoint.as_str());
+    }
+    if let Some(profile) = &settings.profile {
+        loader = loader.profile_name(profile);
+    }
+    loader
+}
+
+/// The region that the environment, the configuration files or the machine name, in this order.
+pub(in super::super) async fn default_region(profile: Option<&str>) -> Option<String> {
+    let mut chain = DefaultRegionChain::builder();
+    if let Some(profile) = profile {
+        chain = chain.profile_name(profile);
+    }
+    let region = chain.build().region().await;
+    region.map(|region| region.to_string())
+}
