@@ -5,6 +5,7 @@
 )]
 
 mod audit;
+mod aws;
 mod client_args;
 mod keys;
 mod pkcs11;
@@ -19,6 +20,7 @@ pub(crate) use audit::{
     AcceptCutArgs, AcceptRegistryArgs, AuditCommand, AuditReconcileArgs, AuditTailArgs,
     AuditVerifyArgs, CheckpointArgs,
 };
+pub(crate) use aws::AwsArgs;
 pub(crate) use client_args::{ClientArgs, OutputFormat};
 pub(crate) use keys::{
     GenerateArgs, HandleArgs, KeysCommand, ListArgs, PublicKeyArgs, PublicKeyFormat,

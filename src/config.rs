@@ -1,11 +1,13 @@
 //! The configuration of `serve`: flag, else environment, else default; then plain data.
 
+mod aws;
 mod environment;
 mod limits;
 pub(crate) mod pkcs11;
 mod resolve;
 mod setting;
 
+pub(crate) use aws::AwsConfig;
 pub(crate) use environment::Environment;
 pub(crate) use pkcs11::{Pkcs11Config, TypedPin};
 pub(crate) use resolve::resolve;
@@ -34,6 +36,8 @@ pub(crate) struct Config {
     pub(crate) software_seed_file: Option<Setting<PathBuf>>,
     /// The token of the PKCS#11 provider.
     pub(crate) pkcs11: Pkcs11Config,
+    /// How AWS KMS is used.
+    pub(crate) aws: AwsConfig,
     /// The socket to serve on.
     pub(crate) socket: Setting<PathBuf>,
     /// The mode of the socket.

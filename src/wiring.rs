@@ -1,6 +1,8 @@
 //! Joins adapters to ports. The only place that names an adapter.
 
 mod audit;
+#[cfg_attr(not(feature = "aws-kms"), path = "wiring/aws/left_out.rs")]
+mod aws;
 #[cfg(feature = "_testdouble")]
 mod crash;
 #[cfg_attr(not(feature = "pkcs11"), path = "wiring/pkcs11/left_out.rs")]

@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use super::aws::AwsArgs;
 use super::pkcs11::Pkcs11Args;
 
 /// `serve`.
@@ -19,7 +20,9 @@ pub(crate) struct ServeArgs {
             "key_provider", "socket", "socket_mode", "registry", "audit_log",
             "deployment_profile", "software_seed_file", "pkcs11_module", "pkcs11_slot",
             "pkcs11_pin_file", "pkcs11_pin", "pkcs11_label", "pkcs11_label_max",
-            "pkcs11_ec_params", "pkcs11_sessions",
+            "pkcs11_ec_params", "pkcs11_sessions", "aws_region", "aws_endpoint_url", "aws_profile",
+            "aws_alias_prefix", "aws_schedule_deletion_days", "aws_max_in_flight",
+            "aws_requests_per_second",
         ]
     )]
     pub(crate) dev: bool,
@@ -78,4 +81,6 @@ pub(crate) struct ServeArgs {
     pub(crate) log_level: Option<String>,
     #[command(flatten)]
     pub(crate) pkcs11: Pkcs11Args,
+    #[command(flatten)]
+    pub(crate) aws: AwsArgs,
 }

@@ -34,6 +34,13 @@ pub(crate) struct Environment {
     pub(super) pkcs11_label_max: Option<String>,
     pub(super) pkcs11_ec_params: Option<String>,
     pub(super) pkcs11_sessions: Option<String>,
+    pub(super) aws_region: Option<String>,
+    pub(super) aws_endpoint_url: Option<String>,
+    pub(super) aws_profile: Option<String>,
+    pub(super) aws_alias_prefix: Option<String>,
+    pub(super) aws_schedule_deletion_days: Option<String>,
+    pub(super) aws_max_in_flight: Option<String>,
+    pub(super) aws_requests_per_second: Option<String>,
     pub(super) log_format: Option<String>,
     pub(super) log_level: Option<String>,
     #[serde(flatten)]

@@ -6,8 +6,8 @@ use std::str::FromStr as _;
 use signer_domain::{DeploymentProfile, ProviderName};
 
 use super::{
-    AuditLog, Config, DEFAULT_SOCKET, Environment, Installation, Pkcs11Config, Setting, Source,
-    Verification, limits, variable,
+    AuditLog, AwsConfig, Config, DEFAULT_SOCKET, Environment, Installation, Pkcs11Config, Setting,
+    Source, Verification, limits, variable,
 };
 use crate::cli::ServeArgs;
 use crate::dev;
@@ -56,12 +56,14 @@ pub(crate) fn resolve(
         CustodyPart::configured(args, environment)?
     };
     let pkcs11 = pkcs11(args, environment, &custody.providers.value)?;
+    let aws = aws(args, environment, &custody.providers.value)?;
     let verification = verification(args, &custody.providers.value)?;
     Ok(Config {
         installation: custody.installation,
         providers: custody.providers,
         software_seed_file: custody.software_seed_file,
         pkcs11,
+        aws,
         socket: custody.socket,
         socket_mode: custody.socket_mode,
         health_listen,
@@ -224,12 +226,32 @@ fn pkcs11(
     }
     match config.first_given() {
         None => Ok(config),
-        Some(source) => Err(source.explain(format_args!(
-            "{} is for the pkcs11 provider, which is not configured; leave it out, or add \
-             --key-provider pkcs11",
-            source.flag()
-        ))),
+        Some(source) => Err(refuse_for(source, ProviderName::Pkcs11)),
     }
+}
+
+/// The settings of AWS KMS, likewise.
+fn aws(
+    args: &ServeArgs,
+    environment: &Environment,
+    providers: &[ProviderName],
+) -> Result<AwsConfig, Failure> {
+    let config = AwsConfig::resolve(&args.aws, environment)?;
+    match config.first_given() {
+        Some(source) if !providers.contains(&ProviderName::AwsKms) => {
+            Err(refuse_for(source, ProviderName::AwsKms))
+        }
+        Some(_) | None => Ok(config),
+    }
+}
+
+/// The refusal of a setting whose provider is not configured.
+fn refuse_for(source: Source, provider: ProviderName) -> Failure {
+    source.explain(format_args!(
+        "{} is for the {provider} provider, which is not configured; leave it out, or add \
+         --key-provider {provider}",
+        source.flag()
+    ))
 }
 
 fn verification(args: &ServeArgs, providers: &[ProviderName]) -> Result<Verification, Failure> {

@@ -13,6 +13,7 @@ use signer_adapters::providers::{install_tls, support};
 use signer_domain::ProviderName;
 use signer_domain::ports::{KeyProvider, KeyProviderError};
 
+use super::aws::AwsKms;
 #[cfg(feature = "_testdouble")]
 use super::crash;
 use super::pkcs11::OpenToken;
@@ -30,11 +31,12 @@ pub(crate) fn provide_development_seed(file: &Path) -> Result<(), Failure> {
     create_seed_file(file).map_err(Failure::general)
 }
 
-/// Providers that are opened once for the life of the process, because they hold what must not be
-/// opened twice.
+/// Providers that are opened or judged once for the life of the process, because they hold what must
+/// not be opened twice, or cannot tell later that their settings are wrong.
 #[derive(Debug, Default)]
 pub(crate) struct OpenProviders {
     token: Option<OpenToken>,
+    aws: Option<AwsKms>,
 }
 
 impl OpenProviders {
@@ -75,7 +77,12 @@ pub(crate) async fn check_providers(config: &Config) -> Result<OpenProviders, Fa
     } else {
         None
     };
-    Ok(OpenProviders { token })
+    let aws = if names.contains(&ProviderName::AwsKms) {
+        Some(AwsKms::prepare(&config.aws).await?)
+    } else {
+        None
+    };
+    Ok(OpenProviders { token, aws })
 }
 
 /// Makes the providers ready to be opened, in the order of the configuration.
@@ -103,12 +110,14 @@ fn provider(
             Some(token) => Ok(token.spec()),
             None => Err(Failure::general("the PKCS#11 token was not opened")),
         },
-        ProviderName::AwsKms | ProviderName::GcpKms | ProviderName::AzureKv => {
-            Err(match support(name) {
-                Err(refusal) => config.providers.source.explain(refusal),
-                Ok(()) => Failure::general(format_args!("{name} has no wiring")),
-            })
-        }
+        ProviderName::AwsKms => match &opened.aws {
+            Some(aws) => Ok(aws.spec()),
+            None => Err(Failure::general("AWS KMS was not prepared")),
+        },
+        ProviderName::GcpKms | ProviderName::AzureKv => Err(match support(name) {
+            Err(refusal) => config.providers.source.explain(refusal),
+            Ok(()) => Failure::general(format_args!("{name} has no wiring")),
+        }),
     }
 }
 
@@ -125,13 +134,37 @@ fn open_software(seed_file: Option<&Setting<PathBuf>>) -> Result<ProviderSpec, F
     }
 }
 
+/// A provider on its way.
+pub(super) type Opening = BoxFuture<'static, Result<Arc<dyn KeyProvider>, KeyProviderError>>;
+
 /// A provider that is there already.
 pub(super) fn always(name: ProviderName, provider: Arc<dyn KeyProvider>) -> ProviderSpec {
     #[cfg(feature = "_testdouble")]
     let provider = crash::around_provider(provider);
-    let factory = move || -> BoxFuture<'static, Result<Arc<dyn KeyProvider>, KeyProviderError>> {
+    let factory = move || -> Opening {
         let provider = Arc::clone(&provider);
         Box::pin(async move { Ok(provider) })
+    };
+    ProviderSpec {
+        name,
+        factory: Arc::new(factory),
+    }
+}
+
+/// A provider that is opened anew each time its actor is.
+#[cfg(feature = "aws-kms")]
+pub(super) fn built_anew(
+    name: ProviderName,
+    open: impl Fn() -> Opening + Send + Sync + 'static,
+) -> ProviderSpec {
+    let factory = move || -> Opening {
+        let opening = open();
+        Box::pin(async move {
+            let provider = opening.await?;
+            #[cfg(feature = "_testdouble")]
+            let provider = crash::around_provider(provider);
+            Ok(provider)
+        })
     };
     ProviderSpec {
         name,
