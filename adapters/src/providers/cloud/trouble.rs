@@ -185,7 +185,6 @@ mod tests {
         #[error("the call failed: {source}")]
         struct Outer {
             source: Inner,
-            #[expect(dead_code, reason = "it stands for a request that must not be shown")]
             request: &'static str,
         }
         #[derive(Debug, thiserror::Error)]
