@@ -282,9 +282,21 @@ fn without_answer(error: &(dyn Error + 'static)) -> Trouble {
         if let Some(known) = known_cause(current) {
             return known;
         }
-        cause = current.source();
+        cause = next_cause(current);
     }
     Trouble::Silent
+}
+
+/// What is behind an error. An input or output error does not count what it wraps among its sources, and
+/// such errors wrap each other.
+fn next_cause<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e (dyn Error + 'static)> {
+    match error.downcast_ref::<io::Error>() {
+        Some(failure) => {
+            let inner = failure.get_ref()?;
+            Some(inner)
+        }
+        None => error.source(),
+    }
 }
 
 fn known_cause(cause: &(dyn Error + 'static)) -> Option<Trouble> {
@@ -295,14 +307,9 @@ fn known_cause(cause: &(dyn Error + 'static)) -> Option<Trouble> {
         return Some(Trouble::Untrusted);
     }
     if let Some(failure) = cause.downcast_ref::<io::Error>() {
-        // What such an error wraps is not among its sources.
-        if failure
-            .get_ref()
-            .is_some_and(|inner| inner.is::<rustls::Error>())
-        {
-            return Some(Trouble::Untrusted);
+        if could_not_connect(failure.kind()) {
+            return Some(Trouble::Unreachable);
         }
-        return could_not_connect(failure.kind()).then_some(Trouble::Unreachable);
     }
     // The types behind these sentences belong to crates that nobody else here needs.
     let sentence = cause.to_string();
@@ -433,6 +440,7 @@ mod tests {
         let cut = io::Error::from(io::ErrorKind::ConnectionReset);
         assert_eq!(of(cut), Trouble::Silent);
         let untrusted = rustls::Error::General("unknown issuer".to_owned());
-        assert_eq!(of(io::Error::other(untrusted)), Trouble::Untrusted);
+        let wrapped_twice = io::Error::other(io::Error::other(untrusted));
+        assert_eq!(of(wrapped_twice), Trouble::Untrusted);
     }
 }

@@ -154,6 +154,7 @@ impl Generation<'_> {
             }
         };
         self.memory.made(&made);
+        self.memory.home(Some(&made));
         self.memory.begin_doubt(name, Instant::now());
         let named = self.give_name(&made).await.map_err(in_doubt)?;
         if named != made {
