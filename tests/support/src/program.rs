@@ -5,6 +5,9 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+/// What opens the names of the variables that the program or a library of a key service obeys.
+const OBEYED: [&str; 4] = ["PLEXSPHERE_SIGNER_", "AWS_", "AZURE_", "GOOGLE_"];
+
 /// The binary under test. Its environment holds nothing of ours but what a test puts there.
 #[derive(Debug, Clone)]
 pub struct Program {
@@ -45,7 +48,8 @@ impl Program {
             .current_dir(directory)
             .stdin(Stdio::null());
         for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with("PLEXSPHERE_SIGNER_") {
+            let text = name.to_string_lossy();
+            if OBEYED.iter().any(|prefix| text.starts_with(prefix)) {
                 command.env_remove(name);
             }
         }
