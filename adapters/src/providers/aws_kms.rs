@@ -33,7 +33,7 @@ use self::error::{Refusal, in_doubt};
 use self::generation::Generation;
 use self::key_name::KeyName;
 use self::retirement::Retirement;
-use self::service::{KeyStanding, Service, default_region};
+use self::service::{Configured, KeyStanding, Service, default_region};
 use super::cloud::{Trouble, told_that, until_there};
 
 pub use self::memory::AwsKmsMemory;
@@ -54,7 +54,7 @@ impl AwsKmsProvider {
     /// are needed, and again when they have expired.
     pub async fn connect(settings: AwsKmsSettings, memory: AwsKmsMemory) -> Self {
         Self {
-            service: Service::connect(&settings).await,
+            service: Service::connect(Configured::new(settings.clone())).await,
             settings,
             memory,
         }
@@ -68,8 +68,10 @@ impl AwsKmsProvider {
         access_key_id: &str,
         secret_access_key: &str,
     ) -> Self {
+        let configured = Configured::new(settings.clone());
+        let configured = configured.with_credentials(access_key_id, secret_access_key);
         Self {
-            service: Service::connect_as(&settings, access_key_id, secret_access_key).await,
+            service: Service::connect(configured).await,
             settings,
             memory,
         }
@@ -238,7 +240,14 @@ impl KeyProvider for AwsKmsProvider {
     /// Lists one key. That takes credentials, and says in which account they are good. No key is there
     /// to sign with before the first one is generated; each signature is verified when it is made.
     async fn check(&self, deadline: Deadline) -> Result<(), KeyProviderError> {
-        let keys = self.service.keys(None, 1, deadline).await;
+        let look = || self.service.keys(None, 1, deadline);
+        let keys = match look().await {
+            Err(Refusal::Trouble(Trouble::CredentialsRefused, _)) => {
+                self.service.renew().await;
+                look().await
+            }
+            outcome => outcome,
+        };
         let keys = keys.map_err(Refusal::told)?;
         let Some(key) = keys.items.first() else {
             return Ok(());

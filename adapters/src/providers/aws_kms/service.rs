@@ -10,6 +10,7 @@ use aws_sdk_kms::operation::create_key::builders::CreateKeyFluentBuilder;
 use aws_sdk_kms::primitives::Blob;
 use aws_sdk_kms::types::{KeySpec, KeyUsageType, MessageType, SigningAlgorithmSpec, Tag};
 use backon::{BackoffBuilder as _, ExponentialBuilder};
+use parking_lot::RwLock;
 
 use signer_domain::ports::KeyProviderError;
 use signer_domain::{Deadline, Digest, PublicKey, Signature};
@@ -19,10 +20,10 @@ use super::super::cloud::{Pace, Trouble, told_that};
 use super::arn::KeyArn;
 use super::error::{Refusal, in_doubt, refusal};
 use super::key_name::{KeyName, NAME_TAG};
-use super::settings::{AwsKmsSettings, DeletionWindow};
+use super::settings::DeletionWindow;
 
 pub(super) use self::answers::{KeyDescription, KeyStanding};
-pub(super) use self::client::{ATTEMPT_PATIENCE, default_region};
+pub(super) use self::client::{ATTEMPT_PATIENCE, Configured, default_region};
 
 /// How often a call is made that fails for a passing reason.
 const TRIES: usize = 3;
@@ -32,7 +33,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// AWS KMS as this provider uses it.
 pub(super) struct Service {
-    client: Client,
+    configured: Configured,
+    client: RwLock<Client>,
     pace: Pace,
 }
 
@@ -44,20 +46,23 @@ pub(super) struct Page<T> {
 
 impl Service {
     /// A client with connections of its own. Calls nothing yet.
-    pub(super) async fn connect(settings: &AwsKmsSettings) -> Self {
+    pub(super) async fn connect(configured: Configured) -> Self {
         Self {
-            client: client::connect(settings).await,
-            pace: Pace::new(settings.limits),
+            client: RwLock::new(configured.connect().await),
+            pace: Pace::new(configured.limits()),
+            configured,
         }
     }
 
-    /// The same with these credentials, whatever the machine has.
-    #[cfg(feature = "_testdouble")]
-    pub(super) async fn connect_as(settings: &AwsKmsSettings, key_id: &str, secret: &str) -> Self {
-        Self {
-            client: client::connect_as(settings, key_id, secret).await,
-            pace: Pace::new(settings.limits),
-        }
+    /// Connects anew, and reads the credentials of the machine with that: a client never looks again at
+    /// files in which it has found some.
+    pub(super) async fn renew(&self) {
+        let renewed = self.configured.connect().await;
+        *self.client.write() = renewed;
+    }
+
+    fn client(&self) -> Client {
+        self.client.read().clone()
     }
 
     /// Looks at a key, by its ARN or by an alias; `None` when there is none to be seen.
@@ -66,7 +71,7 @@ impl Service {
         key: &str,
         deadline: Deadline,
     ) -> Result<Option<KeyDescription>, KeyProviderError> {
-        let call = || self.client.describe_key().key_id(key);
+        let call = || self.client().describe_key().key_id(key);
         let described = self.repeated(deadline, || async {
             call().send().await.map_err(|error| refusal(&error))
         });
@@ -94,7 +99,7 @@ impl Service {
 
     fn creation(&self, name: &KeyName) -> Result<CreateKeyFluentBuilder, KeyProviderError> {
         let mut creation = self
-            .client
+            .client()
             .create_key()
             .key_spec(KeySpec::EccNistEdwards25519)
             .key_usage(KeyUsageType::SignVerify)
@@ -117,7 +122,7 @@ impl Service {
         deadline: Deadline,
     ) -> Result<(), Refusal> {
         self.repeated(deadline, || async {
-            let call = self.client.create_alias().alias_name(alias);
+            let call = self.client().create_alias().alias_name(alias);
             let named = call.target_key_id(key.as_str()).send().await;
             named.map(drop).map_err(|error| refusal(&error))
         })
@@ -131,7 +136,7 @@ impl Service {
         deadline: Deadline,
     ) -> Result<PublicKey, Refusal> {
         let answer = self.repeated(deadline, || async {
-            let call = self.client.get_public_key().key_id(key.as_str());
+            let call = self.client().get_public_key().key_id(key.as_str());
             call.send().await.map_err(|error| refusal(&error))
         });
         public_key_in(&answer.await?).map_err(Refusal::Final)
@@ -146,7 +151,7 @@ impl Service {
     ) -> Result<Signature, Refusal> {
         let answer = self.repeated(deadline, || async {
             let call = self
-                .client
+                .client()
                 .sign()
                 .key_id(key.as_str())
                 .message(Blob::new(digest.as_bytes().as_slice()))
@@ -160,7 +165,12 @@ impl Service {
     /// Disables a key.
     pub(super) async fn disable(&self, key: &KeyArn, deadline: Deadline) -> Result<(), Refusal> {
         self.repeated(deadline, || async {
-            let disabled = self.client.disable_key().key_id(key.as_str()).send().await;
+            let disabled = self
+                .client()
+                .disable_key()
+                .key_id(key.as_str())
+                .send()
+                .await;
             disabled.map(drop).map_err(|error| refusal(&error))
         })
         .await
@@ -174,7 +184,7 @@ impl Service {
         deadline: Deadline,
     ) -> Result<(), KeyProviderError> {
         let scheduled = self.repeated(deadline, || async {
-            let call = self.client.schedule_key_deletion().key_id(key.as_str());
+            let call = self.client().schedule_key_deletion().key_id(key.as_str());
             let scheduled = call.pending_window_in_days(window.days()).send().await;
             scheduled.map(drop).map_err(|error| refusal(&error))
         });
@@ -192,7 +202,7 @@ impl Service {
     ) -> Result<Page<String>, Refusal> {
         let answer = self.repeated(deadline, || async {
             let call = self
-                .client
+                .client()
                 .list_aliases()
                 .set_marker(from.map(str::to_owned));
             call.send().await.map_err(|error| refusal(&error))
@@ -215,7 +225,7 @@ impl Service {
         deadline: Deadline,
     ) -> Result<Page<KeyArn>, Refusal> {
         let answer = self.repeated(deadline, || async {
-            let call = self.client.list_keys().limit(most);
+            let call = self.client().list_keys().limit(most);
             let listed = call.set_marker(from.map(str::to_owned)).send().await;
             listed.map_err(|error| refusal(&error))
         });
@@ -241,7 +251,7 @@ impl Service {
         let answer = self.repeated(deadline, || async {
             // AWS allows 50 tags and lists as many at once.
             let call = self
-                .client
+                .client()
                 .list_resource_tags()
                 .key_id(key.as_str())
                 .limit(50);

@@ -5,31 +5,56 @@ use std::time::Duration;
 use aws_config::default_provider::region::DefaultRegionChain;
 use aws_config::{BehaviorVersion, ConfigLoader, Region};
 use aws_sdk_kms::Client;
+use aws_sdk_kms::config::Credentials;
 use aws_sdk_kms::config::retry::RetryConfig;
 use aws_sdk_kms::config::timeout::TimeoutConfig;
 use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 
+use super::super::super::cloud::CloudLimits;
 use super::super::settings::AwsKmsSettings;
 
 const CONNECT_PATIENCE: Duration = Duration::from_secs(2);
 /// How long one try of a call may take, so that a request of usual patience has room for three.
 pub(in super::super) const ATTEMPT_PATIENCE: Duration = Duration::from_secs(3);
 
-/// A client that makes each call once: what is worth repeating is repeated by its caller, who knows
-/// which calls may be.
-pub(super) async fn connect(settings: &AwsKmsSettings) -> Client {
-    Client::new(&loader(settings).load().await)
+/// What a client is made of, as often as it has to be.
+pub(in super::super) struct Configured {
+    settings: AwsKmsSettings,
+    credentials: Option<Credentials>,
 }
 
-/// The same with these credentials, whatever the machine has.
-#[cfg(feature = "_testdouble")]
-pub(super) async fn connect_as(settings: &AwsKmsSettings, key_id: &str, secret: &str) -> Client {
-    let credentials = aws_sdk_kms::config::Credentials::new(key_id, secret, None, None, "given");
-    let loader = loader(settings).credentials_provider(credentials);
-    let loader = loader.use_fips(false).use_dual_stack(false);
-    Client::new(&loader.load().await)
+impl Configured {
+    /// With the credentials of the machine.
+    pub(in super::super) const fn new(settings: AwsKmsSettings) -> Self {
+        Self {
+            settings,
+            credentials: None,
+        }
+    }
+
+    /// With these credentials, whatever the machine has.
+    #[cfg(feature = "_testdouble")]
+    pub(in super::super) fn with_credentials(mut self, key_id: &str, secret: &str) -> Self {
+        self.credentials = Some(Credentials::new(key_id, secret, None, None, "given"));
+        self
+    }
+
+    pub(super) const fn limits(&self) -> CloudLimits {
+        self.settings.limits
+    }
+
+    /// A client that makes each call once: what is worth repeating is repeated by its caller, who knows
+    /// which calls may be.
+    pub(super) async fn connect(&self) -> Client {
+        let mut loader = loader(&self.settings);
+        if let Some(credentials) = self.credentials.clone() {
+            loader = loader.credentials_provider(credentials);
+            loader = loader.use_fips(false).use_dual_stack(false);
+        }
+        Client::new(&loader.load().await)
+    }
 }
 
 fn loader(settings: &AwsKmsSettings) -> ConfigLoader {
