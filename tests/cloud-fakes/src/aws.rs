@@ -89,7 +89,7 @@ pub fn refusal(status: u16, code: &str, sentence: &str) -> Answer {
     let document = json!({ "__type": code, "message": sentence });
     Answer::json(status, &document)
         .with("content-type", "application/x-amz-json-1.1")
-        .with("x-amzn-requestid", "00000000-throw-away")
+        .with("x-amzn-requestid", "00000000-4b5c-6d7e")
 }
 
 impl FakeAwsKms {

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use aws_config::default_provider::region::DefaultRegionChain;
 use aws_config::{BehaviorVersion, ConfigLoader, Region};
 use aws_sdk_kms::Client;
 use aws_sdk_kms::config::Credentials;
@@ -57,32 +56,34 @@ impl Configured {
     }
 }
 
+/// The region that the environment, the configuration files or the machine name, in this order.
+pub(in super::super) async fn default_region(profile: Option<&str>) -> Option<String> {
+    let found = base(profile).load().await;
+    found.region().map(ToString::to_string)
+}
+
 fn loader(settings: &AwsKmsSettings) -> ConfigLoader {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(CONNECT_PATIENCE)
         .operation_attempt_timeout(ATTEMPT_PATIENCE)
         .build();
-    let tls = Provider::Rustls(CryptoMode::Ring);
-    let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
+    let loader = base(settings.profile.as_deref())
         .region(Region::new(settings.region.as_str().to_owned()))
         .retry_config(RetryConfig::disabled())
-        .timeout_config(timeouts)
-        .http_client(Builder::new().tls_provider(tls).build_https());
-    if let Some(endpoint) = &settings.endpoint {
-        loader = loader.endpoint_url(endpoint.as_str());
+        .timeout_config(timeouts);
+    match &settings.endpoint {
+        Some(endpoint) => loader.endpoint_url(endpoint.as_str()),
+        None => loader,
     }
-    if let Some(profile) = &settings.profile {
-        loader = loader.profile_name(profile);
-    }
-    loader
 }
 
-/// The region that the environment, the configuration files or the machine name, in this order.
-pub(in super::super) async fn default_region(profile: Option<&str>) -> Option<String> {
-    let mut chain = DefaultRegionChain::builder();
-    if let Some(profile) = profile {
-        chain = chain.profile_name(profile);
+/// What asks for a region or for credentials needs as well.
+fn base(profile: Option<&str>) -> ConfigLoader {
+    let tls = Provider::Rustls(CryptoMode::Ring);
+    let loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
+        .http_client(Builder::new().tls_provider(tls).build_https());
+    match profile {
+        Some(profile) => loader.profile_name(profile),
+        None => loader,
     }
-    let region = chain.build().region().await;
-    region.map(|region| region.to_string())
 }
