@@ -119,7 +119,8 @@ mod tests {
         let hang = pace.call(Deadline::after(Duration::from_secs(5)), async {
             std::future::pending::<Result<(), KeyProviderError>>().await
         });
-        let late = pace.call(soon, async { panic!("it was begun") as Result<(), _> });
+        let begun = || -> Result<(), KeyProviderError> { panic!("it was begun") };
+        let late = pace.call(soon, async { begun() });
         tokio::select! {
             biased;
             _ = hang => panic!("it returned"),
