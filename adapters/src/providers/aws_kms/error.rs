@@ -163,13 +163,12 @@ where
             };
             answer.refusal()
         }
-        // What follows a good status line is no answer of this service, or only the half of one.
-        SdkError::ResponseError(_) => Refusal::Trouble(Trouble::Unexpected, told(error)),
         SdkError::TimeoutError(_) => Refusal::Trouble(Trouble::Silent, told(error)),
         SdkError::DispatchFailure(_) | SdkError::ConstructionFailure(_) => {
             Refusal::Trouble(without_answer(error), told(error))
         }
-        // The library may tell more one day.
+        // An answer that is none of this service, or only the half of one; and what the library may
+        // tell one day.
         _ => Refusal::Trouble(Trouble::Unexpected, told(error)),
     }
 }
@@ -306,10 +305,9 @@ fn known_cause(cause: &(dyn Error + 'static)) -> Option<Trouble> {
     if cause.is::<rustls::Error>() {
         return Some(Trouble::Untrusted);
     }
-    if let Some(failure) = cause.downcast_ref::<io::Error>() {
-        if could_not_connect(failure.kind()) {
-            return Some(Trouble::Unreachable);
-        }
+    let failure = cause.downcast_ref::<io::Error>();
+    if failure.is_some_and(|failure| could_not_connect(failure.kind())) {
+        return Some(Trouble::Unreachable);
     }
     // The types behind these sentences belong to crates that nobody else here needs.
     let sentence = cause.to_string();

@@ -179,7 +179,7 @@ mod tests {
         memory.begin_doubt("n", later);
         memory.inherit_doubt("n");
         assert_eq!(memory.doubt("n"), Some(later));
-        memory.clone().end_doubt("n");
+        memory.end_doubt("n");
         assert_eq!(memory.doubt("n"), None);
     }
 

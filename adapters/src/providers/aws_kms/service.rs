@@ -92,7 +92,7 @@ impl Service {
             let made = self.creation(name)?.send().await;
             made.map_err(|error| refusal(&error).told())
         };
-        let made = self.pace.call(deadline, call).await?;
+        let made = self.pace.call(deadline, Box::pin(call)).await?;
         let description = KeyDescription::read(made.key_metadata()).map_err(in_doubt)?;
         Ok(description.arn)
     }
@@ -282,7 +282,8 @@ impl Service {
             .build();
         let mut may_have_had_its_effect = false;
         loop {
-            let refusal = match self.once(deadline, call()).await {
+            // The future of a call is large, and every future that awaits it would be as well.
+            let refusal = match self.once(deadline, Box::pin(call())).await {
                 Ok(answer) => return Ok(answer),
                 Err(refusal) => refusal,
             };
