@@ -1,6 +1,5 @@
 //! The built program with its keys in AWS KMS, as a server of this program plays it.
 #![expect(
-    clippy::unwrap_used,
     clippy::indexing_slicing,
     reason = "a helper that fails is a test that fails"
 )]
@@ -8,7 +7,6 @@
 mod account;
 mod crashing;
 mod keeping;
-mod load;
 mod moving;
 mod secrecy;
 mod starting;

@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use serde_json::Value;
-use signer_test_support::{PublishedKey, Random, Server, pause, setting, sign_request};
+use signer_test_support::{PublishedKey, Random, ScopeLoad, Server, pause, setting, sign_request};
 
 use crate::account::Account;
-use crate::load::Load;
 
 const SEED: u64 = 0x5eed_0a35;
 const OLD: &str = "software:platform|k1";
@@ -24,7 +23,7 @@ fn a_scope_moves_into_aws_kms_under_load_and_no_request_fails() {
     account.server.set_latency(Duration::from_millis(20));
     let mut server = account.serve_both();
     server.generate("k1");
-    let load = Load::on(&server, Random::new(setting("SIGNER_TEST_SEED", SEED)));
+    let load = ScopeLoad::on(&server, Random::new(setting("SIGNER_TEST_SEED", SEED)));
     pause(Duration::from_millis(500));
     let opened = rotation(
         &server,

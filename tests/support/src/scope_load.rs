@@ -5,27 +5,29 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
-use signer_test_support::{PublishedKey, Random, Server, path_of, sign_request};
+use crate::{PublishedKey, Random, Server, path_of, sign_request};
 
 const CONNECTIONS: usize = 16;
 const OF_THE_SCOPE: &str = "/v1/scopes/platform/sign";
 
 /// What a client was told to be a signature.
+#[derive(Debug)]
 struct Release {
     handle_id: String,
     digest: [u8; 64],
     signature: String,
 }
 
-/// Clients at work.
-pub(crate) struct Load {
+/// Clients at work for the platform.
+#[derive(Debug)]
+pub struct ScopeLoad {
     is_over: Arc<AtomicBool>,
     clients: Vec<JoinHandle<Vec<Release>>>,
 }
 
-impl Load {
+impl ScopeLoad {
     /// Starts clients, each on a connection of its own. None of their requests may fail.
-    pub(crate) fn on(server: &Server, mut random: Random) -> Self {
+    pub fn on(server: &Server, mut random: Random) -> Self {
         let is_over = Arc::new(AtomicBool::new(false));
         let clients = (0..CONNECTIONS).map(|_| {
             let (mut connection, mut random) = (server.connect(), random.fork());
@@ -54,7 +56,7 @@ impl Load {
 
     /// Ends the work, and verifies every signature under the key that its answer named. How many each
     /// key made.
-    pub(crate) fn end(self, server: &Server) -> BTreeMap<String, usize> {
+    pub fn end(self, server: &Server) -> BTreeMap<String, usize> {
         self.is_over.store(true, Ordering::SeqCst);
         let mut keys: BTreeMap<String, PublishedKey> = BTreeMap::new();
         let mut counts = BTreeMap::new();
