@@ -1,8 +1,8 @@
 //! What the providers of cloud key services share.
 //!
 //! A key service is far away, counts each call against a quota, and tells the truth late. The
-//! providers therefore [pace](pace::Pace) themselves, ask [again](settling::until_there) for what was
-//! made a moment ago, and tell an operator the [trouble](trouble::Trouble) that they meet.
+//! providers therefore pace themselves, ask again for what was
+//! made a moment ago, and tell an operator the trouble that they meet.
 
 mod name;
 mod pace;
