@@ -42,6 +42,17 @@ async fn the_answer_of_create_key_is_lost_and_the_key_is_adopted() {
 }
 
 #[tokio::test]
+async fn create_key_is_asked_for_again_when_aws_has_certainly_made_none() {
+    let stage = Stage::new().await;
+    let throttled = refusal(400, "ThrottlingException", "slow down");
+    stage.fail(2, "CreateKey", Fault::Answer(throttled));
+    let made = stage.generate().await.unwrap();
+    assert_eq!(stage.count("CreateKey"), 3);
+    stage.only_key_is(&made);
+    assert_eq!(stage.fake.keys().len(), 1);
+}
+
+#[tokio::test]
 async fn another_process_finds_the_key_whose_answer_was_lost() {
     for finds_by_locating in [true, false] {
         let stage = Stage::new().await;

@@ -51,6 +51,28 @@ async fn its_deletion_is_scheduled_where_that_is_asked_for() {
 }
 
 #[tokio::test]
+async fn a_key_that_nobody_may_have_deleted_is_retired_all_the_same() {
+    let stage = Stage::with(|settings| settings.deletion = "30".parse().ok()).await;
+    let made = stage.generate().await.unwrap();
+    let denied = refusal(
+        400,
+        "AccessDeniedException",
+        "no identity-based policy allows",
+    );
+    stage.fail(1, "ScheduleKeyDeletion", Fault::Answer(denied));
+    stage.retire(&made.handle_id).await.unwrap();
+    assert_eq!(stage.fake.keys()[0].state, "Disabled");
+    stage.fail(
+        3,
+        "ScheduleKeyDeletion",
+        Fault::Answer(refusal(503, "", "")),
+    );
+    stage.retire(&made.handle_id).await.unwrap_err();
+    stage.retire(&made.handle_id).await.unwrap();
+    assert_eq!(stage.fake.keys()[0].state, "PendingDeletion");
+}
+
+#[tokio::test]
 async fn a_lost_answer_leaves_doubt_until_it_is_asked_again() {
     let stage = Stage::new().await;
     let made = stage.generate().await.unwrap();

@@ -35,13 +35,26 @@ impl Retirement<'_> {
             (
                 Some(window),
                 KeyStanding::Enabled | KeyStanding::Disabled | KeyStanding::Unavailable,
-            ) => {
-                let scheduled = self
-                    .service
-                    .schedule_deletion(self.key, window, self.deadline);
-                scheduled.await.map_err(in_doubt)
-            }
+            ) => self.schedule_deletion(window).await,
             (Some(_), KeyStanding::PendingDeletion) | (None, _) => Ok(()),
+        }
+    }
+
+    /// The key is retired by now. That nobody may have it deleted does not change that.
+    async fn schedule_deletion(&self, window: DeletionWindow) -> Result<(), KeyProviderError> {
+        let scheduled = self
+            .service
+            .schedule_deletion(self.key, window, self.deadline);
+        match scheduled.await {
+            Err(error @ KeyProviderError::Misconfigured { .. }) => {
+                tracing::warn!(
+                    key = %self.key.as_str(),
+                    cause = ?error,
+                    "retired key is disabled, and its deletion could not be scheduled"
+                );
+                Ok(())
+            }
+            outcome => outcome.map_err(in_doubt),
         }
     }
 

@@ -2,20 +2,19 @@
 
 mod answers;
 mod client;
-
-use std::time::Duration;
+mod tries;
 
 use aws_sdk_kms::Client;
 use aws_sdk_kms::operation::create_key::builders::CreateKeyFluentBuilder;
 use aws_sdk_kms::primitives::Blob;
 use aws_sdk_kms::types::{KeySpec, KeyUsageType, MessageType, SigningAlgorithmSpec, Tag};
-use backon::{BackoffBuilder as _, ExponentialBuilder};
 use parking_lot::RwLock;
 
 use signer_domain::ports::KeyProviderError;
 use signer_domain::{Deadline, Digest, PublicKey, Signature};
 
 use self::answers::{public_key_in, signature_in};
+use self::tries::Repeat;
 use super::super::cloud::{Pace, Trouble, told_that};
 use super::arn::KeyArn;
 use super::error::{Refusal, in_doubt, refusal};
@@ -24,12 +23,6 @@ use super::settings::DeletionWindow;
 
 pub(super) use self::answers::{KeyDescription, KeyStanding};
 pub(super) use self::client::{ATTEMPT_PATIENCE, Configured, default_region};
-
-/// How often a call is made that fails for a passing reason.
-const TRIES: usize = 3;
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
-/// When the service asks for more than this, the caller is told so instead of being kept waiting.
-const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// AWS KMS as this provider uses it.
 pub(super) struct Service {
@@ -82,17 +75,18 @@ impl Service {
         }
     }
 
-    /// Makes a pair. Once and no more: there is no token by which AWS would recognise a second try.
+    /// Makes a pair. Tried again only when AWS has certainly made none: there is no token by which it
+    /// would recognise a second try.
     pub(super) async fn create_key(
         &self,
         name: &KeyName,
         deadline: Deadline,
     ) -> Result<KeyArn, KeyProviderError> {
-        let call = async {
-            let made = self.creation(name)?.send().await;
-            made.map_err(|error| refusal(&error).told())
-        };
-        let made = self.pace.call(deadline, Box::pin(call)).await?;
+        let made = self.until_settled(Repeat::IfNothingHappened, deadline, || async {
+            let made = self.creation(name).map_err(Refusal::Final)?.send().await;
+            made.map_err(|error| refusal(&error))
+        });
+        let made = made.await.map_err(Refusal::told)?;
         let description = KeyDescription::read(made.key_metadata()).map_err(in_doubt)?;
         Ok(description.arn)
     }
@@ -267,60 +261,5 @@ impl Service {
             Err(Refusal::NotFound | Refusal::DeniedByKey(_)) => Ok(None),
             Err(refusal) => Err(refusal),
         }
-    }
-
-    /// Makes a call that may be repeated, until it succeeds, is refused for good, or has had its tries.
-    async fn repeated<T, F>(&self, deadline: Deadline, call: impl Fn() -> F) -> Result<T, Refusal>
-    where
-        F: Future<Output = Result<T, Refusal>>,
-    {
-        let mut pauses = ExponentialBuilder::default()
-            .with_min_delay(FIRST_PAUSE)
-            .with_max_delay(LONGEST_PAUSE)
-            .with_jitter()
-            .with_max_times(TRIES - 1)
-            .build();
-        let mut may_have_had_its_effect = false;
-        loop {
-            // The future of a call is large, and every future that awaits it would be as well.
-            let refusal = match self.once(deadline, Box::pin(call())).await {
-                Ok(answer) => return Ok(answer),
-                Err(refusal) => refusal,
-            };
-            may_have_had_its_effect |= refusal.leaves_doubt();
-            match pauses.next().filter(|_| refusal.is_passing()) {
-                Some(pause) if waits(&refusal, pause, deadline) => {
-                    tokio::time::sleep(pause.max(refusal.hint().unwrap_or_default())).await;
-                }
-                Some(_) | None => return Err(settled(refusal, may_have_had_its_effect)),
-            }
-        }
-    }
-
-    async fn once<T>(
-        &self,
-        deadline: Deadline,
-        call: impl Future<Output = Result<T, Refusal>>,
-    ) -> Result<T, Refusal> {
-        let answer = self.pace.call(deadline, async { Ok(call.await) }).await;
-        answer.unwrap_or_else(|error| Err(Refusal::Final(error)))
-    }
-}
-
-/// Whether it is worth the caller's while to wait for another try.
-fn waits(refusal: &Refusal, pause: Duration, deadline: Deadline) -> bool {
-    let wanted = pause.max(refusal.hint().unwrap_or_default());
-    wanted <= LONGEST_PAUSE.saturating_mul(2) && wanted < deadline.remaining()
-}
-
-/// The last refusal, when an earlier try may have had the effect: it then says less than it seems to.
-fn settled(refusal: Refusal, may_have_had_its_effect: bool) -> Refusal {
-    match refusal {
-        Refusal::Trouble(..) | Refusal::Final(_) | Refusal::DeniedByKey(_)
-            if may_have_had_its_effect =>
-        {
-            Refusal::Final(in_doubt(refusal.told()))
-        }
-        _ => refusal,
     }
 }
