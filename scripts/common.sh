@@ -9,8 +9,8 @@ cd "$root"
 target=${CARGO_TARGET_DIR:-$root/target}
 mkdir -p "$target"
 target=$(cd "$target" && pwd)
-# shellcheck disable=SC2034  # the scripts that source this file use both
-venv=$target/test-venv tools=$target/test-tools
+# shellcheck disable=SC2034  # the scripts that source this file use them
+venv=$target/test-venv tools=$target/test-tools ministack=$target/ministack-venv
 
 export CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-auto}
 export PYTHONDONTWRITEBYTECODE=1

@@ -5,6 +5,7 @@
 )]
 
 mod audit;
+mod aws;
 mod azure;
 mod client_args;
 mod gcp;
@@ -21,6 +22,7 @@ pub(crate) use audit::{
     AcceptCutArgs, AcceptRegistryArgs, AuditCommand, AuditReconcileArgs, AuditTailArgs,
     AuditVerifyArgs, CheckpointArgs,
 };
+pub(crate) use aws::AwsArgs;
 pub(crate) use azure::AzureArgs;
 pub(crate) use client_args::{ClientArgs, OutputFormat};
 pub(crate) use gcp::GcpArgs;

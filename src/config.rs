@@ -1,5 +1,6 @@
 //! The configuration of `serve`: flag, else environment, else default; then plain data.
 
+mod aws;
 mod azure;
 mod environment;
 mod gcp;
@@ -8,6 +9,7 @@ pub(crate) mod pkcs11;
 mod resolve;
 mod setting;
 
+pub(crate) use aws::AwsConfig;
 pub(crate) use azure::AzureConfig;
 pub(crate) use environment::Environment;
 pub(crate) use gcp::GcpConfig;
@@ -38,6 +40,8 @@ pub(crate) struct Config {
     pub(crate) software_seed_file: Option<Setting<PathBuf>>,
     /// The token of the PKCS#11 provider.
     pub(crate) pkcs11: Pkcs11Config,
+    /// How AWS KMS is used.
+    pub(crate) aws: AwsConfig,
     /// The key ring of the provider of Google Cloud KMS.
     pub(crate) gcp: GcpConfig,
     /// The vault of the provider of Azure Key Vault.

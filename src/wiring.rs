@@ -1,6 +1,8 @@
 //! Joins adapters to ports. The only place that names an adapter.
 
 mod audit;
+#[cfg_attr(not(feature = "aws-kms"), path = "wiring/aws/left_out.rs")]
+mod aws;
 #[cfg_attr(not(feature = "azure-kv"), path = "wiring/azure/left_out.rs")]
 mod azure;
 #[cfg(feature = "_testdouble")]

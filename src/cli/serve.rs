@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use super::aws::AwsArgs;
 use super::azure::AzureArgs;
 use super::gcp::GcpArgs;
 use super::pkcs11::Pkcs11Args;
@@ -21,11 +22,13 @@ pub(crate) struct ServeArgs {
             "key_provider", "socket", "socket_mode", "registry", "audit_log",
             "deployment_profile", "software_seed_file", "pkcs11_module", "pkcs11_slot",
             "pkcs11_pin_file", "pkcs11_pin", "pkcs11_label", "pkcs11_label_max",
-            "pkcs11_ec_params", "pkcs11_sessions", "gcp_key_ring", "gcp_key_prefix",
-            "gcp_protection_level", "gcp_endpoint_url", "gcp_max_in_flight",
-            "gcp_requests_per_second", "azure_vault_url", "azure_kv_mode",
-            "azure_wrapping_key_type", "azure_wrapping_key_size", "azure_token_resource",
-            "azure_max_in_flight", "azure_requests_per_second",
+            "pkcs11_ec_params", "pkcs11_sessions", "aws_region", "aws_endpoint_url", "aws_profile",
+            "aws_alias_prefix", "aws_schedule_deletion_days", "aws_max_in_flight",
+            "aws_requests_per_second", "gcp_key_ring", "gcp_key_prefix", "gcp_protection_level",
+            "gcp_endpoint_url", "gcp_max_in_flight", "gcp_requests_per_second",
+            "azure_vault_url", "azure_kv_mode", "azure_wrapping_key_type",
+            "azure_wrapping_key_size", "azure_token_resource", "azure_max_in_flight",
+            "azure_requests_per_second",
         ]
     )]
     pub(crate) dev: bool,
@@ -84,6 +87,8 @@ pub(crate) struct ServeArgs {
     pub(crate) log_level: Option<String>,
     #[command(flatten)]
     pub(crate) pkcs11: Pkcs11Args,
+    #[command(flatten)]
+    pub(crate) aws: AwsArgs,
     #[command(flatten)]
     pub(crate) gcp: GcpArgs,
     #[command(flatten)]

@@ -6,7 +6,7 @@ use std::str::FromStr as _;
 use signer_domain::{DeploymentProfile, ProviderName};
 
 use super::{
-    AuditLog, AzureConfig, Config, DEFAULT_SOCKET, Environment, GcpConfig, Installation,
+    AuditLog, AwsConfig, AzureConfig, Config, DEFAULT_SOCKET, Environment, GcpConfig, Installation,
     Pkcs11Config, Setting, Source, Verification, limits, variable,
 };
 use crate::cli::ServeArgs;
@@ -56,6 +56,7 @@ pub(crate) fn resolve(
         CustodyPart::configured(args, environment)?
     };
     let pkcs11 = pkcs11(args, environment, &custody.providers.value)?;
+    let aws = aws(args, environment, &custody.providers.value)?;
     let gcp = gcp(args, environment, &custody.providers.value)?;
     let azure = azure(args, environment, &custody.providers.value)?;
     let verification = verification(args, &custody.providers.value)?;
@@ -64,6 +65,7 @@ pub(crate) fn resolve(
         providers: custody.providers,
         software_seed_file: custody.software_seed_file,
         pkcs11,
+        aws,
         gcp,
         azure,
         socket: custody.socket,
@@ -224,6 +226,17 @@ fn pkcs11(
 ) -> Result<Pkcs11Config, Failure> {
     let config = Pkcs11Config::resolve(&args.pkcs11, environment)?;
     require_provider(ProviderName::Pkcs11, providers, config.first_given())?;
+    Ok(config)
+}
+
+/// The settings of AWS KMS, likewise.
+fn aws(
+    args: &ServeArgs,
+    environment: &Environment,
+    providers: &[ProviderName],
+) -> Result<AwsConfig, Failure> {
+    let config = AwsConfig::resolve(&args.aws, environment)?;
+    require_provider(ProviderName::AwsKms, providers, config.first_given())?;
     Ok(config)
 }
 

@@ -287,6 +287,18 @@ fn every_bad_provider_is_told_with_its_place_and_its_cure() {
              add --key-provider gcp-kms",
         ),
         (
+            &["--key-provider", "pkcs11", "--aws-region", "eu-central-1"],
+            &[],
+            "--aws-region is for the aws-kms provider, which is not configured; leave it out, or \
+             add --key-provider aws-kms",
+        ),
+        (
+            &["--key-provider", "aws-kms"],
+            &[("AWS_MAX_IN_FLIGHT", "0")],
+            "--aws-max-in-flight \"0\": must be a number from 1 to 1024 (set by \
+             PLEXSPHERE_SIGNER_AWS_MAX_IN_FLIGHT)",
+        ),
+        (
             &["--key-provider", "pkcs11", "--pkcs11-sessions", "many"],
             &[],
             "--pkcs11-sessions \"many\": must be a number from 1 to 256",

@@ -6,13 +6,14 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use prometheus_client::registry::Registry as Metrics;
 use signer_actors::ProviderSpec;
+use signer_adapters::providers::install_tls;
 use signer_adapters::providers::software::{OpenSoftwareError, SoftwareProvider, create_seed_file};
 #[cfg(feature = "_testdouble")]
 use signer_adapters::providers::testdouble::TestDouble;
-use signer_adapters::providers::{install_tls, support};
 use signer_domain::ProviderName;
 use signer_domain::ports::{KeyProvider, KeyProviderError};
 
+use super::aws::AwsKms;
 use super::azure;
 #[cfg(feature = "_testdouble")]
 use super::crash;
@@ -32,11 +33,12 @@ pub(crate) fn provide_development_seed(file: &Path) -> Result<(), Failure> {
     create_seed_file(file).map_err(Failure::general)
 }
 
-/// Providers that are opened once for the life of the process, because they hold what must not be
-/// opened twice.
+/// Providers that are opened or judged once for the life of the process, because they hold what must
+/// not be opened twice, or cannot tell later that their settings are wrong.
 #[derive(Debug, Default)]
 pub(crate) struct OpenProviders {
     token: Option<OpenToken>,
+    aws: Option<AwsKms>,
 }
 
 impl OpenProviders {
@@ -83,7 +85,12 @@ pub(crate) async fn check_providers(config: &Config) -> Result<OpenProviders, Fa
     } else {
         None
     };
-    Ok(OpenProviders { token })
+    let aws = if names.contains(&ProviderName::AwsKms) {
+        Some(AwsKms::prepare(&config.aws).await?)
+    } else {
+        None
+    };
+    Ok(OpenProviders { token, aws })
 }
 
 /// Makes the providers ready to be opened, in the order of the configuration.
@@ -111,12 +118,12 @@ fn provider(
             Some(token) => Ok(token.spec()),
             None => Err(Failure::general("the PKCS#11 token was not opened")),
         },
+        ProviderName::AwsKms => match &opened.aws {
+            Some(aws) => Ok(aws.spec()),
+            None => Err(Failure::general("AWS KMS was not prepared")),
+        },
         ProviderName::GcpKms => gcp::spec(&config.gcp),
         ProviderName::AzureKv => azure::spec(&config.azure),
-        ProviderName::AwsKms => Err(match support(name) {
-            Err(refusal) => config.providers.source.explain(refusal),
-            Ok(()) => Failure::general(format_args!("{name} has no wiring")),
-        }),
     }
 }
 

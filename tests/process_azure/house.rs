@@ -86,23 +86,7 @@ impl House {
 
     fn bare(&self, path: &str) -> Program {
         let root = self.place.file("root.pem").display().to_string();
-        let program = Program::new(path);
-        let hidden = [
-            "AZURE_",
-            "IDENTITY_",
-            "MSI_",
-            "IMDS_",
-            "SSL_CERT_",
-            "HTTP_PROXY",
-            "HTTPS_PROXY",
-            "ALL_PROXY",
-            "http_proxy",
-            "https_proxy",
-            "all_proxy",
-        ];
-        hidden
-            .into_iter()
-            .fold(program, Program::without_variables)
+        Program::new(path)
             .with_variable("HOME", &self.place.path().display().to_string())
             .with_variable("SSL_CERT_FILE", &root)
     }

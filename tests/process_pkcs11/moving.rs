@@ -2,14 +2,19 @@
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
+use std::time::Duration;
 
-use signer_test_support::{Finished, PublishedKey, Server, path_of, sign_request};
+use signer_test_support::{
+    Finished, PublishedKey, Random, ScopeLoad, Server, eventually, path_of, pause, setting,
+    sign_request,
+};
 
 use crate::token::Token;
 
 const OLD: &str = "software:platform|k1";
 const NEW: &str = "pkcs11:plexsphere:platform:k2";
 const OF_THE_SCOPE: &str = "/v1/scopes/platform/sign";
+const SEED: u64 = 0x5eed_0011;
 
 /// A custodian with the software provider first and the token second.
 fn serve(token: &Token) -> Server {
@@ -72,4 +77,27 @@ fn a_scope_moves_into_the_token_and_its_old_key_never_signs_again() {
     assert!(server.terminate().success());
     let verdict = token.verdict_on_the_audit_log();
     assert!(verdict.starts_with("intact: "), "{verdict}");
+}
+
+#[test]
+fn a_scope_moves_into_the_token_under_load_and_no_request_fails() {
+    let token = Token::fresh();
+    let server = serve(&token);
+    eventually("a token that is ready", || {
+        let ready = server.get("/readyz");
+        ready.text().contains(r#""pkcs11":"ready""#).then_some(())
+    });
+    server.generate("k1");
+    let load = ScopeLoad::on(&server, Random::new(setting("SIGNER_TEST_SEED", SEED)));
+    pause(Duration::from_millis(300));
+    let open = ["open", "--new-key-id", "k2", "--provider", "pkcs11"];
+    rotation(&server, &open);
+    pause(Duration::from_millis(300));
+    rotation(&server, &["close", "--old", "k1", "--new", "k2"]);
+    pause(Duration::from_millis(300));
+    let by_key = load.end(&server);
+    println!("{by_key:?}");
+    assert_eq!(by_key.keys().collect::<Vec<_>>(), [NEW, OLD]);
+    let refused = server.post(&format!("{}/sign", path_of(OLD)), &sign_request(&[7; 64]));
+    assert_eq!(refused.problem_code(), "key_retired");
 }

@@ -70,7 +70,8 @@ pub trait KeyProvider: Send + Sync + fmt::Debug {
     async fn retire(&self, handle: &HandleId, deadline: Deadline) -> Result<(), KeyProviderError>;
 
     /// Looks for the pair that an earlier `generate` may have left behind when its answer was lost.
-    /// `None` means that there is certainly no such pair. Changes nothing.
+    /// `None` means that there is certainly no such pair. Makes no pair and harms none that was ever
+    /// returned; what an interrupted `generate` had still to do for the pair, it may finish.
     ///
     /// # Errors
     /// As for every call.

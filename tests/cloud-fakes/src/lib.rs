@@ -10,6 +10,7 @@
     reason = "a fake that cannot be made fails the test"
 )]
 
+pub mod aws;
 mod azure;
 mod certificate;
 mod fault;

@@ -5,12 +5,29 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+/// What opens the names of the variables that the program or a library of a key service obeys.
+const OBEYED: [&str; 14] = [
+    "PLEXSPHERE_SIGNER_",
+    "AWS_",
+    "AZURE_",
+    "GOOGLE_",
+    "IDENTITY_",
+    "IMDS_",
+    "MSI_",
+    "SSL_CERT_",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "ALL_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "all_proxy",
+];
+
 /// The binary under test. Its environment holds nothing of ours but what a test puts there.
 #[derive(Debug, Clone)]
 pub struct Program {
     path: PathBuf,
     variables: Vec<(String, String)>,
-    hidden: Vec<String>,
 }
 
 impl Program {
@@ -19,7 +36,6 @@ impl Program {
         Self {
             path: path.into(),
             variables: Vec::new(),
-            hidden: Vec::new(),
         }
     }
 
@@ -27,13 +43,6 @@ impl Program {
     #[must_use]
     pub fn with_variable(mut self, name: &str, value: &str) -> Self {
         self.variables.push((name.to_owned(), value.to_owned()));
-        self
-    }
-
-    /// The same program, which sees no variable of the machine whose name opens like this.
-    #[must_use]
-    pub fn without_variables(mut self, opening: &str) -> Self {
-        self.hidden.push(opening.to_owned());
         self
     }
 
@@ -54,10 +63,8 @@ impl Program {
             .current_dir(directory)
             .stdin(Stdio::null());
         for (name, _) in std::env::vars_os() {
-            let is_hidden = |opening: &String| name.to_string_lossy().starts_with(opening);
-            if name.to_string_lossy().starts_with("PLEXSPHERE_SIGNER_")
-                || self.hidden.iter().any(is_hidden)
-            {
+            let text = name.to_string_lossy();
+            if OBEYED.iter().any(|prefix| text.starts_with(prefix)) {
                 command.env_remove(name);
             }
         }

@@ -50,7 +50,10 @@ impl PublishedKey {
 
 /// The path of the calls of the key with this handle.
 pub fn path_of(handle_id: &str) -> String {
-    let segment = handle_id.replace(':', "%3A").replace('|', "%7C");
+    let segment = handle_id
+        .replace(':', "%3A")
+        .replace('|', "%7C")
+        .replace('/', "%2F");
     format!("/v1/keys/{segment}")
 }
 

@@ -1,0 +1,113 @@
+//! Keys live in the account and outlive everything else.
+
+use std::fs;
+use std::process::Command;
+
+use signer_cloud_fakes::Fault;
+use signer_test_support::{PublishedKey, sign_request};
+
+use crate::account::Account;
+
+#[test]
+fn a_key_signs_what_openssl_verifies() {
+    let account = Account::empty();
+    let server = account.serve(&[]);
+    let document = server.generate("k1").json();
+    let handle = document["handle_id"].as_str().unwrap();
+    assert_eq!(handle, format!("aws-kms:{}", account.fake.keys()[0].arn));
+    assert_eq!(document["provider"], "aws-kms");
+
+    let file = |name: &str| account.place.file(name).display().to_string();
+    fs::write(file("release"), "hello, cloud\n").unwrap();
+    let signed = server.cli(&["sign", "--scope", "platform", "release"]);
+    fs::write(file("signature.base64"), signed.expect_status(0).stdout).unwrap();
+    let shown = server.cli(&["keys", "public-key", handle, "--format", "pem"]);
+    fs::write(file("k1.pem"), shown.expect_status(0).stdout).unwrap();
+    let by_hand = "openssl dgst -sha512 -binary release >digest \
+                   && base64 --decode signature.base64 >signature \
+                   && openssl pkeyutl -verify -pubin -inkey k1.pem -rawin -in digest -sigfile signature";
+    let verified = Command::new("sh")
+        .args(["-c", by_hand])
+        .current_dir(account.place.path())
+        .output()
+        .unwrap();
+    assert!(verified.status.success(), "{verified:?}");
+}
+
+#[test]
+fn keys_and_retirements_outlive_the_process_and_its_registry() {
+    let account = Account::empty();
+    let mut server = account.serve(&["--aws-alias-prefix", "acme/signer"]);
+    let kept = PublishedKey::of(&server.generate("kept").json());
+    let gone = PublishedKey::of(&server.generate("gone").json());
+    let retire = format!("{}/retire", gone.path());
+    server.post(&retire, "").expect_status(200);
+    server.post(&retire, "").expect_status(200);
+    let sign = |key: &PublishedKey| format!("{}/sign", key.path());
+    let refused = server.post(&sign(&gone), &sign_request(&[7; 64]));
+    assert_eq!(
+        (refused.status, refused.problem_code().as_str()),
+        (410, "key_retired")
+    );
+    assert!(server.terminate().success());
+    let keys = account.fake.keys();
+    assert_eq!((keys[0].state, keys[1].state), ("Enabled", "Disabled"));
+    let alias = keys[0].alias.as_deref().unwrap();
+    assert!(alias.starts_with("alias/acme/signer/k-"), "{alias}");
+
+    let mut server = account.serve(&["--aws-alias-prefix", "acme/signer"]);
+    let signed = server.post(&sign(&kept), &sign_request(&[7; 64]));
+    assert!(kept.has_signed(&[7; 64], &signed.expect_status(200)));
+    server
+        .post(&sign(&gone), &sign_request(&[7; 64]))
+        .expect_status(410);
+    // AWS does not show the public half of a disabled key. The registry does.
+    let shown = server.get(&format!("{}/public-key", gone.path()));
+    assert_eq!(
+        shown.expect_status(200).json()["public_key"],
+        gone.public_key
+    );
+    assert!(server.terminate().success());
+
+    // Without its registry a custodian still makes no second key of a name. The audit log tells of
+    // that registry, so it has to be put away as well.
+    fs::remove_file(account.place.registry()).unwrap();
+    for name in account.place.names() {
+        if name.starts_with("audit.jsonl") {
+            fs::remove_file(account.place.file(&name)).unwrap();
+        }
+    }
+    let server = account.serve(&["--aws-alias-prefix", "acme/signer"]);
+    assert_eq!(PublishedKey::of(&server.generate("kept").json()), kept);
+    let refused = server.post("/v1/keys", r#"{"scope":"platform","key_id":"gone"}"#);
+    assert_eq!(refused.problem_code(), "key_retired");
+    assert_eq!(account.fake.keys().len(), 2);
+}
+
+#[test]
+fn a_signature_that_is_not_the_keys_is_never_released() {
+    fn damaged(_seed: &[u8; 32], _message: &[u8]) -> Vec<u8> {
+        vec![7; 64]
+    }
+    let account = Account::empty();
+    let server = account.serve(&[]);
+    let key = PublishedKey::of(&server.generate("k1").json());
+    account.fake.sign_otherwise(Some(damaged));
+    let refused = server.post(&format!("{}/sign", key.path()), &sign_request(&[7; 64]));
+    assert_eq!(refused.problem_code(), "signature_check_failed");
+}
+
+#[test]
+fn an_answer_that_is_lost_is_asked_for_again_and_makes_no_second_key() {
+    let account = Account::empty();
+    let server = account.serve(&[]);
+    account.fail(1, "CreateKey", Fault::LoseAnswer);
+    let request = r#"{"scope":"platform","key_id":"k1"}"#;
+    let refused = server.post("/v1/keys", request);
+    assert_eq!(refused.problem_code(), "provider_unavailable");
+    let made = server.post("/v1/keys", request).expect_status(201).json();
+    assert_eq!(account.fake.keys().len(), 1);
+    assert_eq!(account.count("CreateKey"), 1);
+    let again = server.post("/v1/keys", request).expect_status(200).json();
+    assert_eq!(again, made);
+}
