@@ -7,10 +7,10 @@ use crate::cli::AwsArgs;
 use crate::failure::Failure;
 
 /// As many calls as keep a quota of 300 a second busy at a latency of 200 ms.
-const MAX_IN_FLIGHT: NonZeroUsize = NonZeroUsize::new(64).unwrap();
+const CALLS_AT_ONCE: &str = "64";
 /// AWS grants an account 300 signatures a second by elliptic-curve keys, in the older regions more, and
 /// others may want some of them.
-const REQUESTS_PER_SECOND: NonZeroU32 = NonZeroU32::new(200).unwrap();
+const CALLS_PER_SECOND: &str = "200";
 
 /// How AWS KMS is used.
 #[derive(Debug)]
@@ -33,21 +33,9 @@ impl AwsConfig {
         let pick = |flag, typed: &Option<String>, found: &Option<String>| {
             Setting::pick(flag, typed.as_ref(), found.as_ref())
         };
-        let max_in_flight = pick(
-            "--aws-max-in-flight",
-            &args.max_in_flight,
-            &environment.aws_max_in_flight,
-        );
-        let requests_per_second = pick(
-            "--aws-requests-per-second",
-            &args.requests_per_second,
-            &environment.aws_requests_per_second,
-        );
-        let alias_prefix = pick(
-            "--aws-alias-prefix",
-            &args.alias_prefix,
-            &environment.aws_alias_prefix,
-        );
+        let pick_or = |flag, typed: &Option<String>, found: &Option<String>, default| {
+            Setting::pick_or(flag, typed.as_ref(), found.as_ref(), default)
+        };
         Ok(Self {
             region: pick("--aws-region", &args.region, &environment.aws_region),
             endpoint_url: pick(
@@ -56,21 +44,31 @@ impl AwsConfig {
                 &environment.aws_endpoint_url,
             ),
             profile: pick("--aws-profile", &args.profile, &environment.aws_profile),
-            alias_prefix: alias_prefix
-                .unwrap_or_else(|| default("--aws-alias-prefix", "plexsphere-signer".to_owned())),
+            alias_prefix: pick_or(
+                "--aws-alias-prefix",
+                &args.alias_prefix,
+                &environment.aws_alias_prefix,
+                "plexsphere-signer",
+            ),
             schedule_deletion_days: pick(
                 "--aws-schedule-deletion-days",
                 &args.schedule_deletion_days,
                 &environment.aws_schedule_deletion_days,
             ),
-            max_in_flight: match max_in_flight {
-                Some(text) => text.parse(limits::calls_at_once)?,
-                None => default("--aws-max-in-flight", MAX_IN_FLIGHT),
-            },
-            requests_per_second: match requests_per_second {
-                Some(text) => text.parse(limits::calls_per_second)?,
-                None => default("--aws-requests-per-second", REQUESTS_PER_SECOND),
-            },
+            max_in_flight: pick_or(
+                "--aws-max-in-flight",
+                &args.max_in_flight,
+                &environment.aws_max_in_flight,
+                CALLS_AT_ONCE,
+            )
+            .parse(limits::calls_at_once)?,
+            requests_per_second: pick_or(
+                "--aws-requests-per-second",
+                &args.requests_per_second,
+                &environment.aws_requests_per_second,
+                CALLS_PER_SECOND,
+            )
+            .parse(limits::calls_per_second)?,
         })
     }
 
@@ -89,18 +87,11 @@ impl AwsConfig {
             self.max_in_flight.source,
             self.requests_per_second.source,
         ];
-        let given = |source: &Source| match source {
-            Source::Flag(_) | Source::Environment(_) => true,
-            Source::Default(_) => false,
-        };
-        optional.into_iter().flatten().chain(defaulted).find(given)
-    }
-}
-
-const fn default<T>(flag: &'static str, value: T) -> Setting<T> {
-    Setting {
-        value,
-        source: Source::Default(flag),
+        optional
+            .into_iter()
+            .flatten()
+            .chain(defaulted)
+            .find(Source::is_given)
     }
 }
 

@@ -32,11 +32,8 @@ impl AzureConfig {
         let pick = |flag, typed: &Option<String>, found: &Option<String>| {
             Setting::pick(flag, typed.as_ref(), found.as_ref())
         };
-        let pick_or = |flag, typed, found, value: &str| {
-            pick(flag, typed, found).unwrap_or_else(|| Setting {
-                value: value.to_owned(),
-                source: Source::Default(flag),
-            })
+        let pick_or = |flag, typed: &Option<String>, found: &Option<String>, default| {
+            Setting::pick_or(flag, typed.as_ref(), found.as_ref(), default)
         };
         Ok(Self {
             vault_url: pick(
@@ -90,11 +87,11 @@ impl AzureConfig {
             self.max_in_flight.source,
             self.requests_per_second.source,
         ];
-        let given = |source: &Source| match source {
-            Source::Flag(_) | Source::Environment(_) => true,
-            Source::Default(_) => false,
-        };
-        optional.into_iter().flatten().chain(defaulted).find(given)
+        optional
+            .into_iter()
+            .flatten()
+            .chain(defaulted)
+            .find(Source::is_given)
     }
 }
 

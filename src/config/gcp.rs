@@ -32,15 +32,9 @@ impl GcpConfig {
         let pick = |flag, typed: &Option<String>, found: &Option<String>| {
             Setting::pick(flag, typed.as_ref(), found.as_ref())
         };
-        let or_default = |flag, picked: Option<Setting<String>>, value: &str| {
-            picked.unwrap_or_else(|| Setting {
-                value: value.to_owned(),
-                source: Source::Default(flag),
-            })
+        let pick_or = |flag, typed: &Option<String>, found: &Option<String>, default| {
+            Setting::pick_or(flag, typed.as_ref(), found.as_ref(), default)
         };
-        let level = "--gcp-protection-level";
-        let at_once = "--gcp-max-in-flight";
-        let per_second = "--gcp-requests-per-second";
         Ok(Self {
             key_ring: pick("--gcp-key-ring", &args.key_ring, &environment.gcp_key_ring),
             key_prefix: pick(
@@ -48,13 +42,10 @@ impl GcpConfig {
                 &args.key_prefix,
                 &environment.gcp_key_prefix,
             ),
-            protection_level: or_default(
-                level,
-                pick(
-                    level,
-                    &args.protection_level,
-                    &environment.gcp_protection_level,
-                ),
+            protection_level: pick_or(
+                "--gcp-protection-level",
+                &args.protection_level,
+                &environment.gcp_protection_level,
                 "hsm",
             ),
             endpoint_url: pick(
@@ -62,19 +53,17 @@ impl GcpConfig {
                 &args.endpoint_url,
                 &environment.gcp_endpoint_url,
             ),
-            max_in_flight: or_default(
-                at_once,
-                pick(at_once, &args.max_in_flight, &environment.gcp_max_in_flight),
+            max_in_flight: pick_or(
+                "--gcp-max-in-flight",
+                &args.max_in_flight,
+                &environment.gcp_max_in_flight,
                 CALLS_AT_ONCE,
             )
             .parse(limits::calls_at_once)?,
-            requests_per_second: or_default(
-                per_second,
-                pick(
-                    per_second,
-                    &args.requests_per_second,
-                    &environment.gcp_requests_per_second,
-                ),
+            requests_per_second: pick_or(
+                "--gcp-requests-per-second",
+                &args.requests_per_second,
+                &environment.gcp_requests_per_second,
                 CALLS_PER_SECOND,
             )
             .parse(limits::calls_per_second)?,
@@ -91,11 +80,11 @@ impl GcpConfig {
             self.max_in_flight.source,
             self.requests_per_second.source,
         ];
-        let given = |source: &Source| match source {
-            Source::Flag(_) | Source::Environment(_) => true,
-            Source::Default(_) => false,
-        };
-        optional.into_iter().flatten().chain(defaulted).find(given)
+        optional
+            .into_iter()
+            .flatten()
+            .chain(defaulted)
+            .find(Source::is_given)
     }
 }
 

@@ -127,11 +127,11 @@ impl Pkcs11Config {
             self.ec_params.source,
             self.sessions.source,
         ];
-        let given = |source: &Source| match source {
-            Source::Flag(_) | Source::Environment(_) => true,
-            Source::Default(_) => false,
-        };
-        optional.into_iter().flatten().chain(defaulted).find(given)
+        optional
+            .into_iter()
+            .flatten()
+            .chain(defaulted)
+            .find(Source::is_given)
     }
 
     /// Whether the PIN was given on the command line, where everybody can read it.

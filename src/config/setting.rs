@@ -26,6 +26,14 @@ pub(crate) enum Source {
 }
 
 impl Source {
+    /// Whether somebody said so.
+    pub(super) const fn is_given(&self) -> bool {
+        match self {
+            Self::Flag(_) | Self::Environment(_) => true,
+            Self::Default(_) => false,
+        }
+    }
+
     /// The flag that sets the value.
     pub(crate) const fn flag(self) -> &'static str {
         match self {
@@ -67,6 +75,19 @@ impl Setting<String> {
         typed
             .map(|value| of(value, Source::Flag(flag)))
             .or_else(|| found.map(|value| of(value, Source::Environment(flag))))
+    }
+
+    /// The same, or a default.
+    pub(super) fn pick_or(
+        flag: &'static str,
+        typed: Option<&String>,
+        found: Option<&String>,
+        default: &str,
+    ) -> Self {
+        Self::pick(flag, typed, found).unwrap_or_else(|| Self {
+            value: default.to_owned(),
+            source: Source::Default(flag),
+        })
     }
 
     /// Reads the text.

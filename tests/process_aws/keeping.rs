@@ -1,10 +1,9 @@
 //! Keys live in the account and outlive everything else.
 
 use std::fs;
-use std::process::Command;
 
 use signer_cloud_fakes::Fault;
-use signer_test_support::{PublishedKey, sign_request};
+use signer_test_support::{PublishedKey, openssl_verifies, sign_request};
 
 use crate::account::Account;
 
@@ -17,21 +16,7 @@ fn a_key_signs_what_openssl_verifies() {
     assert_eq!(handle, format!("aws-kms:{}", account.fake.keys()[0].arn));
     assert_eq!(document["provider"], "aws-kms");
 
-    let file = |name: &str| account.place.file(name).display().to_string();
-    fs::write(file("release"), "hello, cloud\n").unwrap();
-    let signed = server.cli(&["sign", "--scope", "platform", "release"]);
-    fs::write(file("signature.base64"), signed.expect_status(0).stdout).unwrap();
-    let shown = server.cli(&["keys", "public-key", handle, "--format", "pem"]);
-    fs::write(file("k1.pem"), shown.expect_status(0).stdout).unwrap();
-    let by_hand = "openssl dgst -sha512 -binary release >digest \
-                   && base64 --decode signature.base64 >signature \
-                   && openssl pkeyutl -verify -pubin -inkey k1.pem -rawin -in digest -sigfile signature";
-    let verified = Command::new("sh")
-        .args(["-c", by_hand])
-        .current_dir(account.place.path())
-        .output()
-        .unwrap();
-    assert!(verified.status.success(), "{verified:?}");
+    openssl_verifies(&server, &account.place, ["--scope", "platform"], handle);
 }
 
 #[test]

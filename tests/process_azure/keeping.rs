@@ -1,10 +1,9 @@
 //! Keys live in the vault and outlive everything else.
 
 use std::fs;
-use std::process::Command;
 
 use signer_cloud_fakes::VaultKind;
-use signer_test_support::sign_request;
+use signer_test_support::{openssl_verifies, sign_request};
 
 use crate::house::{House, Mode, generate, path};
 
@@ -20,21 +19,12 @@ fn a_key_signs_what_openssl_verifies_and_everybody_is_told_what_an_envelope_mean
             .starts_with("azure-kv:k-8819af2a8b51f9ccd84eb18177f035b924084f2a/")
     );
 
-    let file = |name: &str| house.place.file(name).display().to_string();
-    fs::write(file("release"), "hello, vault\n").unwrap();
-    let signed = server.cli(&["sign", "--scope", "platform", "release"]);
-    fs::write(file("signature.base64"), signed.expect_status(0).stdout).unwrap();
-    let shown = server.cli(&["keys", "public-key", &key.handle_id, "--format", "pem"]);
-    fs::write(file("k1.pem"), shown.expect_status(0).stdout).unwrap();
-    let by_hand = "openssl dgst -sha512 -binary release >digest \
-                   && base64 --decode signature.base64 >signature \
-                   && openssl pkeyutl -verify -pubin -inkey k1.pem -rawin -in digest -sigfile signature";
-    let verified = Command::new("sh")
-        .args(["-c", by_hand])
-        .current_dir(house.place.path())
-        .output()
-        .unwrap();
-    assert!(verified.status.success(), "{verified:?}");
+    openssl_verifies(
+        &server,
+        &house.place,
+        ["--scope", "platform"],
+        &key.handle_id,
+    );
 
     let caution = "key provider \"azure-kv\": key material in process memory while signing";
     let alive = server.get("/livez").expect_status(200).json();

@@ -1,10 +1,8 @@
 //! Keys live in the service and outlive everything else.
 
-use std::fs;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
-use signer_test_support::sign_request;
+use signer_test_support::{openssl_verifies, sign_request};
 
 use crate::house::{House, generate, path};
 
@@ -19,21 +17,12 @@ fn a_key_signs_what_openssl_verifies_and_a_retired_one_is_gone_also_after_a_rest
     assert!(key.handle_id.starts_with(prefix), "{}", key.handle_id);
     assert!(key.handle_id.ends_with("/cryptoKeyVersions/1"));
 
-    let file = |name: &str| house.place.file(name).display().to_string();
-    fs::write(file("release"), "hello, cloud\n").unwrap();
-    let signed = server.cli(&["sign", "--handle", &key.handle_id, "release"]);
-    fs::write(file("signature.base64"), signed.expect_status(0).stdout).unwrap();
-    let shown = server.cli(&["keys", "public-key", &key.handle_id, "--format", "pem"]);
-    fs::write(file("k1.pem"), shown.expect_status(0).stdout).unwrap();
-    let by_hand = "openssl dgst -sha512 -binary release >digest \
-                   && base64 --decode signature.base64 >signature \
-                   && openssl pkeyutl -verify -pubin -inkey k1.pem -rawin -in digest -sigfile signature";
-    let verified = Command::new("sh")
-        .args(["-c", by_hand])
-        .current_dir(house.place.path())
-        .output()
-        .unwrap();
-    assert!(verified.status.success(), "{verified:?}");
+    openssl_verifies(
+        &server,
+        &house.place,
+        ["--handle", &key.handle_id],
+        &key.handle_id,
+    );
 
     let digest = sign_request(&[7; 64]);
     for _ in 0..2 {

@@ -1,9 +1,8 @@
 //! Keys live in the token and outlive everything else.
 
 use std::fs;
-use std::process::Command;
 
-use signer_test_support::{path_of, sign_request};
+use signer_test_support::{openssl_verifies, path_of, sign_request};
 
 use crate::token::Token;
 
@@ -17,21 +16,7 @@ fn a_key_signs_what_openssl_verifies_and_pkcs11_tool_lists_it() {
     assert_eq!(document["handle_id"], HANDLE);
     assert_eq!(document["provider"], "pkcs11");
 
-    let file = |name: &str| token.place.file(name).display().to_string();
-    fs::write(file("release"), "hello, HSM\n").unwrap();
-    let signed = server.cli(&["sign", "--scope", "platform", "release"]);
-    fs::write(file("signature.base64"), signed.expect_status(0).stdout).unwrap();
-    let shown = server.cli(&["keys", "public-key", HANDLE, "--format", "pem"]);
-    fs::write(file("k1.pem"), shown.expect_status(0).stdout).unwrap();
-    let by_hand = "openssl dgst -sha512 -binary release >digest \
-                   && base64 --decode signature.base64 >signature \
-                   && openssl pkeyutl -verify -pubin -inkey k1.pem -rawin -in digest -sigfile signature";
-    let verified = Command::new("sh")
-        .args(["-c", by_hand])
-        .current_dir(token.place.path())
-        .output()
-        .unwrap();
-    assert!(verified.status.success(), "{verified:?}");
+    openssl_verifies(&server, &token.place, ["--scope", "platform"], HANDLE);
 
     assert_eq!(token.count("Private Key", "plexsphere:platform:k1"), 1);
     assert_eq!(token.count("Public Key", "plexsphere:platform:k1"), 1);

@@ -14,6 +14,7 @@
     reason = "a panic is how a test fails, and a test may block its own thread"
 )]
 
+mod by_hand;
 mod connection;
 mod program;
 mod published_key;
@@ -27,6 +28,7 @@ mod stranger;
 mod wait;
 mod workplace;
 
+pub use by_hand::openssl_verifies;
 pub use connection::Connection;
 pub use program::{Finished, Program};
 pub use published_key::{PublishedKey, path_of, sign_request};
