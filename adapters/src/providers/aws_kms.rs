@@ -29,12 +29,12 @@ use signer_domain::ports::{GeneratedKey, KeyProvider, KeyProviderError, Provider
 use signer_domain::{Deadline, Digest, HandleId, KeyId, ProviderName, PublicKey, Scope, Signature};
 
 use self::arn::KeyArn;
-use self::error::{Refusal, in_doubt};
+use self::error::Refusal;
 use self::generation::Generation;
 use self::key_name::KeyName;
 use self::retirement::Retirement;
 use self::service::{Configured, KeyStanding, Service, default_region};
-use super::cloud::{Trouble, told_that, until_there};
+use super::cloud::{Trouble, in_doubt, told_that, until_there};
 
 pub use self::memory::AwsKmsMemory;
 pub use self::settings::{

@@ -10,7 +10,7 @@ use aws_sdk_kms::error::{ProvideErrorMetadata, SdkError};
 
 use signer_domain::ports::{Cause, KeyProviderError};
 
-use super::super::cloud::{Trouble, told, told_that};
+use super::super::cloud::{Trouble, leaves_doubt, told, told_that};
 
 /// Why a call did not do what it was made for.
 #[derive(Debug)]
@@ -102,47 +102,6 @@ impl Refusal {
             Self::Trouble(trouble, cause) => trouble.because(cause),
             Self::Final(error) => error,
         }
-    }
-}
-
-/// The same, of a call that may have had its effect at an earlier try all the same.
-pub(super) fn in_doubt(error: KeyProviderError) -> KeyProviderError {
-    match error {
-        KeyProviderError::ProviderUnavailable {
-            context,
-            retry_after,
-            source,
-            ..
-        } => KeyProviderError::ProviderUnavailable {
-            context,
-            retry_after,
-            outcome_unknown: true,
-            source,
-        },
-        KeyProviderError::Misconfigured { context, source } => {
-            KeyProviderError::ProviderUnavailable {
-                context,
-                retry_after: Duration::from_secs(1),
-                outcome_unknown: true,
-                source,
-            }
-        }
-        KeyProviderError::KeyNotFound
-        | KeyProviderError::KeyRetired
-        | KeyProviderError::RotationInProgress => error,
-    }
-}
-
-/// Whether the call may have had its effect.
-pub(super) const fn leaves_doubt(error: &KeyProviderError) -> bool {
-    match error {
-        KeyProviderError::ProviderUnavailable {
-            outcome_unknown, ..
-        } => *outcome_unknown,
-        KeyProviderError::KeyNotFound
-        | KeyProviderError::KeyRetired
-        | KeyProviderError::RotationInProgress
-        | KeyProviderError::Misconfigured { .. } => false,
     }
 }
 
@@ -413,18 +372,6 @@ mod tests {
         let shown = format!("{:?} {:?}", refusal(), refusal().told());
         assert!(shown.contains("InvalidSignatureException"), "{shown}");
         assert!(!shown.contains("throw-away"), "{shown}");
-    }
-
-    #[test]
-    fn an_error_after_the_effect_leaves_doubt_whatever_it_is() {
-        for trouble in [
-            Trouble::PermissionDenied,
-            Trouble::Unreachable,
-            Trouble::Silent,
-        ] {
-            let error = in_doubt(trouble.because(told_that("no")));
-            assert!(leaves_doubt(&error), "{error:?}");
-        }
     }
 
     #[test]

@@ -20,9 +20,9 @@ use std::time::{Duration, Instant};
 use signer_domain::Deadline;
 use signer_domain::ports::{GeneratedKey, KeyProviderError};
 
-use super::super::cloud::{Trouble, told_that, until_there};
+use super::super::cloud::{Trouble, in_doubt, leaves_doubt, told_that, until_there};
 use super::arn::KeyArn;
-use super::error::{Refusal, in_doubt, leaves_doubt};
+use super::error::Refusal;
 use super::key_name::KeyName;
 use super::memory::AwsKmsMemory;
 use super::service::{ATTEMPT_PATIENCE, KeyDescription, KeyStanding, Service};

@@ -3,9 +3,9 @@
 use signer_domain::Deadline;
 use signer_domain::ports::KeyProviderError;
 
-use super::super::cloud::{Trouble, told_that, until_there};
+use super::super::cloud::{Trouble, in_doubt, told_that, until_there};
 use super::arn::KeyArn;
-use super::error::{Refusal, in_doubt};
+use super::error::Refusal;
 use super::memory::AwsKmsMemory;
 use super::service::{KeyDescription, KeyStanding, Service};
 use super::settings::DeletionWindow;

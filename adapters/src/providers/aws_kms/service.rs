@@ -15,9 +15,9 @@ use signer_domain::{Deadline, Digest, PublicKey, Signature};
 
 use self::answers::{public_key_in, signature_in};
 use self::tries::Repeat;
-use super::super::cloud::{Pace, Trouble, told_that};
+use super::super::cloud::{Pace, Trouble, in_doubt, told_that};
 use super::arn::KeyArn;
-use super::error::{Refusal, in_doubt, refusal};
+use super::error::{Refusal, refusal};
 use super::key_name::{KeyName, NAME_TAG};
 use super::settings::DeletionWindow;
 

@@ -100,6 +100,48 @@ impl Trouble {
     }
 }
 
+/// The same, of a call that may have had its effect at an earlier try all the same.
+pub(in crate::providers) fn in_doubt(error: KeyProviderError) -> KeyProviderError {
+    match error {
+        KeyProviderError::ProviderUnavailable {
+            context,
+            retry_after,
+            source,
+            ..
+        } => KeyProviderError::ProviderUnavailable {
+            context,
+            retry_after,
+            outcome_unknown: true,
+            source,
+        },
+        KeyProviderError::Misconfigured { context, source } => {
+            KeyProviderError::ProviderUnavailable {
+                context,
+                retry_after: RETRY_SOON,
+                outcome_unknown: true,
+                source,
+            }
+        }
+        KeyProviderError::KeyNotFound
+        | KeyProviderError::KeyRetired
+        | KeyProviderError::RotationInProgress => error,
+    }
+}
+
+/// Whether the call may have had its effect.
+#[cfg(any(feature = "aws-kms", test))]
+pub(in crate::providers) const fn leaves_doubt(error: &KeyProviderError) -> bool {
+    match error {
+        KeyProviderError::ProviderUnavailable {
+            outcome_unknown, ..
+        } => *outcome_unknown,
+        KeyProviderError::KeyNotFound
+        | KeyProviderError::KeyRetired
+        | KeyProviderError::RotationInProgress
+        | KeyProviderError::Misconfigured { .. } => false,
+    }
+}
+
 /// What an error of a library says, and what its causes say. Only their sentences: the `Debug` form of
 /// such errors may show whole requests, and with them credentials.
 #[derive(Debug, thiserror::Error)]
@@ -177,6 +219,18 @@ mod tests {
         };
         let waits = [None, Some(0), Some(7), Some(86_400)].map(wait);
         assert_eq!(waits, [1, 1, 7, 60]);
+    }
+
+    #[test]
+    fn an_error_after_the_effect_leaves_doubt_whatever_it_is() {
+        for trouble in [
+            Trouble::PermissionDenied,
+            Trouble::Unreachable,
+            Trouble::Silent,
+        ] {
+            let error = in_doubt(trouble.because(told_that("no")));
+            assert!(leaves_doubt(&error), "{error:?}");
+        }
     }
 
     #[test]

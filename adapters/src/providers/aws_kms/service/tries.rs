@@ -6,7 +6,8 @@ use backon::{BackoffBuilder as _, ExponentialBuilder};
 
 use signer_domain::Deadline;
 
-use super::super::error::{Refusal, in_doubt};
+use super::super::super::cloud::in_doubt;
+use super::super::error::Refusal;
 use super::Service;
 
 /// How often a call is made that fails for a passing reason.
