@@ -102,7 +102,7 @@ impl SupervisorActor {
                 .into_actor(self)
                 .map(move |opened, actor, ctx| match opened {
                     Ok(Ok(Ok(opened))) => actor.admit(name, opened),
-                    Ok(Ok(Err(_logged))) => actor.retry(name, "start", ctx),
+                    Ok(Ok(Err(failure))) => actor.give_up(name, failure, ctx),
                     Ok(Err(_panicked)) => actor.retry(name, "panic", ctx),
                     Err(_elapsed) => actor.abandon(name, ctx),
                 }),
@@ -140,6 +140,18 @@ impl SupervisorActor {
         self.shared.metrics.restarted(name, cause);
         tracing::warn!(provider = %name, cause, wait_ms = wait.as_millis(), "provider restarts");
         ctx.run_later(wait, move |actor, ctx| actor.open(name, ctx));
+    }
+
+    /// Tells why a provider did not start, and tries again later.
+    fn give_up(&mut self, name: ProviderName, failure: OpenFailure, ctx: &mut Context<Self>) {
+        self.retry(name, "start", ctx);
+        match failure {
+            OpenFailure::Provider(error) => {
+                self.shared.routes.providers.note_ailment(name, &error);
+                let _logged = from_provider(error);
+            }
+            OpenFailure::Registry(_logged) => {}
+        }
     }
 
     fn bury_the_dead(&mut self, ctx: &mut Context<Self>) {
@@ -200,6 +212,14 @@ fn cautions(provider: ProviderCapabilities) -> impl Iterator<Item = String> {
     unfit.into_iter().chain(caution)
 }
 
+/// Why a provider did not start.
+enum OpenFailure {
+    /// It did not prove itself.
+    Provider(KeyProviderError),
+    /// What was left open could not be read.
+    Registry(CustodyError),
+}
+
 struct Opened {
     addr: Addr<ProviderActor>,
     capabilities: ProviderCapabilities,
@@ -210,11 +230,8 @@ async fn open_provider(
     spec: ProviderSpec,
     shared: Shared,
     arbiter: ArbiterHandle,
-) -> Result<Opened, CustodyError> {
-    let provider = built(&spec).await.map_err(|error| {
-        shared.routes.providers.note_ailment(spec.name, &error);
-        from_provider(error)
-    })?;
+) -> Result<Opened, OpenFailure> {
+    let provider = built(&spec).await.map_err(OpenFailure::Provider)?;
     let capabilities = provider.capabilities();
     let Shared {
         ports,
@@ -230,7 +247,7 @@ async fn open_provider(
         settings,
         metrics,
     };
-    repair(&context).await?;
+    repair(&context).await.map_err(OpenFailure::Registry)?;
     let addr = ProviderActor::start_in_arbiter(&arbiter, |_| ProviderActor::new(context));
     Ok(Opened { addr, capabilities })
 }

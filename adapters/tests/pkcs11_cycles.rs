@@ -33,7 +33,7 @@ use support::{TestToken, USER_PIN};
 /// The curve's object identifier, 1.3.101.112, in DER.
 const ED25519: [u8; 5] = [0x06, 0x03, 0x2b, 0x65, 0x70];
 /// What a process may grow by whatever it does: caches, arenas of the allocator.
-const SLACK_KIB: u64 = 4 * 1024;
+const SLACK_KIB: u64 = 1024;
 
 /// What a process holds, as the kernel and the module say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -65,7 +65,8 @@ fn a_rotation_whose_provider_is_gone_is_named_with_the_way_out() {
         is_warned(
             &house,
             "rotation of scope \"platform\" to key \"new\" waits for key provider \"pkcs11\", which is \
-             not configured: configure it again, or open a rotation that names another provider",
+             not configured: configure it again, or open a rotation to a key of another name that names \
+             another provider",
         )
         .await;
         assert!(house.custody.readiness().await.is_ready());
@@ -121,30 +122,44 @@ fn a_lost_answer_is_named_until_it_is_asked_for_again() {
 #[test]
 fn a_rotation_whose_provider_is_gone_gives_way_to_one_that_names_another() {
     run(async {
-        for new in ["other", "new"] {
-            let house = House::open(Plan::default()).await;
-            let old = house.key("old").await;
-            reserve_rotation(&house, GONE).await;
-            let refused = open(&house, "other", None).await;
-            assert_eq!(refused, Err(CustodyError::RotationInProgress));
-            let opened = open(&house, new, Some(ProviderName::Testdouble)).await;
-            let Ok(OpenedOrStanding::Opened(rotation)) = opened else {
-                panic!("{opened:?}");
-            };
-            assert_eq!(rotation.old_handle_id, old.handle_id);
-            let key = house.record(&rotation.new_handle_id).await;
-            assert!(is_good(&house.sign_for_scope().await.unwrap(), &key));
-            assert_eq!(house.registry.pending().await.unwrap(), []);
-            let notes = house.notes.taken();
-            let [note] = notes.as_slice() else {
-                panic!("{notes:?}");
-            };
-            assert_eq!((note.op, note.http_status), ("rotation_abandon", 200));
-            assert_eq!(note.key.scope, Some(Scope::Platform));
-            assert_eq!(note.key.key_id, Some(name("new")));
-            assert_eq!(note.key.provider, Some(GONE));
-            house.close_rotation("old", new).await.unwrap();
-        }
+        let house = House::open(Plan::default()).await;
+        let old = house.key("old").await;
+        reserve_rotation(&house, GONE).await;
+        let refused = open(&house, "other", None).await;
+        assert_eq!(refused, Err(CustodyError::RotationInProgress));
+        let opened = open(&house, "other", Some(ProviderName::Testdouble)).await;
+        let Ok(OpenedOrStanding::Opened(rotation)) = opened else {
+            panic!("{opened:?}");
+        };
+        assert_eq!(rotation.old_handle_id, old.handle_id);
+        let key = house.record(&rotation.new_handle_id).await;
+        assert!(is_good(&house.sign_for_scope().await.unwrap(), &key));
+        assert_eq!(house.registry.pending().await.unwrap(), []);
+        let notes = house.notes.taken();
+        let [note] = notes.as_slice() else {
+            panic!("{notes:?}");
+        };
+        assert_eq!((note.op, note.http_status), ("rotation_abandon", 200));
+        assert_eq!(note.key.scope, Some(Scope::Platform));
+        assert_eq!(note.key.key_id, Some(name("new")));
+        assert_eq!(note.key.provider, Some(GONE));
+        house.close_rotation("old", "other").await.unwrap();
+    });
+}
+
+/// Its provider may have made it, and two pairs of one name there must not be.
+#[test]
+fn a_rotation_whose_provider_is_gone_gives_its_own_name_to_nobody() {
+    run(async {
+        let house = House::open(Plan::default()).await;
+        house.key("old").await;
+        reserve_rotation(&house, GONE).await;
+        let refused = open(&house, "new", Some(ProviderName::Testdouble)).await;
+        assert!(
+            matches!(refused, Err(CustodyError::ProviderUnavailable { .. })),
+            "{refused:?}"
+        );
+        assert_eq!(house.registry.pending().await.unwrap().len(), 1);
     });
 }
 

@@ -27,8 +27,8 @@ fn a_scope_whose_rotation_waits_for_a_provider_that_is_gone_has_a_way_out() {
     assert_eq!(
         warning,
         "rotation of scope \"platform\" to key \"generate-lost\" waits for key provider \
-         \"testdouble\", which is not configured: configure it again, or open a rotation that names \
-         another provider"
+         \"testdouble\", which is not configured: configure it again, or open a rotation to a \
+         key of another name that names another provider"
     );
     let unnamed = server.post(rotations, r#"{"new_key_id":"k2"}"#);
     assert_eq!(unnamed.problem_code(), "rotation_in_progress");

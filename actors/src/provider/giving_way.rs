@@ -3,7 +3,8 @@
 //! A reservation is settled by its provider, and by nobody else: that one knows whether it has made the
 //! key. Where it is not configured in this process, no call of it is under way and none can come, so
 //! that the reservation would block its scope for good. Nothing was acknowledged of it. A caller who
-//! names another provider gets the scope; a key that the former may have made is left in it.
+//! names another provider, and a key of another name, gets the scope; a key that the former may have made
+//! is left in it.
 
 use std::time::Instant;
 
@@ -16,8 +17,10 @@ use crate::errors::from_registry;
 /// Whether another reservation may be in the way of a caller who has named a provider.
 pub(super) fn may_help(found: &RotationReservation, request: &Rotate) -> bool {
     let is_in_the_way = match found {
-        RotationReservation::InProgress | RotationReservation::AlreadyPending(_) => true,
-        RotationReservation::Reserved(_)
+        RotationReservation::InProgress => true,
+        // Two pairs of one name there must not be, and nobody knows whether there is one already.
+        RotationReservation::AlreadyPending(_)
+        | RotationReservation::Reserved(_)
         | RotationReservation::Standing(_)
         | RotationReservation::NameTaken
         | RotationReservation::CurrentRetired

@@ -111,6 +111,7 @@ impl ProviderRoutes {
         self.change(name, |route| {
             route.addr = None;
             route.status = ProviderStatus::Down;
+            route.ailment = None;
         });
     }
 

@@ -79,8 +79,8 @@ fn warning(pending: &PendingKey, is_configured: bool) -> String {
         (Purpose::Rotate, true) => "whose answer was lost: open it again",
         (Purpose::Generate, true) => "whose answer was lost: generate it again",
         (Purpose::Rotate, false) => {
-            "which is not configured: configure it again, or open a rotation that names another \
-             provider"
+            "which is not configured: configure it again, or open a rotation to a key of another name \
+             that names another provider"
         }
         (Purpose::Generate, false) => {
             "which is not configured: configure it again, or generate a key of another name"

@@ -83,6 +83,14 @@ impl Checkpoints {
         }
     }
 
+    /// Says that the run has left its file. What the file holds is signed then, if it could be, and
+    /// nobody needs the file any more to tell how far it went.
+    pub(super) fn left(&self) {
+        if let Some(run) = &self.run {
+            run.end();
+        }
+    }
+
     /// Has the next one say that these entries, first and last, are given up.
     pub(super) fn give_up(&mut self, cut: (u64, u64)) {
         self.cut = Some(cut);

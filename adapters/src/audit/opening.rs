@@ -173,6 +173,10 @@ impl AuditOpening {
         {
             file.set_len(length).map_err(inaccessible)?;
         }
+        // Lines that a death left in the kernel's memory are about to be vouched for.
+        if let Some(file) = &found.file {
+            file.sync_data().map_err(inaccessible)?;
+        }
         let run = Run::new(
             claim,
             position.seq > signed || found.lost.is_some(),

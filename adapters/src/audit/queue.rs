@@ -271,7 +271,11 @@ mod tests {
         Arc::new(Queue::new(limits, AuditMetrics::new()))
     }
 
-    fn entries_of(work: Work) -> usize {
+    /// How many entries are handed out, long before anybody's patience ends.
+    fn handed_out(queue: &Queue, plan: Plan) -> usize {
+        let began = Instant::now();
+        let work = queue.next(began + LONG, plan);
+        assert!(began.elapsed() < LONG / 2, "{:?}", began.elapsed());
         match work {
             Work::Batch(batch) => batch.len(),
             Work::Idle | Work::Finished => 0,
@@ -289,7 +293,7 @@ mod tests {
             }
             (0..2).for_each(|_| others.push(waiting()).unwrap());
         });
-        assert!(entries_of(queue.next(Instant::now() + LONG, plan(3))) >= 3);
+        assert!(handed_out(&queue, plan(3)) >= 3);
         others.join().unwrap();
     }
 
@@ -297,7 +301,7 @@ mod tests {
     fn no_more_is_waited_for_than_one_write_takes() {
         let queue = queue(3);
         (0..4).for_each(|_| queue.push(waiting()).unwrap());
-        assert_eq!(entries_of(queue.next(Instant::now() + LONG, plan(5))), 3);
+        assert_eq!(handed_out(&queue, plan(5)), 3);
     }
 
     #[test]
@@ -308,7 +312,7 @@ mod tests {
             patience: Duration::from_millis(1),
             ..plan(3)
         };
-        assert_eq!(entries_of(queue.next(Instant::now() + LONG, short)), 1);
+        assert_eq!(handed_out(&queue, short), 1);
     }
 
     #[test]
@@ -322,7 +326,7 @@ mod tests {
             }
             owner.close();
         });
-        assert_eq!(entries_of(queue.next(Instant::now() + LONG, plan(3))), 1);
+        assert_eq!(handed_out(&queue, plan(3)), 1);
         owner.join().unwrap();
     }
 
@@ -330,6 +334,6 @@ mod tests {
     fn what_is_there_is_taken_at_once_when_no_more_is_waited_for() {
         let queue = queue(3);
         queue.push(waiting()).unwrap();
-        assert_eq!(entries_of(queue.next(Instant::now() + LONG, plan(1))), 1);
+        assert_eq!(handed_out(&queue, plan(1)), 1);
     }
 }

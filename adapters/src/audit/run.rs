@@ -55,7 +55,7 @@ impl Run {
     }
 
     /// Takes the note back, unless the file holds what no checkpoint covers.
-    fn end(&self) {
+    pub(super) fn end(&self) {
         let Covered { is_torn, is_ahead } = *self.covered.lock();
         if is_torn || is_ahead {
             return;

@@ -220,6 +220,7 @@ impl<S: Store> Writer<S> {
             if self.checkpoints.lag(self.position) > 0 {
                 self.try_checkpoint();
             }
+            self.checkpoints.left();
             info!(seq = self.position.seq, "audit log opened anew");
         }
     }
