@@ -58,6 +58,27 @@ fn a_key_that_was_exchanged_in_the_vault_signs_nothing() {
     assert!(other.has_signed(&DIGEST, &signed.expect_status(200)));
 }
 
+/// In an envelope the custodian signs by itself, so what can be wrong is the key that the vault decrypts.
+#[test]
+fn an_envelope_that_holds_another_key_signs_nothing() {
+    let house = House::new(VaultKind::Premium);
+    let server = house.serve(Mode::Envelope);
+    let key = generate(&server, "k1");
+    let is_unwrap = |request: &signer_cloud_fakes::Request| request.path.ends_with("/unwrapkey");
+    for seed in ["CQ".repeat(32), "CQkJ".to_owned(), "A".repeat(43)] {
+        let answer = Answer::json(200, &json!({ "kid": "k", "value": seed }));
+        house
+            .server
+            .inject(usize::MAX, is_unwrap, Fault::Answer(answer));
+        let refused = server.post(&path(&key, "sign"), &sign_request(&DIGEST));
+        assert!(refused.status >= 500, "{seed}: {refused:?}");
+        assert!(!refused.text().contains("signature\":"), "{refused:?}");
+        house.server.clear_faults();
+        let signed = server.post(&path(&key, "sign"), &sign_request(&DIGEST));
+        assert!(key.has_signed(&DIGEST, &signed.expect_status(200)));
+    }
+}
+
 #[test]
 fn a_storm_of_refusals_is_passed_on_with_its_hint_and_is_over_when_the_vault_says_so() {
     let house = House::new(VaultKind::Premium);

@@ -1,9 +1,11 @@
 //! Keys live in the vault and outlive everything else.
 
 use std::fs;
+use std::sync::OnceLock;
+use std::time::Duration;
 
-use signer_cloud_fakes::VaultKind;
-use signer_test_support::{openssl_verifies, sign_request};
+use signer_cloud_fakes::{Request, VaultKind};
+use signer_test_support::{eventually, openssl_verifies, sign_request};
 
 use crate::house::{House, Mode, generate, path};
 
@@ -82,6 +84,51 @@ fn keys_and_retirements_outlive_the_process_and_the_vault_remembers_them_by_itse
         assert_eq!(refused.problem_code(), "key_retired");
         assert_eq!(house.vault.versions(), 2, "{mode:?}");
     }
+}
+
+/// The vault still decrypts while it is asked to disable, so signatures that were begun before come out.
+#[test]
+fn no_sign_that_begins_after_the_answer_to_retire_succeeds() {
+    let house = House::new(VaultKind::Premium);
+    let server = house.serve(Mode::Envelope);
+    let key = generate(&server, "k1");
+    house.server.set_latency(Duration::from_millis(20));
+    let retired = OnceLock::new();
+    std::thread::scope(|scope| {
+        let signers: Vec<_> = (0..8)
+            .map(|_| {
+                let (mut connection, retired, path) =
+                    (server.connect(), &retired, path(&key, "sign"));
+                scope.spawn(move || {
+                    let body = sign_request(&DIGEST);
+                    let (mut before, mut after) = (Vec::new(), Vec::new());
+                    while after.len() < 5 {
+                        let is_retired = retired.get().is_some();
+                        let answer = connection.ask("POST", &path, Some(&body)).unwrap();
+                        let seen = if is_retired { &mut after } else { &mut before };
+                        seen.push(answer.status);
+                    }
+                    (before, after)
+                })
+            })
+            .collect();
+        eventually("signatures", || {
+            let seen = house.server.requests();
+            let is_sign = |it: &&Request| it.path.ends_with("/unwrapkey");
+            (seen.iter().filter(is_sign).count() > 40).then_some(())
+        });
+        server.post(&path(&key, "retire"), "").expect_status(200);
+        retired.set(()).unwrap();
+        for signer in signers {
+            let (before, after) = signer.join().unwrap();
+            assert_eq!(before.first(), Some(&200));
+            assert!(
+                before.iter().all(|it| [200, 410].contains(it)),
+                "{before:?}"
+            );
+            assert_eq!(after, [410; 5]);
+        }
+    });
 }
 
 /// The vault has the key, and nobody has learned of it.

@@ -20,6 +20,7 @@ mod vault;
 
 use std::fmt;
 use std::num::NonZeroUsize;
+use std::time::Duration;
 
 use async_trait::async_trait;
 
@@ -43,6 +44,10 @@ pub use self::settings::{
 
 /// The name of the vault key that checks ask for. No signing key has a name of this form.
 const PROBE: &str = "plexsphere-probe";
+
+/// When a key that is not there is looked for once more: the request of a process that has died may
+/// still be on its way to the vault.
+const SECOND_LOOK: Duration = Duration::from_secs(1);
 
 /// What `/livez` says of [`AzureKvMode::Envelope`].
 const CAUTION: &str = "key material in process memory while signing";
@@ -101,6 +106,17 @@ impl AzureKvProvider {
             making: Turns::default(),
             max_in_flight: settings.limits.for_one_key(),
         })
+    }
+
+    async fn look_for(
+        &self,
+        name: &str,
+        deadline: Deadline,
+    ) -> Result<Option<GeneratedKey>, KeyProviderError> {
+        match &self.keeping {
+            Keeping::Native(_) => native::locate(&self.vault, name, deadline).await,
+            Keeping::Envelope(_) => envelope::locate(&self.vault, name, deadline).await,
+        }
     }
 
     /// Whether this says that the vault offers no Ed25519, so that the mode has to be another.
@@ -186,10 +202,13 @@ impl KeyProvider for AzureKvProvider {
         deadline: Deadline,
     ) -> Result<Option<GeneratedKey>, KeyProviderError> {
         let name = cloud_name(scope, key_id);
-        match &self.keeping {
-            Keeping::Native(_) => native::locate(&self.vault, &name, deadline).await,
-            Keeping::Envelope(_) => envelope::locate(&self.vault, &name, deadline).await,
+        let found = self.look_for(&name, deadline).await?;
+        if found.is_some() {
+            return Ok(found);
         }
+        let pause = SECOND_LOOK.min(deadline.remaining() / 3);
+        tokio::time::sleep(pause).await;
+        self.look_for(&name, deadline).await
     }
 
     async fn check(&self, deadline: Deadline) -> Result<(), KeyProviderError> {

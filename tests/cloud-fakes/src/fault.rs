@@ -16,6 +16,8 @@ pub enum Fault {
     Cut,
     /// The service does what it is asked, and the connection ends before its answer.
     LoseAnswer,
+    /// The connection ends without an answer, and the service does what it is asked this much later.
+    Late(Duration),
     /// The service does not learn of the request, and nothing is ever answered.
     Hang,
     /// The service answers, and its answer is changed on the way.

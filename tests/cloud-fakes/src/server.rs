@@ -237,6 +237,14 @@ async fn answer(
             drop(desk.service.answer(&request));
             return Err(io::ErrorKind::ConnectionReset.into());
         }
+        Some(Fault::Late(delay)) => {
+            let desk = Arc::clone(&desk);
+            tokio::spawn(async move {
+                tokio::time::sleep(delay).await;
+                drop(desk.service.answer(&request));
+            });
+            return Err(io::ErrorKind::ConnectionReset.into());
+        }
         Some(Fault::Hang) => std::future::pending::<Result<Answer, Infallible>>()
             .await
             .unwrap(),

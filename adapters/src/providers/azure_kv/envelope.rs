@@ -17,12 +17,12 @@ use signer_domain::{Deadline, Digest, PublicKey, Signature};
 
 use super::super::cloud::told_that;
 use super::super::software::LentKey;
-use super::error::{Refusal, misconfigured, unexpected};
+use super::error::{Refusal, after_making, misconfigured, unexpected};
 use super::handle::KeyVersion;
 use super::settings::{WrappingKey, WrappingKeyHome};
 use super::settling::{Settled, put_aside, settled, settled_key};
 use super::standing::Standing;
-use super::tags::{SealedKey, Tags};
+use super::tags::{SealedKey, Tags, instead_of};
 use super::vault::{Vault, Version};
 
 /// How many encrypted keys are remembered, at half a kilobyte each. They never change, and the vault
@@ -32,7 +32,7 @@ const REMEMBERED: NonZeroUsize = NonZeroUsize::new(10_000).unwrap();
 const MAKING: &str = "making a wrapping key: the vault refuses its type or size; a standard vault takes \
                       --azure-wrapping-key-type rsa, a managed HSM rsa-hsm";
 const OF_ANOTHER_MODE: &str =
-    "completing a vault key of this name, which does not encrypt: it was made in another mode";
+    "using a vault key of this name, which does not encrypt: it was made in another mode";
 const TAGS_DAMAGED: &str =
     "reading an encrypted key: the tags of its vault key are missing or damaged";
 const KEY_EXCHANGED: &str = "decrypting a key: what the tags of its vault key hold is not that key";
@@ -52,7 +52,7 @@ impl Envelope {
         }
     }
 
-    /// Makes the key called `name`, or finds it. Whatever a custodian that died has left is completed.
+    /// Makes the key called `name`, or finds it. Whatever a custodian that died has left is replaced.
     pub(super) async fn generate(
         &self,
         vault: &Vault,
@@ -63,21 +63,35 @@ impl Envelope {
         match settled(vault, name, holds_a_key, deadline).await? {
             Settled::Key(version) => found(vault, &version, deadline).await,
             Settled::Withdrawn => Err(KeyProviderError::KeyRetired),
-            Settled::Abandoned(version) => {
-                let completed = complete(vault, &version, names, deadline).await?;
-                described(&completed)
+            Settled::Abandoned(left) => {
+                if holds_a_key(&shown(vault, &left.id, deadline).await?) {
+                    let key = settled_key(vault, name, holds_a_key, deadline).await?;
+                    return found(vault, &key, deadline).await;
+                }
+                let names = instead_of(names, [left.id.version()]);
+                let made = self.make(vault, name, names.clone(), deadline).await?;
+                let key = replace(vault, &left.id, &made, names, deadline).await;
+                key.map_err(after_making)
             }
             Settled::Nothing => {
-                let wrapping_key = self.wrapping_key_with(names.clone());
-                let made = vault.create(name, &wrapping_key, deadline).await;
-                let made = made.map_err(|refusal| refusal.or_refused_while(MAKING))?;
-                let completed = complete(vault, &made, names, deadline).await?;
-                if completed.id != made.id {
-                    put_aside(vault, &made.id, deadline).await;
-                }
-                described(&completed)
+                let made = self.make(vault, name, names.clone(), deadline).await?;
+                let key = complete(vault, &made, names, deadline).await;
+                key.map_err(after_making)
             }
         }
+    }
+
+    /// Makes a version that holds no key yet.
+    async fn make(
+        &self,
+        vault: &Vault,
+        name: &str,
+        names: Tags,
+        deadline: Deadline,
+    ) -> Result<Version, KeyProviderError> {
+        let wrapping_key = self.wrapping_key_with(names);
+        let made = vault.create(name, &wrapping_key, deadline).await;
+        made.map_err(|refusal| refusal.or_refused_while(MAKING))
     }
 
     fn wrapping_key_with(&self, tags: Tags) -> CreateKeyParameters {
@@ -161,25 +175,79 @@ pub(super) async fn check(vault: &Vault, deadline: Deadline) -> Result<(), KeyPr
     }
 }
 
-/// Puts a new key into a version that holds none, unless the name has one by then. What the vault has
-/// in the end is the key.
+/// Has `made` take the place of a version that was left without a key. The version that was left is
+/// disabled before `made` gets its key, so that a key that still arrives there is nobody's.
+async fn replace(
+    vault: &Vault,
+    left: &KeyVersion,
+    made: &Version,
+    names: Tags,
+    deadline: Deadline,
+) -> Result<GeneratedKey, KeyProviderError> {
+    let disabled = vault.disable(left, deadline).await;
+    disabled.map_err(Refusal::plain)?;
+    if !holds_a_key(&shown(vault, left, deadline).await?) {
+        tracing::info!(version = %left, "version of a vault key without a key replaced");
+        return complete(vault, made, names, deadline).await;
+    }
+    // Its maker was alive all the time, and may have told of the key.
+    let enabled = vault.enable(left, deadline).await;
+    enabled.map_err(Refusal::plain)?;
+    put_aside(vault, &made.id, deadline).await;
+    let key = settled_key(vault, left.name(), holds_a_key, deadline).await?;
+    found(vault, &key, deadline).await
+}
+
+/// Puts a new key into a version of our own that holds none, unless the name has one by then. What the
+/// vault has in the end is the key.
 async fn complete(
     vault: &Vault,
-    version: &Version,
+    made: &Version,
+    names: Tags,
+    deadline: Deadline,
+) -> Result<GeneratedKey, KeyProviderError> {
+    let key = tagged(vault, &made.id, names, deadline).await?;
+    if key.id != made.id {
+        put_aside(vault, &made.id, deadline).await;
+    }
+    described(&key)
+}
+
+async fn tagged(
+    vault: &Vault,
+    id: &KeyVersion,
     names: Tags,
     deadline: Deadline,
 ) -> Result<Version, KeyProviderError> {
-    let (id, name) = (&version.id, version.id.name());
     let sealed = new_key(vault, id, deadline).await?;
-    let tags = sealed.join(names);
-    let tags = tags.ok_or_else(|| unexpected("an encrypted key is too long for the tags"))?;
-    let versions = vault.versions(name, deadline).await?;
+    let versions = vault.versions(id.name(), deadline).await?;
     if let Standing::Key { version, .. } = Standing::of(&versions, holds_a_key) {
         return Ok(version.clone());
     }
+    // Should they be disabled as the work of the dead, this version will have been there instead.
+    let unfinished = versions
+        .iter()
+        .filter(|it| it.id != *id && !holds_a_key(it));
+    let names = instead_of(names, unfinished.map(|it| it.id.version()));
+    let tags = sealed.join(names);
+    let tags = tags.ok_or_else(|| unexpected("an encrypted key is too long for the tags"))?;
     let tagged = vault.tag(id, &tags, deadline).await;
     tagged.map_err(Refusal::plain)?;
-    settled_key(vault, name, holds_a_key, deadline).await
+    settled_key(vault, id.name(), holds_a_key, deadline).await
+}
+
+/// A version as it is now, which is no key of another mode.
+async fn shown(
+    vault: &Vault,
+    id: &KeyVersion,
+    deadline: Deadline,
+) -> Result<Version, KeyProviderError> {
+    let shown = vault.version(id.name(), Some(id.version()), deadline).await;
+    let shown = shown.map_err(Refusal::plain)?;
+    match shown.public_key {
+        None => Ok(shown),
+        Some(_) => Err(misconfigured(OF_ANOTHER_MODE, told_that(id.to_string()))),
+    }
 }
 
 /// Makes a key and has it encrypted. It is decrypted once before anybody relies on it.

@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use signer_domain::ports::{Cause, KeyProviderError};
 
-use super::super::cloud::{Trouble, told, told_that};
+use super::super::cloud::{Trouble, in_doubt, leaves_doubt, told, told_that};
 
 /// How long to wait for an identity service, or for a key that is being recovered.
 const RETRY_SOON: Duration = Duration::from_secs(1);
@@ -64,6 +64,27 @@ impl Refusal {
         }
     }
 
+    /// Whether the request may have had its effect all the same.
+    pub(super) const fn leaves_doubt(&self) -> bool {
+        match self {
+            Self::Passing(error) | Self::Other(error) => leaves_doubt(error),
+            Self::NotFound | Self::Disabled | Self::NotUnderstood(_) | Self::NameIsDeleted(_) => {
+                false
+            }
+        }
+    }
+
+    /// The same, of a request that may have had its effect at an earlier try. Only that there is no
+    /// such key says as much as before.
+    pub(super) fn after_doubt(self) -> Self {
+        match self {
+            Self::NotFound | Self::Disabled => self,
+            Self::NotUnderstood(_) | Self::NameIsDeleted(_) | Self::Passing(_) | Self::Other(_) => {
+                Self::Other(in_doubt(self.plain()))
+            }
+        }
+    }
+
     /// As an error of the port, where a request that is not understood is a defect of one side.
     pub(super) fn plain(self) -> KeyProviderError {
         match self {
@@ -109,11 +130,24 @@ pub(super) fn unexpected(sentence: &'static str) -> KeyProviderError {
     Trouble::Unexpected.because(told_that(sentence))
 }
 
-/// Reads what the vault answers.
+/// An error that comes after a version was made: whatever it says, the version is there.
+pub(super) fn after_making(error: KeyProviderError) -> KeyProviderError {
+    match error {
+        // The vault shows late what it has made.
+        KeyProviderError::KeyNotFound => unexpected("a key that was made is not shown"),
+        KeyProviderError::KeyRetired
+        | KeyProviderError::RotationInProgress
+        | KeyProviderError::ProviderUnavailable { .. }
+        | KeyProviderError::Misconfigured { .. } => in_doubt(error),
+    }
+}
+
+/// Reads what the vault answers. Only the vault itself can tell that it has no such key: a gateway that
+/// knows no such page answers 404 as well.
 fn of_answer(status: StatusCode, answer: Option<&RawResponse>, cause: Cause) -> Refusal {
     let code = answer.map(innermost_code).unwrap_or_default();
     let trouble = match status {
-        StatusCode::NotFound => return Refusal::NotFound,
+        StatusCode::NotFound if code == "KeyNotFound" => return Refusal::NotFound,
         StatusCode::BadRequest => return Refusal::NotUnderstood(cause),
         StatusCode::Forbidden if code == "KeyDisabled" => return Refusal::Disabled,
         StatusCode::Conflict => return of_conflict(&code, cause),

@@ -11,7 +11,7 @@ use signer_domain::ports::{GeneratedKey, KeyProviderError};
 use signer_domain::{Deadline, Digest, PublicKey};
 
 use super::super::cloud::told_that;
-use super::error::{Refusal, misconfigured, unexpected};
+use super::error::{Refusal, after_making, misconfigured, unexpected};
 use super::handle::KeyVersion;
 use super::settling::{Settled, put_aside, settled, settled_key};
 use super::standing::Standing;
@@ -105,19 +105,30 @@ pub(super) async fn generate(
     names: Tags,
     deadline: Deadline,
 ) -> Result<GeneratedKey, KeyProviderError> {
-    let key = match settled(vault, name, every_version, deadline).await? {
-        Settled::Key(version) | Settled::Abandoned(version) => version,
-        Settled::Withdrawn => return Err(KeyProviderError::KeyRetired),
+    match settled(vault, name, every_version, deadline).await? {
+        Settled::Key(version) | Settled::Abandoned(version) => {
+            described(vault, &version, deadline).await
+        }
+        Settled::Withdrawn => Err(KeyProviderError::KeyRetired),
         Settled::Nothing => {
             let made = vault.create(name, &key_with(names), deadline).await;
             let made = made.map_err(|refusal| refusal.or_refused_while(NOT_OFFERED))?;
-            let key = settled_key(vault, name, every_version, deadline).await?;
-            if key.id != made.id {
-                put_aside(vault, &made.id, deadline).await;
-            }
-            key
+            let key = key_after(vault, &made, deadline).await;
+            key.map_err(after_making)
         }
-    };
+    }
+}
+
+/// The key of a name of which `made` is a version that was made a moment ago.
+async fn key_after(
+    vault: &Vault,
+    made: &Version,
+    deadline: Deadline,
+) -> Result<GeneratedKey, KeyProviderError> {
+    let key = settled_key(vault, made.id.name(), every_version, deadline).await?;
+    if key.id != made.id {
+        put_aside(vault, &made.id, deadline).await;
+    }
     described(vault, &key, deadline).await
 }
 

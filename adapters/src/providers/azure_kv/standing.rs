@@ -3,7 +3,12 @@
 //! A vault makes another version when a key is made under a name that is taken, and says nothing. So
 //! two custodians that make a key of one name at the same moment make two versions, and both must then
 //! settle on the same one: the oldest that holds a key.
+//!
+//! A version whose maker seems to be dead is never completed by another: its own key may still be on the
+//! way, and would take the place of the other. It is disabled, and the version that is made instead of
+//! it names it. It counts for nothing from then on, also when its maker's key arrives in the end.
 
+use super::tags::is_instead_of;
 use super::vault::Version;
 
 /// What the versions of one name amount to.
@@ -25,7 +30,8 @@ pub(super) enum Standing<'a> {
 impl<'a> Standing<'a> {
     /// Settles on a version. `holds_a_key` tells whether a version is complete.
     pub(super) fn of(versions: &'a [Version], holds_a_key: impl Fn(&Version) -> bool) -> Self {
-        let mut by_age: Vec<&Version> = versions.iter().collect();
+        let counts = |version: &&Version| version.enabled || !is_replaced(version, versions);
+        let mut by_age: Vec<&Version> = versions.iter().filter(counts).collect();
         // Versions of one second are told apart by their names, so that all settle alike.
         by_age.sort_by_key(|version| (version.created, version.id.clone()));
         let key = by_age.iter().position(|version| holds_a_key(version));
@@ -45,18 +51,29 @@ impl<'a> Standing<'a> {
     }
 }
 
+/// Whether another version is there instead of this one.
+fn is_replaced(version: &Version, versions: &[Version]) -> bool {
+    versions
+        .iter()
+        .any(|other| other.id != version.id && is_instead_of(&other.tags, version.id.version()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::providers::azure_kv::handle::KeyVersion;
-    use crate::providers::azure_kv::tags::Tags;
+    use crate::providers::azure_kv::tags::{Tags, instead_of};
 
     /// A version called by one digit; a capital `K` means that it holds a key, a minus that it is
-    /// disabled: `"1K"`, `"2-"`.
+    /// disabled, and digits behind a slash are those it is there instead of: `"1K"`, `"2-"`, `"3/12"`.
     fn version(text: &str, created: i64) -> Version {
         let mut tags = Tags::new();
         if text.contains('K') {
             tags.insert("key".to_owned(), String::new());
+        }
+        if let Some((_, others)) = text.split_once('/') {
+            let others = (0..others.len()).map(|index| &others[index..=index]);
+            tags = instead_of(tags, others);
         }
         Version {
             id: KeyVersion::of("k", &text[..1]),
@@ -110,5 +127,20 @@ mod tests {
         assert_eq!(standing(&[("1-", 1), ("2K", 2)]), "2");
         assert_eq!(standing(&[("1-", 1), ("2", 2)]), "unfinished 2");
         assert_eq!(standing(&[("1-", 1)]), "withdrawn");
+    }
+
+    #[test]
+    fn a_version_that_was_replaced_counts_for_nothing_when_its_key_arrives_late() {
+        assert_eq!(standing(&[("1K-", 1), ("2K/1", 2)]), "2");
+        assert_eq!(standing(&[("1K-", 1), ("2/1", 2)]), "unfinished 2");
+        assert_eq!(standing(&[("1K-", 1), ("2-/1", 2), ("3K/12", 3)]), "3");
+        // The key was retired, and is not made anew by a rotation.
+        assert_eq!(standing(&[("1K-", 1), ("2K-/1", 2), ("3K/1", 3)]), "2");
+    }
+
+    #[test]
+    fn a_version_that_stays_enabled_was_not_replaced() {
+        assert_eq!(standing(&[("1K", 1), ("2/1", 2)]), "1");
+        assert_eq!(standing(&[("1", 1), ("2/1", 2)]), "unfinished 1");
     }
 }

@@ -14,6 +14,10 @@ const SCOPE: &str = "plexsphere-scope";
 const KEY_ID: &str = "plexsphere-key-id";
 const PUBLIC_KEY: &str = "plexsphere-public-key";
 const SEALED: &str = "plexsphere-sealed-key";
+const INSTEAD_OF: &str = "plexsphere-instead-of";
+
+/// The most versions that one is made instead of: as many as fit into a tag.
+const MOST_REPLACED: usize = 7;
 
 /// The characters of one part.
 const PART: usize = 200;
@@ -35,6 +39,29 @@ pub(super) fn names(scope: &Scope, key_id: &KeyId) -> Tags {
         (SCOPE.to_owned(), scope.to_string()),
         (KEY_ID.to_owned(), key_id.to_string()),
     ])
+}
+
+/// Adds to the versions that the version with these tags is there instead of. What is told of another
+/// version is told here: a tag of its own would be lost when its maker tags it late.
+pub(super) fn instead_of<'a>(mut tags: Tags, versions: impl IntoIterator<Item = &'a str>) -> Tags {
+    let known = tags.remove(INSTEAD_OF).unwrap_or_default();
+    let mut all: Vec<&str> = known.split_whitespace().collect();
+    for version in versions {
+        if all.len() < MOST_REPLACED && !all.contains(&version) {
+            all.push(version);
+        }
+    }
+    if !all.is_empty() {
+        let all = all.join(" ");
+        tags.insert(INSTEAD_OF.to_owned(), all);
+    }
+    tags
+}
+
+/// Whether the version with these tags is there instead of `version`.
+pub(super) fn is_instead_of(tags: &Tags, version: &str) -> bool {
+    tags.get(INSTEAD_OF)
+        .is_some_and(|all| all.split_whitespace().any(|it| it == version))
 }
 
 impl SealedKey {
@@ -89,7 +116,9 @@ mod tests {
         let key_id = KeyId::parse(&"k".repeat(64)).unwrap();
         for bits in [2048, 3072, 4096] {
             let sealed = sealed(bits / 8);
-            let tags = sealed.join(names(&domain, &key_id)).unwrap();
+            let others: Vec<String> = (0..9).map(|number| format!("{number:032x}")).collect();
+            let names = instead_of(names(&domain, &key_id), others.iter().map(String::as_str));
+            let tags = sealed.join(names).unwrap();
             assert!(tags.len() <= 15, "{}", tags.len());
             for (name, value) in &tags {
                 assert!(name.len() <= 256 && value.len() <= 256, "{name}: {value}");
@@ -97,6 +126,16 @@ mod tests {
             assert_eq!(SealedKey::in_tags(&tags), Some(sealed));
         }
         assert_eq!(sealed(1000).join(Tags::new()), None);
+    }
+
+    #[test]
+    fn a_version_tells_which_ones_it_is_there_instead_of() {
+        let tags = instead_of(Tags::new(), ["01"]);
+        let tags = instead_of(tags, ["02", "01"]);
+        assert_eq!(tags[INSTEAD_OF], "01 02");
+        assert!(is_instead_of(&tags, "01") && is_instead_of(&tags, "02"));
+        assert!(!is_instead_of(&tags, "0") && !is_instead_of(&Tags::new(), "01"));
+        assert_eq!(instead_of(Tags::new(), []), Tags::new());
     }
 
     #[test]

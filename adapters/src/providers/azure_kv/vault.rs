@@ -42,13 +42,16 @@ pub(super) struct Vault {
     pace: Pace,
 }
 
-/// Whether a call may be made once more after it failed on the way.
+/// What a call does, and with that whether it may be made once more after it failed on the way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Again {
-    /// It changes nothing the second time.
-    Harmless,
-    /// It would do the same a second time.
-    Never,
+enum Effect {
+    /// Nothing: it may be made again.
+    None,
+    /// What it does a second time is done already, so it may be made again. A try that failed may have
+    /// done it all the same.
+    Same,
+    /// It would do it a second time, so it is made once.
+    Another,
 }
 
 impl Vault {
@@ -112,7 +115,7 @@ impl Vault {
                 "the list of the versions of a key does not end",
             ))
         };
-        let listed = match self.call(Again::Harmless, deadline, list).await {
+        let listed = match self.call(Effect::None, deadline, list).await {
             Err(Refusal::NotFound) => return Ok(Vec::new()),
             listed => listed.map_err(Refusal::plain)?,
         };
@@ -137,7 +140,7 @@ impl Vault {
             let got = self.client.get_key(name, Some(options)).await?;
             got.into_model()
         };
-        let key = self.call(Again::Harmless, deadline, get).await?;
+        let key = self.call(Effect::None, deadline, get).await?;
         Ok(Version::of(key, name)?)
     }
 
@@ -154,7 +157,7 @@ impl Vault {
             let made = self.client.create_key(name, body, None).await?;
             made.into_model()
         };
-        let key = self.call(Again::Never, deadline, create).await?;
+        let key = self.call(Effect::Another, deadline, create).await?;
         Ok(Version::of(key, name)?)
     }
 
@@ -169,23 +172,24 @@ impl Vault {
             tags: Some(tags.clone()),
             ..UpdateKeyPropertiesParameters::default()
         };
-        self.update(id, &change, deadline).await
+        self.update(Effect::Same, id, &change, deadline).await
     }
 
     /// Takes a version out of use. The vault then still shows it, and neither signs nor decrypts.
     pub(super) async fn disable(&self, id: &KeyVersion, deadline: Deadline) -> Result<(), Refusal> {
-        let change = UpdateKeyPropertiesParameters {
-            key_attributes: Some(KeyAttributes {
-                enabled: Some(false),
-                ..KeyAttributes::default()
-            }),
-            ..UpdateKeyPropertiesParameters::default()
-        };
-        self.update(id, &change, deadline).await
+        let change = enabled(false);
+        self.update(Effect::Same, id, &change, deadline).await
+    }
+
+    /// Takes a version into use again. Asked once: a late second try could undo a retirement.
+    pub(super) async fn enable(&self, id: &KeyVersion, deadline: Deadline) -> Result<(), Refusal> {
+        let change = enabled(true);
+        self.update(Effect::Another, id, &change, deadline).await
     }
 
     async fn update(
         &self,
+        effect: Effect,
         id: &KeyVersion,
         change: &UpdateKeyPropertiesParameters,
         deadline: Deadline,
@@ -200,7 +204,7 @@ impl Vault {
             let updated = self.client.update_key_properties(id.name(), body, options);
             updated.await.map(drop)
         };
-        self.call(Again::Harmless, deadline, update).await
+        self.call(effect, deadline, update).await
     }
 
     /// Has the vault sign the digest with its own Ed25519 key.
@@ -222,7 +226,7 @@ impl Vault {
             let signed = self.client.sign(id.name(), body.try_into()?, Some(options));
             signed.await?.into_model()
         };
-        let signed = self.call(Again::Harmless, deadline, sign).await?;
+        let signed = self.call(Effect::None, deadline, sign).await?;
         Self::require_answer_of(id, signed.kid.as_deref())?;
         let bytes = signed.result.unwrap_or_default();
         Signature::from_slice(&bytes)
@@ -245,7 +249,7 @@ impl Vault {
             let sealed = self.client.wrap_key(id.name(), body, Some(options));
             sealed.await?.into_model()
         };
-        let sealed = self.call(Again::Harmless, deadline, seal).await?;
+        let sealed = self.call(Effect::None, deadline, seal).await?;
         Self::require_answer_of(id, sealed.kid.as_deref())?;
         let ciphertext = sealed.result.filter(|bytes| !bytes.is_empty());
         ciphertext.ok_or_else(|| unexpected("an encrypted key is empty").into())
@@ -264,7 +268,7 @@ impl Vault {
             let unsealed = self.client.unwrap_key(name, version, body, None).await?;
             Ok(key_in(unsealed.into_body().into()))
         };
-        let unsealed = self.call(Again::Harmless, deadline, unseal).await?;
+        let unsealed = self.call(Effect::None, deadline, unseal).await?;
         unsealed.ok_or_else(|| unexpected("a decrypted key is not 32 bytes long").into())
     }
 
@@ -279,7 +283,7 @@ impl Vault {
     /// Makes a call, and makes it again up to twice after it failed on the way.
     async fn call<T, F>(
         &self,
-        again: Again,
+        effect: Effect,
         deadline: Deadline,
         call: impl Fn() -> F,
     ) -> Result<T, Refusal>
@@ -291,20 +295,34 @@ impl Vault {
             .with_jitter()
             .with_max_times(2)
             .build();
+        let mut may_have_had_its_effect = false;
         loop {
-            let outcome = self.pace.call(deadline, async { Ok(call().await) }).await?;
+            let outcome = self.pace.call(deadline, async { Ok(call().await) }).await;
             let refusal = match outcome {
-                Ok(answer) => return Ok(answer),
-                Err(error) => Refusal::of(&error),
+                Ok(Ok(answer)) => return Ok(answer),
+                Ok(Err(error)) => Refusal::of(&error),
+                Err(error) => error.into(),
             };
-            let may_again = again == Again::Harmless && refusal.may_pass();
+            may_have_had_its_effect |= effect == Effect::Same && refusal.leaves_doubt();
+            let may_again = effect != Effect::Another && refusal.may_pass();
             match pauses.next() {
                 Some(pause) if may_again && pause < deadline.remaining() => {
                     tokio::time::sleep(pause).await;
                 }
+                _ if may_have_had_its_effect => return Err(refusal.after_doubt()),
                 _ => return Err(refusal),
             }
         }
+    }
+}
+
+fn enabled(enabled: bool) -> UpdateKeyPropertiesParameters {
+    UpdateKeyPropertiesParameters {
+        key_attributes: Some(KeyAttributes {
+            enabled: Some(enabled),
+            ..KeyAttributes::default()
+        }),
+        ..UpdateKeyPropertiesParameters::default()
     }
 }
 

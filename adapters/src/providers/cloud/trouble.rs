@@ -129,7 +129,7 @@ pub(in crate::providers) fn in_doubt(error: KeyProviderError) -> KeyProviderErro
 }
 
 /// Whether the call may have had its effect.
-#[cfg(any(feature = "aws-kms", test))]
+#[cfg(any(feature = "aws-kms", feature = "azure-kv", test))]
 pub(in crate::providers) const fn leaves_doubt(error: &KeyProviderError) -> bool {
     match error {
         KeyProviderError::ProviderUnavailable {

@@ -75,7 +75,22 @@ fn every_status_has_its_cause() {
     ] {
         assert_eq!(of(status, "{}"), expected.context(), "{status}");
     }
-    assert_eq!(of(404, "{}"), "not found");
+}
+
+#[test]
+fn only_the_vault_itself_can_tell_that_there_is_no_such_key() {
+    let of_the_vault = r#"{"error":{"code":"KeyNotFound","message":"m"}}"#;
+    assert_eq!(of(404, of_the_vault), "not found");
+    let unexpected = Trouble::Unexpected.context();
+    for foreign in [
+        "",
+        "{}",
+        "<html>404 page not found</html>",
+        r#"{"error":{"code":"ResourceNotFound","message":"KeyNotFound"}}"#,
+        r#"{"error":"KeyNotFound"}"#,
+    ] {
+        assert_eq!(of(404, foreign), unexpected, "{foreign}");
+    }
 }
 
 #[test]
