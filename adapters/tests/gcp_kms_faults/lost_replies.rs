@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use signer_cloud_fakes::{Fault, gcp_refusal};
+use signer_cloud_fakes::{Fault, Request, gcp_refusal};
 use signer_domain::ports::KeyProviderError::{KeyRetired, Misconfigured, ProviderUnavailable};
 
 use crate::stage::{Stage, assert_fails, is_create, is_look, is_public_key, is_sign, is_update};
@@ -121,7 +121,8 @@ async fn a_pair_that_was_made_and_cannot_be_looked_at_leaves_doubt() {
     for refusal in refusals() {
         let stage = Stage::new();
         let server = &stage.fake.server;
-        for is_read in [is_look as fn(&_) -> bool, is_public_key] {
+        let reads: [fn(&Request) -> bool; 2] = [is_look, is_public_key];
+        for is_read in reads {
             // The first of them made the pair, and the second found it there.
             server.inject(usize::MAX, is_read, refusal.clone());
             assert_leaves_doubt!(stage.generate("k1").await);
