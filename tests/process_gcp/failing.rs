@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use ring::signature::Ed25519KeyPair;
-use signer_cloud_fakes::{Fault, gcp_refusal};
+use signer_cloud_fakes::{Fault, gcp_refusal, gcp_sign_prehashed};
 use signer_test_support::{eventually, sign_request};
 
 use crate::house::{House, generate, path, wait_for_warning};
@@ -14,13 +14,14 @@ fn sign(seed: &[u8; 32], data: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn a_wrong_signature_and_one_by_another_key_are_not_released() {
+fn a_wrong_signature_and_one_of_another_key_or_kind_are_not_released() {
     type Signing = fn(&[u8; 32], &[u8]) -> Vec<u8>;
     let house = House::with_emulator();
     let server = house.serve(&[]);
-    let wrongs: [(&str, Signing); 3] = [
+    let wrongs: [(&str, Signing); 4] = [
         ("wrong", |_, _| vec![7; 64]),
         ("other-key", |_, data| sign(&[9; 32], data)),
+        ("prehashed", gcp_sign_prehashed),
         ("hashed-again", |seed, data| {
             sign(
                 seed,

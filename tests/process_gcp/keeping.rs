@@ -1,8 +1,10 @@
 //! Keys live in the service and outlive everything else.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use signer_test_support::{openssl_verifies, sign_request};
+use signer_test_support::{openssl_verifies, pause, sign_request};
 
 use crate::house::{House, generate, path};
 
@@ -68,40 +70,77 @@ fn a_crash_after_the_pair_was_made_leaves_neither_an_orphan_nor_a_second_pair() 
 }
 
 #[test]
-fn a_hundred_signs_by_one_key_overlap_and_a_retire_among_them_is_a_barrier() {
+fn a_hundred_signs_by_one_key_overlap() {
     let house = House::with_emulator();
     let server = house.serve(&["--gcp-requests-per-second", "1000"]);
     let key = generate(&server, "k1");
-    let post = |call: &str, body: String| {
-        let (mut connection, path) = (server.connect(), path(&key, call));
-        let body = Some(body).filter(|body| !body.is_empty());
-        std::thread::spawn(move || {
-            let answer = connection.ask("POST", &path, body.as_deref());
-            answer.unwrap().status
-        })
-    };
-    let signs = |count: usize| -> Vec<u16> {
-        let signers: Vec<_> = (0..count)
-            .map(|_| post("sign", sign_request(&[7; 64])))
-            .collect();
-        signers.into_iter().map(|one| one.join().unwrap()).collect()
-    };
     house.kms.set_latency(Duration::from_millis(50));
     let began = Instant::now();
-    assert!(signs(100).iter().all(|status| *status == 200));
+    let signers: Vec<_> = (0..100)
+        .map(|_| {
+            let (mut connection, path) = (server.connect(), path(&key, "sign"));
+            std::thread::spawn(move || {
+                let answer = connection.ask("POST", &path, Some(&sign_request(&[7; 64])));
+                answer.unwrap().status
+            })
+        })
+        .collect();
+    for signer in signers {
+        assert_eq!(signer.join().unwrap(), 200);
+    }
     // One after the other they would take five seconds at the least.
     assert!(
         began.elapsed() < Duration::from_secs(2),
         "{:?}",
         began.elapsed()
     );
+}
 
-    let retire = post("retire", String::new());
-    let raced = signs(50);
-    assert!(
-        raced.iter().all(|status| [200, 410].contains(status)),
-        "{raced:?}"
-    );
-    assert_eq!(retire.join().unwrap(), 200);
-    assert!(signs(5).iter().all(|status| *status == 410));
+#[test]
+fn no_sign_that_was_asked_for_after_the_answer_of_the_retire_is_served() {
+    const SIGNERS: usize = 10;
+    let house = House::with_emulator();
+    let server = house.serve(&["--gcp-requests-per-second", "1000"]);
+    let key = generate(&server, "k1");
+    house.kms.set_latency(Duration::from_millis(20));
+    let is_over = Arc::new(AtomicBool::new(false));
+    // Each signs without a pause, and notes when it asked and what it was answered.
+    let signers: Vec<_> = (0..SIGNERS)
+        .map(|_| {
+            let (mut connection, path) = (server.connect(), path(&key, "sign"));
+            let is_over = Arc::clone(&is_over);
+            std::thread::spawn(move || {
+                let mut answers = Vec::new();
+                while !is_over.load(Ordering::SeqCst) {
+                    let asked = Instant::now();
+                    let answer = connection.ask("POST", &path, Some(&sign_request(&[7; 64])));
+                    answers.push((asked, answer.unwrap().status));
+                }
+                answers
+            })
+        })
+        .collect();
+    pause(Duration::from_millis(200));
+    server.post(&path(&key, "retire"), "").expect_status(200);
+    let retired = Instant::now();
+    pause(Duration::from_millis(200));
+    is_over.store(true, Ordering::SeqCst);
+
+    for signer in signers {
+        let answers = signer.join().unwrap();
+        let statuses = |is_after: bool| {
+            let of_side = answers
+                .iter()
+                .filter(move |(asked, _)| (*asked > retired) == is_after);
+            of_side.map(|(_, status)| *status).collect::<Vec<_>>()
+        };
+        let (before, after) = (statuses(false), statuses(true));
+        assert!(before.contains(&200), "{before:?}");
+        assert!(
+            before.iter().all(|status| [200, 410].contains(status)),
+            "{before:?}"
+        );
+        assert!(!after.is_empty());
+        assert!(after.iter().all(|status| *status == 410), "{after:?}");
+    }
 }

@@ -13,9 +13,9 @@ pub(super) use self::name::cloud_name;
 pub use self::pace::CloudLimits;
 pub(super) use self::pace::Pace;
 pub(super) use self::settling::until_there;
-pub(super) use self::trouble::{Trouble, in_doubt, told, told_that};
 #[cfg(feature = "aws-kms")]
 pub(super) use self::trouble::leaves_doubt;
+pub(super) use self::trouble::{Trouble, in_doubt, told, told_that};
 
 /// Chooses `ring` as the cryptography of every TLS connection of this process. Once, before the first
 /// provider is opened: the libraries of the key services would each look for a choice of their own.

@@ -67,6 +67,17 @@ impl GcpKmsProvider {
         let version = self.settings.key_ring.version_in(handle);
         version.ok_or(KeyProviderError::KeyNotFound)
     }
+
+    /// A key that nobody knows counts as retired. One of another key ring may well sign there.
+    fn version_to_retire(&self, handle: &HandleId) -> Result<VersionName, KeyProviderError> {
+        if self.settings.key_ring.is_not_that_of(handle) {
+            return Err(KeyProviderError::Misconfigured {
+                context: "retiring a key: it is in another key ring than the one of --gcp-key-ring",
+                source: None,
+            });
+        }
+        self.version_in(handle)
+    }
 }
 
 #[async_trait]
@@ -110,7 +121,7 @@ impl KeyProvider for GcpKmsProvider {
     }
 
     async fn retire(&self, handle: &HandleId, deadline: Deadline) -> Result<(), KeyProviderError> {
-        let version = self.version_in(handle)?;
+        let version = self.version_to_retire(handle)?;
         self.keys.retire(&version, deadline).await
     }
 

@@ -54,7 +54,15 @@ impl Stage {
     }
 
     pub(crate) async fn locate(&self, name: &str) -> Outcome<Option<GeneratedKey>> {
-        let deadline = Deadline::after(PATIENCE);
+        self.locate_within(name, PATIENCE).await
+    }
+
+    pub(crate) async fn locate_within(
+        &self,
+        name: &str,
+        patience: Duration,
+    ) -> Outcome<Option<GeneratedKey>> {
+        let deadline = Deadline::after(patience);
         self.provider
             .locate(&scope(), &key_id(name), deadline)
             .await
@@ -128,6 +136,11 @@ pub(crate) fn is_create(request: &Request) -> bool {
 
 pub(crate) fn is_update(request: &Request) -> bool {
     request.method.as_str() == "PATCH"
+}
+
+/// A look at a version.
+pub(crate) fn is_look(request: &Request) -> bool {
+    request.method.as_str() == "GET" && request.path.ends_with("/cryptoKeyVersions/1")
 }
 
 pub(crate) fn is_public_key(request: &Request) -> bool {

@@ -24,7 +24,7 @@ use self::key::{Version, number, text_of_int64};
 use self::tokens::Tokens;
 use crate::{Answer, Request, Service};
 
-pub use self::key::{GcpVersionState, SignWith};
+pub use self::key::{GcpVersionState, SignWith, gcp_sign_prehashed};
 pub use self::refusal::gcp_refusal;
 
 /// `ASYMMETRIC_SIGN`, `EC_SIGN_ED25519` and another algorithm, `EC_SIGN_P256_SHA256`.

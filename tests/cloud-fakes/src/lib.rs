@@ -21,6 +21,6 @@ mod server;
 pub use azure::{FakeVault, Signing, VaultKind};
 pub use certificate::Certificate;
 pub use fault::Fault;
-pub use gcp::{GcpKms, GcpVersionState, SignWith, gcp_refusal};
+pub use gcp::{GcpKms, GcpVersionState, SignWith, gcp_refusal, gcp_sign_prehashed};
 pub use message::{Answer, Request};
 pub use server::{FakeServer, Service};

@@ -100,7 +100,7 @@ impl Calls {
         let disabled = CryptoKeyVersion::new()
             .set_name(version.as_str())
             .set_state(CryptoKeyVersionState::Disabled);
-        let updated = self.line.ask(deadline, Repeat::Freely, |service| {
+        let updated = self.line.ask(deadline, Repeat::AsOnce, |service| {
             service
                 .update_crypto_key_version()
                 .set_crypto_key_version(disabled.clone())

@@ -11,7 +11,7 @@ use google_cloud_kms_v1::Error;
 
 use signer_domain::ports::{Cause, KeyProviderError};
 
-use crate::providers::cloud::{Trouble, told, told_that};
+use crate::providers::cloud::{Trouble, in_doubt, told, told_that};
 
 /// Descriptions come from the service and go to the log; more of them is of no use there.
 const LONGEST_DESCRIPTION: usize = 300;
@@ -31,8 +31,8 @@ pub(super) enum Refusal {
     NoToken(Cause),
     /// Anything else.
     Trouble(Trouble, Cause),
-    /// The call found no room, or its deadline came first.
-    Paced(KeyProviderError),
+    /// The call found no room, its deadline came first, or an earlier try of it may have had its effect.
+    Final(KeyProviderError),
 }
 
 impl Refusal {
@@ -52,7 +52,7 @@ impl Refusal {
             | Self::WrongState(_)
             | Self::Invalid(_)
             | Self::NoToken(_)
-            | Self::Paced(_) => false,
+            | Self::Final(_) => false,
         }
     }
 
@@ -60,15 +60,26 @@ impl Refusal {
     pub(super) const fn leaves_doubt(&self) -> bool {
         match self {
             Self::Trouble(trouble, _) => trouble.leaves_doubt(),
-            Self::Paced(KeyProviderError::ProviderUnavailable {
+            Self::Final(KeyProviderError::ProviderUnavailable {
                 outcome_unknown, ..
             }) => *outcome_unknown,
-            Self::Paced(_)
+            Self::Final(_)
             | Self::NotFound
             | Self::AlreadyThere
             | Self::WrongState(_)
             | Self::Invalid(_)
             | Self::NoToken(_) => false,
+        }
+    }
+
+    /// The same as the last of several tries, of which an earlier one may have had its effect. What the
+    /// service says of the state of things is true all the same.
+    pub(super) fn after_doubt(self) -> Self {
+        match self {
+            Self::Invalid(_) | Self::NoToken(_) | Self::Trouble(..) | Self::Final(_) => {
+                Self::Final(in_doubt(self.into()))
+            }
+            Self::NotFound | Self::AlreadyThere | Self::WrongState(_) => self,
         }
     }
 
@@ -106,7 +117,7 @@ impl From<Refusal> for KeyProviderError {
                 source: Some(cause),
             },
             Refusal::Trouble(trouble, cause) => trouble.because(cause),
-            Refusal::Paced(error) => error,
+            Refusal::Final(error) => error,
         }
     }
 }

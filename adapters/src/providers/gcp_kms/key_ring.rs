@@ -43,6 +43,15 @@ impl GcpKeyRing {
     }
 }
 
+impl GcpKeyRing {
+    /// Whether a handle names a version of a crypto key in another key ring than this one.
+    pub(super) fn is_not_that_of(&self, handle: &HandleId) -> bool {
+        let parts: Vec<_> = handle.rest().split('/').collect();
+        let ring = parts.get(..6).and_then(|ring| ring.join("/").parse().ok());
+        ring.is_some_and(|ring: Self| ring != *self && ring.version_in(handle).is_some())
+    }
+}
+
 impl FromStr for GcpKeyRing {
     type Err = ParseGcpKeyRingError;
 
@@ -196,6 +205,10 @@ mod tests {
             format!("{RING}/cryptoKeys/{}/cryptoKeyVersions/1", "k".repeat(64)),
         ] {
             assert_eq!(version_in(&rest), None, "{rest}");
+            let handle = HandleId::from_parts(ProviderName::GcpKms, &rest).unwrap();
+            let ring: GcpKeyRing = RING.parse().unwrap();
+            let is_elsewhere = ring.is_not_that_of(&handle);
+            assert_eq!(is_elsewhere, rest.starts_with(other), "{rest}");
         }
     }
 

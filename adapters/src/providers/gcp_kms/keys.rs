@@ -1,5 +1,8 @@
 //! What is done with keys.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
 use signer_domain::ports::{Cause, GeneratedKey, KeyProviderError};
 use signer_domain::{Deadline, Digest, KeyId, PublicKey, Scope, Signature};
 
@@ -10,7 +13,10 @@ use super::key_ring::VersionName;
 use super::settings::GcpSettings;
 use super::standing::{Standing, require_ours};
 use crate::providers::cloud::until_there;
-use crate::providers::cloud::{Trouble, told_that};
+use crate::providers::cloud::{Trouble, in_doubt, told_that};
+
+/// How long after a first look a pair may still appear that a process had asked for before it died.
+const UNTIL_ABSENCE_TELLS: Duration = Duration::from_secs(1);
 
 /// The keys of one key ring.
 pub(super) struct Keys {
@@ -32,6 +38,16 @@ enum Absence {
     Passes,
     /// It was not made.
     Tells,
+}
+
+impl Absence {
+    /// A look that was refused. A pair that was made is there all the same.
+    fn not_seen(self, refusal: Refusal) -> KeyProviderError {
+        match self {
+            Self::Passes => in_doubt(refusal.into()),
+            Self::Tells => refusal.into(),
+        }
+    }
 }
 
 impl Keys {
@@ -74,6 +90,15 @@ impl Keys {
         deadline: Deadline,
     ) -> Result<Option<GeneratedKey>, KeyProviderError> {
         let version = self.version_for(scope, key_id);
+        let first = self.settled(&version, Absence::Tells, deadline).await?;
+        if first.is_some() {
+            return Ok(first);
+        }
+        // What a process that died had asked for may still be on its way to the service.
+        if deadline.remaining() <= UNTIL_ABSENCE_TELLS {
+            return Err(not_there_yet(&version));
+        }
+        tokio::time::sleep(UNTIL_ABSENCE_TELLS).await;
         self.settled(&version, Absence::Tells, deadline).await
     }
 
@@ -112,16 +137,25 @@ impl Keys {
         version: &VersionName,
         deadline: Deadline,
     ) -> Result<(), KeyProviderError> {
-        let retired = until_there(deadline, || self.retire_once(version, deadline));
-        retired.await?.ok_or_else(|| {
-            Trouble::Silent.because(told_that(format!("{version} is not seen disabled yet")))
-        })
+        let disabled = AtomicBool::new(false);
+        let retired = until_there(deadline, || self.retire_once(version, &disabled, deadline));
+        match retired.await {
+            Ok(Some(())) => Ok(()),
+            Ok(None) => {
+                let said = format!("{version} is not seen disabled yet");
+                Err(Trouble::Silent.because(told_that(said)))
+            }
+            Err(error) if disabled.load(Ordering::Relaxed) => Err(in_doubt(error)),
+            Err(error) => Err(error),
+        }
     }
 
-    /// `None` when the version is not seen retired yet.
+    /// `None` when the version is not seen retired yet. Notes in `disabled` that the service took the
+    /// order: whatever goes wrong from then on, the version may be disabled.
     async fn retire_once(
         &self,
         version: &VersionName,
+        disabled: &AtomicBool,
         deadline: Deadline,
     ) -> Result<Option<()>, KeyProviderError> {
         match self.standing(version, deadline).await? {
@@ -131,7 +165,7 @@ impl Keys {
         }
         match self.calls.disable(version, deadline).await {
             // Somebody else changed the state meanwhile.
-            Ok(()) | Err(Refusal::WrongState(_)) => {}
+            Ok(()) | Err(Refusal::WrongState(_)) => disabled.store(true, Ordering::Relaxed),
             Err(refusal) => return Err(refusal.into()),
         }
         let standing = self.standing(version, deadline).await?;
@@ -188,7 +222,7 @@ impl Keys {
         absence: Absence,
         deadline: Deadline,
     ) -> Result<Option<Option<PublicKey>>, KeyProviderError> {
-        let answer = match (self.look(version, deadline).await?, absence) {
+        let answer = match (self.look(version, absence, deadline).await?, absence) {
             (Look::There(public_key), _) => Some(Some(public_key)),
             (Look::Coming, _) | (Look::Absent, Absence::Passes) => None,
             (Look::Absent, Absence::Tells) => Some(None),
@@ -196,11 +230,16 @@ impl Keys {
         Ok(answer)
     }
 
-    async fn look(&self, name: &VersionName, deadline: Deadline) -> Result<Look, KeyProviderError> {
+    async fn look(
+        &self,
+        name: &VersionName,
+        absence: Absence,
+        deadline: Deadline,
+    ) -> Result<Look, KeyProviderError> {
         let version = match self.calls.version(name, deadline).await {
             Ok(version) => version,
             Err(Refusal::NotFound) => return Ok(Look::Absent),
-            Err(refusal) => return Err(refusal.into()),
+            Err(refusal) => return Err(absence.not_seen(refusal)),
         };
         match Standing::of(&version) {
             Standing::Coming => Ok(Look::Coming),
@@ -219,7 +258,7 @@ impl Keys {
                     Ok(public_key) => Ok(Look::There(public_key)),
                     // What the service knows of a new version it knows late.
                     Err(Refusal::WrongState(_) | Refusal::NotFound) => Ok(Look::Coming),
-                    Err(refusal) => Err(refusal.into()),
+                    Err(refusal) => Err(absence.not_seen(refusal)),
                 }
             }
         }
@@ -263,7 +302,7 @@ fn not_created(refusal: Refusal) -> KeyProviderError {
         | Refusal::WrongState(_)
         | Refusal::NoToken(_)
         | Refusal::Trouble(..)
-        | Refusal::Paced(_) => refusal.into(),
+        | Refusal::Final(_) => refusal.into(),
     }
 }
 

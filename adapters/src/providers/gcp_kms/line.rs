@@ -22,13 +22,25 @@ const PATIENCE: Duration = Duration::from_secs(3);
 const SIGN_IN_PATIENCE: Duration = Duration::from_secs(4);
 /// A line that is no good is not made anew more often, lest who issues tokens is stormed.
 const LIFE_AT_THE_LEAST: Duration = Duration::from_secs(1);
+
 /// Whether a call can be made twice without harm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Repeat {
-    /// It says the same each time.
+    /// It says the same each time, and leaves nothing behind.
     Freely,
+    /// It changes something, and twice is no more than once.
+    AsOnce,
     /// It makes something.
     Never,
+}
+
+impl Repeat {
+    const fn changes_something(self) -> bool {
+        match self {
+            Self::Freely => false,
+            Self::AsOnce | Self::Never => true,
+        }
+    }
 }
 
 /// The line to the service. It is made at the first call, on the runtime of that call, and made anew
@@ -59,7 +71,7 @@ impl Line {
     /// credentials were refused and are read anew.
     ///
     /// # Errors
-    /// What the last try came to.
+    /// What the last try came to. Of a call that changes something it leaves doubt when any try did.
     pub(super) async fn ask<T, F>(
         &self,
         deadline: Deadline,
@@ -75,21 +87,24 @@ impl Line {
             .with_jitter()
             .build();
         let mut signed_in_anew = false;
+        let mut may_have_had_its_effect = false;
         loop {
             let refusal = match self.ask_once(deadline, repeat, &call).await {
                 Ok(answer) => return Ok(answer),
                 Err(refusal) => refusal,
             };
+            may_have_had_its_effect |= repeat.changes_something() && refusal.leaves_doubt();
             let renewed = refusal.asks_for_renewal() && self.renew();
             // Credentials that were replaced meanwhile are good.
             if renewed && refusal.is_of_credentials() && !signed_in_anew {
                 signed_in_anew = true;
                 continue;
             }
-            let again = repeat == Repeat::Freely && refusal.is_passing();
+            let again = repeat != Repeat::Never && refusal.is_passing();
             let pause = pauses.next().filter(|_| again);
             match pause.filter(|pause| *pause < deadline.remaining()) {
                 Some(pause) => tokio::time::sleep(pause).await,
+                None if may_have_had_its_effect => return Err(refusal.after_doubt()),
                 None => return Err(refusal),
             }
         }
@@ -109,19 +124,21 @@ impl Line {
             let answer = call(service);
             match repeat {
                 Repeat::Never => answer.await.map_err(Refusal::from),
-                Repeat::Freely => match tokio::time::timeout(PATIENCE, answer).await {
-                    Ok(answer) => answer.map_err(Refusal::from),
-                    Err(_elapsed) => Err(Refusal::Trouble(
-                        Trouble::Silent,
-                        told_that("no answer within three seconds"),
-                    )),
-                },
+                Repeat::Freely | Repeat::AsOnce => {
+                    match tokio::time::timeout(PATIENCE, answer).await {
+                        Ok(answer) => answer.map_err(Refusal::from),
+                        Err(_elapsed) => Err(Refusal::Trouble(
+                            Trouble::Silent,
+                            told_that("no answer within three seconds"),
+                        )),
+                    }
+                }
             }
         };
         // In a box: the futures of the library are large, and the callers' would be with them.
         let boxed = Box::pin(patient);
         let paced = self.pace.call(deadline, async { Ok(boxed.await) }).await;
-        paced.map_err(Refusal::Paced)?
+        paced.map_err(Refusal::Final)?
     }
 
     /// The service, once there is a token for it. What goes wrong with one is told apart from what goes

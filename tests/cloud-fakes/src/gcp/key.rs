@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use ed25519_dalek::SigningKey;
 use ring::rand::{SecureRandom as _, SystemRandom};
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha512};
 
 use super::ED25519;
 use super::refusal::gcp_refusal;
@@ -14,6 +16,13 @@ use crate::Answer;
 
 /// Makes a signature of a seed and the data.
 pub type SignWith = Arc<dyn Fn(&[u8; 32], &[u8]) -> Vec<u8> + Send + Sync>;
+
+/// Signs the data as Ed25519ph (RFC 8032 §5.1) with an empty context, instead of pure.
+pub fn gcp_sign_prehashed(seed: &[u8; 32], data: &[u8]) -> Vec<u8> {
+    let prehash = Sha512::new_with_prefix(data);
+    let signature = SigningKey::from_bytes(seed).sign_prehashed(prehash, None);
+    signature.unwrap().to_vec()
+}
 
 /// The states of a version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
