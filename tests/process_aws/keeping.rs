@@ -3,6 +3,7 @@
 use std::fs;
 
 use signer_cloud_fakes::Fault;
+use signer_cloud_fakes::aws::{SignOtherwise, damaged, prehashed, with_another_key};
 use signer_test_support::{PublishedKey, openssl_verifies, sign_request};
 
 use crate::account::Account;
@@ -71,15 +72,19 @@ fn keys_and_retirements_outlive_the_process_and_its_registry() {
 
 #[test]
 fn a_signature_that_is_not_the_keys_is_never_released() {
-    fn damaged(_seed: &[u8; 32], _message: &[u8]) -> Vec<u8> {
-        vec![7; 64]
-    }
     let account = Account::empty();
     let server = account.serve(&[]);
     let key = PublishedKey::of(&server.generate("k1").json());
-    account.fake.sign_otherwise(Some(damaged));
-    let refused = server.post(&format!("{}/sign", key.path()), &sign_request(&[7; 64]));
-    assert_eq!(refused.problem_code(), "signature_check_failed");
+    let sign = || server.post(&format!("{}/sign", key.path()), &sign_request(&[7; 64]));
+    let otherwise: [SignOtherwise; 3] = [with_another_key, prehashed, damaged];
+    for how in otherwise {
+        account.fake.sign_otherwise(Some(how));
+        let refused = sign();
+        assert_eq!(refused.status, 500);
+        assert_eq!(refused.problem_code(), "signature_check_failed");
+    }
+    account.fake.sign_otherwise(None);
+    assert!(key.has_signed(&[7; 64], &sign().expect_status(200)));
 }
 
 #[test]
