@@ -53,7 +53,9 @@ pub fn prehashed(seed: &[u8; 32], message: &[u8]) -> Vec<u8> {
 /// Signs as it should, and the signature is damaged on the way.
 pub fn damaged(seed: &[u8; 32], message: &[u8]) -> Vec<u8> {
     let mut signature = SigningKey::from_bytes(seed).sign(message).to_vec();
-    signature.iter_mut().for_each(|byte| *byte ^= 1);
+    for byte in &mut signature {
+        *byte ^= 1;
+    }
     signature
 }
 
@@ -415,9 +417,9 @@ impl State {
 
     fn list_aliases(&mut self, marker: &str) -> Value {
         if marker.is_empty() {
-            self.aliases
-                .iter_mut()
-                .for_each(|alias| alias.listing.begin());
+            for alias in &mut self.aliases {
+                alias.listing.begin();
+            }
         }
         let shown = self.aliases.iter().filter(|alias| alias.listing.is_shown);
         let (from, all) = (marker.parse().unwrap_or(0), shown.clone().count());
@@ -430,7 +432,9 @@ impl State {
 
     fn list_keys(&mut self, marker: &str, limit: Option<u64>) -> Value {
         if marker.is_empty() {
-            self.keys.iter_mut().for_each(|key| key.listing.begin());
+            for key in &mut self.keys {
+                key.listing.begin();
+            }
         }
         let most = limit.and_then(|limit| usize::try_from(limit).ok());
         let most = most.unwrap_or(PAGE).min(PAGE);
