@@ -3,6 +3,7 @@
 use std::fs;
 
 use signer_cloud_fakes::Fault;
+use signer_cloud_fakes::aws::{SignOtherwise, damaged, prehashed, with_another_key};
 use signer_test_support::{PublishedKey, openssl_verifies, sign_request};
 
 use crate::account::Account;
@@ -71,15 +72,25 @@ fn keys_and_retirements_outlive_the_process_and_its_registry() {
 
 #[test]
 fn a_signature_that_is_not_the_keys_is_never_released() {
-    fn damaged(_seed: &[u8; 32], _message: &[u8]) -> Vec<u8> {
-        vec![7; 64]
-    }
     let account = Account::empty();
     let server = account.serve(&[]);
-    let key = PublishedKey::of(&server.generate("k1").json());
-    account.fake.sign_otherwise(Some(damaged));
-    let refused = server.post(&format!("{}/sign", key.path()), &sign_request(&[7; 64]));
-    assert_eq!(refused.problem_code(), "signature_check_failed");
+    let sign = |key: &PublishedKey| {
+        let path = format!("{}/sign", key.path());
+        server.post(&path, &sign_request(&[7; 64]))
+    };
+    // A key of its own for each: one that has failed is asked for nothing any more.
+    let otherwise: [(&str, SignOtherwise); 3] =
+        [("k1", with_another_key), ("k2", prehashed), ("k3", damaged)];
+    for (number, (key_id, how)) in otherwise.into_iter().enumerate() {
+        let key = PublishedKey::of(&server.generate(key_id).json());
+        account.fake.sign_otherwise(Some(how));
+        let refused = sign(&key);
+        assert_eq!((refused.status, account.count("Sign")), (500, number + 1));
+        assert_eq!(refused.problem_code(), "signature_check_failed");
+    }
+    account.fake.sign_otherwise(None);
+    let key = PublishedKey::of(&server.generate("k4").json());
+    assert!(key.has_signed(&[7; 64], &sign(&key).expect_status(200)));
 }
 
 #[test]

@@ -94,6 +94,54 @@ impl AwsKmsProvider {
             .ok_or(KeyProviderError::KeyNotFound)
     }
 
+    /// The same for retiring. What is told not to be there counts as retired for good, so the key of
+    /// another account is told to be just that: the credentials may be the wrong ones.
+    async fn key_to_retire(
+        &self,
+        handle: &HandleId,
+        deadline: Deadline,
+    ) -> Result<KeyArn, KeyProviderError> {
+        let key = KeyArn::parse(handle.rest())
+            .filter(|_| handle.provider() == ProviderName::AwsKms)
+            .ok_or(KeyProviderError::KeyNotFound)?;
+        if key.region() == self.settings.region.as_str() {
+            if self.memory.home(None).is_none() {
+                self.see_account(deadline).await?;
+            }
+            let home = self.memory.home(None);
+            if home.is_none_or(|home| home == key.home()) {
+                return Ok(key);
+            }
+        }
+        Err(KeyProviderError::Misconfigured {
+            context: "retiring a key of another account or region than this provider's",
+            source: None,
+        })
+    }
+
+    /// Sees in which account the credentials are good, as far as a key there tells it.
+    async fn see_account(&self, deadline: Deadline) -> Result<(), KeyProviderError> {
+        let look = || self.service.keys(None, 1, deadline);
+        let keys = match look().await {
+            Err(Refusal::Trouble(Trouble::CredentialsRefused, _)) => {
+                self.service.renew().await;
+                look().await
+            }
+            outcome => outcome,
+        };
+        let keys = keys.map_err(Refusal::told)?;
+        let Some(key) = keys.items.first() else {
+            return Ok(());
+        };
+        if self.memory.home(Some(key)) == Some(key.home()) {
+            return Ok(());
+        }
+        Err(KeyProviderError::Misconfigured {
+            context: "signing in to the key service: its credentials are of another account than at first",
+            source: None,
+        })
+    }
+
     /// Asks again while a key that was made a moment ago is not to be seen.
     async fn riding_out_youth<T, F>(
         &self,
@@ -216,7 +264,7 @@ impl KeyProvider for AwsKmsProvider {
     }
 
     async fn retire(&self, handle: &HandleId, deadline: Deadline) -> Result<(), KeyProviderError> {
-        let key = self.key_of(handle)?;
+        let key = self.key_to_retire(handle, deadline).await?;
         let retirement = Retirement {
             service: &self.service,
             memory: &self.memory,
@@ -234,31 +282,18 @@ impl KeyProvider for AwsKmsProvider {
         deadline: Deadline,
     ) -> Result<Option<GeneratedKey>, KeyProviderError> {
         let name = self.name_of(scope, key_id);
-        within(deadline, self.generation(&name, deadline).locate()).await
+        let located = within(deadline, self.generation(&name, deadline).locate()).await?;
+        if located.is_none() {
+            // Nothing of ours is to be found in the account of somebody else.
+            self.see_account(deadline).await?;
+        }
+        Ok(located)
     }
 
     /// Lists one key. That takes credentials, and says in which account they are good. No key is there
     /// to sign with before the first one is generated; each signature is verified when it is made.
     async fn check(&self, deadline: Deadline) -> Result<(), KeyProviderError> {
-        let look = || self.service.keys(None, 1, deadline);
-        let keys = match look().await {
-            Err(Refusal::Trouble(Trouble::CredentialsRefused, _)) => {
-                self.service.renew().await;
-                look().await
-            }
-            outcome => outcome,
-        };
-        let keys = keys.map_err(Refusal::told)?;
-        let Some(key) = keys.items.first() else {
-            return Ok(());
-        };
-        if self.memory.home(Some(key)) == Some(key.home()) {
-            return Ok(());
-        }
-        Err(KeyProviderError::Misconfigured {
-            context: "signing in to the key service: its credentials are of another account than at first",
-            source: None,
-        })
+        self.see_account(deadline).await
     }
 }
 

@@ -1,8 +1,9 @@
 //! Keys that bear our tag, keys that bear our alias, and several at once.
 
+use signer_cloud_fakes::Fault;
 use signer_domain::ports::KeyProviderError;
 
-use crate::stage::{ED25519, Stage, generate, name_tag};
+use crate::stage::{ED25519, Stage, generate, locate, name_tag};
 
 #[tokio::test]
 async fn of_two_orphans_the_older_is_adopted_and_the_other_given_up() {
@@ -28,11 +29,11 @@ async fn of_two_orphans_the_older_is_adopted_and_the_other_given_up() {
 async fn an_alias_that_another_custodian_was_faster_to_give_decides() {
     let stage = Stage::new().await;
     let (tag, name) = name_tag();
-    // The other's key is named while ours is being made.
+    // The other's key is named while ours is being made: nothing shows it before ours is there.
+    stage.fake.follow_new_aliases_after(2);
+    stage.fake.list_new_things_after(9);
     let other = stage.fake.plant(&[(tag, &name)], ED25519);
     stage.fake.name(&format!("alias/{name}"), &other);
-    let unseen = signer_cloud_fakes::aws::refusal(400, "NotFoundException", "not to be seen yet");
-    stage.fail(1, "DescribeKey", signer_cloud_fakes::Fault::Answer(unseen));
     let generated = stage.generate().await.unwrap();
     assert_eq!(generated.handle_id.rest(), other);
     stage.only_key_is(&generated);
@@ -116,4 +117,54 @@ async fn a_key_that_cannot_be_reached_is_not_replaced() {
     stage.fake.set_state(made.handle_id.rest(), "Enabled");
     assert_eq!(stage.generate().await.unwrap(), made);
     stage.sign(&made.handle_id).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_alias_that_aws_lists_and_does_not_follow_yet_is_believed() {
+    let stage = Stage::new().await;
+    stage.fake.follow_new_aliases_after(4);
+    let made = stage.generate().await.unwrap();
+    let other = stage.another_process().await;
+    assert_eq!(locate(&other).await.unwrap().as_ref(), Some(&made));
+    let other = stage.another_process().await;
+    assert_eq!(generate(&other).await.unwrap(), made);
+    assert_eq!(stage.fake.keys().len(), 1);
+}
+
+#[tokio::test]
+async fn an_alias_that_comes_to_be_seen_behind_the_search_is_found() {
+    let stage = Stage::new().await;
+    // Not followed at first, and in no list that is begun soon; nor is its key.
+    stage.fake.follow_new_aliases_after(1);
+    stage.fake.list_new_things_after(9);
+    let made = stage.generate().await.unwrap();
+    let other = stage.another_process().await;
+    assert_eq!(locate(&other).await.unwrap(), Some(made.clone()));
+    stage.only_key_is(&made);
+    assert_eq!(stage.fake.keys().len(), 1);
+}
+
+#[tokio::test]
+async fn a_generation_looks_at_its_alias_again_before_it_makes_a_key() {
+    let stage = Stage::new().await;
+    stage.fake.follow_new_aliases_after(1);
+    stage.fake.list_new_things_after(9);
+    let made = stage.generate().await.unwrap();
+    assert_eq!(
+        generate(&stage.another_process().await).await.unwrap(),
+        made
+    );
+    assert_eq!(stage.count("CreateKey"), 1);
+}
+
+#[tokio::test]
+async fn a_key_that_the_lists_show_late_is_waited_for_in_doubt() {
+    let stage = Stage::new().await;
+    stage.fake.list_new_things_after(1);
+    stage.fail(1, "CreateKey", Fault::LoseAnswer);
+    stage.generate().await.unwrap_err();
+    let made = stage.generate().await.unwrap();
+    assert_eq!(stage.count("CreateKey"), 1, "a second key was made");
+    stage.only_key_is(&made);
+    assert_eq!(stage.fake.keys().len(), 1);
 }

@@ -7,7 +7,7 @@ use signer_cloud_fakes::aws::refusal;
 use signer_domain::HandleId;
 use signer_domain::ports::{KeyProvider as _, KeyProviderError};
 
-use crate::stage::{Stage, leaves_doubt, soon};
+use crate::stage::{Stage, leaves_doubt, name_tag, soon};
 
 #[tokio::test]
 async fn a_retired_key_is_disabled_and_no_more() {
@@ -145,24 +145,59 @@ async fn handles_that_are_none_of_ours_are_answered_without_a_call() {
     let made = stage.generate().await.unwrap();
     let before = stage.server.requests().len();
     let arn = made.handle_id.rest();
-    for foreign in [
-        arn.replace("eu-central-1", "eu-west-1"),
-        arn.replace("123456789012", "210987654321"),
-        arn.replace("arn:aws:", "arn:aws-cn:"),
-        arn.replace(":key/", ":alias/"),
-        arn.rsplit('/').next().unwrap().to_owned(),
+    for (foreign, is_key_of_elsewhere) in [
+        (arn.replace("eu-central-1", "eu-west-1"), true),
+        (arn.replace("123456789012", "210987654321"), true),
+        (arn.replace("arn:aws:", "arn:aws-cn:"), true),
+        (arn.replace(":key/", ":alias/"), false),
+        (arn.rsplit('/').next().unwrap().to_owned(), false),
     ] {
         let handle = HandleId::parse(&format!("aws-kms:{foreign}")).unwrap();
         for refused in [
             stage.sign(&handle).await.err(),
-            stage.retire(&handle).await.err(),
             stage.provider.public_key(&handle, soon()).await.err(),
         ] {
             let is_not_found = matches!(refused, Some(KeyProviderError::KeyNotFound));
             assert!(is_not_found, "{foreign}: {refused:?}");
         }
+        // What is not found would be recorded as retired.
+        let refused = stage.retire(&handle).await.unwrap_err();
+        let is_misconfigured = matches!(refused, KeyProviderError::Misconfigured { .. });
+        assert_eq!(
+            is_misconfigured, is_key_of_elsewhere,
+            "{foreign}: {refused:?}"
+        );
     }
     assert_eq!(stage.server.requests().len(), before);
+}
+
+#[tokio::test]
+async fn with_the_credentials_of_another_account_nothing_counts_as_retired_or_gone() {
+    let stage = Stage::new().await;
+    let made = stage.generate().await.unwrap();
+    let arn = made.handle_id.rest();
+    let elsewhere = serde_json::json!({
+        "Keys": [{ "KeyId": "a", "KeyArn": arn.replace("123456789012", "210987654321") }],
+        "Truncated": false,
+    });
+    let list = || Fault::Answer(signer_cloud_fakes::Answer::json(200, &elsewhere));
+    // A process that has seen no key yet learns where its credentials are good before it retires.
+    let other = stage.another_process().await;
+    stage.fail(1, "ListKeys", list());
+    let refused = other.retire(&made.handle_id, soon()).await.unwrap_err();
+    assert!(
+        matches!(refused, KeyProviderError::Misconfigured { .. }),
+        "{refused:?}"
+    );
+    assert_eq!(stage.fake.keys()[0].state, "Enabled");
+    // One that has seen its own keys believes nothing of what is missing elsewhere.
+    stage.fake.remove_alias(&format!("alias/{}", name_tag().1));
+    stage.fail(usize::MAX, "ListKeys", list());
+    let refused = stage.locate().await.unwrap_err();
+    assert!(
+        matches!(refused, KeyProviderError::Misconfigured { .. }),
+        "{refused:?}"
+    );
 }
 
 #[tokio::test]

@@ -1,37 +1,19 @@
 //! Signatures that are not what was asked for.
 
-use ed25519_dalek::{Digest as _, Sha512, Signer as _, SigningKey};
-
 use signer_adapters::verifier_for;
+use signer_cloud_fakes::aws::{SignOtherwise, damaged, prehashed, with_another_key};
 use signer_cloud_fakes::{Answer, Fault};
 use signer_domain::ports::KeyProviderError;
 
 use crate::stage::{Stage, digest};
-
-/// Signs with a key of one's own.
-fn with_another_key(_seed: &[u8; 32], message: &[u8]) -> Vec<u8> {
-    SigningKey::from_bytes(&[9; 32]).sign(message).to_vec()
-}
-
-/// Takes the message for one to be hashed: Ed25519ph.
-fn prehashed(seed: &[u8; 32], message: &[u8]) -> Vec<u8> {
-    let hash = Sha512::new().chain_update(message);
-    let signed = SigningKey::from_bytes(seed).sign_prehashed(hash, None);
-    signed.unwrap().to_vec()
-}
-
-fn damaged(seed: &[u8; 32], message: &[u8]) -> Vec<u8> {
-    let mut signature = SigningKey::from_bytes(seed).sign(message).to_vec();
-    signature[40] ^= 1;
-    signature
-}
 
 #[tokio::test]
 async fn a_signature_of_another_making_does_not_pass_the_verifier() {
     let stage = Stage::new().await;
     let made = stage.generate().await.unwrap();
     let verifier = verifier_for(&made.public_key).unwrap();
-    for otherwise in [with_another_key, prehashed, damaged] {
+    let ways: [SignOtherwise; 3] = [with_another_key, prehashed, damaged];
+    for otherwise in ways {
         stage.fake.sign_otherwise(Some(otherwise));
         let signature = stage.sign(&made.handle_id).await.unwrap();
         assert!(!verifier.accepts(&digest(1), &signature));

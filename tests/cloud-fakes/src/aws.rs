@@ -3,10 +3,11 @@
 //! It is as strict as the service is said to be: a disabled key shows no public half, a key that is to be
 //! deleted cannot be disabled, `ED25519_SHA_512` takes messages and no digests.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use ed25519_dalek::{Digest as _, Sha512, Signer as _, SigningKey};
 use parking_lot::Mutex;
 use ring::rand::{SecureRandom as _, SystemRandom};
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
@@ -28,8 +29,8 @@ const PREFIX: &str = "TrentService.";
 #[derive(Debug, Default)]
 pub struct FakeAwsKms {
     state: Mutex<State>,
-    /// For how many more looks a new key is not to be seen.
-    shyness: AtomicUsize,
+    /// How long what is made from now on hides.
+    shyness: Mutex<Shyness>,
     signs_otherwise: Mutex<Option<SignOtherwise>>,
     refuses_foreign_tags: AtomicBool,
 }
@@ -37,12 +38,78 @@ pub struct FakeAwsKms {
 /// Makes another signature than it should: of a seed and a message.
 pub type SignOtherwise = fn(&[u8; 32], &[u8]) -> Vec<u8>;
 
+/// Signs with a key that no one has asked for.
+pub fn with_another_key(_seed: &[u8; 32], message: &[u8]) -> Vec<u8> {
+    SigningKey::from_bytes(&[9; 32]).sign(message).to_vec()
+}
+
+/// Takes the message for one to be hashed: Ed25519ph.
+pub fn prehashed(seed: &[u8; 32], message: &[u8]) -> Vec<u8> {
+    let hash = Sha512::new().chain_update(message);
+    let signed = SigningKey::from_bytes(seed).sign_prehashed(hash, None);
+    signed.unwrap().to_vec()
+}
+
+/// Signs as it should, and the signature is damaged on the way.
+pub fn damaged(seed: &[u8; 32], message: &[u8]) -> Vec<u8> {
+    let mut signature = SigningKey::from_bytes(seed).sign(message).to_vec();
+    for byte in &mut signature {
+        *byte ^= 1;
+    }
+    signature
+}
+
+/// How long new things hide.
+#[derive(Debug, Clone, Copy, Default)]
+struct Shyness {
+    /// New keys, from requests that name them.
+    keys: usize,
+    /// New aliases, from requests that name them.
+    aliases: usize,
+    /// Both, from lists.
+    lists: usize,
+}
+
 #[derive(Debug, Default)]
 struct State {
     keys: Vec<Key>,
-    /// Aliases in the order in which they were made, and the ids of their keys.
-    aliases: Vec<(String, String)>,
+    /// In the order in which they were made.
+    aliases: Vec<Alias>,
     made: u32,
+}
+
+#[derive(Debug, Clone)]
+struct Alias {
+    name: String,
+    /// The id of its key.
+    key: String,
+    /// How many looks it still hides from.
+    hidden_for: usize,
+    listing: Listing,
+}
+
+/// Whether lists show something.
+#[derive(Debug, Clone, Copy, Default)]
+struct Listing {
+    /// How many lists it still hides from.
+    hidden_for: usize,
+    /// Whether it is in the list that was begun last.
+    is_shown: bool,
+}
+
+impl Listing {
+    const fn hidden_for(lists: usize) -> Self {
+        Self {
+            hidden_for: lists,
+            is_shown: false,
+        }
+    }
+
+    /// A list is begun.
+    const fn begin(&mut self) {
+        self.is_shown = self.hidden_for == 0;
+        self.hidden_for = self.hidden_for.saturating_sub(1);
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -55,6 +122,7 @@ struct Key {
     created: f64,
     /// How many looks it still hides from.
     hidden_for: usize,
+    listing: Listing,
 }
 
 /// What the service tells of a key.
@@ -122,19 +190,23 @@ impl FakeAwsKms {
         let tags = tags
             .iter()
             .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
-        let key = self.state.lock().make(spec, tags.collect(), 0);
+        let shyness = *self.shyness.lock();
+        let key = self.state.lock().make(spec, tags.collect(), shyness);
         arn(&key)
     }
 
     /// Takes an alias away, as an administrator may.
     pub fn remove_alias(&self, alias: &str) {
-        self.state.lock().aliases.retain(|(name, _)| name != alias);
+        self.state
+            .lock()
+            .aliases
+            .retain(|known| known.name != alias);
     }
 
     /// Gives a key an alias, as another custodian does.
     pub fn name(&self, alias: &str, arn: &str) {
-        let id = id_of(arn).to_owned();
-        self.state.lock().aliases.push((alias.to_owned(), id));
+        let shyness = *self.shyness.lock();
+        self.state.lock().put_alias(alias, id_of(arn), shyness);
     }
 
     /// Brings a key into a state: `Enabled`, `Disabled`, `PendingDeletion` or `Unavailable`.
@@ -148,7 +220,17 @@ impl FakeAwsKms {
 
     /// From now on new keys are not to be seen by the first `looks` requests that name them.
     pub fn show_new_keys_after(&self, looks: usize) {
-        self.shyness.store(looks, Ordering::SeqCst);
+        self.shyness.lock().keys = looks;
+    }
+
+    /// From now on new aliases are not to be seen by the first `looks` requests that name them.
+    pub fn follow_new_aliases_after(&self, looks: usize) {
+        self.shyness.lock().aliases = looks;
+    }
+
+    /// From now on new keys and aliases are missing in the first `lists` lists that are begun.
+    pub fn list_new_things_after(&self, lists: usize) {
+        self.shyness.lock().lists = lists;
     }
 
     /// From now on signatures are made otherwise; `None` makes them right again.
@@ -164,14 +246,11 @@ impl FakeAwsKms {
     fn obey(&self, request: &Request) -> Result<Value, Refused> {
         check_signature(request)?;
         let asked = request.json();
+        let shyness = *self.shyness.lock();
         let mut state = self.state.lock();
         match operation_of(request) {
             "CreateKey" => {
-                let id = state.make(
-                    text(&asked, "KeySpec"),
-                    tags_in(&asked)?,
-                    self.shyness.load(Ordering::SeqCst),
-                );
+                let id = state.make(text(&asked, "KeySpec"), tags_in(&asked)?, shyness);
                 Ok(json!({ "KeyMetadata": state.key(&id)?.metadata() }))
             }
             "DescribeKey" => {
@@ -207,7 +286,8 @@ impl FakeAwsKms {
                 Ok(json!({ "KeyId": arn(&key.id), "KeyState": key.state }))
             }
             "CreateAlias" => {
-                state.give_alias(text(&asked, "AliasName"), text(&asked, "TargetKeyId"))
+                let target = text(&asked, "TargetKeyId");
+                state.give_alias(text(&asked, "AliasName"), target, shyness)
             }
             "ListAliases" => Ok(state.list_aliases(text(&asked, "Marker"))),
             "ListKeys" => Ok(state.list_keys(text(&asked, "Marker"), number(&asked, "Limit"))),
@@ -240,7 +320,7 @@ impl Service for FakeAwsKms {
 }
 
 impl State {
-    fn make(&mut self, spec: &str, tags: Vec<(String, String)>, hidden_for: usize) -> String {
+    fn make(&mut self, spec: &str, tags: Vec<(String, String)>, shyness: Shyness) -> String {
         let mut seed = [0; 32];
         SystemRandom::new().fill(&mut seed).unwrap();
         self.made += 1;
@@ -256,15 +336,25 @@ impl State {
             spec: spec.to_owned(),
             tags,
             created,
-            hidden_for,
+            hidden_for: shyness.keys,
+            listing: Listing::hidden_for(shyness.lists),
         });
         id
     }
 
     fn alias_of(&self, id: &str) -> Option<String> {
         let mut aliases = self.aliases.iter();
-        let found = aliases.find(|(_, target)| target == id);
-        found.map(|(alias, _)| alias.clone())
+        let found = aliases.find(|alias| alias.key == id);
+        found.map(|alias| alias.name.clone())
+    }
+
+    fn put_alias(&mut self, name: &str, key: &str, shyness: Shyness) {
+        self.aliases.push(Alias {
+            name: name.to_owned(),
+            key: key.to_owned(),
+            hidden_for: shyness.aliases,
+            listing: Listing::hidden_for(shyness.lists),
+        });
     }
 
     fn key(&mut self, id: &str) -> Result<&mut Key, Refused> {
@@ -275,11 +365,14 @@ impl State {
     /// A key by id, ARN or alias, unless it still hides.
     fn look(&mut self, name: &str) -> Result<&mut Key, Refused> {
         let id = if name.starts_with("alias/") {
-            let mut aliases = self.aliases.iter();
-            let found = aliases.find(|(alias, _)| alias == name);
-            found
-                .map(|(_, id)| id.clone())
-                .ok_or_else(|| not_found(name))?
+            let mut aliases = self.aliases.iter_mut();
+            let found = aliases.find(|alias| alias.name == name);
+            let alias = found.ok_or_else(|| not_found(name))?;
+            if alias.hidden_for > 0 {
+                alias.hidden_for -= 1;
+                return Err(not_found(name));
+            }
+            alias.key.clone()
         } else if name.starts_with("arn:") && !name.starts_with(&home()) {
             return Err(Refused(
                 "InvalidArnException",
@@ -296,7 +389,12 @@ impl State {
         Ok(key)
     }
 
-    fn give_alias(&mut self, alias: &str, target: &str) -> Result<Value, Refused> {
+    fn give_alias(
+        &mut self,
+        alias: &str,
+        target: &str,
+        shyness: Shyness,
+    ) -> Result<Value, Refused> {
         let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"/_-".contains(&byte);
         let is_legal = alias.strip_prefix("alias/").is_some_and(|name| {
             !name.starts_with("aws/") && !name.is_empty() && name.bytes().all(legal)
@@ -304,7 +402,7 @@ impl State {
         if !is_legal || alias.len() > 256 {
             return Err(Refused("InvalidAliasNameException", alias.to_owned()));
         }
-        if self.aliases.iter().any(|(name, _)| name == alias) {
+        if self.aliases.iter().any(|known| known.name == alias) {
             let sentence = format!("An alias with the name {alias} already exists");
             return Err(Refused("AlreadyExistsException", sentence));
         }
@@ -313,27 +411,39 @@ impl State {
             return Err(invalid_state(key));
         }
         let id = key.id.clone();
-        self.aliases.push((alias.to_owned(), id));
+        self.put_alias(alias, &id, shyness);
         Ok(Value::Null)
     }
 
-    fn list_aliases(&self, marker: &str) -> Value {
-        let from = marker.parse().unwrap_or(0);
-        let listed = self.aliases.iter().skip(from).take(PAGE).map(|(alias, id)| {
-            json!({ "AliasName": alias, "AliasArn": format!("{}:{alias}", home()), "TargetKeyId": id })
+    fn list_aliases(&mut self, marker: &str) -> Value {
+        if marker.is_empty() {
+            for alias in &mut self.aliases {
+                alias.listing.begin();
+            }
+        }
+        let shown = self.aliases.iter().filter(|alias| alias.listing.is_shown);
+        let (from, all) = (marker.parse().unwrap_or(0), shown.clone().count());
+        let listed = shown.skip(from).take(PAGE).map(|Alias { name, key, .. }| {
+            json!({ "AliasName": name, "AliasArn": format!("{}:{name}", home()), "TargetKeyId": key })
         });
         let listed: Vec<_> = listed.collect();
-        page("Aliases", &listed, from + PAGE, self.aliases.len())
+        page("Aliases", &listed, from + PAGE, all)
     }
 
-    fn list_keys(&self, marker: &str, limit: Option<u64>) -> Value {
-        let from = marker.parse().unwrap_or(0);
+    fn list_keys(&mut self, marker: &str, limit: Option<u64>) -> Value {
+        if marker.is_empty() {
+            for key in &mut self.keys {
+                key.listing.begin();
+            }
+        }
         let most = limit.and_then(|limit| usize::try_from(limit).ok());
         let most = most.unwrap_or(PAGE).min(PAGE);
-        let listed = self.keys.iter().skip(from).take(most);
+        let shown = self.keys.iter().filter(|key| key.listing.is_shown);
+        let (from, all) = (marker.parse().unwrap_or(0), shown.clone().count());
+        let listed = shown.skip(from).take(most);
         let listed = listed.map(|key| json!({ "KeyId": key.id, "KeyArn": arn(&key.id) }));
         let listed: Vec<_> = listed.collect();
-        page("Keys", &listed, from + most, self.keys.len())
+        page("Keys", &listed, from + most, all)
     }
 }
 

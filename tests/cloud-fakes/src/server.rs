@@ -47,6 +47,32 @@ struct Desk {
     rules: Mutex<Vec<Rule>>,
     latency: Mutex<Duration>,
     seen: Mutex<Vec<Request>>,
+    under_way: Mutex<UnderWay>,
+}
+
+/// How many requests are under way, and how many there were at the most.
+#[derive(Default)]
+struct UnderWay {
+    now: usize,
+    most: usize,
+}
+
+/// A request that is under way until this value ends, also when its client has left.
+struct Visit(Arc<Desk>);
+
+impl Visit {
+    fn begin(desk: &Arc<Desk>) -> Self {
+        let mut under_way = desk.under_way.lock();
+        under_way.now += 1;
+        under_way.most = under_way.most.max(under_way.now);
+        Self(Arc::clone(desk))
+    }
+}
+
+impl Drop for Visit {
+    fn drop(&mut self) {
+        self.0.under_way.lock().now -= 1;
+    }
 }
 
 impl FakeServer {
@@ -75,6 +101,7 @@ impl FakeServer {
                 rules: Mutex::default(),
                 latency: Mutex::default(),
                 seen: Mutex::default(),
+                under_way: Mutex::default(),
             }),
             serving: Mutex::default(),
             runtime: Some(runtime),
@@ -120,6 +147,11 @@ impl FakeServer {
     /// The requests that have arrived, oldest first, those that went wrong too.
     pub fn requests(&self) -> Vec<Request> {
         self.desk.seen.lock().clone()
+    }
+
+    /// How many requests were under way at once, at the most.
+    pub fn most_at_once(&self) -> usize {
+        self.desk.under_way.lock().most
     }
 
     /// Goes down: the port refuses connections, and those that were made end.
@@ -219,6 +251,7 @@ async fn answer(
         headers: head.headers,
         body,
     };
+    let _visit = Visit::begin(&desk);
     desk.seen.lock().push(request.clone());
     let fault = due(&mut desk.rules.lock(), &request);
     let latency = *desk.latency.lock();

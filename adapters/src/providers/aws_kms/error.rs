@@ -261,8 +261,12 @@ fn known_cause(cause: &(dyn Error + 'static)) -> Option<Trouble> {
     if cause.is::<CredentialsError>() {
         return Some(Trouble::CredentialsRefused);
     }
-    if cause.is::<rustls::Error>() {
-        return Some(Trouble::Untrusted);
+    match cause.downcast_ref::<rustls::Error>() {
+        // A certificate is checked before anything of the request is sent.
+        Some(rustls::Error::InvalidCertificate(_)) => return Some(Trouble::Untrusted),
+        // Anything else may as well end a connection in the middle of an answer.
+        Some(_) => return Some(Trouble::Silent),
+        None => {}
     }
     let failure = cause.downcast_ref::<io::Error>();
     if failure.is_some_and(|failure| could_not_connect(failure.kind())) {
@@ -384,8 +388,16 @@ mod tests {
         assert_eq!(of(refused), Trouble::Unreachable);
         let cut = io::Error::from(io::ErrorKind::ConnectionReset);
         assert_eq!(of(cut), Trouble::Silent);
-        let untrusted = rustls::Error::General("unknown issuer".to_owned());
+        let untrusted = rustls::Error::from(rustls::CertificateError::UnknownIssuer);
         let wrapped_twice = io::Error::other(io::Error::other(untrusted));
         assert_eq!(of(wrapped_twice), Trouble::Untrusted);
+        for broken in [
+            rustls::Error::DecryptError,
+            rustls::Error::AlertReceived(rustls::AlertDescription::InternalError),
+        ] {
+            let trouble = of(io::Error::other(broken));
+            assert_eq!(trouble, Trouble::Silent, "the request may have arrived");
+            assert!(trouble.leaves_doubt());
+        }
     }
 }

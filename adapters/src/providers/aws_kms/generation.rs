@@ -24,6 +24,7 @@ use super::super::cloud::{Trouble, in_doubt, leaves_doubt, told_that, until_ther
 use super::arn::KeyArn;
 use super::error::Refusal;
 use super::key_name::KeyName;
+use super::leftovers::Traces;
 use super::memory::AwsKmsMemory;
 use super::service::{ATTEMPT_PATIENCE, KeyDescription, KeyStanding, Service};
 use super::settings::DeletionWindow;
@@ -50,7 +51,8 @@ impl Generation<'_> {
             Some(key) => key,
             None => self.make().await?,
         };
-        let generated = self.acknowledged(&key).await?;
+        // There is a key from here on.
+        let generated = self.acknowledged(&key).await.map_err(in_doubt)?;
         self.memory.end_doubt(self.name.as_str());
         Ok(generated)
     }
@@ -76,14 +78,28 @@ impl Generation<'_> {
         if let Some(named) = self.look(&self.name.alias()).await? {
             return usable(&named).map(Some);
         }
-        let nameless = self.nameless().await?;
-        self.adopt(nameless).await
+        let traces = self.traces().await?;
+        if let Some(key) = &traces.named {
+            let named = until_there(self.deadline, || self.look(key)).await;
+            let Some(named) = named.map_err(in_doubt)? else {
+                // The search may be an old one, and its key gone since: the next call makes another.
+                self.memory.begin_doubt(self.name.as_str(), Instant::now());
+                return Err(not_seen_yet());
+            };
+            return usable(&named).map(Some);
+        }
+        if let Some(adopted) = self.adopt(traces.nameless).await? {
+            return Ok(Some(adopted));
+        }
+        // The alias may have come to be seen while the search went past it.
+        let named = self.look(&self.name.alias()).await?;
+        named.as_ref().map(usable).transpose()
     }
 
-    /// The keys that bear our tag and no alias.
-    async fn nameless(&self) -> Result<Vec<KeyArn>, KeyProviderError> {
+    /// What a search finds of this name.
+    async fn traces(&self) -> Result<Traces, KeyProviderError> {
         let leftovers = self.memory.leftovers();
-        let of = |since| leftovers.of(self.name.as_str(), since, self.service, self.deadline);
+        let of = |since| leftovers.of(self.name, since, self.service, self.deadline);
         let Some(doubtful_since) = self.memory.doubt(self.name.as_str()) else {
             return of(self.memory.began()).await;
         };
@@ -128,7 +144,7 @@ impl Generation<'_> {
                 Ok(None)
             };
         };
-        let named = self.give_name(oldest).await?;
+        let named = self.give_name(oldest).await.map_err(in_doubt)?;
         tracing::info!(key = %named.as_str(), "adopted a key whose making had not been answered");
         for (_, key) in candidates.iter().filter(|(_, key)| *key != named) {
             self.give_up(key).await;
@@ -139,10 +155,16 @@ impl Generation<'_> {
     /// Makes a pair and names it. From the first step on, every way out but success leaves a doubt.
     async fn make(&self) -> Result<KeyArn, KeyProviderError> {
         let name = self.name.as_str();
-        // Here and not afterwards: the call may be abandoned at any point.
-        self.memory
-            .begin_doubt(name, Instant::now() + ATTEMPT_PATIENCE);
-        let made = match self.service.create_key(self.name, self.deadline).await {
+        // Before each try and not afterwards: the call may be abandoned at any point, and the wait for
+        // a try may be long.
+        let note_sending = || {
+            let end_of_try = Instant::now() + ATTEMPT_PATIENCE;
+            self.memory.begin_doubt(name, end_of_try);
+        };
+        let creation = self
+            .service
+            .create_key(self.name, note_sending, self.deadline);
+        let made = match creation.await {
             Ok(made) => made,
             Err(error) if leaves_doubt(&error) => {
                 self.memory.begin_doubt(name, Instant::now());
@@ -179,8 +201,10 @@ impl Generation<'_> {
         match named.await?.ok_or_else(not_seen_yet)? {
             Naming::Ours => Ok(key.clone()),
             Naming::Taken => {
-                let holder = until_there(self.deadline, || self.look(&alias)).await?;
-                usable(&holder.ok_or_else(not_seen_yet)?)
+                // `key` is there, whatever becomes of the look at the other one.
+                let holder = until_there(self.deadline, || self.look(&alias)).await;
+                let holder = holder.map_err(in_doubt)?.ok_or_else(not_seen_yet)?;
+                usable(&holder).map_err(in_doubt)
             }
         }
     }

@@ -41,6 +41,12 @@ impl KeyName {
         format!("alias/{}", self.text)
     }
 
+    /// Whether an alias is formed as those of our keys are, under whatever prefix.
+    pub(super) fn may_be_alias(alias: &str) -> bool {
+        let last = alias.rsplit('/').next();
+        last.is_some_and(|word| word.len() == 42 && word.starts_with("k-"))
+    }
+
     /// The tags of the key.
     pub(super) fn tags(&self) -> [(&'static str, &str); 3] {
         [
@@ -62,6 +68,8 @@ mod tests {
         let name = KeyName::of(&prefix, &scope, &KeyId::parse("k~1").unwrap());
         assert!(name.alias().starts_with("alias/acme/signer/k-"));
         assert_eq!(name.alias().len(), "alias/acme/signer/k-".len() + 40);
+        assert!(KeyName::may_be_alias(&name.alias()));
+        assert!(!KeyName::may_be_alias("alias/aws/ebs"));
         let [of_name, of_scope, of_key] = name.tags();
         assert_eq!(of_name, (NAME_TAG, name.as_str()));
         assert_eq!(of_scope.1, "domain:6f9619ff-8b86-d011-b42d-00cf4fc964ff");

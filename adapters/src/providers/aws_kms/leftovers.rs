@@ -3,6 +3,7 @@
 //!
 //! AWS cannot be asked for the key that bears a tag. A search lists the aliases, then the keys, and reads
 //! the tags of those keys that have no alias, which are few: a key that was acknowledged always has one.
+//! That one it remembers, because AWS may not follow it yet when it is asked for the key of an alias.
 //! Even so a search takes a call for every hundred keys of the account, so its result is kept, and a
 //! search that a deadline cuts short goes on where it was when it is needed again.
 
@@ -16,6 +17,7 @@ use signer_domain::ports::KeyProviderError;
 
 use super::arn::KeyArn;
 use super::error::Refusal;
+use super::key_name::KeyName;
 use super::service::Service;
 
 /// As many keys as AWS lists at once.
@@ -31,23 +33,40 @@ struct Searches {
     under_way: Option<Search>,
 }
 
-/// What a search has found: the nameless keys of each name.
+/// What a search has found: the nameless keys of each name, and the keys that aliases name.
 struct Found {
     begun: Instant,
     keys: HashMap<String, Vec<KeyArn>>,
+    aliases: HashMap<String, String>,
+}
+
+/// What a search has found for one name.
+#[derive(Debug, Default)]
+pub(super) struct Traces {
+    /// The id of the key that bears the alias. AWS may list an alias before it follows it.
+    pub(super) named: Option<String>,
+    /// The keys that bear the tag and no alias at all.
+    pub(super) nameless: Vec<KeyArn>,
+}
+
+impl Traces {
+    /// Whether there are none.
+    pub(super) const fn is_empty(&self) -> bool {
+        self.named.is_none() && self.nameless.is_empty()
+    }
 }
 
 impl Leftovers {
-    /// The nameless keys with this name on their tag, as a search saw them that began at `since` or later.
+    /// What there is of this name, as a search saw it that began at `since` or later.
     pub(super) async fn of(
         &self,
-        name: &str,
+        name: &KeyName,
         since: Instant,
         service: &Service,
         deadline: Deadline,
-    ) -> Result<Vec<KeyArn>, KeyProviderError> {
+    ) -> Result<Traces, KeyProviderError> {
         let mut searches = self.0.lock().await;
-        let keys_in = |found: &Found| found.keys.get(name).cloned().unwrap_or_default();
+        let keys_in = |found: &Found| found.of(name);
         match &searches.complete {
             Some(found) if found.begun >= since => return Ok(keys_in(found)),
             Some(_) | None => {}
@@ -83,6 +102,8 @@ struct Search {
     step: Step,
     /// The ids of the keys that have an alias.
     aliased: HashSet<String>,
+    /// The aliases that look like ours, and the ids of their keys.
+    aliases: HashMap<String, String>,
     /// Keys without one, whose tags are still to be read.
     nameless: Vec<KeyArn>,
     found: HashMap<String, Vec<KeyArn>>,
@@ -103,6 +124,7 @@ impl Search {
             begun: Instant::now(),
             step: Step::Aliases(None),
             aliased: HashSet::new(),
+            aliases: HashMap::new(),
             nameless: Vec::new(),
             found: HashMap::new(),
         }
@@ -113,8 +135,13 @@ impl Search {
         loop {
             self.step = match &self.step {
                 Step::Aliases(from) => {
-                    let page = service.aliased_keys(from.as_deref(), deadline).await?;
-                    self.aliased.extend(page.items);
+                    let page = service.aliases(from.as_deref(), deadline).await?;
+                    for (alias, key) in page.items {
+                        self.aliased.insert(key.clone());
+                        if KeyName::may_be_alias(&alias) {
+                            self.aliases.insert(alias, key);
+                        }
+                    }
                     page.next
                         .map_or(Step::Keys(None), |next| Step::Aliases(Some(next)))
                 }
@@ -141,6 +168,16 @@ impl Search {
         Found {
             begun: self.begun,
             keys: self.found,
+            aliases: self.aliases,
+        }
+    }
+}
+
+impl Found {
+    fn of(&self, name: &KeyName) -> Traces {
+        Traces {
+            named: self.aliases.get(&name.alias()).cloned(),
+            nameless: self.keys.get(name.as_str()).cloned().unwrap_or_default(),
         }
     }
 }

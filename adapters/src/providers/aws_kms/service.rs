@@ -76,14 +76,17 @@ impl Service {
     }
 
     /// Makes a pair. Tried again only when AWS has certainly made none: there is no token by which it
-    /// would recognise a second try.
+    /// would recognise a second try. Calls `note_sending` right before each try is sent.
     pub(super) async fn create_key(
         &self,
         name: &KeyName,
+        note_sending: impl Fn(),
         deadline: Deadline,
     ) -> Result<KeyArn, KeyProviderError> {
         let made = self.until_settled(Repeat::IfNothingHappened, deadline, || async {
-            let made = self.creation(name).map_err(Refusal::Final)?.send().await;
+            let creation = self.creation(name).map_err(Refusal::Final)?;
+            note_sending();
+            let made = creation.send().await;
             made.map_err(|error| refusal(&error))
         });
         let made = made.await.map_err(Refusal::told)?;
@@ -188,12 +191,12 @@ impl Service {
         }
     }
 
-    /// Lists the ids of the keys that have an alias.
-    pub(super) async fn aliased_keys(
+    /// Lists the aliases that name a key, and the ids of those keys.
+    pub(super) async fn aliases(
         &self,
         from: Option<&str>,
         deadline: Deadline,
-    ) -> Result<Page<String>, Refusal> {
+    ) -> Result<Page<(String, String)>, Refusal> {
         let answer = self.repeated(deadline, || async {
             let call = self
                 .client()
@@ -202,11 +205,14 @@ impl Service {
             call.send().await.map_err(|error| refusal(&error))
         });
         let answer = answer.await?;
-        let targets = answer.aliases().iter();
+        let named = answer.aliases().iter().filter_map(|alias| {
+            let target = alias.target_key_id()?;
+            // A key that has a nameless alias has an alias all the same.
+            let name = alias.alias_name().unwrap_or_default();
+            Some((name.to_owned(), target.to_owned()))
+        });
         Ok(Page {
-            items: targets
-                .filter_map(|alias| alias.target_key_id().map(str::to_owned))
-                .collect(),
+            items: named.collect(),
             next: answer.next_marker().map(str::to_owned),
         })
     }
