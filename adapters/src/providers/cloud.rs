@@ -13,7 +13,7 @@ pub(super) use self::name::cloud_name;
 pub use self::pace::CloudLimits;
 pub(super) use self::pace::Pace;
 pub(super) use self::settling::until_there;
-#[cfg(feature = "aws-kms")]
+#[cfg(any(feature = "aws-kms", feature = "azure-kv"))]
 pub(super) use self::trouble::leaves_doubt;
 pub(super) use self::trouble::{Trouble, in_doubt, told, told_that};
 
