@@ -37,7 +37,8 @@ pub(crate) struct OpenRotationArgs {
     #[arg(long, value_name = "NAME", value_parser = KeyId::parse)]
     pub(crate) new_key_id: KeyId,
     /// The provider that shall hold it [default: the first one configured]. Naming it takes the scope
-    /// over from a rotation that was never opened because its provider is not configured any more
+    /// over from a rotation to a key of another name that was never opened because its provider is not
+    /// configured any more
     #[arg(long, value_name = "NAME", value_parser = ProviderName::parse)]
     pub(crate) provider: Option<ProviderName>,
     #[command(flatten)]

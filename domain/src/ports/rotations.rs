@@ -11,7 +11,8 @@ use crate::{Deadline, KeyId, ProviderName, RotationTransition, Scope, SigningKey
 pub trait Rotations: Send + Sync {
     /// Makes a new key and puts it in the place of the scope's current one, which goes on to sign by
     /// its handle until the rotation is closed. A request that names its provider takes the scope over
-    /// from a rotation that was never opened and whose provider is not configured.
+    /// from a rotation to a key of another name that was never opened and whose provider is not
+    /// configured.
     ///
     /// # Errors
     /// [`CustodyError::RotationInProgress`] when another rotation of the scope is open;
