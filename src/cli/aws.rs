@@ -33,7 +33,7 @@ pub(crate) struct AwsArgs {
         value_name = "N"
     )]
     pub(crate) schedule_deletion_days: Option<String>,
-    /// How many calls may be under way at once; half of them for one key [env:
+    /// How many signatures may be under way at once; half of them by one key [env:
     /// PLEXSPHERE_SIGNER_AWS_MAX_IN_FLIGHT] [default: 64]
     #[arg(id = "aws_max_in_flight", long = "aws-max-in-flight", value_name = "N")]
     pub(crate) max_in_flight: Option<String>,

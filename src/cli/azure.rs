@@ -40,7 +40,7 @@ pub(crate) struct AzureArgs {
         value_name = "URL"
     )]
     pub(crate) token_resource: Option<String>,
-    /// How many calls to the vault may be under way at once [env:
+    /// How many signatures by the vault may be under way at once [env:
     /// PLEXSPHERE_SIGNER_AZURE_MAX_IN_FLIGHT] [default: 64]
     #[arg(
         id = "azure_max_in_flight",

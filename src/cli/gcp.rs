@@ -26,7 +26,7 @@ pub(crate) struct GcpArgs {
     /// emulator on this machine, which gets no credentials [env: PLEXSPHERE_SIGNER_GCP_ENDPOINT_URL]
     #[arg(id = "gcp_endpoint_url", long = "gcp-endpoint-url", value_name = "URL")]
     pub(crate) endpoint_url: Option<String>,
-    /// How many calls may be under way at once; half of them for one key [env:
+    /// How many signatures may be under way at once; half of them by one key [env:
     /// PLEXSPHERE_SIGNER_GCP_MAX_IN_FLIGHT] [default: 64]
     #[arg(id = "gcp_max_in_flight", long = "gcp-max-in-flight", value_name = "N")]
     pub(crate) max_in_flight: Option<String>,

@@ -64,7 +64,7 @@ pub(super) fn overlap_window(text: &str) -> Result<Duration, &'static str> {
         .ok_or("must be a duration from 1s to 366 days, such as 24h or 7days")
 }
 
-/// How many calls to a key service may be under way at once.
+/// How many signatures by a key service may be under way at once.
 pub(super) fn calls_at_once(text: &str) -> Result<NonZeroUsize, &'static str> {
     text.parse()
         .ok()

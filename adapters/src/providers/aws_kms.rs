@@ -46,6 +46,8 @@ pub use self::settings::{
 pub struct AwsKmsProvider {
     settings: AwsKmsSettings,
     service: Service,
+    /// The service by the lane for signatures.
+    signing: Service,
     memory: AwsKmsMemory,
 }
 
@@ -53,11 +55,7 @@ impl AwsKmsProvider {
     /// A provider with connections of its own. Calls nothing yet: credentials are looked for when they
     /// are needed, and again when they have expired.
     pub async fn connect(settings: AwsKmsSettings, memory: AwsKmsMemory) -> Self {
-        Self {
-            service: Service::connect(Configured::new(settings.clone())).await,
-            settings,
-            memory,
-        }
+        Self::configured(Configured::new(settings.clone()), settings, memory).await
     }
 
     /// The same with the credentials that a test gives, whatever the machine has.
@@ -70,8 +68,18 @@ impl AwsKmsProvider {
     ) -> Self {
         let configured = Configured::new(settings.clone());
         let configured = configured.with_credentials(access_key_id, secret_access_key);
+        Self::configured(configured, settings, memory).await
+    }
+
+    async fn configured(
+        configured: Configured,
+        settings: AwsKmsSettings,
+        memory: AwsKmsMemory,
+    ) -> Self {
+        let service = Service::connect(configured).await;
         Self {
-            service: Service::connect(configured).await,
+            signing: service.for_signatures(),
+            service,
             settings,
             memory,
         }
@@ -175,6 +183,7 @@ impl AwsKmsProvider {
     /// What a key's refusal to work comes from: the state that it is in, which decides.
     async fn explained(
         &self,
+        service: &Service,
         refusal: Refusal,
         key: &KeyArn,
         deadline: Deadline,
@@ -182,7 +191,7 @@ impl AwsKmsProvider {
         let Refusal::InvalidState(cause) = refusal else {
             return refusal.told();
         };
-        match self.service.describe(key.as_str(), deadline).await {
+        match service.describe(key.as_str(), deadline).await {
             Ok(Some(described)) => match described.standing {
                 KeyStanding::Disabled | KeyStanding::PendingDeletion => {
                     KeyProviderError::KeyRetired
@@ -240,13 +249,13 @@ impl KeyProvider for AwsKmsProvider {
         if self.memory.is_retired(&key) {
             return Err(KeyProviderError::KeyRetired);
         }
-        let ask = || self.service.sign(&key, digest, deadline);
+        let ask = || self.signing.sign(&key, digest, deadline);
         let signed = self.riding_out_youth(&key, deadline, ask).await;
         // What this process has retired meanwhile releases nothing, even if AWS has not heard of it.
         match signed {
             Ok(_) if self.memory.is_retired(&key) => Err(KeyProviderError::KeyRetired),
             Ok(signature) => Ok(signature),
-            Err(refusal) => Err(self.explained(refusal, &key, deadline).await),
+            Err(refusal) => Err(self.explained(&self.signing, refusal, &key, deadline).await),
         }
     }
 
@@ -259,7 +268,7 @@ impl KeyProvider for AwsKmsProvider {
         let ask = || self.service.public_key(&key, deadline);
         match self.riding_out_youth(&key, deadline, ask).await {
             Ok(public_key) => Ok(public_key),
-            Err(refusal) => Err(self.explained(refusal, &key, deadline).await),
+            Err(refusal) => Err(self.explained(&self.service, refusal, &key, deadline).await),
         }
     }
 

@@ -55,6 +55,8 @@ const CAUTION: &str = "key material in process memory while signing";
 /// The provider of one vault.
 pub struct AzureKvProvider {
     vault: Vault,
+    /// The vault by the lane for signatures.
+    signing: Vault,
     keeping: Keeping,
     making: Turns,
     max_in_flight: NonZeroUsize,
@@ -97,8 +99,10 @@ impl AzureKvProvider {
         settings: &AzureKvSettings,
         http: reqwest::ClientBuilder,
     ) -> Result<Self, KeyProviderError> {
+        let vault = Vault::open(settings, http)?;
         Ok(Self {
-            vault: Vault::open(settings, http)?,
+            signing: vault.for_signatures(),
+            vault,
             keeping: match settings.mode {
                 AzureKvMode::Native => Keeping::Native(Native::default()),
                 AzureKvMode::Envelope => Keeping::Envelope(Envelope::new(settings.wrapping_key)),
@@ -163,10 +167,10 @@ impl KeyProvider for AzureKvProvider {
         let id = version_in(handle)?;
         match &self.keeping {
             Keeping::Native(_) => {
-                let signed = self.vault.sign(&id, digest, deadline).await;
+                let signed = self.signing.sign(&id, digest, deadline).await;
                 signed.map_err(Refusal::plain)
             }
-            Keeping::Envelope(keys) => keys.sign(&self.vault, &id, digest, deadline).await,
+            Keeping::Envelope(keys) => keys.sign(&self.signing, &id, digest, deadline).await,
         }
     }
 

@@ -51,14 +51,18 @@ const EMULATED: &str = "keys are kept by an emulator on this machine, called wit
 pub struct GcpKmsProvider {
     settings: GcpSettings,
     keys: Keys,
+    /// The keys by the lane for signatures.
+    signing: Keys,
 }
 
 impl GcpKmsProvider {
     /// A provider of the key ring that `settings` name. Reaches out for nothing yet: connections and
     /// credentials belong to the runtime of the first call, and come and go without this value.
     pub fn new(settings: GcpSettings) -> Self {
+        let keys = Keys::new(settings.clone());
         Self {
-            keys: Keys::new(settings.clone()),
+            signing: keys.for_signatures(),
+            keys,
             settings,
         }
     }
@@ -108,7 +112,7 @@ impl KeyProvider for GcpKmsProvider {
         deadline: Deadline,
     ) -> Result<Signature, KeyProviderError> {
         let version = self.version_in(handle)?;
-        self.keys.sign(&version, digest, deadline).await
+        self.signing.sign(&version, digest, deadline).await
     }
 
     async fn public_key(

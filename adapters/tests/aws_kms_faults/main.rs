@@ -8,6 +8,8 @@
     reason = "a helper that fails is a test that fails"
 )]
 
+#[path = "../cloud_support/busy.rs"]
+mod busy;
 mod making;
 mod naming;
 mod overlapping;

@@ -8,6 +8,7 @@ use signer_adapters::verifier_for;
 use signer_domain::ports::{KeyProvider as _, KeyProviderError};
 use tokio::task::JoinSet;
 
+use crate::busy;
 use crate::stage::{Stage, digest, soon};
 
 const LATENCY: Duration = Duration::from_millis(50);
@@ -91,4 +92,11 @@ async fn no_more_calls_are_under_way_than_were_configured() {
     }
     let elapsed = began.elapsed();
     assert!(elapsed >= Duration::from_millis(150), "{elapsed:?}");
+}
+
+#[tokio::test]
+async fn a_provider_that_many_ask_to_sign_is_found_well_and_retires_at_once() {
+    let stage = Stage::with(|settings| settings.limits = busy::LIMITS).await;
+    let made = stage.generate().await.unwrap();
+    busy::assert_is_well_and_retires(Arc::new(stage.provider), &made).await;
 }

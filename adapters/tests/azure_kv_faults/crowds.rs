@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use signer_adapters::providers::azure_kv::AzureKvMode;
 use signer_domain::ports::KeyProvider as _;
 
+use crate::busy;
 use crate::subject::{DIGEST, Subject, is_right, soon};
 
 #[tokio::test]
@@ -49,4 +50,18 @@ async fn calls_stay_within_the_limits_of_the_operator() {
         "{:?}",
         began.elapsed()
     );
+}
+
+#[tokio::test]
+async fn a_provider_that_many_ask_to_sign_is_found_well_and_retires_at_once() {
+    for (subject, mode) in [
+        (Subject::with_envelopes(), AzureKvMode::Envelope),
+        (Subject::native(), AzureKvMode::Native),
+    ] {
+        let key = subject.generate("k1").await.unwrap();
+        let mut settings = subject.stage.settings(mode);
+        settings.limits = busy::LIMITS;
+        let modest = Arc::new(subject.stage.open_as(&settings));
+        busy::assert_is_well_and_retires(modest, &key).await;
+    }
 }

@@ -6,6 +6,8 @@
     reason = "a fixture that cannot be made fails the test"
 )]
 
+#[path = "../cloud_support/busy.rs"]
+mod busy;
 #[path = "../azure_kv_support/mod.rs"]
 mod support;
 

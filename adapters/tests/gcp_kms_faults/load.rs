@@ -7,6 +7,7 @@ use serde_json::json;
 use signer_cloud_fakes::{Answer, Fault, gcp_refusal};
 use signer_domain::ports::KeyProviderError;
 
+use crate::busy;
 use crate::stage::{Stage, is_sign};
 
 fn throttled() -> Answer {
@@ -88,4 +89,11 @@ async fn a_storm_of_refusals_ends_with_the_storm() {
     stage.clear();
     stage.sign(&key).await.unwrap();
     stage.generate("k2").await.unwrap();
+}
+
+#[tokio::test]
+async fn a_provider_that_many_ask_to_sign_is_found_well_and_retires_at_once() {
+    let stage = Stage::with(|settings| settings.limits = busy::LIMITS);
+    let key = stage.generate("k1").await.unwrap();
+    busy::assert_is_well_and_retires(Arc::new(stage.provider), &key).await;
 }

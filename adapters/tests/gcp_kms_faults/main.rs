@@ -9,6 +9,8 @@
     reason = "a test fails by panicking"
 )]
 
+#[path = "../cloud_support/busy.rs"]
+mod busy;
 #[path = "../gcp_kms_support/mod.rs"]
 mod support;
 

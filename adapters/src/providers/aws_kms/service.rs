@@ -4,6 +4,8 @@ mod answers;
 mod client;
 mod tries;
 
+use std::sync::Arc;
+
 use aws_sdk_kms::Client;
 use aws_sdk_kms::operation::create_key::builders::CreateKeyFluentBuilder;
 use aws_sdk_kms::primitives::Blob;
@@ -27,7 +29,7 @@ pub(super) use self::client::{ATTEMPT_PATIENCE, Configured, default_region};
 /// AWS KMS as this provider uses it.
 pub(super) struct Service {
     configured: Configured,
-    client: RwLock<Client>,
+    client: Arc<RwLock<Client>>,
     pace: Pace,
 }
 
@@ -41,9 +43,18 @@ impl Service {
     /// A client with connections of its own. Calls nothing yet.
     pub(super) async fn connect(configured: Configured) -> Self {
         Self {
-            client: RwLock::new(configured.connect().await),
+            client: Arc::new(RwLock::new(configured.connect().await)),
             pace: Pace::new(configured.limits()),
             configured,
+        }
+    }
+
+    /// The same service for those who want signatures.
+    pub(super) fn for_signatures(&self) -> Self {
+        Self {
+            configured: self.configured.clone(),
+            client: Arc::clone(&self.client),
+            pace: self.pace.for_signatures(),
         }
     }
 

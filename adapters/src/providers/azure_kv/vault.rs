@@ -38,7 +38,7 @@ const MOST_PAGES: usize = 40;
 
 /// A vault, and how it is called.
 pub(super) struct Vault {
-    client: KeyClient,
+    client: Arc<KeyClient>,
     pace: Pace,
 }
 
@@ -88,9 +88,17 @@ impl Vault {
         let client = KeyClient::new(settings.vault.as_str(), credential, Some(options))
             .map_err(|cause| misconfigured("preparing the client of the vault", told(&cause)))?;
         Ok(Self {
-            client,
+            client: Arc::new(client),
             pace: Pace::new(settings.limits),
         })
+    }
+
+    /// The same vault for those who want signatures.
+    pub(super) fn for_signatures(&self) -> Self {
+        Self {
+            client: Arc::clone(&self.client),
+            pace: self.pace.for_signatures(),
+        }
     }
 
     /// All versions of the key called `name`; none when there is no such key.

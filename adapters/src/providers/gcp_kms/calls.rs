@@ -29,6 +29,14 @@ impl Calls {
         }
     }
 
+    /// The same calls for those who want signatures.
+    pub(super) fn for_signatures(&self) -> Self {
+        Self {
+            key_ring: self.key_ring.clone(),
+            line: self.line.for_signatures(),
+        }
+    }
+
     /// Makes a crypto key of this id. Never twice: who asks has to look whether there is one when the
     /// answer is lost.
     pub(super) async fn create(

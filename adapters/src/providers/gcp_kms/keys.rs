@@ -56,6 +56,14 @@ impl Keys {
         Self { settings, calls }
     }
 
+    /// The same keys for those who want signatures.
+    pub(super) fn for_signatures(&self) -> Self {
+        Self {
+            settings: self.settings.clone(),
+            calls: self.calls.for_signatures(),
+        }
+    }
+
     /// Makes a pair or adopts the one that has its name. The service makes no second one of a name, so
     /// after a lost answer a look tells whether there is one.
     pub(super) async fn generate(

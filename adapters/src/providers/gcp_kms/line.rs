@@ -1,5 +1,6 @@
 //! The line to the service: connections, credentials, pace and second tries.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use backon::{BackoffBuilder as _, ExponentialBuilder};
@@ -45,10 +46,11 @@ impl Repeat {
 
 /// The line to the service. It is made at the first call, on the runtime of that call, and made anew
 /// when its credentials are refused or its certificates are not enough.
+#[derive(Clone)]
 pub(super) struct Line {
     endpoint: GcpEndpoint,
     pace: Pace,
-    session: Mutex<Option<Session>>,
+    session: Arc<Mutex<Option<Session>>>,
 }
 
 #[derive(Clone)]
@@ -63,7 +65,15 @@ impl Line {
         Self {
             endpoint: settings.endpoint.clone(),
             pace: Pace::new(settings.limits),
-            session: Mutex::default(),
+            session: Arc::default(),
+        }
+    }
+
+    /// The same line for those who want signatures.
+    pub(super) fn for_signatures(&self) -> Self {
+        Self {
+            pace: self.pace.for_signatures(),
+            ..self.clone()
         }
     }
 

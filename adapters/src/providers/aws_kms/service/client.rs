@@ -19,6 +19,7 @@ const CONNECT_PATIENCE: Duration = Duration::from_secs(2);
 pub(in super::super) const ATTEMPT_PATIENCE: Duration = Duration::from_secs(3);
 
 /// What a client is made of, as often as it has to be.
+#[derive(Clone)]
 pub(in super::super) struct Configured {
     settings: AwsKmsSettings,
     credentials: Option<Credentials>,
