@@ -39,6 +39,8 @@ use signer_domain::{Deadline, Digest, KeyId, Scope, Signature};
 use support::TestToken;
 
 const KEYS: usize = 8;
+/// As many as ask a busy custodian at once: every session has the next signature waiting.
+const CALLERS: usize = 32;
 const ROUND: Duration = Duration::from_secs(3);
 const ROUNDS: usize = 5;
 
@@ -55,7 +57,7 @@ fn main() {
             .map(|_| Round {
                 bare: stage.bare(sessions, Checking::None),
                 verifying: stage.bare(sessions, Checking::Each),
-                provider: stage.provider(&runtime, sessions),
+                provider: stage.provider(&runtime),
             })
             .collect();
         let median = |pick: fn(&Round) -> f64| {
@@ -174,13 +176,12 @@ impl Stage {
     }
 
     /// Signatures a second by the provider, each verified.
-    fn provider(&self, runtime: &Runtime, sessions: usize) -> f64 {
+    fn provider(&self, runtime: &Runtime) -> f64 {
         let count = Arc::new(AtomicU64::new(0));
         let started = Instant::now();
         runtime.block_on(async {
             let mut callers = tokio::task::JoinSet::new();
-            // As many as keep every session at work.
-            for number in 0..sessions * 2 {
+            for number in 0..CALLERS {
                 let (provider, count) = (Arc::clone(&self.provider), Arc::clone(&count));
                 let handles: Vec<_> = self.keys.iter().map(|key| key.handle_id.clone()).collect();
                 callers.spawn(async move {
