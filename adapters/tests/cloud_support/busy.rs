@@ -24,7 +24,7 @@ pub(crate) async fn assert_is_well_and_retires(provider: Arc<dyn KeyProvider>, k
     for _ in 0..SIGNATURES {
         let (provider, handle) = (Arc::clone(&provider), key.handle_id.clone());
         signatures.spawn(async move {
-            let deadline = Deadline::after(Duration::from_secs(60));
+            let deadline = Deadline::after(Duration::from_mins(1));
             provider
                 .sign(&handle, &Digest::from_bytes([7; 64]), deadline)
                 .await
