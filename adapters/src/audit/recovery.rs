@@ -70,7 +70,10 @@ pub(super) fn read(
                 }
                 reader.offset = end;
             }
-            Next::Partial => break length.saturating_sub(reader.offset),
+            Next::Partial if reader.may_be_torn(&line) => {
+                break length.saturating_sub(reader.offset);
+            }
+            Next::Partial => return Err(reader.broken(&line, LineFault::NoEntry)),
             Next::TooLong => return Err(reader.broken(&line, LineFault::TooLong)),
             Next::End => break 0,
         }
@@ -105,7 +108,13 @@ impl TailReader {
     fn take(&mut self, bytes: &[u8], is_last: bool) -> Result<bool, TailFault> {
         let line = match Line::read(bytes) {
             Ok(line) => line,
-            Err(_torn) if is_last && self.number_of(bytes) > self.anchor.seq => return Ok(false),
+            Err(_torn)
+                if is_last
+                    && self.number_of(bytes) > self.anchor.seq
+                    && self.may_be_torn(bytes) =>
+            {
+                return Ok(false);
+            }
             Err(fault) => return Err(self.broken(bytes, fault)),
         };
         let before = match self.at {
@@ -124,6 +133,13 @@ impl TailReader {
         }
         self.at = Some(at);
         Ok(true)
+    }
+
+    /// Whether these bytes may be what a death left of an entry. At the beginning of a file nothing else
+    /// shows that it is an audit log at all, and it may be somebody's only copy of something.
+    fn may_be_torn(&self, bytes: &[u8]) -> bool {
+        let is_unwritten = || bytes.iter().all(|byte| *byte == 0);
+        self.offset > 0 || Line::may_begin_with(bytes) || is_unwritten()
     }
 
     /// Where the chain has to stand before the first line that is read.

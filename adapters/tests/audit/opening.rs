@@ -51,6 +51,26 @@ async fn a_file_that_is_no_log_is_refused_and_left_alone() {
     assert_eq!(place.names(), ["audit.jsonl"]);
 }
 
+/// A single line could be taken for what a death left of an entry, and would be cut off.
+#[tokio::test]
+async fn a_file_of_one_line_that_is_no_log_is_refused_and_left_alone() {
+    let seed = (0..32).map(|byte| byte * 7 + 1).collect::<Vec<u8>>();
+    for content in [
+        &b"1234\n"[..],
+        b"1234",
+        b"{\"a\":1}\n",
+        b"-----BEGIN",
+        &seed,
+    ] {
+        let place = Place::new();
+        fs::write(place.log(), content).unwrap();
+        let refused = place.open().unwrap_err();
+        assert!(refused.contains("entry 1 is not an entry"), "{refused}");
+        assert_eq!(fs::read(place.log()).unwrap(), content);
+        assert_eq!(place.names(), ["audit.jsonl"]);
+    }
+}
+
 #[tokio::test]
 async fn one_log_has_one_writer() {
     let place = Place::new();
