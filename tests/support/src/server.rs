@@ -97,7 +97,7 @@ impl Server {
         });
     }
 
-    /// Waits until the custodian says that it is ready, or has ended; then how.
+    /// Waits until the custodian is ready and every provider has been tried, or it has ended; then how.
     pub fn ready_or_ended(&mut self) -> Option<ExitStatus> {
         let socket = self.socket.clone();
         eventually("a custodian that is ready or has ended", || {
@@ -106,7 +106,11 @@ impl Server {
             }
             let mut connection = Connection::open(&socket).ok()?;
             let response = connection.ask("GET", "/readyz", None).ok()?;
-            (response.status == 200).then_some(None)
+            // One provider is enough to be ready, and the test may ask another one.
+            let readiness = response.json();
+            let mut providers = readiness["checks"]["providers"].as_object()?.values();
+            let is_settled = providers.all(|status| status != "starting");
+            (response.status == 200 && is_settled).then_some(None)
         })
     }
 
