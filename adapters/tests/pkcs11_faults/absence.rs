@@ -1,5 +1,7 @@
 //! A key that is not seen is gone only when the token is seen whole.
 
+use std::thread;
+
 use signer_domain::HandleId;
 use signer_domain::ports::GeneratedKey;
 use signer_domain::ports::KeyProviderError::{KeyNotFound, ProviderUnavailable};
@@ -42,6 +44,33 @@ fn a_logout_before_each_search_is_not_taken_for_an_absent_key() {
             assert!(matches!(error, ProviderUnavailable { .. }), "{error:?}");
         }
         stage.no_rules();
+        stage.heals(&key);
+    });
+}
+
+/// The proof before the search and the one behind it are then of two logins, and between them there was
+/// none.
+#[test]
+fn a_search_over_which_another_session_logs_in_again_is_not_believed() {
+    in_a_process_of_its_own(|stage| {
+        let (key, other) = (stage.generate("k1").unwrap(), stage.generate("k2").unwrap());
+        stage.sign(&other).unwrap();
+        stage.rules(
+            "C_FindObjects at=1 empty\n\
+             C_FindObjectsInit at=3 behind=logout\n\
+             C_GetSessionInfo at=2 hang",
+        );
+        let stage = &*stage;
+        thread::scope(|scope| {
+            let looking = scope.spawn(|| stage.locate("k1"));
+            stage.wait_until_held("C_GetSessionInfo", 1);
+            stage.sign(&other).unwrap();
+            stage.no_rules();
+            match looking.join().unwrap() {
+                Ok(found) => assert_eq!(found.as_ref(), Some(&key)),
+                Err(error) => assert!(matches!(error, ProviderUnavailable { .. }), "{error:?}"),
+            }
+        });
         stage.heals(&key);
     });
 }

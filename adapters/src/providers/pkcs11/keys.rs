@@ -25,13 +25,15 @@ enum Pair {
 }
 
 /// Looks for a pair. What is not seen is believed to be gone only between two proofs that the session
-/// sees what the token holds.
+/// sees what the token holds, and within one login: between two of them there was none.
 fn look(desk: &Desk<'_>, label: &Label) -> Result<Pair, Fault> {
     let mut found = desk.find(label)?;
     if found.private.is_empty() {
         desk.witness()?;
         found = desk.find(label)?;
         desk.testify_again()?;
+        desk.token
+            .require_no_login_since(desk.standing, desk.until)?;
     }
     match (&*found.private, &*found.public, found.strange) {
         ([private], [public], 0) => desk

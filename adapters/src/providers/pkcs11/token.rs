@@ -166,6 +166,26 @@ impl Token {
         Err(Fault::doubtful("looking for the token of before"))
     }
 
+    /// Demands that nobody has logged in since `standing`: whoever did found the token logged out, and
+    /// what a session did not see meanwhile may be there all the same.
+    ///
+    /// # Errors
+    /// When somebody has, or is about to for as long as this may wait.
+    pub(super) fn require_no_login_since(
+        &self,
+        standing: Standing,
+        until: Instant,
+    ) -> Result<(), Fault> {
+        // A login is noted before its lock is released.
+        let _none_under_way = self.lock(until)?;
+        let current = *self.standing.read();
+        if current.is_some_and(|current| current.epoch == standing.epoch) {
+            Ok(())
+        } else {
+            Err(Fault::LoggedOut)
+        }
+    }
+
     /// The public key of the sentinel that this process met first.
     pub(super) fn sentinel(&self, until: Instant) -> Result<Option<PublicKey>, Fault> {
         Ok(self.lock(until)?.sentinel)
