@@ -14,6 +14,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod sessions;
 mod stage;
 
 mod absence;
