@@ -84,17 +84,11 @@ impl Server {
         }
     }
 
-    /// Waits until the custodian says that it is ready; panics when it ends instead.
+    /// Waits until the custodian is ready and every provider has been tried; panics when it ends instead.
     pub fn wait_until_ready(&mut self) {
-        let socket = self.socket.clone();
-        eventually("a custodian that is ready", || {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                panic!("ended at start with {status}: {}", self.take_log());
-            }
-            let mut connection = Connection::open(&socket).ok()?;
-            let response = connection.ask("GET", "/readyz", None).ok()?;
-            (response.status == 200).then_some(())
-        });
+        if let Some(status) = self.ready_or_ended() {
+            panic!("ended at start with {status}: {}", self.take_log());
+        }
     }
 
     /// Waits until the custodian is ready and every provider has been tried, or it has ended; then how.
