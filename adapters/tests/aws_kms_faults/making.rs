@@ -198,10 +198,10 @@ async fn a_process_searches_once_and_then_only_in_doubt() {
     );
 }
 
-#[tokio::test]
-async fn a_search_that_a_deadline_cuts_short_goes_on_where_it_was() {
+/// An account of many keys that are none of ours; every second one has no alias, so its tags are read.
+async fn among_many_keys() -> Stage {
     let stage = Stage::new().await;
-    for number in 0..30 {
+    for number in 0..60 {
         let foreign = stage
             .fake
             .plant(&[("owner", "somebody else")], "SYMMETRIC_DEFAULT");
@@ -211,21 +211,47 @@ async fn a_search_that_a_deadline_cuts_short_goes_on_where_it_was() {
                 .name(&format!("alias/foreign-{number}"), &foreign);
         }
     }
-    stage.server.set_latency(Duration::from_millis(30));
-    let (mut tries, key_id) = (0, key_id());
-    let made = loop {
-        tries += 1;
-        let deadline = Deadline::after(Duration::from_millis(400));
-        let call = stage.provider.generate(&Scope::Platform, &key_id, deadline);
-        if let Ok(made) = call.await {
-            break made;
-        }
-        assert!(tries < 20, "it never ends");
+    stage
+}
+
+/// How many calls a search has taken.
+fn search_calls(stage: &Stage) -> usize {
+    ["ListAliases", "ListKeys", "ListResourceTags"]
+        .map(|operation| stage.count(operation))
+        .iter()
+        .sum()
+}
+
+#[tokio::test]
+async fn a_search_that_a_deadline_cuts_short_goes_on_where_it_was() {
+    const CUT_SHORT: usize = 3;
+    let uncut = among_many_keys().await;
+    uncut.generate().await.unwrap();
+
+    let stage = among_many_keys().await;
+    let latency = Duration::from_millis(30);
+    stage.server.set_latency(latency);
+    let patience = latency * u32::try_from(search_calls(&uncut) / (CUT_SHORT + 1)).unwrap();
+    let key_id = key_id();
+    let generate_within = |patience| {
+        let deadline = Deadline::after(patience);
+        stage.provider.generate(&Scope::Platform, &key_id, deadline)
     };
-    assert!(tries > 1, "the search was short enough for one deadline");
+    for _ in 0..CUT_SHORT {
+        generate_within(patience).await.unwrap_err();
+    }
+    let before = search_calls(&stage);
+    assert!(before > CUT_SHORT, "{before} calls before");
+    let made = generate_within(Duration::from_secs(30)).await.unwrap();
     assert_eq!(stage.fake.keys().last().unwrap().arn, made.handle_id.rest());
-    // The whole of it takes more than a second: begun anew each time, it would never end.
     assert_eq!(stage.count("CreateKey"), 1);
+    // The call that a deadline cuts off is made once more, and no other.
+    assert!(
+        search_calls(&stage) <= search_calls(&uncut) + CUT_SHORT,
+        "{} calls, and {} of them in vain",
+        search_calls(&stage),
+        search_calls(&stage) - search_calls(&uncut)
+    );
 }
 
 #[tokio::test]
