@@ -24,8 +24,8 @@ pub use custody::{
 };
 pub use key_provider::{GeneratedKey, KeyProvider, KeyProviderError, ProviderCapabilities};
 pub use key_registry::{
-    CurrentKey, FreshKey, KeyPage, KeyQuery, KeyRegistry, KeyRegistryError, PendingKey, Purpose,
-    Reservation, RetirementNote,
+    Abandonment, CurrentKey, FreshKey, KeyPage, KeyQuery, KeyRegistry, KeyRegistryError,
+    PendingKey, Purpose, Reservation, RetirementNote,
 };
 pub use rotation_registry::{RotationRegistry, RotationReservation};
 pub use rotations::{CloseRotation, OpenRotation, OpenedOrStanding, Rotations, VerificationKeys};

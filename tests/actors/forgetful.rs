@@ -7,8 +7,9 @@ use async_trait::async_trait;
 use parking_lot::Mutex;
 use signer_adapters::registry::SqliteRegistry;
 use signer_domain::ports::{
-    CurrentKey, FreshKey, GeneratedKey, KeyPage, KeyQuery, KeyRegistry, KeyRegistryError,
-    PendingKey, Reservation, RetirementNote, RotationRegistry, RotationReservation,
+    Abandonment, CurrentKey, FreshKey, GeneratedKey, KeyPage, KeyQuery, KeyRegistry,
+    KeyRegistryError, PendingKey, Reservation, RetirementNote, RotationRegistry,
+    RotationReservation,
 };
 use signer_domain::{
     HandleId, KeyId, ProviderName, RotationTransition, Scope, SigningKey, Timestamp,
@@ -80,7 +81,7 @@ impl KeyRegistry for Forgetful {
         self.inner.complete(pending, generated, at).await
     }
 
-    async fn abandon(&self, pending: &PendingKey) -> Result<(), KeyRegistryError> {
+    async fn abandon(&self, pending: &PendingKey) -> Result<Abandonment, KeyRegistryError> {
         self.inner.abandon(pending).await
     }
 

@@ -16,6 +16,9 @@ use crate::house::{House, Plan, eventually, is_good, run, soon};
 /// A provider that no house here has.
 const GONE: ProviderName = ProviderName::Pkcs11;
 
+/// How often two callers are let loose on one reservation.
+const ROUNDS: usize = 20;
+
 fn name(text: &str) -> KeyId {
     KeyId::parse(text).unwrap()
 }
@@ -144,6 +147,32 @@ fn a_rotation_whose_provider_is_gone_gives_way_to_one_that_names_another() {
         assert_eq!(note.key.key_id, Some(name("new")));
         assert_eq!(note.key.provider, Some(GONE));
         house.close_rotation("old", "other").await.unwrap();
+    });
+}
+
+/// Both find the reservation in their way; one of them has given it up, and the other only sees it gone.
+#[test]
+fn a_rotation_that_gives_way_to_two_at_once_is_recorded_once() {
+    run(async {
+        let house = House::open(Plan::default()).await;
+        house.key("old").await;
+        let mut current = "old".to_owned();
+        for round in 1..=ROUNDS {
+            reserve_rotation(&house, GONE).await;
+            let (one, other) = (format!("one-{round}"), format!("other-{round}"));
+            let double = Some(ProviderName::Testdouble);
+            let (first, second) =
+                tokio::join!(open(&house, &one, double), open(&house, &other, double));
+            let [winner] = [(first, one), (second, other)]
+                .into_iter()
+                .filter_map(|(opened, new)| opened.ok().map(|_opened| new))
+                .collect::<Vec<_>>()
+                .try_into()
+                .unwrap();
+            house.close_rotation(&current, &winner).await.unwrap();
+            current = winner;
+            assert_eq!(house.notes.taken().len(), round);
+        }
     });
 }
 

@@ -9,7 +9,9 @@
 use std::time::Instant;
 
 use signer_domain::Scope;
-use signer_domain::ports::{AuditKey, CustodyError, PendingKey, Purpose, RotationReservation};
+use signer_domain::ports::{
+    Abandonment, AuditKey, CustodyError, PendingKey, Purpose, RotationReservation,
+};
 
 use super::{Choice, ProviderContext, Rotate};
 use crate::errors::from_registry;
@@ -46,7 +48,11 @@ pub(super) async fn ask(context: &ProviderContext, scope: Scope) -> Result<bool,
     let Some(stuck) = pending.into_iter().find(is_stuck) else {
         return Ok(false);
     };
-    registry.abandon(&stuck).await.map_err(from_registry)?;
+    match registry.abandon(&stuck).await.map_err(from_registry)? {
+        Abandonment::Done => {}
+        // Another caller was first, and has told of it.
+        Abandonment::NotThere => return Ok(true),
+    }
     let PendingKey {
         key_id, provider, ..
     } = stuck;

@@ -3,8 +3,9 @@
 use async_trait::async_trait;
 use jiff::Timestamp;
 use signer_domain::ports::{
-    CurrentKey, FreshKey, GeneratedKey, KeyPage, KeyQuery, KeyRegistry, KeyRegistryError,
-    PendingKey, Reservation, RetirementNote, RotationRegistry, RotationReservation,
+    Abandonment, CurrentKey, FreshKey, GeneratedKey, KeyPage, KeyQuery, KeyRegistry,
+    KeyRegistryError, PendingKey, Reservation, RetirementNote, RotationRegistry,
+    RotationReservation,
 };
 use signer_domain::{HandleId, KeyId, ProviderName, RotationTransition, Scope, SigningKey};
 
@@ -51,7 +52,7 @@ impl<A: KeyRegistry + ?Sized> KeyRegistry for Crashing<A> {
         self.registry(PortCall::Complete, work).await
     }
 
-    async fn abandon(&self, pending: &PendingKey) -> Result<(), KeyRegistryError> {
+    async fn abandon(&self, pending: &PendingKey) -> Result<Abandonment, KeyRegistryError> {
         let work = self.inner.abandon(pending);
         self.registry(PortCall::Abandon, work).await
     }

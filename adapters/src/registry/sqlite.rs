@@ -23,8 +23,8 @@ use std::fmt;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use signer_domain::ports::{
-    CurrentKey, FreshKey, GeneratedKey, KeyPage, KeyQuery, KeyRegistry, KeyRegistryError,
-    PendingKey, Reservation, RetirementNote,
+    Abandonment, CurrentKey, FreshKey, GeneratedKey, KeyPage, KeyQuery, KeyRegistry,
+    KeyRegistryError, PendingKey, Reservation, RetirementNote,
 };
 use signer_domain::{HandleId, KeyId, ProviderName, Scope, SigningKey};
 use sqlx::sqlite::SqliteConnection;
@@ -163,7 +163,7 @@ impl KeyRegistry for SqliteRegistry {
         .await
     }
 
-    async fn abandon(&self, pending: &PendingKey) -> Result<(), KeyRegistryError> {
+    async fn abandon(&self, pending: &PendingKey) -> Result<Abandonment, KeyRegistryError> {
         let pending = pending.clone();
         self.change("abandoning a reservation", move |connection| {
             Box::pin(changes::abandon(connection, pending))

@@ -2,7 +2,8 @@
 
 use signer_adapters::registry::SqliteRegistry;
 use signer_domain::ports::{
-    CurrentKey, GeneratedKey, KeyRegistry as _, KeyRegistryError, PendingKey, Reservation,
+    Abandonment, CurrentKey, GeneratedKey, KeyRegistry as _, KeyRegistryError, PendingKey,
+    Reservation,
 };
 use signer_domain::{HandleId, KeyState, ProviderName, SigningKey, Timestamp};
 
@@ -251,12 +252,19 @@ async fn a_handle_belongs_to_one_name() {
 }
 
 #[tokio::test]
-async fn abandoning_frees_the_name_again_and_again() {
+async fn abandoning_frees_the_name_and_one_call_of_many_has_done_it() {
     let place = Place::new();
     let registry = place.open().await;
     let reservation = reserved(&registry, PLATFORM, "k1").await;
-    registry.abandon(&reservation).await.unwrap();
-    registry.abandon(&reservation).await.unwrap();
+    let (one, other) = tokio::join!(
+        registry.abandon(&reservation),
+        registry.abandon(&reservation)
+    );
+    let mut told = [one.unwrap(), other.unwrap()];
+    told.sort_by_key(|told| *told == Abandonment::NotThere);
+    assert_eq!(told, [Abandonment::Done, Abandonment::NotThere]);
+    let again = registry.abandon(&reservation).await.unwrap();
+    assert_eq!(again, Abandonment::NotThere);
     assert_eq!(registry.pending().await.unwrap(), []);
     let again = reserve(&registry, PLATFORM, "k1").await.unwrap();
     assert!(matches!(again, Reservation::Reserved(_)), "{again:?}");
@@ -268,7 +276,8 @@ async fn abandoning_leaves_keys_and_the_reservations_of_others_alone() {
     let registry = place.open().await;
     let completed = reserved(&registry, PLATFORM, "k1").await;
     let key = generate(&registry, PLATFORM, "k1").await;
-    registry.abandon(&completed).await.unwrap();
+    let told = registry.abandon(&completed).await.unwrap();
+    assert_eq!(told, Abandonment::NotThere);
     assert_eq!(find(&registry, &key.handle_id).await, Some(key));
 
     let reservation = reserved(&registry, PLATFORM, "k2").await;
@@ -281,7 +290,8 @@ async fn abandoning_leaves_keys_and_the_reservations_of_others_alone() {
         ..reservation.clone()
     };
     for other in [completed, of_another_provider, of_no_row] {
-        registry.abandon(&other).await.unwrap();
+        let told = registry.abandon(&other).await.unwrap();
+        assert_eq!(told, Abandonment::NotThere);
     }
     assert_eq!(registry.pending().await.unwrap(), [reservation]);
 }

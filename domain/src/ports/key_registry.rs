@@ -45,11 +45,11 @@ pub trait KeyRegistry: Send + Sync + fmt::Debug {
 
     /// Gives this very reservation back because the provider certainly made no key. Has no effect when
     /// it is gone, also when the name has been reserved anew. A rotation that it was made for was never
-    /// opened.
+    /// opened. Tells whether this very call did it, so that what is told of it is told once.
     ///
     /// # Errors
     /// [`Unavailable`](KeyRegistryError::Unavailable).
-    async fn abandon(&self, pending: &PendingKey) -> Result<(), KeyRegistryError>;
+    async fn abandon(&self, pending: &PendingKey) -> Result<Abandonment, KeyRegistryError>;
 
     /// The reservations that are neither completed nor abandoned, oldest first.
     ///
@@ -153,6 +153,15 @@ pub enum Purpose {
     Generate,
     /// To take the place of the scope's current key.
     Rotate,
+}
+
+/// What [`KeyRegistry::abandon`] led to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Abandonment {
+    /// This call gave the reservation back.
+    Done,
+    /// It was gone: another call did, or it was completed.
+    NotThere,
 }
 
 /// What [`KeyRegistry::begin_retirement`] led to.

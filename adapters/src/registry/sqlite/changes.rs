@@ -1,7 +1,7 @@
 //! The changes: each reads what stands, decides, and writes, inside a transaction of its caller.
 
 use jiff::Timestamp;
-use signer_domain::ports::{GeneratedKey, PendingKey, Purpose, Reservation};
+use signer_domain::ports::{Abandonment, GeneratedKey, PendingKey, Purpose, Reservation};
 use signer_domain::{HandleId, KeyChange, KeyId, KeyState, ProviderName, Scope, SigningKey};
 use sqlx::sqlite::SqliteConnection;
 
@@ -146,10 +146,10 @@ pub(super) async fn activate(
 pub(super) async fn abandon(
     connection: &mut SqliteConnection,
     pending: PendingKey,
-) -> Result<(), Failure> {
+) -> Result<Abandonment, Failure> {
     match by_name(connection, &pending.scope, &pending.key_id).await? {
         Some(Record::Pending(found)) if found == pending => {}
-        Some(Record::Pending(_) | Record::Standing(_)) | None => return Ok(()),
+        Some(Record::Pending(_) | Record::Standing(_)) | None => return Ok(Abandonment::NotThere),
     }
     for delete in [
         "DELETE FROM rotation WHERE scope = ?1 AND new_key_id = ?2",
@@ -162,7 +162,7 @@ pub(super) async fn abandon(
             .await?;
     }
     next_seq(connection).await?;
-    Ok(())
+    Ok(Abandonment::Done)
 }
 
 /// Retires the key that has this handle and this version. Its provider has been told.
