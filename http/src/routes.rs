@@ -34,7 +34,11 @@ pub(crate) enum NoCall {
     /// There is nothing at this path.
     UnknownPath,
     /// There is, but with other methods.
-    OtherMethod { allow: &'static str },
+    OtherMethod {
+        allow: &'static str,
+        /// Whether the health listener serves those.
+        is_health: bool,
+    },
 }
 
 impl<'p> Call<'p> {
@@ -46,8 +50,10 @@ impl<'p> Call<'p> {
             Method::POST => resource.post,
             _ => None,
         };
-        let allow = resource.allow();
-        call.ok_or(NoCall::OtherMethod { allow })
+        call.ok_or_else(|| NoCall::OtherMethod {
+            allow: resource.allow(),
+            is_health: resource.get.is_some_and(|call| call.is_health()),
+        })
     }
 
     /// Whether anyone may ask this.
@@ -243,17 +249,21 @@ mod tests {
 
     #[test]
     fn other_methods_are_told_which_ones_there_are() {
-        for (path, allow) in [
-            ("/v1/keys", "GET, HEAD, POST"),
-            ("/v1/keys/h", "GET, HEAD"),
-            ("/v1/keys/h/sign", "POST"),
-            ("/v1/scopes/s/rotations", "POST"),
-            ("/v1/scopes/s/rotations/current", "GET, HEAD"),
-            ("/v1/scopes/s/rotations/close", "POST"),
-            ("/v1/scopes/s/jwks", "GET, HEAD"),
+        for (path, allow, is_health) in [
+            ("/v1/keys", "GET, HEAD, POST", false),
+            ("/v1/keys/h", "GET, HEAD", false),
+            ("/v1/keys/h/sign", "POST", false),
+            ("/v1/scopes/s/rotations", "POST", false),
+            ("/v1/scopes/s/rotations/current", "GET, HEAD", false),
+            ("/v1/scopes/s/rotations/close", "POST", false),
+            ("/v1/scopes/s/jwks", "GET, HEAD", false),
+            ("/openapi.json", "GET, HEAD", false),
+            ("/livez", "GET, HEAD", true),
+            ("/readyz", "GET, HEAD", true),
+            ("/metrics", "GET, HEAD", true),
         ] {
             let found = Call::find(&Method::DELETE, path);
-            assert_eq!(found, Err(NoCall::OtherMethod { allow }));
+            assert_eq!(found, Err(NoCall::OtherMethod { allow, is_health }));
         }
     }
 }

@@ -157,13 +157,14 @@ impl Service {
         call: Result<Call<'p>, NoCall>,
         ingress: Ingress,
     ) -> Result<Call<'p>, Refusal> {
+        let serves_all = ingress != Ingress::Health;
         let call = call.map_err(|no_call| match no_call {
-            NoCall::OtherMethod { allow } if ingress != Ingress::Health => {
+            NoCall::OtherMethod { allow, is_health } if serves_all || is_health => {
                 Refusal::other_method(allow)
             }
             NoCall::OtherMethod { .. } | NoCall::UnknownPath => Refusal::unknown_path(),
         })?;
-        if ingress == Ingress::Health && !call.is_health() {
+        if !serves_all && !call.is_health() {
             return Err(Refusal::unknown_path());
         }
         if self.shared.drain.stage() == Stage::Expired && !call.is_health() {

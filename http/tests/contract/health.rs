@@ -34,11 +34,27 @@ fn serves_nothing_else_and_does_not_tell_that_there_is_more() {
         "POST /v1/sign",
         "GET /v1/sign",
         "GET /openapi.json",
+        "POST /openapi.json",
         "GET /nowhere",
+        "POST /nowhere",
     ] {
         let answer = ask(&server, request);
         assert!(answer.starts_with("HTTP/1.1 404 Not Found\r\n"), "{answer}");
         assert!(answer.contains("\"not_found\""), "{answer}");
+    }
+}
+
+#[test]
+fn other_methods_of_what_it_serves_are_told_which_ones_there_are() {
+    let server = TestServer::start();
+    for target in ["/livez", "/readyz", "/metrics"] {
+        for method in ["POST", "PUT", "DELETE", "OPTIONS"] {
+            let answer = ask(&server, &format!("{method} {target}"));
+            let status = "HTTP/1.1 405 Method Not Allowed\r\n";
+            assert!(answer.starts_with(status), "{method} {target}: {answer}");
+            assert!(answer.contains("\r\nallow: GET, HEAD\r\n"), "{answer}");
+            assert!(answer.contains("\"method_not_allowed\""), "{answer}");
+        }
     }
 }
 
