@@ -46,8 +46,25 @@ pub(crate) fn has_body(headers: &HeaderMap) -> bool {
         || content_length(headers).is_some_and(|length| length > 0)
 }
 
+/// Whether the caller asks for another protocol on this connection.
+///
+/// It is not given one (RFC 9110 §7.8), but the HTTP parser may believe it is, and take everything
+/// behind the head for that protocol.
+pub(crate) fn wants_other_protocol(head: &RequestHead) -> bool {
+    head.upgrade() || head.headers().contains_key(header::UPGRADE)
+}
+
 /// Reads the body to its end. What is left of it after a refusal stays in `payload`.
-pub(crate) async fn collect(payload: &mut Payload, limit: usize) -> Result<Bytes, Refusal> {
+pub(crate) async fn collect(
+    head: &RequestHead,
+    payload: &mut Payload,
+    limit: usize,
+) -> Result<Bytes, Refusal> {
+    if wants_other_protocol(head)
+        && let Some(length) = content_length(head.headers())
+    {
+        return collect_exactly(payload, length).await;
+    }
     let Some(first) = payload.next().await else {
         return Ok(Bytes::new());
     };
@@ -72,6 +89,19 @@ pub(crate) async fn collect(payload: &mut Payload, limit: usize) -> Result<Bytes
         return Err(too_large(limit));
     }
     Ok(body)
+}
+
+/// Reads `length` bytes, which are known to be few enough. What comes behind them is not looked at.
+async fn collect_exactly(payload: &mut Payload, length: usize) -> Result<Bytes, Refusal> {
+    let mut body = BytesMut::new();
+    while body.len() < length {
+        let Some(chunk) = payload.next().await else {
+            return Err(Refusal::broken_body());
+        };
+        body.extend_from_slice(&chunk.map_err(broken)?);
+    }
+    body.truncate(length);
+    Ok(body.freeze())
 }
 
 /// Reads the body as the one object it must be.

@@ -51,7 +51,7 @@ impl<'r> Incoming<'r> {
             Body::Optional { limit } | Body::Required { limit } => limit,
         };
         body::check_declaration(self.head, limit)?;
-        let collected = body::collect(&mut self.payload, limit);
+        let collected = body::collect(self.head, &mut self.payload, limit);
         match patience.wait_for(collected).await {
             Ok(Ok(body)) => {
                 self.progress = Progress::Read;
@@ -64,8 +64,14 @@ impl<'r> Incoming<'r> {
     }
 
     /// Whether there is more of a body than anybody wants.
-    pub(crate) fn leaves_a_rest(&self) -> bool {
+    fn leaves_a_rest(&self) -> bool {
         self.progress != Progress::Read && body::has_body(self.head.headers())
+    }
+
+    /// Whether no other request may follow on this connection: the rest of a body that nobody wants
+    /// would have to be read first, or what follows might be meant for another protocol.
+    pub(crate) fn is_the_last(&self) -> bool {
+        self.leaves_a_rest() || body::wants_other_protocol(self.head)
     }
 
     /// What was left of the body.

@@ -223,11 +223,10 @@ impl Service {
         answer.unwrap_or_else(|_impatience| probes::lifeless())
     }
 
-    /// A connection is closed when the process stops, or when the rest of a body that nobody wants
-    /// would otherwise have to be read first.
+    /// A connection is closed when the process stops, or when no other request may follow this one.
     fn afterwards(&self, incoming: &Incoming<'_>) -> Afterwards {
         let is_stopping = self.shared.drain.stage() != Stage::Serving;
-        if is_stopping || incoming.leaves_a_rest() {
+        if is_stopping || incoming.is_the_last() {
             Afterwards::Close
         } else {
             Afterwards::KeepAlive

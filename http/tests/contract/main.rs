@@ -20,3 +20,4 @@ mod rotations;
 mod sign;
 mod socket;
 mod support;
+mod upgrade;
