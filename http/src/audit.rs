@@ -1,8 +1,7 @@
 //! The audit entry of each request: one, whatever becomes of it.
 //!
-//! A request begins with its head. What the HTTP parser itself refuses (an unreadable or endless
-//! head, contradictory framing) never becomes a request: nobody can say what was asked, and it is not
-//! recorded.
+//! What the HTTP parser itself refuses (an unreadable or endless head, contradictory framing) has one
+//! as well, though nobody can say what was asked.
 
 mod ending;
 pub(crate) mod key;
@@ -94,6 +93,14 @@ impl<'r> Draft<'r> {
             outcome
         } else {
             Err(Refusal::audit_unavailable())
+        }
+    }
+
+    /// Records a refusal that nobody waits to see recorded, because it tells nothing and nothing was
+    /// done.
+    pub(crate) fn note(mut self, refusal: &Refusal) {
+        if let Some(entry) = self.finish(Ending::of_refusal(refusal)) {
+            self.trail.note(entry);
         }
     }
 

@@ -9,6 +9,9 @@ use crate::patience::{Impatience, Patience};
 use crate::refusal::Refusal;
 use crate::routes::Call;
 
+/// The longest path and header fields together, in bytes.
+const HEAD_LIMIT: usize = 32 * 1024;
+
 /// A request, and how far its body was read.
 pub(crate) struct Incoming<'r> {
     pub(crate) head: &'r RequestHead,
@@ -32,6 +35,22 @@ impl<'r> Incoming<'r> {
             payload,
             progress: Progress::Unread,
         }
+    }
+
+    /// Refuses a head that is larger than any honest one.
+    pub(crate) fn check_head(&self) -> Result<(), Refusal> {
+        let fields = self.head.headers().iter();
+        let fields: usize = fields
+            .map(|(name, value)| name.as_str().len() + value.len())
+            .sum();
+        let uri = &self.head.uri;
+        let target = uri.path().len() + uri.query().map_or(0, str::len);
+        if fields + target > HEAD_LIMIT {
+            return Err(Refusal::invalid(format!(
+                "head: path and header fields must be at most {HEAD_LIMIT} bytes long together"
+            )));
+        }
+        Ok(())
     }
 
     /// Reads the body of a call that takes one; refuses that of any other.

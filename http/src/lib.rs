@@ -3,11 +3,8 @@
 //! Knows the driving ports [`Custody`](signer_domain::ports::Custody) and
 //! [`Rotations`](signer_domain::ports::Rotations) and the record of requests,
 //! [`AuditTrail`](signer_domain::ports::AuditTrail), and nothing behind them. Every error is an
-//! RFC 9457 problem, with one exception that the server library leaves no choice in: a request whose
-//! head cannot be parsed at all (bad request line, contradictory framing, more than 96 header fields,
-//! a head above 128 KiB) or that never arrives is answered 400, 431 or 408 without a body, and the
-//! connection is closed. Such a head never becomes a request: it is in neither the record nor the
-//! metrics.
+//! RFC 9457 problem, also where the HTTP parser refuses what never becomes a request: a head that is
+//! malformed, contradicts itself, is too large or does not arrive in time.
 
 #![warn(clippy::wildcard_enum_match_arm)]
 
@@ -16,8 +13,10 @@ mod access;
 mod answer;
 mod answer_body;
 mod audit;
+mod bare_answer;
 mod body;
 mod calls;
+mod connection;
 mod demands;
 mod drain;
 mod exposition;
@@ -27,6 +26,7 @@ mod op;
 mod openapi;
 mod patience;
 mod peer;
+mod pool;
 mod ports;
 mod query;
 mod refusal;

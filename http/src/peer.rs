@@ -1,8 +1,5 @@
 //! Who is at the other end of a connection, as the kernel tells it.
 
-use std::any::Any;
-
-use actix_http::Extensions;
 use actix_web::rt::net::{TcpStream, UnixStream};
 
 /// The process at the other end of the Unix socket, as it was when it connected.
@@ -27,26 +24,26 @@ pub(crate) enum Ingress {
     Unidentified,
 }
 
-impl Ingress {
-    /// Looks at a connection that was just accepted.
-    fn of(connection: &dyn Any) -> Self {
-        if connection.is::<TcpStream>() {
-            return Self::Health;
-        }
-        let credentials = connection
-            .downcast_ref::<UnixStream>()
-            .and_then(|stream| stream.peer_cred().ok());
-        credentials.map_or(Self::Unidentified, |peer| {
-            Self::Socket(Peer {
+/// A connection that tells how it came in.
+pub(crate) trait Accepted {
+    /// How it came in.
+    fn ingress(&self) -> Ingress;
+}
+
+impl Accepted for TcpStream {
+    fn ingress(&self) -> Ingress {
+        Ingress::Health
+    }
+}
+
+impl Accepted for UnixStream {
+    fn ingress(&self) -> Ingress {
+        self.peer_cred().map_or(Ingress::Unidentified, |peer| {
+            Ingress::Socket(Peer {
                 uid: peer.uid(),
                 gid: peer.gid(),
                 pid: peer.pid(),
             })
         })
-    }
-
-    /// Notes how a connection came in, for its requests.
-    pub(crate) fn remember(connection: &dyn Any, data: &mut Extensions) {
-        data.insert(Self::of(connection));
     }
 }

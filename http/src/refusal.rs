@@ -72,6 +72,30 @@ impl Refusal {
         }
     }
 
+    /// The HTTP parser cannot make sense of a head.
+    pub(crate) const fn unreadable_head() -> Self {
+        Self::new(
+            ProblemCode::InvalidRequest,
+            "head: is not well-formed HTTP/1.1",
+        )
+    }
+
+    /// The HTTP parser has no room for a head.
+    pub(crate) const fn endless_head() -> Self {
+        Self::new(
+            ProblemCode::InvalidRequest,
+            "head: must have at most 96 fields and be at most 131072 bytes long",
+        )
+    }
+
+    /// The head did not arrive in time.
+    pub(crate) const fn slow_head() -> Self {
+        Self::new(
+            ProblemCode::RequestTimeout,
+            "the head did not arrive in time",
+        )
+    }
+
     pub(crate) const fn broken_body() -> Self {
         Self::new(
             ProblemCode::InvalidRequest,

@@ -54,7 +54,8 @@ impl FreshIds {
         }
     }
 
-    fn next(&self) -> RequestId {
+    /// An id that nobody has had yet.
+    pub(crate) fn next(&self) -> RequestId {
         let elapsed = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();

@@ -3,28 +3,21 @@
 use std::convert::Infallible;
 use std::io;
 use std::net::TcpListener;
-use std::os::unix::net::UnixListener;
-use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_http::Request;
-use actix_web::HttpServer;
-use actix_web::dev::{Server, fn_service};
+use actix_web::dev::Server;
 use actix_web::rt::time::sleep;
 use futures_util::future::{OptionFuture, join};
 
 use crate::access::Access;
 use crate::drain::Drain;
 use crate::metrics::Telemetry;
-use crate::peer::Ingress;
+use crate::pool::{Listener, Pool};
 use crate::ports::Ports;
-use crate::seconds::whole_seconds;
-use crate::service::{Service, Shared};
+use crate::service::Shared;
 use crate::socket::{BoundSocket, SocketPlace};
 
-/// How long a connection may take to send the head of a request, or stay idle between two.
-const IDLE_LIMIT: Duration = Duration::from_secs(5);
 /// How many connections one worker of the socket serves at once.
 const MAX_CONNECTIONS: usize = 25_000;
 /// How long callers that had already found the socket are still accepted after it is gone, and how
@@ -96,44 +89,6 @@ pub async fn serve(
             .transpose()?,
     };
     run(servers, shutdown, &drain, &place, settings.drain_timeout).await
-}
-
-/// The threads and connections of one listener. Each listener has its own, so that a crowd at one
-/// cannot starve the other.
-struct Pool {
-    workers: usize,
-    max_connections: usize,
-    shutdown_timeout: Duration,
-}
-
-/// What a pool serves.
-enum Listener {
-    Socket(UnixListener),
-    Health(TcpListener),
-}
-
-impl Pool {
-    fn serve(&self, listener: Listener, shared: Shared) -> io::Result<Server> {
-        let server = HttpServer::new(move || {
-            let service = Service::new(shared.clone());
-            fn_service(move |request: Request| {
-                let service = Rc::clone(&service);
-                async move { Ok::<_, Infallible>(service.respond(request).await) }
-            })
-        })
-        .workers(self.workers)
-        .max_connections(self.max_connections)
-        .keep_alive(IDLE_LIMIT)
-        .client_request_timeout(IDLE_LIMIT)
-        .on_connect(Ingress::remember)
-        .disable_signals()
-        .shutdown_timeout(whole_seconds(self.shutdown_timeout));
-        let server = match listener {
-            Listener::Socket(socket) => server.listen_uds(socket)?,
-            Listener::Health(health) => server.listen(health)?,
-        };
-        Ok(server.run())
-    }
 }
 
 /// The servers, each with its own pool.

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use actix_http::{Request, RequestHead, Response};
+use actix_http::{ConnectionType, Request, Response};
 use futures_util::FutureExt as _;
 use signer_domain::Deadline;
 use signer_domain::ports::{AuditStatus, CheckState};
@@ -18,6 +18,7 @@ use crate::answer::{Afterwards, Answer};
 use crate::answer_body::AnswerBody;
 use crate::audit::Draft;
 use crate::calls::{Task, keys, probes, rotations, sign};
+use crate::connection::Visit;
 use crate::demands::Recording;
 use crate::drain::{Drain, Stage};
 use crate::incoming::Incoming;
@@ -32,8 +33,6 @@ use crate::request_id::{FreshIds, RequestId};
 use crate::routes::{Call, NoCall};
 use crate::socket::SocketPlace;
 
-/// The longest path and header fields together, in bytes.
-pub(crate) const HEAD_LIMIT: usize = 32 * 1024;
 /// The custody knows the deadline and answers by it, with the better reason; this much later nobody
 /// waits for it any more.
 const GRACE: Duration = Duration::from_millis(250);
@@ -69,8 +68,8 @@ impl Service {
     pub(crate) async fn respond(&self, mut request: Request) -> Response<AnswerBody> {
         let started = Instant::now();
         let payload = request.take_payload();
-        let ingress = request.conn_data().copied();
-        let ingress = ingress.unwrap_or(Ingress::Unidentified);
+        let visit = request.conn_data::<Rc<Visit>>();
+        let ingress = visit.map_or(Ingress::Unidentified, |visit| visit.ingress());
         let head = request.head();
         let request_id = RequestId::of(head.headers(), &self.fresh_ids);
         let call = Call::find(&head.method, head.uri.path());
@@ -108,8 +107,31 @@ impl Service {
             latency_us = started.elapsed().as_micros(),
             "request answered"
         );
-        let response = answer.into_response(request_id, self.afterwards(&incoming));
+        let afterwards = self.afterwards(&incoming);
+        if afterwards == Afterwards::Close
+            && let Some(visit) = visit
+        {
+            visit.end();
+        }
+        let response = answer.into_response(request_id, afterwards);
         response.map_body(|_head, bytes| AnswerBody::new(bytes, incoming.into_rest()))
+    }
+
+    /// Records what the HTTP parser refused before there was a request, and gives it an id.
+    pub(crate) fn note_unreadable(&self, refusal: &Refusal, ingress: Ingress) -> RequestId {
+        let started = Instant::now();
+        let request_id = self.fresh_id();
+        let mut measurement = self.shared.telemetry.http.start(Op::Unknown, started);
+        measurement.set_outcome(refusal.code.as_str());
+        let call = Err(NoCall::UnknownPath);
+        let trail = &*self.shared.ports.audit;
+        Draft::open(trail, &request_id, call, ingress, started).note(refusal);
+        request_id
+    }
+
+    /// An id for what never becomes a request.
+    pub(crate) fn fresh_id(&self) -> RequestId {
+        self.fresh_ids.next()
     }
 
     /// Does what was asked, or says why not.
@@ -125,7 +147,7 @@ impl Service {
             return Err(Refusal::denied());
         }
         let call = self.check_call(call, ingress)?;
-        check_head(incoming.head)?;
+        incoming.check_head()?;
         let deadline = Deadline::at(draft.started() + self.shared.request_deadline);
         let mut patience = Patience::until(deadline, &self.shared.drain);
         let body = incoming.read_body(call, &mut patience).await?;
@@ -223,28 +245,15 @@ impl Service {
         answer.unwrap_or_else(|_impatience| probes::lifeless())
     }
 
-    /// A connection is closed when the process stops, or when no other request may follow this one.
+    /// A connection is closed when the process stops, when the caller wishes it, or when no other
+    /// request may follow this one.
     fn afterwards(&self, incoming: &Incoming<'_>) -> Afterwards {
         let is_stopping = self.shared.drain.stage() != Stage::Serving;
-        if is_stopping || incoming.is_the_last() {
+        let is_wished = incoming.head.connection_type() != ConnectionType::KeepAlive;
+        if is_stopping || is_wished || incoming.is_the_last() {
             Afterwards::Close
         } else {
             Afterwards::KeepAlive
         }
     }
-}
-
-/// Refuses a head that is larger than any honest one.
-fn check_head(head: &RequestHead) -> Result<(), Refusal> {
-    let fields = head.headers().iter();
-    let fields: usize = fields
-        .map(|(name, value)| name.as_str().len() + value.len())
-        .sum();
-    let target = head.uri.path().len() + head.uri.query().map_or(0, str::len);
-    if fields + target > HEAD_LIMIT {
-        return Err(Refusal::invalid(format!(
-            "head: path and header fields must be at most {HEAD_LIMIT} bytes long together"
-        )));
-    }
-    Ok(())
 }

@@ -17,7 +17,7 @@ const WALLS: [(&str, &str); 7] = [
 
 /// Crates that belong to some members alone: a name, or its beginning when it ends in a hyphen or
 /// an underscore.
-const OWNERS: [(&str, &[&str]); 17] = [
+const OWNERS: [(&str, &[&str]); 18] = [
     // Key material.
     ("aws-lc-", &[]),
     ("curve25519-dalek", &["signer-adapters"]),
@@ -39,6 +39,7 @@ const OWNERS: [(&str, &[&str]); 17] = [
         "actix-rt",
         &["signer-actors", "signer-http", "plexsphere-signer"],
     ),
+    ("actix-service", &["signer-http"]),
     ("actix-web", &["signer-http"]),
     ("utoipa", &["signer-http"]),
 ];

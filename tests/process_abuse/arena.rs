@@ -160,4 +160,8 @@ fn expect_end(connection: &mut Connection, name: &str) {
         "{name}: {rest}"
     );
     assert!(!rest.contains("signature"), "{name}: {rest}");
+    assert!(
+        rest.is_empty() || rest.contains("application/problem+json"),
+        "{name}: {rest}"
+    );
 }

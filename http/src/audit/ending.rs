@@ -33,11 +33,15 @@ impl Ending {
                 http_status: answer.status().as_u16(),
                 code: None,
             },
-            Err(refusal) => Self {
-                outcome: refusal.code.audit_outcome(),
-                http_status: refusal.code.status().as_u16(),
-                code: Some(refusal.code.as_str()),
-            },
+            Err(refusal) => Self::of_refusal(refusal),
+        }
+    }
+
+    pub(super) fn of_refusal(refusal: &Refusal) -> Self {
+        Self {
+            outcome: refusal.code.audit_outcome(),
+            http_status: refusal.code.status().as_u16(),
+            code: Some(refusal.code.as_str()),
         }
     }
 }

@@ -187,6 +187,7 @@ fn openapi() -> OperationBuilder {
 /// What may go wrong with a probe.
 const PROBE: &[ProblemCode] = &[
     ProblemCode::InvalidRequest,
+    ProblemCode::RequestTimeout,
     ProblemCode::Internal,
     ProblemCode::DeadlineExceeded,
 ];

@@ -14,6 +14,7 @@ use crate::wire::ProblemCode;
 pub(super) const ALWAYS: &[ProblemCode] = &[
     ProblemCode::InvalidRequest,
     ProblemCode::Denied,
+    ProblemCode::RequestTimeout,
     ProblemCode::Overloaded,
     ProblemCode::Internal,
     ProblemCode::RegistryUnavailable,

@@ -93,7 +93,7 @@ problem_codes! {
     NotFound = "not_found", NOT_FOUND, "Not found";
     /// The call exists, with another method.
     MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, "Method not allowed";
-    /// The request's body did not arrive in time.
+    /// The request did not arrive in time.
     RequestTimeout = "request_timeout", REQUEST_TIMEOUT, "Request timeout";
     /// The request's body is too large.
     PayloadTooLarge = "payload_too_large", PAYLOAD_TOO_LARGE, "Payload too large";

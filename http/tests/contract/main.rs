@@ -20,4 +20,5 @@ mod rotations;
 mod sign;
 mod socket;
 mod support;
+mod unreadable;
 mod upgrade;

@@ -1,0 +1,94 @@
+//! The threads and connections of one listener.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::TcpListener;
+use std::os::unix::net::UnixListener;
+use std::rc::Rc;
+use std::time::Duration;
+
+use actix_http::{HttpService, Protocol, Request};
+use actix_service::{ServiceFactory, ServiceFactoryExt as _};
+use actix_web::dev::{Server, fn_service};
+use actix_web::rt::net::{TcpStream, UnixStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use crate::connection::Connection;
+use crate::peer::Accepted;
+use crate::seconds::whole_seconds;
+use crate::service::{Service, Shared};
+
+/// How long a connection may take to send the head of a request, or stay idle between two.
+const IDLE_LIMIT: Duration = Duration::from_secs(5);
+/// How long what a caller still sends is thrown away, so that it can read why nobody listens.
+const LINGER_LIMIT: Duration = Duration::from_secs(1);
+
+/// How one listener is served. Each listener has threads and connections of its own, so that a crowd
+/// at one cannot starve the other.
+pub(crate) struct Pool {
+    pub(crate) workers: usize,
+    /// How many connections one worker serves at once.
+    pub(crate) max_connections: usize,
+    pub(crate) shutdown_timeout: Duration,
+}
+
+/// What a pool serves.
+pub(crate) enum Listener {
+    Socket(UnixListener),
+    Health(TcpListener),
+}
+
+impl Pool {
+    pub(crate) fn serve(&self, listener: Listener, shared: Shared) -> io::Result<Server> {
+        let builder = Server::build()
+            .workers(self.workers)
+            .max_concurrent_connections(self.max_connections)
+            .disable_signals()
+            .shutdown_timeout(whole_seconds(self.shutdown_timeout));
+        let stopping = builder.graceful_shutdown_signal();
+        let stopping = move || {
+            let stopping = stopping.clone();
+            async move { stopping.notified().await }
+        };
+        let builder = match listener {
+            Listener::Socket(socket) => builder.listen_uds("socket", socket, move || {
+                connections::<UnixStream, _>(shared.clone(), stopping.clone())
+            })?,
+            Listener::Health(health) => builder.listen("health", health, move || {
+                connections::<TcpStream, _>(shared.clone(), stopping.clone())
+            })?,
+        };
+        Ok(builder.run())
+    }
+}
+
+/// What serves the connections of one worker.
+fn connections<S, F>(
+    shared: Shared,
+    stopping: impl Fn() -> F + 'static,
+) -> impl ServiceFactory<S, Config = (), Response = (), InitError = ()>
+where
+    S: Accepted + AsyncRead + AsyncWrite + Unpin + 'static,
+    F: Future<Output = ()> + 'static,
+{
+    let service = Service::new(shared);
+    let requests = {
+        let service = Rc::clone(&service);
+        move |request: Request| {
+            let service = Rc::clone(&service);
+            async move { Ok::<_, Infallible>(service.respond(request).await) }
+        }
+    };
+    let http = HttpService::build()
+        .keep_alive(IDLE_LIMIT)
+        .client_request_timeout(IDLE_LIMIT)
+        .client_disconnect_timeout(LINGER_LIMIT)
+        .graceful_shutdown_signal(stopping)
+        .on_connect_ext(|connection: &Connection<S>, data| connection.remember(data))
+        .finish(fn_service(requests));
+    fn_service(move |stream: S| {
+        let connection = Connection::new(stream, Rc::clone(&service));
+        async move { Ok((connection, Protocol::Http1, None)) }
+    })
+    .and_then(http)
+}
