@@ -1,6 +1,7 @@
 //! Signing: who may, what is released, what is refused.
 
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 use std::time::Duration;
 
 use signer_adapters::providers::testdouble::{Failure, Operation, TestDouble};
@@ -227,6 +228,40 @@ fn a_profile_without_platform_keys_refuses_them_with_the_reason() {
         };
         let made = house.custody.generate(request, soon()).await;
         assert!(matches!(made, Ok(GeneratedOrStanding::Generated(_))));
+    });
+}
+
+#[test]
+fn a_platform_key_of_an_earlier_profile_signs_no_more_and_can_be_read_and_retired() {
+    run(async {
+        let earlier = House::open(Plan::default()).await;
+        let key = earlier.key("k1").await;
+        let plan = Plan {
+            settings: CustodySettings::new(DeploymentProfile::Saas),
+            double: earlier.double.clone(),
+            ..Plan::default()
+        };
+        let house = House::open_over(plan, Arc::clone(&earlier.registry), None).await;
+        let reason = "signing scope \"platform\" not permitted in profile \"saas\": \
+                      SaaS deployments require per-Domain keys";
+        let refused = house.sign(&key).await;
+        assert_eq!(refused.unwrap_err().to_string(), reason);
+        let by_handle = SignRequest {
+            target: SignTarget::Handle(key.handle_id.clone()),
+            digest: digest(),
+        };
+        let results = house.custody.sign_batch(vec![by_handle; 3], soon()).await;
+        for refused in results.unwrap() {
+            assert_eq!(refused.unwrap_err().to_string(), reason);
+        }
+        assert_eq!(house.signs_asked(&key), 0);
+        let read = house
+            .custody
+            .public_key(key.handle_id.clone(), soon())
+            .await;
+        assert_eq!(read.unwrap().public_key, key.public_key);
+        house.retire(&key).await.unwrap();
+        assert_eq!(house.sign(&key).await, Err(CustodyError::KeyRetired));
     });
 }
 

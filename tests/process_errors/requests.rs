@@ -79,6 +79,29 @@ fn each_profile_of_many_domains_refuses_the_platform_scope_in_its_own_words() {
 }
 
 #[test]
+fn a_platform_key_of_an_earlier_profile_signs_no_more_by_its_handle_either() {
+    let place = Workplace::with_seed();
+    let mut earlier = scripted::start(&place, &[]);
+    // The scripted double forgets its keys with its process.
+    let software = r#"{"scope":"platform","key_id":"k1","provider":"software"}"#;
+    earlier.post("/v1/keys", software).expect_status(201);
+    assert!(earlier.terminate().success());
+    let server = scripted::start(&place, &["--deployment-profile", "saas"]);
+    let refused = server.post(&format!("{K1}/sign"), &body());
+    let detail = expect_problem(&refused, "scope_not_permitted");
+    let item = body().replacen('{', r#"{"handle_id":"software:platform|k1","#, 1);
+    let batch = format!(r#"{{"items":[{item}]}}"#);
+    let answer = server.post("/v1/sign", &batch).expect_status(200).json();
+    let problem = &answer["results"][0]["error"];
+    assert_eq!(problem["code"], "scope_not_permitted");
+    assert_eq!(problem["detail"], detail.as_str());
+    assert_eq!(server.metric("signatures_total"), 0);
+    server.get(K1).expect_status(200);
+    let retire = format!("{K1}/retire");
+    server.post(&retire, "").expect_status(200);
+}
+
+#[test]
 fn a_handle_that_the_registry_does_not_know_is_a_key_not_found() {
     let place = Workplace::with_seed();
     let server = scripted::start(&place, &[]);

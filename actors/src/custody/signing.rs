@@ -62,7 +62,11 @@ impl ActorCustody {
         deadline: Deadline,
     ) -> Result<Turn, CustodyError> {
         let scope = match target {
-            SignTarget::Handle(handle) => return self.turn_of(handle, line, deadline).await,
+            SignTarget::Handle(handle) => {
+                let turn = self.turn_of(handle, line, deadline).await?;
+                self.settings.profile.permit(turn.scope())?;
+                return Ok(turn);
+            }
             SignTarget::Scope(scope) => *scope,
         };
         self.settings.profile.permit(scope)?;

@@ -10,7 +10,7 @@ use signer_domain::ports::{
     CustodyError, FreshKey, KeyProvider, KeyProviderError, Presence, ReleaseHold,
     SignatureVerifier, SignedDigest,
 };
-use signer_domain::{Deadline, Digest, HandleId, Signature, SigningKey};
+use signer_domain::{Deadline, Digest, HandleId, Scope, Signature, SigningKey};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::{KeyGate, Seats};
@@ -125,6 +125,11 @@ impl Turn {
     /// The key that the turn is for.
     pub(crate) fn handle(&self) -> &HandleId {
         &self.face.key.handle_id
+    }
+
+    /// The scope of that key.
+    pub(crate) fn scope(&self) -> Scope {
+        self.face.key.scope
     }
 
     /// Signs and verifies on the caller's thread.

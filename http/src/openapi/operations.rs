@@ -135,7 +135,7 @@ fn sign() -> OperationBuilder {
     call("sign", "Sign a digest with a key")
         .parameter(handle())
         .request_body(Some(body("SignRequest")))
-        .responses(signed("SignDocument", &[]))
+        .responses(signed("SignDocument", PERMITTED))
 }
 
 fn sign_batch() -> OperationBuilder {

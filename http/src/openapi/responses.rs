@@ -24,7 +24,7 @@ pub(super) const ALWAYS: &[ProblemCode] = &[
 ];
 
 /// What may go wrong in a scope that the profile does not serve. Calls that only read it, or take
-/// something away, are answered all the same, and so are those that name a key.
+/// something away, are answered all the same.
 pub(super) const PERMITTED: &[ProblemCode] = &[ProblemCode::ScopeNotPermitted];
 
 /// What may go wrong when a key is made or retired.
