@@ -5,6 +5,7 @@ mod generation;
 mod giving_way;
 mod making;
 mod opening;
+mod recognition;
 mod repair;
 mod rotation;
 mod sweep;
@@ -17,6 +18,7 @@ use actix::prelude::*;
 use signer_domain::ports::{CustodyError, KeyProvider, KeyProviderError};
 use signer_domain::{Deadline, HandleId, KeyId, ProviderName, Scope};
 
+pub(crate) use recognition::mistake;
 pub(crate) use repair::repair;
 pub(crate) use telling::TellRetired;
 

@@ -18,7 +18,7 @@ use crate::errors::{RETRY_SOON, from_provider};
 use crate::metrics::Metrics;
 use crate::own_acts::OwnActs;
 use crate::ports::DrivenPorts;
-use crate::provider::{ProviderActor, ProviderContext, repair};
+use crate::provider::{ProviderActor, ProviderContext, mistake, repair};
 use crate::routes::Routes;
 use crate::settings::{CustodySettings, ProviderSpec};
 
@@ -247,6 +247,9 @@ async fn open_provider(
         settings,
         metrics,
     };
+    if let Some(mistake) = mistake(&context).await.map_err(OpenFailure::Registry)? {
+        return Err(OpenFailure::Provider(mistake));
+    }
     repair(&context).await.map_err(OpenFailure::Registry)?;
     let addr = ProviderActor::start_in_arbiter(&arbiter, |_| ProviderActor::new(context));
     Ok(Opened { addr, capabilities })

@@ -1,9 +1,10 @@
 //! What the custodian notices by itself: overdue rotations, missing keys, what a crash left behind.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use signer_actors::CustodySettings;
-use signer_adapters::providers::testdouble::{Call, Failure, Operation};
+use signer_adapters::providers::testdouble::{Call, Failure, Operation, TestDouble};
 use signer_domain::ports::{
     AuditOutcome, Custody as _, CustodyError, KeyProvider as _, KeyQuery, KeyRegistry as _,
     Presence, PublicKeySource, Rotations as _,
@@ -156,6 +157,37 @@ fn missing_keys_are_noticed_without_anybody_asking_for_them_and_so_is_their_retu
         );
         house.double.clear_failures();
         eventually(|| async { house.metric("keys_missing") == 0 }).await;
+    });
+}
+
+#[test]
+fn a_key_whose_provider_shows_another_public_key_is_as_good_as_missing_and_harms_no_other() {
+    run(async {
+        let earlier = House::open(Plan::default()).await;
+        let swapped = earlier.key("swapped").await;
+        let double = TestDouble::new();
+        let made = double.generate(&swapped.scope, &swapped.key_id, soon());
+        assert_ne!(made.await.unwrap().public_key, swapped.public_key);
+        let plan = Plan {
+            double,
+            ..Plan::default()
+        };
+        let house = House::open_over(plan, Arc::clone(&earlier.registry), None).await;
+        eventually(|| async { house.metric("keys_missing") == 1 }).await;
+        assert_eq!(presence(&house, &swapped).await, Presence::Missing);
+        let readiness = house.custody.readiness().await;
+        assert!(readiness.is_ready());
+        assert_eq!(
+            readiness.warnings,
+            [
+                "registered keys that key provider \"testdouble\" does not show: 1; \
+              \"keys list\" marks them as missing"
+            ]
+        );
+        let refused = house.sign(&swapped).await;
+        assert_eq!(refused, Err(CustodyError::SignatureCheckFailed));
+        let other = house.key("other").await;
+        assert!(is_good(&house.sign(&other).await.unwrap(), &other));
     });
 }
 

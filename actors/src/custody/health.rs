@@ -34,6 +34,7 @@ impl Health {
             providers: routes.providers.statuses(),
             warnings: [
                 routes.providers.warnings(),
+                routes.missing.warnings(),
                 routes.rotations.warnings(),
                 routes.unsettled.warnings(),
             ]

@@ -231,12 +231,15 @@ pub(super) async fn read_public_key(face: &KeyFace, deadline: Deadline) -> Optio
             return None;
         }
     };
-    face.note_presence(Presence::Assumed);
     if shown != face.key.public_key {
+        if face.key.state.may_sign() {
+            face.note_presence(Presence::Missing);
+        }
         face.gate.quarantine();
         face.metrics.check_failed(face.key.provider());
         tracing::error!(key_id = %face.key.key_id, "provider shows another public key than the registered one");
         return None;
     }
+    face.note_presence(Presence::Assumed);
     Some(shown)
 }

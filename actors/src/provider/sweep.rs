@@ -12,13 +12,13 @@ use signer_domain::{Deadline, KeyState, SigningKey};
 use super::{ProviderActor, ProviderContext};
 
 /// Keys that are read from the registry at once.
-const PAGE: NonZeroU32 = NonZeroU32::new(100).unwrap();
+pub(super) const PAGE: NonZeroU32 = NonZeroU32::new(100).unwrap();
 /// The wait between two keys: at most fifty of them a second.
 const PACE: Duration = Duration::from_millis(20);
 /// The wait between two keys while the provider has other work to do.
 const PACE_UNDER_LOAD: Duration = Duration::from_millis(200);
 /// How long the provider may take to show one key.
-const SHOW_DEADLINE: Duration = Duration::from_secs(2);
+pub(super) const SHOW_DEADLINE: Duration = Duration::from_secs(2);
 
 impl ProviderActor {
     /// Asks the provider for its keys, and again after a while.
@@ -77,12 +77,14 @@ async fn look_for(context: &ProviderContext, key: &SigningKey) {
     let guarded = AssertUnwindSafe(call).catch_unwind();
     let missing = &context.routes.missing;
     match tokio::time::timeout(deadline.remaining(), guarded).await {
-        Ok(Ok(Ok(shown))) => {
+        Ok(Ok(Ok(shown))) if shown == key.public_key => {
             missing.note(&key.handle_id, Presence::Assumed);
-            if shown != key.public_key {
-                context.metrics.check_failed(context.name());
-                tracing::error!(key_id = %key.key_id, "provider shows another public key than the registered one");
-            }
+        }
+        // The key that is registered is not there, whatever has taken its place.
+        Ok(Ok(Ok(_another))) => {
+            missing.note(&key.handle_id, Presence::Missing);
+            context.metrics.check_failed(context.name());
+            tracing::error!(key_id = %key.key_id, "provider shows another public key than the registered one");
         }
         Ok(Ok(Err(KeyProviderError::KeyNotFound))) => {
             missing.note(&key.handle_id, Presence::Missing);

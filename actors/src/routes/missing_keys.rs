@@ -1,6 +1,6 @@
 //! The keys that their providers do not show.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::RwLock;
@@ -12,8 +12,8 @@ use crate::metrics::Metrics;
 /// More than this many are not remembered one by one.
 const CAPACITY: usize = 65_536;
 
-/// The keys whose providers answer and do not show them: hidden or lost. They are reported and nothing
-/// else is done to them.
+/// The keys whose providers answer and do not show them, or show another public key in their place:
+/// hidden, lost or swapped. They are reported and nothing else is done to them.
 #[derive(Debug)]
 pub(crate) struct MissingKeys {
     handles: RwLock<HashSet<HandleId>>,
@@ -47,6 +47,21 @@ impl MissingKeys {
         } else {
             Presence::Assumed
         }
+    }
+
+    /// One sentence for each provider that does not show keys.
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        let mut counts = BTreeMap::<&str, usize>::new();
+        for handle in self.handles.read().iter() {
+            *counts.entry(handle.provider().as_str()).or_default() += 1;
+        }
+        let warning = |(provider, count)| {
+            format!(
+                "registered keys that key provider \"{provider}\" does not show: {count}; \
+                 \"keys list\" marks them as missing"
+            )
+        };
+        counts.into_iter().map(warning).collect()
     }
 
     fn holds(&self, handle: &HandleId) -> bool {

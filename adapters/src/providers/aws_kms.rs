@@ -226,6 +226,7 @@ impl KeyProvider for AwsKmsProvider {
             signs_per_turn: NonZeroUsize::MIN,
             dev_only: false,
             caution: None,
+            mistaken_secret: None,
         }
     }
 

@@ -141,6 +141,7 @@ impl KeyProvider for AzureKvProvider {
                 Keeping::Native(_) => None,
                 Keeping::Envelope(_) => Some(CAUTION),
             },
+            mistaken_secret: None,
         }
     }
 

@@ -93,6 +93,7 @@ impl KeyProvider for GcpKmsProvider {
             signs_per_turn: NonZeroUsize::MIN,
             dev_only: false,
             caution: self.settings.endpoint.is_emulator().then_some(EMULATED),
+            mistaken_secret: None,
         }
     }
 

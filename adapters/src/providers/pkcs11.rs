@@ -134,6 +134,7 @@ impl KeyProvider for Pkcs11Provider {
             signs_per_turn: NonZeroUsize::MIN,
             dev_only: false,
             caution: None,
+            mistaken_secret: None,
         }
     }
 

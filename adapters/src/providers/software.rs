@@ -47,6 +47,9 @@ pub use self::self_test::SelfTestError;
 const MAX_IN_FLIGHT: NonZeroUsize = NonZeroUsize::new(64).unwrap();
 /// Some eight signatures take half a millisecond, far more than asking for the turn that covers them.
 const SIGNS_PER_TURN: NonZeroUsize = NonZeroUsize::new(8).unwrap();
+/// What has happened when a key is not the registered one.
+const OTHER_SEED: &str = "comparing a key: the seed file is not the one that the registered keys \
+     were made from; put the old one back";
 
 /// The dev-only provider. What it remembers of generated and retired keys lives in this value, so
 /// share it behind an [`Arc`] rather than open it again after a failure elsewhere.
@@ -109,6 +112,7 @@ impl KeyProvider for SoftwareProvider {
             signs_per_turn: SIGNS_PER_TURN,
             dev_only: true,
             caution: None,
+            mistaken_secret: Some(OTHER_SEED),
         }
     }
 

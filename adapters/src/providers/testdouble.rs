@@ -169,6 +169,7 @@ impl KeyProvider for TestDouble {
             signs_per_turn: self.signs_per_turn,
             dev_only: true,
             caution: None,
+            mistaken_secret: None,
         }
     }
 

@@ -107,6 +107,10 @@ pub struct ProviderCapabilities {
     /// then say: "key material in process memory while signing". `None` when nothing is out of the
     /// ordinary.
     pub caution: Option<&'static str>,
+    /// Where all keys of the provider come from one secret: how it fails, in the gerund and with the
+    /// cure, when a key is not the registered one, because then none is. `None` where each key stands
+    /// for itself.
+    pub mistaken_secret: Option<&'static str>,
 }
 
 /// A key pair that a provider holds.
