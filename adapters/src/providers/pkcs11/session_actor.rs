@@ -5,6 +5,8 @@
 //! sentinel that the token is there and whole before any work is done on it. So it shows whether the
 //! token has failed or the one key alone, and one bad key never makes the module start over.
 
+mod ladder;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -13,8 +15,9 @@ use cryptoki::session::Session;
 use signer_domain::Deadline;
 use signer_domain::ports::KeyProviderError;
 
+use self::ladder::{Climb, Failed};
 use super::desk::Desk;
-use super::error::{Fault, Remedy, unavailable};
+use super::error::{Fault, unavailable};
 use super::key_cache::Epoch;
 use super::module::Entered;
 use super::token::{Standing, Token};
@@ -33,20 +36,6 @@ pub(super) struct SessionActor {
 struct OpenSession {
     session: Session,
     epoch: Epoch,
-}
-
-/// Where an attempt failed.
-enum Failed {
-    /// Nobody could enter the module in time.
-    Outside,
-    /// The session could not be opened, or did not show the token whole.
-    Opening {
-        fault: Fault,
-        module_epoch: u64,
-        standing: Option<Standing>,
-    },
-    /// The token was proved whole, and the work failed.
-    Working(Fault),
 }
 
 impl SessionActor {
@@ -187,65 +176,4 @@ impl OpenSession {
             tracing::debug!(%cause, "session not closed in order");
         }
     }
-}
-
-/// How far up the ladder a call has come.
-#[derive(Default)]
-struct Climb {
-    opening_failed: bool,
-    working_failed: bool,
-    has_initialised: bool,
-}
-
-impl Climb {
-    /// Takes the next step; a fault when there is none left.
-    fn next(&mut self, token: &Token, failed: Failed, deadline: Deadline) -> Result<(), Fault> {
-        let until = deadline.instant();
-        match failed {
-            Failed::Outside => Err(Fault::doubtful("waiting for the module")),
-            Failed::Working(fault) => {
-                // A handle that has come to mean another object also gives errors that no repetition
-                // would cure, so everything but an answer is tried once more with nothing remembered.
-                let is_final = matches!(fault, Fault::Answer(_)) || fault.remedy() == Remedy::Wait;
-                if is_final || self.working_failed || deadline.is_past() {
-                    return Err(fault);
-                }
-                tracing::warn!(cause = ?fault, "call to the token failed; trying on a new session");
-                self.working_failed = true;
-                Ok(())
-            }
-            Failed::Opening {
-                fault,
-                module_epoch,
-                standing,
-            } => {
-                if fault.remedy() != Remedy::TryAgain || deadline.is_past() {
-                    return Err(fault);
-                }
-                if let (Fault::LoggedOut, Some(seen)) = (&fault, standing) {
-                    return log_in_again(token, seen, until);
-                }
-                let is_doubtful = matches!(fault, Fault::Doubtful { .. });
-                if !self.opening_failed && !is_doubtful {
-                    tracing::warn!(cause = ?fault, "session does not open; trying once more");
-                    self.opening_failed = true;
-                    return Ok(());
-                }
-                if self.has_initialised {
-                    return Err(fault);
-                }
-                tracing::warn!(cause = ?fault, "token not usable; initialising the module anew");
-                self.has_initialised = true;
-                token.initialise_module(module_epoch, until)
-            }
-        }
-    }
-}
-
-fn log_in_again(token: &Token, seen: Standing, until: Instant) -> Result<(), Fault> {
-    let module = token
-        .module
-        .enter(until)
-        .ok_or(Fault::doubtful("waiting for the module"))?;
-    token.log_in_again(&module, seen, until)
 }

@@ -4,6 +4,7 @@
 //! (its label and serial number), the public key of its sentinel, and that a PIN was refused.
 
 mod login;
+mod renewal;
 mod selection;
 
 pub(super) use self::selection::select;
@@ -17,7 +18,6 @@ use cryptoki::slot::Slot;
 use parking_lot::{Mutex, MutexGuard, RwLock};
 
 use signer_domain::PublicKey;
-use signer_domain::ports::KeyProviderError;
 
 use self::selection::Identity;
 use super::backoff::Backoff;
@@ -110,41 +110,6 @@ impl Token {
             state.identity = Some(identity);
         }
         Ok(self.begin(module, slot, anchor, &mut state))
-    }
-
-    /// Initialises the module anew: the last resort, and no more often than the pauses permit.
-    ///
-    /// # Errors
-    /// When it is too early for that, or in vain.
-    pub(super) fn initialise_module(&self, seen: u64, until: Instant) -> Result<(), Fault> {
-        let is_over = |module: Entered<'_>| module.epoch() != seen;
-        if self.module.enter(until).is_some_and(is_over) {
-            // Somebody has just done so, whether or not it helped.
-            return Ok(());
-        }
-        let pause = self.backoff.lock().pause(Instant::now());
-        if !pause.is_zero() {
-            let end = Instant::now() + pause;
-            if pause > SHORT_PAUSE || end >= until {
-                return Err(Fault::Answer(KeyProviderError::ProviderUnavailable {
-                    context: "waiting to initialise the module again",
-                    retry_after: pause,
-                    outcome_unknown: false,
-                    source: None,
-                }));
-            }
-            wait_until(end);
-        }
-        let initialised = self.module.initialise(seen, until);
-        if !matches!(initialised, Ok(false)) {
-            self.backoff.lock().count(Instant::now());
-        }
-        initialised.map(drop)
-    }
-
-    /// Notes that a session has proved the token to be whole.
-    pub(super) fn note_proven(&self) {
-        self.backoff.lock().reset();
     }
 
     /// Whether this is still the token that this process met first.
@@ -240,15 +205,5 @@ pub(super) struct Claim {
 impl Drop for Claim {
     fn drop(&mut self) {
         self.token.unsettled.lock().remove(&self.label);
-    }
-}
-
-fn wait_until(end: Instant) {
-    loop {
-        let left = end.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return;
-        }
-        std::thread::park_timeout(left);
     }
 }

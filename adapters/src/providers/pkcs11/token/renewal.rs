@@ -1,0 +1,60 @@
+//! Initialising the module anew, and when it is too early for that.
+
+use std::time::Instant;
+
+use signer_domain::ports::KeyProviderError;
+
+use super::{SHORT_PAUSE, Token};
+use crate::providers::pkcs11::error::Fault;
+use crate::providers::pkcs11::module::Entered;
+
+impl Token {
+    /// Initialises the module anew: the last resort, and no more often than the pauses permit.
+    ///
+    /// # Errors
+    /// When it is too early for that, or in vain.
+    pub(in crate::providers::pkcs11) fn initialise_module(
+        &self,
+        seen: u64,
+        until: Instant,
+    ) -> Result<(), Fault> {
+        let is_over = |module: Entered<'_>| module.epoch() != seen;
+        if self.module.enter(until).is_some_and(is_over) {
+            // Somebody has just done so, whether or not it helped.
+            return Ok(());
+        }
+        let pause = self.backoff.lock().pause(Instant::now());
+        if !pause.is_zero() {
+            let end = Instant::now() + pause;
+            if pause > SHORT_PAUSE || end >= until {
+                return Err(Fault::Answer(KeyProviderError::ProviderUnavailable {
+                    context: "waiting to initialise the module again",
+                    retry_after: pause,
+                    outcome_unknown: false,
+                    source: None,
+                }));
+            }
+            wait_until(end);
+        }
+        let initialised = self.module.initialise(seen, until);
+        if !matches!(initialised, Ok(false)) {
+            self.backoff.lock().count(Instant::now());
+        }
+        initialised.map(drop)
+    }
+
+    /// Notes that a session has proved the token to be whole.
+    pub(in crate::providers::pkcs11) fn note_proven(&self) {
+        self.backoff.lock().reset();
+    }
+}
+
+fn wait_until(end: Instant) {
+    loop {
+        let left = end.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return;
+        }
+        std::thread::park_timeout(left);
+    }
+}
