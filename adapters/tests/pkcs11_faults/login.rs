@@ -1,8 +1,16 @@
-//! A PIN that was refused is never offered again.
+//! A PIN that was refused is never offered again, and one that meets another failure seldom.
 
-use signer_domain::ports::KeyProviderError::Misconfigured;
+use std::thread;
 
-use crate::stage::{assert_fails, in_a_process_of_its_own};
+use signer_domain::ports::GeneratedKey;
+use signer_domain::ports::KeyProviderError::{Misconfigured, ProviderUnavailable};
+
+use crate::stage::{Stage, assert_fails, in_a_process_of_its_own};
+
+/// Callers at once, and the calls of each.
+const LOAD: (usize, usize) = (4, 25);
+/// With pauses that double from a tenth of a second, as many are offered in the first minute.
+const MOST_OFFERS: usize = 10;
 
 const REFUSED: [&str; 4] = [
     "CKR_PIN_INCORRECT",
@@ -53,5 +61,66 @@ fn a_login_that_fails_for_the_moment_is_tried_again() {
         let key = stage.generate("k1").unwrap();
         stage.rules("C_SignInit at=1 behind=logout\nC_Login at=1 rv=CKR_DEVICE_ERROR");
         stage.heals(&key);
+    });
+}
+
+#[test]
+fn a_login_that_fails_for_the_moment_is_tried_again_after_the_module_is_initialised_anew() {
+    in_a_process_of_its_own(|stage| {
+        let key = stage.generate("k1").unwrap();
+        stage.sign(&key).unwrap();
+        let (logins, initialised) = (stage.count("C_Login "), stage.count("C_Initialize "));
+        stage.rules("C_SignInit at=1 behind=logout\nC_Login at=1 rv=CKR_FUNCTION_FAILED");
+        stage.sign(&key).unwrap();
+        assert_eq!(stage.count("C_Login "), logins + 2);
+        assert_eq!(stage.count("C_Initialize "), initialised + 1);
+    });
+}
+
+/// A module may tell a wrong PIN by a general code, and its token lock the PIN.
+#[test]
+fn a_login_that_fails_again_and_again_offers_few_pins_whatever_the_load() {
+    in_a_process_of_its_own(|stage| {
+        let key = stage.generate("k1").unwrap();
+        stage.sign(&key).unwrap();
+        let (logins, initialised) = (stage.count("C_Login "), stage.count("C_Initialize "));
+        stage.rules("C_SignInit at=1 behind=logout\nC_Login rv=CKR_FUNCTION_FAILED");
+        keep_asking(stage, &key);
+        let offers = stage.count("C_Login ") - logins;
+        assert!((2..=MOST_OFFERS).contains(&offers), "{offers} PINs");
+        assert!(stage.count("C_Initialize ") > initialised);
+        stage.no_rules();
+        stage.heals(&key);
+        stage.check().unwrap();
+    });
+}
+
+#[test]
+fn a_first_login_that_fails_again_and_again_offers_few_pins_whatever_the_load() {
+    in_a_process_of_its_own(|stage| {
+        let key = stage.generate("k1").unwrap();
+        stage.rules("C_GetSessionInfo at=1 behind=logout\nC_Login rv=CKR_GENERAL_ERROR");
+        stage.without_memory();
+        let logins = stage.count("C_Login ");
+        keep_asking(stage, &key);
+        let offers = stage.count("C_Login ") - logins;
+        assert!((2..=MOST_OFFERS).contains(&offers), "{offers} PINs");
+        stage.no_rules();
+        stage.heals(&key);
+    });
+}
+
+/// Has several callers ask again and again, in vain.
+fn keep_asking(stage: &Stage, key: &GeneratedKey) {
+    let (callers, calls) = LOAD;
+    thread::scope(|scope| {
+        for _ in 0..callers {
+            scope.spawn(|| {
+                for _ in 0..calls {
+                    assert_fails!(stage.sign(key), ProviderUnavailable { .. }, "sign");
+                    assert_fails!(stage.locate("k1"), ProviderUnavailable { .. }, "locate");
+                }
+            });
+        }
     });
 }

@@ -5,6 +5,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use cryptoki::context::Function;
 use cryptoki::error::{Error, RvError};
 
 use signer_domain::ports::{Cause, KeyProviderError};
@@ -26,6 +27,13 @@ pub(super) enum Fault {
     },
     /// The session is not logged in, although the token was.
     LoggedOut,
+    /// Nothing was tried: what did not help the last time is not repeated before this pause is over.
+    TooEarly {
+        /// What is waited for, in the gerund.
+        context: &'static str,
+        /// How long, from now on.
+        pause: Duration,
+    },
     /// The token does not show what it must hold, so nothing that it shows can be relied on.
     Doubtful {
         /// What was being done, in the gerund.
@@ -74,10 +82,22 @@ impl Fault {
         })
     }
 
+    /// Whether the token has refused a login.
+    pub(super) const fn is_of_login(&self) -> bool {
+        matches!(
+            self,
+            Self::Refused {
+                source: Error::Pkcs11(_, Function::Login),
+                ..
+            }
+        )
+    }
+
     pub(super) fn remedy(&self) -> Remedy {
         match self {
             Self::Refused { source, .. } => remedy(source),
             Self::LoggedOut | Self::Doubtful { .. } | Self::WrongSignature => Remedy::TryAgain,
+            Self::TooEarly { .. } => Remedy::Wait,
             Self::Answer(_) => Remedy::Operator,
         }
     }
@@ -104,6 +124,12 @@ impl Fault {
                 },
             },
             Self::LoggedOut => unavailable("logging in to the token", None),
+            Self::TooEarly { context, pause } => KeyProviderError::ProviderUnavailable {
+                context,
+                retry_after: pause,
+                outcome_unknown: touched,
+                source: None,
+            },
             Self::Doubtful { context, source } => unavailable(context, source),
             Self::WrongSignature => unavailable("verifying what the token signed", None),
             Self::Answer(error) => error,
@@ -215,8 +241,6 @@ fn remedy_for(code: RvError) -> Remedy {
 
 #[cfg(test)]
 mod tests {
-    use cryptoki::context::Function;
-
     use super::*;
 
     fn answer(code: RvError) -> KeyProviderError {
@@ -359,5 +383,23 @@ mod tests {
                 }
             ));
         }
+    }
+
+    #[test]
+    fn what_is_too_early_is_unavailable_for_the_length_of_the_pause() {
+        let pause = Duration::from_secs(12);
+        let fault = Fault::TooEarly {
+            context: "waiting",
+            pause,
+        };
+        let KeyProviderError::ProviderUnavailable {
+            retry_after,
+            outcome_unknown,
+            ..
+        } = fault.into_answer(true)
+        else {
+            panic!("not unavailable");
+        };
+        assert_eq!((retry_after, outcome_unknown), (pause, true));
     }
 }

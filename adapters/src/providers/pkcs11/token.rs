@@ -7,6 +7,7 @@ mod login;
 mod renewal;
 mod selection;
 
+pub(super) use self::renewal::wait_out;
 pub(super) use self::selection::select;
 
 use std::collections::HashSet;
@@ -31,6 +32,11 @@ use super::user_pin::UserPin;
 
 /// A pause so short that a call rather waits it out than fails.
 const SHORT_PAUSE: Duration = Duration::from_millis(250);
+/// Short enough that a token that is there again is used again within seconds.
+const LONGEST_BETWEEN_INITIALISATIONS: Duration = Duration::from_secs(2);
+/// Some modules tell a wrong PIN by a code that may mean anything, and a token locks itself after a few:
+/// in the first minute of an outage ten are offered, and then two a minute.
+const LONGEST_BETWEEN_LOGINS: Duration = Duration::from_secs(30);
 
 /// One token, as all sessions on it share it.
 pub(super) struct Token {
@@ -55,14 +61,28 @@ pub(super) struct Standing {
     pub(super) epoch: Epoch,
 }
 
-#[derive(Default)]
 struct State {
     pin_is_refused: bool,
+    /// The pauses between logins that failed. Only one that succeeds ends them.
+    login_backoff: Backoff,
     identity: Option<Identity>,
     sentinel: Option<PublicKey>,
     /// Stays open and does nothing: a token logs us out when its last session closes.
     anchor: Option<(Epoch, Session)>,
     logins: u64,
+}
+
+impl State {
+    const fn new() -> Self {
+        Self {
+            pin_is_refused: false,
+            login_backoff: Backoff::up_to(LONGEST_BETWEEN_LOGINS),
+            identity: None,
+            sentinel: None,
+            anchor: None,
+            logins: 0,
+        }
+    }
 }
 
 impl Token {
@@ -73,8 +93,8 @@ impl Token {
             keys: KeyCache::new(),
             pin,
             standing: RwLock::default(),
-            state: Mutex::default(),
-            backoff: Mutex::default(),
+            state: Mutex::new(State::new()),
+            backoff: Mutex::new(Backoff::up_to(LONGEST_BETWEEN_INITIALISATIONS)),
             sentinel_making: Mutex::default(),
             unsettled: Mutex::default(),
         }

@@ -5,7 +5,7 @@ use std::time::Instant;
 use signer_domain::Deadline;
 
 use crate::providers::pkcs11::error::{Fault, Remedy};
-use crate::providers::pkcs11::token::{Standing, Token};
+use crate::providers::pkcs11::token::{Standing, Token, wait_out};
 
 /// Where an attempt failed.
 pub(super) enum Failed {
@@ -56,26 +56,48 @@ impl Climb {
                 module_epoch,
                 standing,
             } => {
-                if fault.remedy() != Remedy::TryAgain || deadline.is_past() {
-                    return Err(fault);
-                }
-                if let (Fault::LoggedOut, Some(seen)) = (&fault, standing) {
-                    return log_in_again(token, seen, until);
-                }
-                let is_doubtful = matches!(fault, Fault::Doubtful { .. });
-                if !self.opening_failed && !is_doubtful {
-                    tracing::warn!(cause = ?fault, "session does not open; trying once more");
-                    self.opening_failed = true;
-                    return Ok(());
-                }
-                if self.has_initialised {
-                    return Err(fault);
-                }
-                tracing::warn!(cause = ?fault, "token not usable; initialising the module anew");
-                self.has_initialised = true;
-                token.initialise_module(module_epoch, until)
+                let fault = match (fault, standing) {
+                    (Fault::LoggedOut, Some(seen)) if !deadline.is_past() => {
+                        match log_in_again(token, seen, until) {
+                            Ok(()) => return Ok(()),
+                            Err(fault) => fault,
+                        }
+                    }
+                    (fault, _) => fault,
+                };
+                self.reopen(token, fault, module_epoch, deadline)
             }
         }
+    }
+
+    /// The next step when no session that shows the token whole could be had.
+    fn reopen(
+        &mut self,
+        token: &Token,
+        fault: Fault,
+        module_epoch: u64,
+        deadline: Deadline,
+    ) -> Result<(), Fault> {
+        let until = deadline.instant();
+        if let Fault::TooEarly { context, pause } = fault {
+            return wait_out(context, pause, until);
+        }
+        if fault.remedy() != Remedy::TryAgain || deadline.is_past() {
+            return Err(fault);
+        }
+        // A login is not repeated before something has been done about its failure.
+        let is_conclusive = matches!(fault, Fault::Doubtful { .. }) || fault.is_of_login();
+        if !self.opening_failed && !is_conclusive {
+            tracing::warn!(cause = ?fault, "session does not open; trying once more");
+            self.opening_failed = true;
+            return Ok(());
+        }
+        if self.has_initialised {
+            return Err(fault);
+        }
+        tracing::warn!(cause = ?fault, "token not usable; initialising the module anew");
+        self.has_initialised = true;
+        token.initialise_module(module_epoch, until)
     }
 }
 

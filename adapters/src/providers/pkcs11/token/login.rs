@@ -63,7 +63,8 @@ impl Token {
         }
     }
 
-    /// Offers the PIN once. Some tokens lock themselves after a few wrong ones.
+    /// Offers the PIN once, if it is not too early for that. Some tokens lock themselves after a few
+    /// wrong ones.
     fn log_in(&self, session: &Session, state: &mut State) -> Result<(), Fault> {
         let info = session
             .get_session_info()
@@ -71,10 +72,17 @@ impl Token {
         if info.session_state() == SessionState::RwUser {
             return Ok(());
         }
+        state.require_login_to_be_due()?;
         let pin = self.pin.expose_for_login();
         match session.login(UserType::User, Some(&pin)) {
-            Ok(()) | Err(Error::Pkcs11(RvError::UserAlreadyLoggedIn, _)) => Ok(()),
+            Ok(()) => {
+                state.login_backoff.reset();
+                Ok(())
+            }
+            // The PIN was not looked at.
+            Err(Error::Pkcs11(RvError::UserAlreadyLoggedIn, _)) => Ok(()),
             Err(source) => {
+                state.login_backoff.count(Instant::now());
                 let fault = Fault::refused("logging in to the token")(source);
                 if fault.remedy() == Remedy::LatchPin {
                     state.pin_is_refused = true;
@@ -106,6 +114,18 @@ impl Token {
 }
 
 impl State {
+    /// Demands that the pause since the last login that failed is over.
+    fn require_login_to_be_due(&self) -> Result<(), Fault> {
+        let pause = self.login_backoff.pause(Instant::now());
+        if pause.is_zero() {
+            return Ok(());
+        }
+        Err(Fault::TooEarly {
+            context: "waiting to log in to the token again",
+            pause,
+        })
+    }
+
     pub(super) fn require_usable_pin(&self) -> Result<(), Fault> {
         if self.pin_is_refused {
             return Err(Fault::misconfigured(

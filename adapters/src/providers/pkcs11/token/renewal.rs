@@ -1,8 +1,6 @@
 //! Initialising the module anew, and when it is too early for that.
 
-use std::time::Instant;
-
-use signer_domain::ports::KeyProviderError;
+use std::time::{Duration, Instant};
 
 use super::{SHORT_PAUSE, Token};
 use crate::providers::pkcs11::error::Fault;
@@ -25,16 +23,7 @@ impl Token {
         }
         let pause = self.backoff.lock().pause(Instant::now());
         if !pause.is_zero() {
-            let end = Instant::now() + pause;
-            if pause > SHORT_PAUSE || end >= until {
-                return Err(Fault::Answer(KeyProviderError::ProviderUnavailable {
-                    context: "waiting to initialise the module again",
-                    retry_after: pause,
-                    outcome_unknown: false,
-                    source: None,
-                }));
-            }
-            wait_until(end);
+            wait_out("waiting to initialise the module again", pause, until)?;
         }
         let initialised = self.module.initialise(seen, until);
         if !matches!(initialised, Ok(false)) {
@@ -49,11 +38,23 @@ impl Token {
     }
 }
 
-fn wait_until(end: Instant) {
+/// Waits for the end of a pause if it is a short one.
+///
+/// # Errors
+/// When it is not, or ends too late.
+pub(in crate::providers::pkcs11) fn wait_out(
+    context: &'static str,
+    pause: Duration,
+    until: Instant,
+) -> Result<(), Fault> {
+    let end = Instant::now() + pause;
+    if pause > SHORT_PAUSE || end >= until {
+        return Err(Fault::TooEarly { context, pause });
+    }
     loop {
         let left = end.saturating_duration_since(Instant::now());
         if left.is_zero() {
-            return;
+            return Ok(());
         }
         std::thread::park_timeout(left);
     }
