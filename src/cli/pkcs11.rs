@@ -47,6 +47,14 @@ pub(crate) struct Pkcs11Args {
     /// processor, 8 at the most]
     #[arg(id = "pkcs11_sessions", long = "pkcs11-sessions", value_name = "N")]
     pub(crate) sessions: Option<String>,
+    /// How long a session may be inside of the module for one signature before its thread is left to
+    /// itself and another takes its place [env: PLEXSPHERE_SIGNER_PKCS11_CALL_TIMEOUT] [default: 1s]
+    #[arg(
+        id = "pkcs11_call_timeout",
+        long = "pkcs11-call-timeout",
+        value_name = "DURATION"
+    )]
+    pub(crate) call_timeout: Option<String>,
 }
 
 /// `pkcs11`.

@@ -34,6 +34,7 @@ pub(crate) struct Environment {
     pub(super) pkcs11_label_max: Option<String>,
     pub(super) pkcs11_ec_params: Option<String>,
     pub(super) pkcs11_sessions: Option<String>,
+    pub(super) pkcs11_call_timeout: Option<String>,
     pub(super) aws_region: Option<String>,
     pub(super) aws_endpoint_url: Option<String>,
     pub(super) aws_profile: Option<String>,

@@ -13,6 +13,9 @@ const LONGEST: Duration = Duration::from_hours(1);
 const LONGEST_OVERLAP: Duration = Duration::from_hours(366 * 24);
 const MOST_IN_FLIGHT: usize = 1_000_000;
 const MOST_SESSIONS: usize = 256;
+/// A module that is given less hangs whenever the machine is busy.
+const SHORTEST_CALL: Duration = Duration::from_millis(50);
+const LONGEST_CALL: Duration = Duration::from_mins(1);
 const MOST_CALLS_AT_ONCE: usize = 1024;
 const MOST_CALLS_PER_SECOND: u32 = 100_000;
 /// A handle has to hold it.
@@ -112,6 +115,14 @@ pub(super) fn sessions(text: &str) -> Result<NonZeroUsize, &'static str> {
         .ok_or("must be a number from 1 to 256")
 }
 
+/// A time that a session may be inside of a PKCS#11 module.
+pub(super) fn call_timeout(text: &str) -> Result<Duration, &'static str> {
+    humantime::parse_duration(text)
+        .ok()
+        .filter(|duration| (SHORTEST_CALL..=LONGEST_CALL).contains(duration))
+        .ok_or("must be a duration from 50ms to 60s, such as 1s or 500ms")
+}
+
 /// A number of bytes of a label.
 pub(super) fn label_max(text: &str) -> Result<usize, &'static str> {
     text.parse()
@@ -166,6 +177,15 @@ mod tests {
             assert!(deadline(text).is_err(), "{text}");
         }
         assert_eq!(drain_timeout("0s"), Ok(Duration::ZERO));
+    }
+
+    #[test]
+    fn a_call_to_a_module_takes_from_some_milliseconds_to_a_minute() {
+        assert_eq!(call_timeout("50ms"), Ok(Duration::from_millis(50)));
+        assert_eq!(call_timeout("1m"), Ok(Duration::from_mins(1)));
+        for text in ["0s", "49ms", "61s", "1", "-1s", ""] {
+            assert!(call_timeout(text).is_err(), "{text}");
+        }
     }
 
     #[test]

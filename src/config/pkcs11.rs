@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::thread::available_parallelism;
+use std::time::Duration;
 
 use serde::Deserialize;
 
@@ -26,6 +27,7 @@ pub(crate) struct Pkcs11Config {
     pub(crate) label_max: Setting<usize>,
     pub(crate) ec_params: Setting<String>,
     pub(crate) sessions: Setting<NonZeroUsize>,
+    pub(crate) call_timeout: Setting<Duration>,
 }
 
 /// Where the PIN comes from.
@@ -89,6 +91,11 @@ impl Pkcs11Config {
             &args.sessions,
             &environment.pkcs11_sessions,
         );
+        let call_timeout = pick(
+            CALL_TIMEOUT,
+            &args.call_timeout,
+            &environment.pkcs11_call_timeout,
+        );
         Ok(Self {
             module,
             slot: pick("--pkcs11-slot", &args.slot, &environment.pkcs11_slot),
@@ -109,6 +116,10 @@ impl Pkcs11Config {
                 Some(text) => text.parse(limits::sessions)?,
                 None => default("--pkcs11-sessions", sessions_by_default()),
             },
+            call_timeout: match call_timeout {
+                Some(text) => text.parse(limits::call_timeout)?,
+                None => default(CALL_TIMEOUT, Duration::from_secs(1)),
+            },
         })
     }
 
@@ -126,6 +137,7 @@ impl Pkcs11Config {
             self.label_max.source,
             self.ec_params.source,
             self.sessions.source,
+            self.call_timeout.source,
         ];
         optional
             .into_iter()
@@ -155,6 +167,7 @@ impl PinSource {
 
 const PIN: &str = "--pkcs11-pin";
 const PIN_FILE: &str = "--pkcs11-pin-file";
+const CALL_TIMEOUT: &str = "--pkcs11-call-timeout";
 
 /// The command line comes first, and a file before a PIN as it is.
 fn pin(args: &Pkcs11Args, environment: &Environment) -> Result<Option<PinSource>, Failure> {

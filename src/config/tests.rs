@@ -304,6 +304,12 @@ fn every_bad_provider_is_told_with_its_place_and_its_cure() {
             "--pkcs11-sessions \"many\": must be a number from 1 to 256",
         ),
         (
+            &["--key-provider", "pkcs11"],
+            &[("PKCS11_CALL_TIMEOUT", "2m")],
+            "--pkcs11-call-timeout \"2m\": must be a duration from 50ms to 60s, such as 1s or 500ms \
+             (set by PLEXSPHERE_SIGNER_PKCS11_CALL_TIMEOUT)",
+        ),
+        (
             &["--key-provider", "software"],
             &[],
             "--software-seed-file is required with --key-provider software; name a file of exactly \

@@ -213,7 +213,8 @@ fn settings(config: &Pkcs11Config) -> Result<Pkcs11Settings, Failure> {
     let ec_params = value.parse().map_err(|must| source.refuse(value, must))?;
     Ok(settings
         .with_ec_params(ec_params)
-        .with_sessions(config.sessions.value))
+        .with_sessions(config.sessions.value)
+        .with_call_timeout(config.call_timeout.value))
 }
 
 fn pin(config: &Pkcs11Config) -> Result<UserPin, Failure> {

@@ -32,6 +32,7 @@ mod pool;
 mod sentinel;
 mod session_actor;
 mod settings;
+mod stopwatch;
 mod token;
 mod user_pin;
 
@@ -61,9 +62,8 @@ pub use self::settings::{
 };
 pub use self::user_pin::{UnusablePin, UserPin};
 
-/// A signature takes milliseconds at the most, also over a network.
-const SIGNING_PATIENCE: Duration = Duration::from_secs(1);
-/// Some tokens take seconds to make a pair, and pairs are made one at a time.
+/// Some tokens take seconds to make a pair, and pairs are made one at a time: the shortest time that
+/// is given to that, however soon a signature is given up.
 const ADMIN_PATIENCE: Duration = Duration::from_secs(8);
 
 /// The provider of one token. It lives as long as the process: it heals by itself, and what it
@@ -78,6 +78,7 @@ impl Pkcs11Provider {
     /// A provider of the token that `settings` choose, behind `module`. Touches nothing yet.
     pub fn new(module: Arc<Pkcs11Module>, settings: Pkcs11Settings, pin: UserPin) -> Self {
         let sessions = settings.sessions.get();
+        let patience = settings.call_timeout;
         let token = Arc::new(Token::new(module, settings, pin));
         let pool = |name, size, patience| {
             let purpose = Purpose {
@@ -88,8 +89,8 @@ impl Pkcs11Provider {
             Pool::new(purpose, Arc::clone(&token))
         };
         Self {
-            signers: pool("p11-sign", sessions, SIGNING_PATIENCE),
-            admin: pool("p11-admin", 1, ADMIN_PATIENCE),
+            signers: pool("p11-sign", sessions, patience),
+            admin: pool("p11-admin", 1, patience.max(ADMIN_PATIENCE)),
             token,
         }
     }

@@ -10,6 +10,7 @@ use crate::stage::{assert_fails, eventually, in_a_process_of_its_own, objects};
 const DEADLINE: Duration = Duration::from_millis(1500);
 /// What a loaded machine may add.
 const SLACK: Duration = Duration::from_secs(1);
+
 #[test]
 fn is_unavailable_at_the_deadline_while_other_keys_sign_on() {
     in_a_process_of_its_own(|stage| {
@@ -142,5 +143,44 @@ fn a_late_answer_is_in_time_when_the_deadline_is_later() {
         stage.sign(&key).unwrap();
         assert!(started.elapsed() >= Duration::from_millis(600));
         assert_eq!(stage.hung_calls(), 0);
+    });
+}
+
+#[test]
+fn a_module_that_is_slower_than_usual_hangs_no_sooner_than_it_may() {
+    in_a_process_of_its_own(|stage| {
+        stage.with_call_timeout(Duration::from_secs(3));
+        let key = stage.generate("k1").unwrap();
+        stage.rules("C_Sign label=plexsphere:platform:k1 delay=1500");
+        let stage = &*stage;
+        thread::scope(|scope| {
+            let slow = scope.spawn(|| stage.sign(&key));
+            assert_eq!(stage.most_hung_until(|| slow.is_finished()), 0);
+            slow.join().unwrap().unwrap();
+        });
+    });
+}
+
+#[test]
+fn whoever_waits_for_the_login_of_another_does_not_hang() {
+    in_a_process_of_its_own(|stage| {
+        let keys = ["k1", "k2"].map(|name| stage.generate(name).unwrap());
+        for key in &keys {
+            stage.sign(key).unwrap();
+        }
+        stage.rules("C_SignInit at=1 behind=logout\nC_Login at=1 delay=3000");
+        let stage = &*stage;
+        thread::scope(|scope| {
+            let logs_in = scope.spawn(|| stage.sign(&keys[0]));
+            stage.wait_until_held("C_Login", 1);
+            let waits = scope.spawn(|| stage.sign(&keys[1]));
+            let searches = scope.spawn(|| stage.locate("k2"));
+            let threads_left = stage.most_hung_until(|| waits.is_finished());
+            assert_eq!(threads_left, 1, "the one that logs in");
+            logs_in.join().unwrap().unwrap();
+            waits.join().unwrap().unwrap();
+            searches.join().unwrap().unwrap();
+        });
+        eventually("the thread come back", || stage.hung_calls() == 0);
     });
 }

@@ -48,7 +48,7 @@ impl Stage {
         let module = Pkcs11Module::load(&directory.join("fault.so")).unwrap();
         let runtime = Builder::new_multi_thread().enable_all().build().unwrap();
         let stage = Self {
-            provider: provider(&module),
+            provider: provider(&module, settings()),
             directory,
             test,
             runtime,
@@ -60,8 +60,17 @@ impl Stage {
 
     /// Another provider on the same token, which remembers nothing of it.
     pub(crate) fn without_memory(&mut self) {
+        self.replace_provider(settings());
+    }
+
+    /// The same, which leaves a thread no sooner than this.
+    pub(crate) fn with_call_timeout(&mut self, call_timeout: Duration) {
+        self.replace_provider(settings().with_call_timeout(call_timeout));
+    }
+
+    fn replace_provider(&mut self, settings: Pkcs11Settings) {
         assert!(self.provider.close(LONG), "a session was not closed");
-        self.provider = provider(&self.module);
+        self.provider = provider(&self.module, settings);
     }
 
     /// Ends in order, as the process does. An exit with threads inside of a module may crash.
@@ -169,6 +178,16 @@ impl Stage {
         self.module.hung_calls()
     }
 
+    /// How many were so at once, at the most, until this is so.
+    pub(crate) fn most_hung_until(&self, mut is_so: impl FnMut() -> bool) -> usize {
+        let mut most = 0;
+        while !is_so() {
+            most = most.max(self.hung_calls());
+            pause();
+        }
+        most
+    }
+
     /// Where the real module keeps its tokens.
     pub(crate) fn store(&self) -> PathBuf {
         self.directory.join("tokens")
@@ -180,12 +199,16 @@ impl Stage {
     }
 }
 
-fn provider(module: &Arc<Pkcs11Module>) -> Pkcs11Provider {
+fn settings() -> Pkcs11Settings {
     let prefix = LabelPrefix::parse("plexsphere").unwrap();
     let slot = SlotChoice::Label(token::LABEL.to_owned());
     let settings = Pkcs11Settings::new(slot, prefix, Pkcs11Settings::LABEL_MAX).unwrap();
+    settings.with_sessions(SESSIONS)
+}
+
+fn provider(module: &Arc<Pkcs11Module>, settings: Pkcs11Settings) -> Pkcs11Provider {
     let pin = UserPin::new(Zeroizing::new(token::PIN.to_owned())).unwrap();
-    Pkcs11Provider::new(Arc::clone(module), settings.with_sessions(SESSIONS), pin)
+    Pkcs11Provider::new(Arc::clone(module), settings, pin)
 }
 
 fn digest() -> Digest {

@@ -1,7 +1,5 @@
 //! One session at work: every call to the module that needs a session is made here.
 
-use std::time::Instant;
-
 use cryptoki::mechanism::Mechanism;
 use cryptoki::mechanism::eddsa::{EddsaParams, EddsaSignatureScheme};
 use cryptoki::object::{Attribute, AttributeType, ObjectClass, ObjectHandle};
@@ -14,6 +12,7 @@ use super::key_cache::KnownKey;
 use super::label::Label;
 use super::module::Entered;
 use super::objects;
+use super::stopwatch::Until;
 use super::token::{Standing, Token};
 
 /// A session that is open on the token, for the length of one attempt.
@@ -22,7 +21,7 @@ pub(super) struct Desk<'a> {
     pub(super) module: &'a Entered<'a>,
     pub(super) standing: Standing,
     pub(super) session: &'a Session,
-    pub(super) until: Instant,
+    pub(super) until: Until<'a>,
 }
 
 /// The objects of one label.

@@ -17,6 +17,7 @@ use super::mechanisms::{self, NEEDED};
 use super::module::{Entered, Pkcs11Module};
 use super::sentinel::damaged;
 use super::settings::{Pkcs11Settings, SlotChoice};
+use super::stopwatch::{Stopwatch, Until};
 use super::token::{Token, select};
 use super::user_pin::UserPin;
 
@@ -120,7 +121,8 @@ impl CheckReport {
 
 fn take_steps(token: &Token, report: &mut CheckReport) -> Result<(), (&'static str, Fault)> {
     let at = |name: &'static str| move |fault| (name, fault);
-    let until = Instant::now() + PATIENCE;
+    let stopwatch = Stopwatch::default();
+    let until = Until::new(Instant::now() + PATIENCE, &stopwatch);
     let entered = initialised(&token.module).map_err(at("module"))?;
     let library = entered
         .get_library_info()
@@ -196,7 +198,8 @@ fn look_inside(desk: &Desk<'_>, report: &mut CheckReport) -> Result<(), (&'stati
 
 /// Enters a module that nobody else uses in this process.
 fn initialised(module: &Pkcs11Module) -> Result<Entered<'_>, Fault> {
-    let until = Instant::now() + PATIENCE;
+    let stopwatch = Stopwatch::default();
+    let until = Until::new(Instant::now() + PATIENCE, &stopwatch);
     module.initialise(0, until)?;
     module
         .enter(until)

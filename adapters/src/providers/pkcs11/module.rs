@@ -22,6 +22,7 @@ use prometheus_client::registry::Registry;
 
 use self::metrics::HungCalls;
 use super::error::Fault;
+use super::stopwatch::Until;
 
 pub use self::path::ModulePathRefusal;
 
@@ -87,8 +88,8 @@ impl Pkcs11Module {
     }
 
     /// Enters the gate to make calls; `None` when that does not succeed by `until`.
-    pub(super) fn enter(&self, until: Instant) -> Option<Entered<'_>> {
-        let state = self.gate.try_read_until(until)?;
+    pub(super) fn enter(&self, until: Until<'_>) -> Option<Entered<'_>> {
+        let state = until.wait(|until| self.gate.try_read_until(until))?;
         Some(Entered {
             context: &self.context,
             state,
@@ -100,14 +101,13 @@ impl Pkcs11Module {
     ///
     /// # Errors
     /// When calls are under way that do not end, or the module refuses.
-    pub(super) fn initialise(&self, seen: u64, until: Instant) -> Result<bool, Fault> {
+    pub(super) fn initialise(&self, seen: u64, until: Until<'_>) -> Result<bool, Fault> {
         if self.hung_calls() > 0 {
             return Err(Fault::doubtful("waiting for a call that does not return"));
         }
-        let quiet = until.min(Instant::now() + QUIET_WAIT);
-        let mut state = self
-            .gate
-            .try_write_until(quiet)
+        let mut state = until
+            .at_most(Instant::now() + QUIET_WAIT)
+            .wait(|quiet| self.gate.try_write_until(quiet))
             .ok_or(Fault::doubtful("waiting for the calls under way"))?;
         if state.epoch != seen {
             return Ok(false);

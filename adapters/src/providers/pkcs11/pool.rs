@@ -1,6 +1,6 @@
 //! Threads with a session each, and the queue they take their work from.
 //!
-//! A call into a module cannot be cancelled. A thread that is at one call for longer than is reasonable
+//! A call into a module cannot be cancelled. A thread that is inside for longer than is reasonable
 //! is *left*: another takes its place, and should it come back after all, it ends. Those who
 //! wait for an answer wait until their deadline in any case. How many threads may be left is limited;
 //! beyond that nothing takes their place, until one of them comes back.
@@ -20,6 +20,7 @@ use signer_domain::ports::KeyProviderError;
 
 use super::error::unavailable;
 use super::session_actor::SessionActor;
+use super::stopwatch::Stopwatch;
 use super::token::Token;
 
 /// How many threads may be left in calls that do not return.
@@ -34,7 +35,7 @@ pub(super) struct Purpose {
     pub(super) name: &'static str,
     /// How many threads it has.
     pub(super) size: usize,
-    /// How long a call may take before its thread is left.
+    /// How long a thread may be inside the module without a break before it is left.
     pub(super) patience: Duration,
 }
 
@@ -52,8 +53,8 @@ struct Shared {
 #[derive(Default)]
 struct State {
     queue: VecDeque<Job>,
-    /// Since when which thread is at a call.
-    busy: HashMap<u64, Instant>,
+    /// Which thread is at work, and how long it has been inside the module.
+    busy: HashMap<u64, Arc<Stopwatch>>,
     /// Threads that take work.
     serving: usize,
     /// Threads that were left.
@@ -193,14 +194,13 @@ impl Shared {
         }
     }
 
-    /// Leaves every thread that is at one call for too long.
+    /// Leaves every thread that is inside the module for too long.
     fn leave_the_overdue(self: &Arc<Self>) {
         let mut state = self.state.lock();
-        let now = Instant::now();
         let overdue: Vec<u64> = state
             .busy
             .iter()
-            .filter(|(_, since)| now.duration_since(**since) >= self.purpose.patience)
+            .filter(|(_, stopwatch)| stopwatch.elapsed() >= self.purpose.patience)
             .map(|(thread, _)| *thread)
             .collect();
         for thread in overdue {
@@ -219,11 +219,13 @@ impl Shared {
 
     /// The life of one thread.
     fn serve(self: Arc<Self>, thread: u64) {
-        let mut actor = SessionActor::new(Arc::clone(&self.token));
-        while let Some(job) = self.next_job(thread) {
+        let stopwatch = Arc::default();
+        let open = || SessionActor::new(Arc::clone(&self.token), Arc::clone(&stopwatch));
+        let mut actor = open();
+        while let Some(job) = self.next_job(thread, &stopwatch) {
             if catch_unwind(AssertUnwindSafe(|| job(&mut actor))).is_err() {
                 tracing::error!("session thread panicked; it goes on with a new session");
-                actor = SessionActor::new(Arc::clone(&self.token));
+                actor = open();
             }
             if self.state.lock().busy.remove(&thread).is_none() {
                 drop(actor);
@@ -236,14 +238,15 @@ impl Shared {
         self.ended.notify_all();
     }
 
-    fn next_job(&self, thread: u64) -> Option<Job> {
+    fn next_job(&self, thread: u64, stopwatch: &Arc<Stopwatch>) -> Option<Job> {
         let mut state = self.state.lock();
         loop {
             if state.is_closing {
                 return None;
             }
             if let Some(job) = state.queue.pop_front() {
-                state.busy.insert(thread, Instant::now());
+                stopwatch.start();
+                state.busy.insert(thread, Arc::clone(stopwatch));
                 return Some(job);
             }
             self.work.wait(&mut state);

@@ -20,6 +20,7 @@ use super::desk::Desk;
 use super::error::{Fault, unavailable};
 use super::key_cache::Epoch;
 use super::module::Entered;
+use super::stopwatch::{Stopwatch, Until};
 use super::token::{Standing, Token};
 
 /// How often one call tries, at most, whatever goes wrong.
@@ -30,6 +31,7 @@ const CLOSING_WAIT: Duration = Duration::from_millis(100);
 /// Owns one session. It is made, used and dropped on one thread.
 pub(super) struct SessionActor {
     token: Arc<Token>,
+    stopwatch: Arc<Stopwatch>,
     session: Option<OpenSession>,
 }
 
@@ -39,9 +41,11 @@ struct OpenSession {
 }
 
 impl SessionActor {
-    pub(super) const fn new(token: Arc<Token>) -> Self {
+    /// Of the thread whose `stopwatch` it is.
+    pub(super) const fn new(token: Arc<Token>, stopwatch: Arc<Stopwatch>) -> Self {
         Self {
             token,
+            stopwatch,
             session: None,
         }
     }
@@ -61,10 +65,12 @@ impl SessionActor {
         deadline: Deadline,
         mut work: impl FnMut(&Desk<'_>, &mut bool) -> Result<T, Fault>,
     ) -> Result<T, KeyProviderError> {
+        let stopwatch = Arc::clone(&self.stopwatch);
+        let until = Until::new(deadline.instant(), &stopwatch);
         let mut touched = false;
         let mut climb = Climb::default();
         for _ in 0..MOST_ATTEMPTS {
-            let failed = match self.attempt(deadline, |desk| work(desk, &mut touched)) {
+            let failed = match self.attempt(until, |desk| work(desk, &mut touched)) {
                 Ok(done) => return Ok(done),
                 Err(failed) => failed,
             };
@@ -73,7 +79,7 @@ impl SessionActor {
             if !matches!(failed, Failed::Working(Fault::Answer(_))) {
                 self.close();
             }
-            if let Err(fault) = climb.next(&self.token, failed, deadline) {
+            if let Err(fault) = climb.next(&self.token, failed, until) {
                 return Err(fault.into_answer(touched));
             }
         }
@@ -82,11 +88,10 @@ impl SessionActor {
 
     fn attempt<T>(
         &mut self,
-        deadline: Deadline,
+        until: Until<'_>,
         work: impl FnOnce(&Desk<'_>) -> Result<T, Fault>,
     ) -> Result<T, Failed> {
         let token = Arc::clone(&self.token);
-        let until = deadline.instant();
         let module = token.module.enter(until).ok_or(Failed::Outside)?;
         let module_epoch = module.epoch();
         let failed_with = |standing| {
@@ -116,7 +121,7 @@ impl SessionActor {
         token: &Token,
         module: &Entered<'_>,
         standing: Standing,
-        until: Instant,
+        until: Until<'_>,
     ) -> Result<&Session, Fault> {
         let is_current = |open: &OpenSession| open.epoch == standing.epoch;
         if !self.session.as_ref().is_some_and(is_current) {
@@ -153,7 +158,8 @@ impl SessionActor {
     /// Gives the session up; the next work opens another.
     pub(super) fn close(&mut self) {
         if let Some(open) = self.session.take()
-            && let Some(module) = self.token.module.enter(Instant::now() + CLOSING_WAIT)
+            && let until = Until::new(Instant::now() + CLOSING_WAIT, &self.stopwatch)
+            && let Some(module) = self.token.module.enter(until)
         {
             open.close(&module);
         }

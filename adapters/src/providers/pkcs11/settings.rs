@@ -3,6 +3,7 @@
 use std::fmt;
 use std::num::NonZeroUsize;
 use std::str::FromStr;
+use std::time::Duration;
 
 use super::label::{LabelPrefix, Labels, LabelsTooShort};
 
@@ -13,11 +14,15 @@ pub struct Pkcs11Settings {
     pub(super) labels: Labels,
     pub(super) ec_params: EcParams,
     pub(super) sessions: NonZeroUsize,
+    pub(super) call_timeout: Duration,
 }
 
 impl Pkcs11Settings {
     /// The most bytes of a label, when nobody says otherwise.
     pub const LABEL_MAX: usize = 255;
+    /// A signature takes milliseconds at the most, also over a network: the time that one is given,
+    /// when nobody says otherwise.
+    pub const CALL_TIMEOUT: Duration = Duration::from_secs(1);
 
     /// The token at `slot`, whose objects open with `prefix`.
     ///
@@ -33,6 +38,7 @@ impl Pkcs11Settings {
             labels: Labels::new(prefix, label_max)?,
             ec_params: EcParams::Oid,
             sessions: NonZeroUsize::MIN,
+            call_timeout: Self::CALL_TIMEOUT,
         })
     }
 
@@ -47,6 +53,14 @@ impl Pkcs11Settings {
     #[must_use]
     pub const fn with_sessions(mut self, sessions: NonZeroUsize) -> Self {
         self.sessions = sessions;
+        self
+    }
+
+    /// The same, where a thread is left once it has been inside the module for this long for one
+    /// signature.
+    #[must_use]
+    pub const fn with_call_timeout(mut self, call_timeout: Duration) -> Self {
+        self.call_timeout = call_timeout;
         self
     }
 }

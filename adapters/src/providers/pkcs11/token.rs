@@ -28,6 +28,7 @@ use super::label::Label;
 use super::mechanisms;
 use super::module::{Entered, Pkcs11Module};
 use super::settings::Pkcs11Settings;
+use super::stopwatch::{Stopwatch, Until};
 use super::user_pin::UserPin;
 
 /// A pause so short that a call rather waits it out than fails.
@@ -109,7 +110,11 @@ impl Token {
     ///
     /// # Errors
     /// When it is not there, cannot make Ed25519 signatures, or refuses the PIN.
-    pub(super) fn standing(&self, module: &Entered<'_>, until: Instant) -> Result<Standing, Fault> {
+    pub(super) fn standing(
+        &self,
+        module: &Entered<'_>,
+        until: Until<'_>,
+    ) -> Result<Standing, Fault> {
         if !module.is_initialized() {
             return Err(Fault::doubtful("waiting for the module to be initialised"));
         }
@@ -140,7 +145,7 @@ impl Token {
         &self,
         module: &Entered<'_>,
         standing: Standing,
-        until: Instant,
+        until: Until<'_>,
     ) -> Result<(), Fault> {
         let found = Identity::of(module, standing.slot)?;
         let state = self.lock(until)?;
@@ -159,7 +164,7 @@ impl Token {
     pub(super) fn require_no_login_since(
         &self,
         standing: Standing,
-        until: Instant,
+        until: Until<'_>,
     ) -> Result<(), Fault> {
         // A login is noted before its lock is released.
         let _none_under_way = self.lock(until)?;
@@ -172,20 +177,24 @@ impl Token {
     }
 
     /// The public key of the sentinel that this process met first.
-    pub(super) fn sentinel(&self, until: Instant) -> Result<Option<PublicKey>, Fault> {
+    pub(super) fn sentinel(&self, until: Until<'_>) -> Result<Option<PublicKey>, Fault> {
         Ok(self.lock(until)?.sentinel)
     }
 
     /// Remembers the public key of the sentinel.
-    pub(super) fn pin_sentinel(&self, public_key: PublicKey, until: Instant) -> Result<(), Fault> {
+    pub(super) fn pin_sentinel(
+        &self,
+        public_key: PublicKey,
+        until: Until<'_>,
+    ) -> Result<(), Fault> {
         self.lock(until)?.sentinel = Some(public_key);
         Ok(())
     }
 
     /// The right to make the sentinel.
-    pub(super) fn sentinel_making(&self, until: Instant) -> Result<MutexGuard<'_, ()>, Fault> {
-        self.sentinel_making
-            .try_lock_until(until)
+    pub(super) fn sentinel_making(&self, until: Until<'_>) -> Result<MutexGuard<'_, ()>, Fault> {
+        until
+            .wait(|until| self.sentinel_making.try_lock_until(until))
             .ok_or(Fault::doubtful("waiting for the sentinel to be made"))
     }
 
@@ -197,18 +206,20 @@ impl Token {
         })
     }
 
-    fn lock(&self, until: Instant) -> Result<MutexGuard<'_, State>, Fault> {
-        self.state
-            .try_lock_until(until)
+    fn lock(&self, until: Until<'_>) -> Result<MutexGuard<'_, State>, Fault> {
+        until
+            .wait(|until| self.state.try_lock_until(until))
             .ok_or(Fault::doubtful("waiting for a login under way"))
     }
 }
 
 impl Drop for Token {
     fn drop(&mut self) {
+        let stopwatch = Stopwatch::default();
+        let until = Until::new(Instant::now() + SHORT_PAUSE, &stopwatch);
         let anchor = self.state.get_mut().anchor.take();
         if let Some((epoch, anchor)) = anchor
-            && let Some(module) = self.module.enter(Instant::now() + SHORT_PAUSE)
+            && let Some(module) = self.module.enter(until)
             && module.epoch() == epoch.module
         {
             drop(anchor.close());

@@ -1,10 +1,7 @@
 //! What a call tries next when an attempt has failed.
 
-use std::time::Instant;
-
-use signer_domain::Deadline;
-
 use crate::providers::pkcs11::error::{Fault, Remedy};
+use crate::providers::pkcs11::stopwatch::Until;
 use crate::providers::pkcs11::token::{Standing, Token, wait_out};
 
 /// Where an attempt failed.
@@ -35,16 +32,15 @@ impl Climb {
         &mut self,
         token: &Token,
         failed: Failed,
-        deadline: Deadline,
+        until: Until<'_>,
     ) -> Result<(), Fault> {
-        let until = deadline.instant();
         match failed {
             Failed::Outside => Err(Fault::doubtful("waiting for the module")),
             Failed::Working(fault) => {
                 // A handle that has come to mean another object also gives errors that no repetition
                 // would cure, so everything but an answer is tried once more with nothing remembered.
                 let is_final = matches!(fault, Fault::Answer(_)) || fault.remedy() == Remedy::Wait;
-                if is_final || self.working_failed || deadline.is_past() {
+                if is_final || self.working_failed || until.is_past() {
                     return Err(fault);
                 }
                 tracing::warn!(cause = ?fault, "call to the token failed; trying on a new session");
@@ -57,7 +53,7 @@ impl Climb {
                 standing,
             } => {
                 let fault = match (fault, standing) {
-                    (Fault::LoggedOut, Some(seen)) if !deadline.is_past() => {
+                    (Fault::LoggedOut, Some(seen)) if !until.is_past() => {
                         match log_in_again(token, seen, until) {
                             Ok(()) => return Ok(()),
                             Err(fault) => fault,
@@ -65,7 +61,7 @@ impl Climb {
                     }
                     (fault, _) => fault,
                 };
-                self.reopen(token, fault, module_epoch, deadline)
+                self.reopen(token, fault, module_epoch, until)
             }
         }
     }
@@ -76,13 +72,12 @@ impl Climb {
         token: &Token,
         fault: Fault,
         module_epoch: u64,
-        deadline: Deadline,
+        until: Until<'_>,
     ) -> Result<(), Fault> {
-        let until = deadline.instant();
         if let Fault::TooEarly { context, pause } = fault {
             return wait_out(context, pause, until);
         }
-        if fault.remedy() != Remedy::TryAgain || deadline.is_past() {
+        if fault.remedy() != Remedy::TryAgain || until.is_past() {
             return Err(fault);
         }
         // A login is not repeated before something has been done about its failure.
@@ -101,7 +96,7 @@ impl Climb {
     }
 }
 
-fn log_in_again(token: &Token, seen: Standing, until: Instant) -> Result<(), Fault> {
+fn log_in_again(token: &Token, seen: Standing, until: Until<'_>) -> Result<(), Fault> {
     let module = token
         .module
         .enter(until)

@@ -10,6 +10,7 @@ use super::{Standing, State, Token};
 use crate::providers::pkcs11::error::{Fault, Remedy};
 use crate::providers::pkcs11::key_cache::Epoch;
 use crate::providers::pkcs11::module::Entered;
+use crate::providers::pkcs11::stopwatch::Until;
 
 impl Token {
     /// Logs in again, unless somebody has done so since the login that was `seen`.
@@ -20,7 +21,7 @@ impl Token {
         &self,
         module: &Entered<'_>,
         seen: Standing,
-        until: Instant,
+        until: Until<'_>,
     ) -> Result<(), Fault> {
         let mut state = self.lock(until)?;
         let current = *self.standing.read();

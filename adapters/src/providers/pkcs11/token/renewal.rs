@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use super::{SHORT_PAUSE, Token};
 use crate::providers::pkcs11::error::Fault;
 use crate::providers::pkcs11::module::Entered;
+use crate::providers::pkcs11::stopwatch::Until;
 
 impl Token {
     /// Initialises the module anew: the last resort, and no more often than the pauses permit.
@@ -14,7 +15,7 @@ impl Token {
     pub(in crate::providers::pkcs11) fn initialise_module(
         &self,
         seen: u64,
-        until: Instant,
+        until: Until<'_>,
     ) -> Result<(), Fault> {
         let is_over = |module: Entered<'_>| module.epoch() != seen;
         if self.module.enter(until).is_some_and(is_over) {
@@ -45,16 +46,21 @@ impl Token {
 pub(in crate::providers::pkcs11) fn wait_out(
     context: &'static str,
     pause: Duration,
-    until: Instant,
+    until: Until<'_>,
 ) -> Result<(), Fault> {
     let end = Instant::now() + pause;
-    if pause > SHORT_PAUSE || end >= until {
+    if pause > SHORT_PAUSE || end >= until.instant() {
         return Err(Fault::TooEarly { context, pause });
     }
+    until.at_most(end).wait(sleep_until);
+    Ok(())
+}
+
+fn sleep_until(end: Instant) {
     loop {
         let left = end.saturating_duration_since(Instant::now());
         if left.is_zero() {
-            return Ok(());
+            return;
         }
         std::thread::park_timeout(left);
     }
