@@ -62,7 +62,8 @@ pub(crate) struct Cli {
 
 const EXIT_STATUS: &str = "\
 Exit status: 0 ok, 1 general failure, 2 usage or invalid input, 3 not found, 4 conflict,
-5 denied, 6 unavailable (try again), 7 integrity failure, 8 key retired.";
+5 denied, 6 unavailable (try again), 7 integrity failure, 8 key retired; 70 serve is to be
+started again, for an HSM is stuck under a call that does not return.";
 
 /// What to do.
 #[derive(Debug, Subcommand)]

@@ -23,6 +23,9 @@ pub(crate) enum Exit {
     Integrity,
     /// The key is retired.
     Retired,
+    /// Nothing but a new process can help, so that the supervisor should start one. It is the number
+    /// of an internal error among those that supervisors know, and no command of a client ends with it.
+    Stuck,
 }
 
 impl Exit {
@@ -38,6 +41,7 @@ impl Exit {
             Self::Unavailable => 6,
             Self::Integrity => 7,
             Self::Retired => 8,
+            Self::Stuck => 70,
         }
     }
 
@@ -105,5 +109,6 @@ mod tests {
             assert_eq!(Exit::of_problem(code).status(), status, "{code}");
         }
         assert_eq!(Exit::Ok.status(), 0);
+        assert_eq!(Exit::Stuck.status(), 70);
     }
 }

@@ -24,7 +24,7 @@ use crate::{dev, hardening};
 use entrance::take_places;
 use file_limit::FileLimitSignal;
 use reopen::ReopenSignal;
-use stop::StopSignals;
+use stop::{Stop, StopSignals};
 
 /// Runs the custodian until it is told to stop.
 ///
@@ -119,6 +119,8 @@ async fn run(
             Arc::<ActorCustody>::clone(&custody),
         ));
     }
+    let mut stop_of = Stop::Asked;
+    let stopping = async { stop_of = stop.received(opened.stuck()).await };
     let served = signer_http::serve(
         http_settings(&config),
         entrance.socket,
@@ -129,7 +131,7 @@ async fn run(
             audit: audit.port(),
         },
         telemetry,
-        stop.received(),
+        stopping,
     )
     .await;
     audit.close().await;
@@ -137,7 +139,8 @@ async fn run(
         warn!(%cause, "registry not closed in order; nothing is lost");
     }
     info!("stopped");
-    served.map_err(|cause| Failure::general(format_args!("serving ended: {cause}")))
+    served.map_err(|cause| Failure::general(format_args!("serving ended: {cause}")))?;
+    stop_of.outcome()
 }
 
 fn custody_settings(config: &Config) -> CustodySettings {

@@ -1,9 +1,38 @@
-//! The signals that ask the custodian to stop.
+//! What ends the custodian: a signal, or a provider that only a new process can help.
 
 use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::info;
+
+use crate::exit::Exit;
+use crate::failure::Failure;
+
+/// Why the custodian stops.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stop {
+    /// Somebody asked for it.
+    Asked,
+    /// Nothing but a new process can help.
+    Stuck,
+}
+
+impl Stop {
+    /// What the process ends with when it could stop in order.
+    ///
+    /// # Errors
+    /// When the supervisor is to start it again.
+    pub(super) fn outcome(self) -> Result<(), Failure> {
+        match self {
+            Self::Asked => Ok(()),
+            Self::Stuck => Err(Failure::new(
+                Exit::Stuck,
+                "calls to the PKCS#11 token do not return, and nothing but a new process can use it \
+                 again; start the custodian again",
+            )),
+        }
+    }
+}
 
 /// Listens to SIGTERM and SIGINT from its making on, so that none is lost during the start.
 #[derive(Debug)]
@@ -24,12 +53,30 @@ impl StopSignals {
         })
     }
 
-    /// Waits for the first of them.
-    pub(super) async fn received(mut self) {
+    /// Waits for the first of them, or until a provider is `stuck`.
+    pub(super) async fn received(mut self, stuck: impl Future<Output = ()>) -> Stop {
         let name = tokio::select! {
             _ = self.terminate.recv() => "SIGTERM",
             _ = self.interrupt.recv() => "SIGINT",
+            () = stuck => return Stop::Stuck,
         };
         info!(signal = name, "asked to stop");
+        Stop::Asked
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::ready;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_provider_that_is_stuck_ends_the_process_so_that_it_is_started_again() {
+        let signals = StopSignals::listen().unwrap();
+        let stop = signals.received(ready(())).await;
+        assert_eq!(stop, Stop::Stuck);
+        assert_eq!(stop.outcome().unwrap_err().exit(), Exit::Stuck);
+        Stop::Asked.outcome().unwrap();
     }
 }

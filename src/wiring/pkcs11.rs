@@ -71,6 +71,11 @@ impl OpenToken {
         self.module.register(metrics);
     }
 
+    /// Ends when nothing but a new process can help.
+    pub(super) async fn stuck(&self) {
+        self.provider.stuck().await;
+    }
+
     /// Ends the use of the module, and hands the outcome of the process on. With a call that does not
     /// return this ends the process on the spot: what a module does at an ordinary exit waits for that
     /// call for ever, or crashes.

@@ -49,6 +49,14 @@ impl OpenProviders {
         }
     }
 
+    /// Ends when one of them is stuck in a way that nothing but a new process can help.
+    pub(crate) async fn stuck(&self) {
+        match &self.token {
+            Some(token) => token.stuck().await,
+            None => std::future::pending().await,
+        }
+    }
+
     /// Closes them at the end of the process, and hands its outcome on.
     ///
     /// # Errors

@@ -112,3 +112,47 @@ fn a_key_that_has_come_to_mean_another_is_looked_up_anew() {
         .json();
     assert_eq!(again, signature);
 }
+
+/// The call may never return, and until it does nothing may initialise the module anew.
+#[test]
+fn a_module_that_is_stuck_ends_the_process_for_its_supervisor_to_start_another() {
+    let token = Token::behind_faults();
+    let mut server = token.serve(&["--pkcs11-sessions", "2", "--request-deadline", "2s"]);
+    server.generate("stuck");
+    server.generate("other");
+    let digest = sign_request(&[7; 64]);
+    let signature = server
+        .post(&sign_path(OTHER), &digest)
+        .expect_status(200)
+        .json();
+    let hang = "C_Sign label=plexsphere:platform:stuck hang\n";
+    token.rules(hang);
+    let refused = server.post(&sign_path(STUCK), &digest);
+    assert_eq!(refused.problem_code(), "provider_unavailable");
+    token.rules(&format!("{hang}C_SignInit rv=CKR_DEVICE_REMOVED\n"));
+    // From here on only the self-tests ask.
+    let refused = server.post(&sign_path(OTHER), &digest);
+    assert_eq!(refused.problem_code(), "provider_unavailable");
+    eventually("a custodian that is not ready", || {
+        (server.get("/readyz").status == 503).then_some(())
+    });
+
+    let status = server.wait();
+    let log = server.take_log();
+    assert_eq!(status.code(), Some(70), "{status}: {log}");
+    let said = log.lines().filter(|line| line.contains("the process ends"));
+    assert_eq!(said.count(), 1, "{log}");
+    assert!(!token.place.socket().exists());
+    let entries = fs::read_to_string(token.audit_log())
+        .unwrap()
+        .lines()
+        .count();
+    let verdict = token.verdict_on_the_audit_log();
+    let signed_to_the_end = format!("; signed up to {entries}\n");
+    assert!(verdict.ends_with(&signed_to_the_end), "{verdict}");
+
+    token.rules("");
+    let again = token.serve(&[]);
+    let answer = again.post(&sign_path(OTHER), &digest).expect_status(200);
+    assert_eq!(answer.json(), signature);
+}

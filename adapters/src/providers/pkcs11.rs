@@ -33,6 +33,7 @@ mod sentinel;
 mod session_actor;
 mod settings;
 mod stopwatch;
+mod stuck;
 mod token;
 mod user_pin;
 
@@ -98,6 +99,12 @@ impl Pkcs11Provider {
     /// Whether the token has refused the PIN, which is then never offered again.
     pub fn pin_is_refused(&self) -> bool {
         self.token.pin_is_refused()
+    }
+
+    /// Ends when nothing but a new process can help: the token was whole once, the module has to be
+    /// initialised anew, and a call that does not return has forbidden that for too long.
+    pub fn stuck(&self) -> impl Future<Output = ()> + Send + use<> {
+        self.token.stuck()
     }
 
     /// Closes the sessions; tells whether all of them could be closed in time.

@@ -23,4 +23,5 @@ mod behind_the_back;
 mod hangs;
 mod login;
 mod lost_replies;
+mod stuck;
 mod wrong_keys;

@@ -68,6 +68,11 @@ impl Stage {
         self.replace_provider(settings().with_call_timeout(call_timeout));
     }
 
+    /// The same, which takes the module for stuck after this long.
+    pub(crate) fn with_stuck_after(&mut self, stuck_after: Duration) {
+        self.replace_provider(settings().with_stuck_after(stuck_after));
+    }
+
     fn replace_provider(&mut self, settings: Pkcs11Settings) {
         assert!(self.provider.close(LONG), "a session was not closed");
         self.provider = provider(&self.module, settings);
@@ -155,7 +160,11 @@ impl Stage {
     }
 
     pub(crate) fn check(&self) -> Outcome<()> {
-        let call = self.provider.check(Deadline::after(LONG));
+        self.check_within(LONG)
+    }
+
+    pub(crate) fn check_within(&self, patience: Duration) -> Outcome<()> {
+        let call = self.provider.check(Deadline::after(patience));
         self.runtime.block_on(call)
     }
 
@@ -176,6 +185,13 @@ impl Stage {
     /// How many threads are in calls that do not return.
     pub(crate) fn hung_calls(&self) -> usize {
         self.module.hung_calls()
+    }
+
+    /// Whether nothing but a new process can help.
+    pub(crate) fn is_stuck(&self) -> bool {
+        let stuck = self.provider.stuck();
+        let asked = async { tokio::time::timeout(Duration::ZERO, stuck).await };
+        self.runtime.block_on(asked).is_ok()
     }
 
     /// How many were so at once, at the most, until this is so.

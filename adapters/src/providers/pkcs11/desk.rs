@@ -167,6 +167,7 @@ impl Desk<'_> {
         let bytes = bytes
             .try_into()
             .map_err(|_wrong_length| Fault::WrongSignature)?;
+        self.token.note_signed();
         Ok(Signature::from_bytes(bytes))
     }
 

@@ -12,12 +12,11 @@ mod path;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
 use cryptoki::error::{Error, RvError};
-use parking_lot::{RwLock, RwLockReadGuard};
+use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 use prometheus_client::registry::Registry;
 
 use self::metrics::HungCalls;
@@ -35,8 +34,8 @@ pub struct Pkcs11Module {
     path: PathBuf,
     context: Pkcs11,
     gate: RwLock<State>,
-    /// Calls that do not return. The module must not be finalised under them.
-    hung: AtomicUsize,
+    /// What those calls were made for that do not return. The module must not be finalised under them.
+    hung: Mutex<Vec<&'static str>>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -83,7 +82,7 @@ impl Pkcs11Module {
                 epoch: 0,
                 is_initialized: false,
             }),
-            hung: AtomicUsize::new(0),
+            hung: Mutex::default(),
         }))
     }
 
@@ -149,7 +148,16 @@ impl Pkcs11Module {
 
     /// How many calls into the module do not return at present.
     pub fn hung_calls(&self) -> usize {
-        self.hung.load(Ordering::SeqCst)
+        self.hung.lock().len()
+    }
+
+    /// What calls that do not return were made for, each in the gerund.
+    pub(super) fn hung_on(&self) -> Vec<&'static str> {
+        self.hung.lock().clone()
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Adds what is measured of the module.
@@ -158,12 +166,15 @@ impl Pkcs11Module {
         registry.register_collector(Box::new(HungCalls(module)));
     }
 
-    pub(super) fn note_hung(&self) {
-        self.hung.fetch_add(1, Ordering::SeqCst);
+    pub(super) fn note_hung(&self, on: &'static str) {
+        self.hung.lock().push(on);
     }
 
-    pub(super) fn note_returned(&self) {
-        self.hung.fetch_sub(1, Ordering::SeqCst);
+    pub(super) fn note_returned(&self, on: &'static str) {
+        let mut hung = self.hung.lock();
+        if let Some(position) = hung.iter().position(|other| *other == on) {
+            hung.swap_remove(position);
+        }
     }
 }
 

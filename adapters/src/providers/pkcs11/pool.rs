@@ -53,8 +53,8 @@ struct Shared {
 #[derive(Default)]
 struct State {
     queue: VecDeque<Job>,
-    /// Which thread is at work, and how long it has been inside the module.
-    busy: HashMap<u64, Arc<Stopwatch>>,
+    /// Which thread is at work.
+    busy: HashMap<u64, Busy>,
     /// Threads that take work.
     serving: usize,
     /// Threads that were left.
@@ -65,7 +65,17 @@ struct State {
     is_closing: bool,
 }
 
-type Job = Box<dyn FnOnce(&mut SessionActor) + Send>;
+struct Job {
+    /// What is done, in the gerund.
+    context: &'static str,
+    work: Box<dyn FnOnce(&mut SessionActor) + Send>,
+}
+
+/// What a thread is at, and how long it has been inside the module.
+struct Busy {
+    context: &'static str,
+    stopwatch: Arc<Stopwatch>,
+}
 
 impl Pool {
     pub(super) fn new(purpose: Purpose, token: Arc<Token>) -> Self {
@@ -94,7 +104,7 @@ impl Pool {
         let (reply, mut answer) = oneshot::channel();
         let begun = Arc::new(AtomicBool::new(false));
         let begins = Arc::clone(&begun);
-        let job = move |actor: &mut SessionActor| {
+        let work = move |actor: &mut SessionActor| {
             // Nobody waits any more: the key is not touched.
             if deadline.is_past() || reply.is_closed() {
                 return;
@@ -103,7 +113,8 @@ impl Pool {
             // Whoever asked may have gone in the meantime.
             drop(reply.send(work(actor)));
         };
-        if !self.0.submit(Box::new(job)) {
+        let work = Box::new(work);
+        if !self.0.submit(Job { context, work }) {
             return Err(unavailable(context, false));
         }
         loop {
@@ -200,16 +211,19 @@ impl Shared {
         let overdue: Vec<u64> = state
             .busy
             .iter()
-            .filter(|(_, stopwatch)| stopwatch.elapsed() >= self.purpose.patience)
+            .filter(|(_, busy)| busy.stopwatch.elapsed() >= self.purpose.patience)
             .map(|(thread, _)| *thread)
             .collect();
         for thread in overdue {
-            state.busy.remove(&thread);
+            let Some(Busy { context, .. }) = state.busy.remove(&thread) else {
+                continue;
+            };
             state.serving -= 1;
             state.left += 1;
-            self.token.module.note_hung();
+            self.token.module.note_hung(context);
             tracing::error!(
                 threads = self.purpose.name,
+                context,
                 left = state.left,
                 "call to the token does not return; its thread is left"
             );
@@ -223,13 +237,14 @@ impl Shared {
         let open = || SessionActor::new(Arc::clone(&self.token), Arc::clone(&stopwatch));
         let mut actor = open();
         while let Some(job) = self.next_job(thread, &stopwatch) {
-            if catch_unwind(AssertUnwindSafe(|| job(&mut actor))).is_err() {
+            let Job { context, work } = job;
+            if catch_unwind(AssertUnwindSafe(|| work(&mut actor))).is_err() {
                 tracing::error!("session thread panicked; it goes on with a new session");
                 actor = open();
             }
             if self.state.lock().busy.remove(&thread).is_none() {
                 drop(actor);
-                self.come_back();
+                self.come_back(context);
                 return;
             }
         }
@@ -246,7 +261,11 @@ impl Shared {
             }
             if let Some(job) = state.queue.pop_front() {
                 stopwatch.start();
-                state.busy.insert(thread, Arc::clone(stopwatch));
+                let busy = Busy {
+                    context: job.context,
+                    stopwatch: Arc::clone(stopwatch),
+                };
+                state.busy.insert(thread, busy);
                 return Some(job);
             }
             self.work.wait(&mut state);
@@ -254,12 +273,13 @@ impl Shared {
     }
 
     /// Ends a thread that was left, now that its call has returned.
-    fn come_back(self: &Arc<Self>) {
+    fn come_back(self: &Arc<Self>, context: &'static str) {
         tracing::warn!(
             threads = self.purpose.name,
+            context,
             "call to the token has returned after all"
         );
-        self.token.module.note_returned();
+        self.token.module.note_returned(context);
         let mut state = self.state.lock();
         state.left -= 1;
         self.fill(&mut state);

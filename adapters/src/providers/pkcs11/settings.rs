@@ -15,6 +15,7 @@ pub struct Pkcs11Settings {
     pub(super) ec_params: EcParams,
     pub(super) sessions: NonZeroUsize,
     pub(super) call_timeout: Duration,
+    pub(super) stuck_after: Duration,
 }
 
 impl Pkcs11Settings {
@@ -23,6 +24,9 @@ impl Pkcs11Settings {
     /// A signature takes milliseconds at the most, also over a network: the time that one is given,
     /// when nobody says otherwise.
     pub const CALL_TIMEOUT: Duration = Duration::from_secs(1);
+    /// How long the module may be stuck before its process gives up, when nobody says otherwise. Most
+    /// devices and networks that come back at all do so sooner, and self-tests come every ten seconds.
+    pub const STUCK_AFTER: Duration = Duration::from_secs(30);
 
     /// The token at `slot`, whose objects open with `prefix`.
     ///
@@ -39,6 +43,7 @@ impl Pkcs11Settings {
             ec_params: EcParams::Oid,
             sessions: NonZeroUsize::MIN,
             call_timeout: Self::CALL_TIMEOUT,
+            stuck_after: Self::STUCK_AFTER,
         })
     }
 
@@ -61,6 +66,13 @@ impl Pkcs11Settings {
     #[must_use]
     pub const fn with_call_timeout(mut self, call_timeout: Duration) -> Self {
         self.call_timeout = call_timeout;
+        self
+    }
+
+    /// The same, where the module counts as stuck after this long.
+    #[must_use]
+    pub const fn with_stuck_after(mut self, stuck_after: Duration) -> Self {
+        self.stuck_after = stuck_after;
         self
     }
 }

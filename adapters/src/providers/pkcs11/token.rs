@@ -29,6 +29,7 @@ use super::mechanisms;
 use super::module::{Entered, Pkcs11Module};
 use super::settings::Pkcs11Settings;
 use super::stopwatch::{Stopwatch, Until};
+use super::stuck::Stuck;
 use super::user_pin::UserPin;
 
 /// A pause so short that a call rather waits it out than fails.
@@ -49,6 +50,7 @@ pub(super) struct Token {
     standing: RwLock<Option<Standing>>,
     state: Mutex<State>,
     backoff: Mutex<Backoff>,
+    stuck: Stuck,
     /// Held by the one session that makes the sentinel.
     sentinel_making: Mutex<()>,
     /// Names whose pair is being made at this moment, by a call that may never return.
@@ -89,6 +91,7 @@ impl State {
 impl Token {
     pub(super) fn new(module: Arc<Pkcs11Module>, settings: Pkcs11Settings, pin: UserPin) -> Self {
         Self {
+            stuck: Stuck::after(settings.stuck_after),
             module,
             settings,
             keys: KeyCache::new(),

@@ -35,7 +35,10 @@ impl Climb {
         until: Until<'_>,
     ) -> Result<(), Fault> {
         match failed {
-            Failed::Outside => Err(Fault::doubtful("waiting for the module")),
+            Failed::Outside => {
+                token.note_initialisation_wanted();
+                Err(Fault::doubtful("waiting for the module"))
+            }
             Failed::Working(fault) => {
                 // A handle that has come to mean another object also gives errors that no repetition
                 // would cure, so everything but an answer is tried once more with nothing remembered.
@@ -77,7 +80,14 @@ impl Climb {
         if let Fault::TooEarly { context, pause } = fault {
             return wait_out(context, pause, until);
         }
-        if fault.remedy() != Remedy::TryAgain || until.is_past() {
+        if fault.remedy() != Remedy::TryAgain {
+            return Err(fault);
+        }
+        if until.is_past() {
+            // Whoever waits in vain for a login that hangs never comes any further than this.
+            if matches!(fault, Fault::Doubtful { .. }) {
+                token.note_initialisation_wanted();
+            }
             return Err(fault);
         }
         // A login is not repeated before something has been done about its failure.

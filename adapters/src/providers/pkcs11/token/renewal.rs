@@ -22,6 +22,7 @@ impl Token {
             // Somebody has just done so, whether or not it helped.
             return Ok(());
         }
+        self.note_initialisation_wanted();
         let pause = self.backoff.lock().pause(Instant::now());
         if !pause.is_zero() {
             wait_out("waiting to initialise the module again", pause, until)?;
@@ -36,6 +37,40 @@ impl Token {
     /// Notes that a session has proved the token to be whole.
     pub(in crate::providers::pkcs11) fn note_proven(&self) {
         self.backoff.lock().reset();
+        self.stuck.note_proven();
+    }
+
+    /// Notes that the token has signed, so that it is of use as it is.
+    pub(in crate::providers::pkcs11) fn note_signed(&self) {
+        self.stuck.relieve();
+    }
+
+    /// Notes that the module has to be initialised anew, whether or not that can be done now.
+    pub(in crate::providers::pkcs11) fn note_initialisation_wanted(&self) {
+        let hung_on = self.module.hung_on();
+        if hung_on.is_empty() {
+            self.stuck.relieve();
+        } else if !self.is_known_to_refuse_the_pin()
+            && self.stuck.note_wanted_in_vain(Instant::now())
+        {
+            tracing::error!(
+                module = %self.module.path().display(),
+                ?hung_on,
+                "calls to the token do not return, and under them the module cannot be initialised \
+                 anew; the process ends for its supervisor to start it again"
+            );
+        }
+    }
+
+    /// Ends when the module counts as stuck.
+    pub(in crate::providers::pkcs11) fn stuck(&self) -> impl Future<Output = ()> + Send + use<> {
+        self.stuck.reached()
+    }
+
+    /// A new process would offer the PIN again. Does not wait for a login, which may hang.
+    fn is_known_to_refuse_the_pin(&self) -> bool {
+        let state = self.state.try_lock();
+        state.is_some_and(|state| state.pin_is_refused)
     }
 }
 

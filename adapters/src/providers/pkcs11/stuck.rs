@@ -1,0 +1,120 @@
+//! Whether nothing but a new process can help.
+//!
+//! A module must not be finalised under a call that does not return: that crashes (measured). When it
+//! has to be initialised anew all the same, the token is of no use until the call returns, which it may
+//! never do. A process that has seen the token whole may then be replaced by another, which will. One
+//! that never has stays: to start it again and again would help nobody.
+
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+use tokio::sync::watch;
+
+/// Watches for how long the initialisation of the module has been wanted in vain.
+pub(super) struct Stuck {
+    limit: Duration,
+    state: Mutex<State>,
+    is_reached: watch::Sender<bool>,
+}
+
+#[derive(Default)]
+struct State {
+    was_proven: bool,
+    wanted_since: Option<Instant>,
+}
+
+impl Stuck {
+    /// Says so when the token has been of no use for longer than `limit`.
+    pub(super) fn after(limit: Duration) -> Self {
+        Self {
+            limit,
+            state: Mutex::default(),
+            is_reached: watch::Sender::new(false),
+        }
+    }
+
+    /// The token was seen whole.
+    pub(super) fn note_proven(&self) {
+        *self.state.lock() = State {
+            was_proven: true,
+            wanted_since: None,
+        };
+    }
+
+    /// The token is of use, or nothing is in the way of the initialisation.
+    pub(super) fn relieve(&self) {
+        self.state.lock().wanted_since = None;
+    }
+
+    /// The initialisation is wanted, and a call that does not return is in its way; tells whether this
+    /// is what makes the module count as stuck.
+    pub(super) fn note_wanted_in_vain(&self, now: Instant) -> bool {
+        let mut state = self.state.lock();
+        if !state.was_proven {
+            return false;
+        }
+        let since = *state.wanted_since.get_or_insert(now);
+        let is_over = now.saturating_duration_since(since) >= self.limit;
+        is_over && !self.is_reached.send_replace(true)
+    }
+
+    /// Ends when the module counts as stuck.
+    pub(super) fn reached(&self) -> impl Future<Output = ()> + Send + use<> {
+        let mut is_reached = self.is_reached.subscribe();
+        async move {
+            if is_reached.wait_for(|is_reached| *is_reached).await.is_err() {
+                // There is no token any more that could be stuck.
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMIT: Duration = Duration::from_secs(30);
+
+    #[test]
+    fn is_stuck_once_what_was_whole_has_been_of_no_use_for_too_long() {
+        let (stuck, now) = (Stuck::after(LIMIT), Instant::now());
+        stuck.note_proven();
+        assert!(!stuck.note_wanted_in_vain(now));
+        assert!(!stuck.note_wanted_in_vain(now + LIMIT / 2));
+        assert!(stuck.note_wanted_in_vain(now + LIMIT));
+        assert!(!stuck.note_wanted_in_vain(now + LIMIT * 2), "said twice");
+    }
+
+    #[test]
+    fn begins_to_count_anew_whenever_the_token_was_of_use() {
+        let (stuck, now) = (Stuck::after(LIMIT), Instant::now());
+        stuck.note_proven();
+        for round in 0..10 {
+            let now = now + LIMIT * round;
+            assert!(!stuck.note_wanted_in_vain(now));
+            assert!(!stuck.note_wanted_in_vain(now + LIMIT / 2));
+            stuck.relieve();
+        }
+    }
+
+    #[test]
+    fn a_token_that_was_never_whole_is_not_stuck() {
+        let (stuck, now) = (Stuck::after(LIMIT), Instant::now());
+        assert!(!stuck.note_wanted_in_vain(now));
+        assert!(!stuck.note_wanted_in_vain(now + LIMIT * 2));
+        // The time before is not held against it.
+        stuck.note_proven();
+        assert!(!stuck.note_wanted_in_vain(now + LIMIT * 3));
+    }
+
+    #[tokio::test]
+    async fn tells_whoever_asks_before_or_behind_it() {
+        let stuck = Stuck::after(Duration::ZERO);
+        let before = stuck.reached();
+        stuck.note_proven();
+        assert!(stuck.note_wanted_in_vain(Instant::now()));
+        before.await;
+        stuck.reached().await;
+    }
+}
