@@ -52,6 +52,8 @@ pub(crate) fn serve(args: &ServeArgs, set: ProviderSet) -> Result<(), Failure> {
         wiring::provide_development_seed(&dev::seed_file())?;
     }
     let audit = AuditPlace::of(&config, &registry)?;
+    // A provider tells in the log what it makes of its token, whether or not the start is refused.
+    telemetry::start(config.log).map_err(Failure::general)?;
     let opened = system.block_on(wiring::check_providers(&config))?;
     let places = Places { registry, audit };
     let outcome = system.block_on(run(config, places, signals, &opened));
@@ -81,7 +83,6 @@ async fn run(
     opened: &OpenProviders,
 ) -> Result<(), Failure> {
     let (registry, entrance) = take_places(&config, &places.registry).await?;
-    telemetry::start(config.log).map_err(Failure::general)?;
     let audit = match places.audit.open(&registry).await {
         Ok(audit) => audit,
         Err(refusal) => {

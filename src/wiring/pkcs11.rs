@@ -11,7 +11,7 @@ use signer_adapters::providers::pkcs11::{
     self, CheckReport, Closing, LabelPrefix, Pkcs11Module, Pkcs11Provider, Pkcs11Settings,
     SlotChoice, TokenDescription, UserPin,
 };
-use signer_domain::ports::{KeyProvider as _, KeyProviderError};
+use signer_domain::ports::KeyProviderError;
 use signer_domain::{Deadline, ProviderName};
 
 use super::pkcs11_report::{
@@ -51,7 +51,7 @@ impl OpenToken {
             provider: Arc::new(provider),
         };
         let deadline = Deadline::after(START_PATIENCE);
-        match opened.provider.check(deadline).await {
+        match opened.provider.meet(deadline).await {
             Err(error @ KeyProviderError::Misconfigured { .. }) => {
                 let refusal = opened.explain(&error, config);
                 opened.close(Err(refusal))

@@ -12,6 +12,7 @@ use signer_adapters::providers::software::{OpenSoftwareError, SoftwareProvider, 
 use signer_adapters::providers::testdouble::TestDouble;
 use signer_domain::ProviderName;
 use signer_domain::ports::{KeyProvider, KeyProviderError};
+use tracing::subscriber::{NoSubscriber, with_default};
 
 use super::aws::AwsKms;
 use super::azure;
@@ -71,8 +72,8 @@ impl OpenProviders {
 
 /// Tells a provider that is misconfigured before anything is created.
 ///
-/// The software provider is opened for that and closed again. Its warning goes nowhere as long as
-/// the log has not been started, so this comes first and the warning is written once.
+/// The software provider is opened for that and closed again, unheard: the one that serves writes its
+/// warning, once.
 ///
 /// # Errors
 /// When a provider cannot be opened.
@@ -80,7 +81,9 @@ pub(crate) async fn check_providers(config: &Config) -> Result<OpenProviders, Fa
     install_tls();
     let names = &config.providers.value;
     if names.contains(&ProviderName::Software) {
-        open_software(config.software_seed_file.as_ref())?;
+        with_default(NoSubscriber::new(), || {
+            open_software(config.software_seed_file.as_ref())
+        })?;
     }
     if names.contains(&ProviderName::GcpKms) {
         gcp::spec(&config.gcp)?;

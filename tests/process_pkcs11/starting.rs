@@ -18,6 +18,24 @@ fn names_but_the_token(token: &Token) -> Vec<String> {
 }
 
 #[test]
+fn the_log_of_the_first_start_on_an_empty_token_says_that_the_sentinel_is_made() {
+    let token = Token::fresh();
+    let mut server = token.serve(&[]);
+    assert!(server.terminate().success());
+    let log = server.take_log();
+    let first = ["token found", "making its sentinel", "sentinel found"];
+    for message in first {
+        assert_eq!(log.matches(message).count(), 1, "{message}: {log}");
+    }
+
+    let mut server = token.serve(&[]);
+    assert!(server.terminate().success());
+    let log = server.take_log();
+    assert!(log.contains("sentinel found"), "{log}");
+    assert!(!log.contains("making its sentinel"), "{log}");
+}
+
+#[test]
 fn a_wrong_pin_ends_the_start_with_status_2_and_nothing_is_created() {
     let token = Token::fresh();
     token.write_pin("not-the-pin");
@@ -25,7 +43,7 @@ fn a_wrong_pin_ends_the_start_with_status_2_and_nothing_is_created() {
     line.extend(token.serve_flags());
     let refused = token.program().run(token.place.path(), line);
     assert_eq!(refused.status, Some(2), "{refused:?}");
-    let sentence = refused.sentence();
+    let sentence = refused.sentence_after_the_log();
     assert!(
         sentence.starts_with("--pkcs11-pin-file: the token refuses the PIN"),
         "{sentence}"

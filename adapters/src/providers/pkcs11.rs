@@ -96,6 +96,22 @@ impl Pkcs11Provider {
         }
     }
 
+    /// Initialises the module for the first time and looks at the token, once. Whatever is wrong may
+    /// pass, unless it is misconfigured: then no later look goes better.
+    ///
+    /// # Errors
+    /// As [`check`](KeyProvider::check).
+    pub async fn meet(&self, deadline: Deadline) -> Result<(), KeyProviderError> {
+        let token = Arc::clone(&self.token);
+        self.signers
+            .call("meeting the token", deadline, move |actor| {
+                let initialised = token.module.initialise(0, deadline.instant());
+                initialised.map_err(|fault| fault.into_answer(false))?;
+                keys::check(actor, deadline)
+            })
+            .await
+    }
+
     /// Whether the token has refused the PIN, which is then never offered again.
     pub fn pin_is_refused(&self) -> bool {
         self.token.pin_is_refused()

@@ -152,4 +152,23 @@ impl Finished {
         line.strip_prefix("error: ")
             .unwrap_or_else(|| panic!("{self:?}"))
     }
+
+    /// The one line on standard error that tells why a start failed, less `error: `. It is the last, and
+    /// nothing but the log, a JSON object a line, comes before it.
+    #[track_caller]
+    pub fn sentence_after_the_log(&self) -> &str {
+        let (log, sentence) = self
+            .stderr
+            .split_once("error: ")
+            .unwrap_or_else(|| panic!("{self:?}"));
+        for line in log.lines() {
+            let line: Result<serde_json::Value, _> = serde_json::from_str(line);
+            assert!(line.is_ok(), "no line of the log: {self:?}");
+        }
+        let sentence = sentence
+            .strip_suffix('\n')
+            .unwrap_or_else(|| panic!("{self:?}"));
+        assert!(!sentence.contains('\n'), "more than one line: {self:?}");
+        sentence
+    }
 }

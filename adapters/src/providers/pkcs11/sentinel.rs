@@ -116,7 +116,7 @@ impl Desk<'_> {
             .require_identity(self.module, self.standing, self.until)?;
         self.token
             .require_no_login_since(self.standing, self.until)?;
-        tracing::warn!(%label, "token holds nothing of ours; making its sentinel");
+        tracing::info!(%label, "token holds nothing of ours; making its sentinel");
         self.generate(label)?;
         self.see_sentinel(label)?.ok_or_else(absent)
     }
