@@ -73,10 +73,11 @@ impl Pkcs11Module {
     /// # Errors
     /// When the path is not acceptable, or there is no module.
     pub fn load(path: &Path) -> Result<Arc<Self>, LoadModuleError> {
-        path::judge(path)?;
-        let context = Pkcs11::new(path).map_err(LoadModuleError::Load)?;
+        // Loaded by the very name that was judged: a link could be bent in the meantime.
+        let path = path::judge(path)?;
+        let context = Pkcs11::new(&path).map_err(LoadModuleError::Load)?;
         Ok(Arc::new(Self {
-            path: path.to_owned(),
+            path,
             context,
             gate: RwLock::new(State {
                 epoch: 0,

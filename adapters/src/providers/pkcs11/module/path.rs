@@ -1,13 +1,25 @@
 //! Which files code may be loaded from.
+//!
+//! A path is walked one name at a time, as the system walks it, and whatever is met on the way is judged:
+//! every directory, every link, and the file in the end. Nobody but root and the user of this process
+//! can bend a way that was judged, and what is loaded is the file that it led to.
 
+#[cfg(test)]
+mod tests;
+
+use std::collections::VecDeque;
+use std::ffi::OsString;
+use std::fs::Metadata;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 /// The user id of root.
 const ROOT: u32 = 0;
 const STICKY: u32 = 0o1000;
 const WRITABLE_BY_OTHERS: u32 = 0o022;
+/// How many links one path may follow: as many as the system permits.
+const MOST_LINKS: usize = 40;
 
 /// Why no code is loaded from a file. The text is one sentence for the operator.
 #[derive(Debug, thiserror::Error)]
@@ -15,12 +27,23 @@ pub enum ModulePathRefusal {
     /// The loader would search for it.
     #[error("must be an absolute path to the vendor's module")]
     Relative,
-    /// There is no such file, or it cannot be looked at.
-    #[error("cannot be examined ({0}); check the path")]
-    Unseen(io::Error),
+    /// Something on the way is not there, or cannot be looked at.
+    #[error("{} cannot be examined ({cause}); check the path", path.display())]
+    Unseen {
+        /// The file, directory or link.
+        path: PathBuf,
+        /// What the system said.
+        cause: io::Error,
+    },
     /// It is something else.
-    #[error("must be a regular file")]
-    NotRegular,
+    #[error("{} must be a regular file; name the vendor's module itself", path.display())]
+    NotRegular {
+        /// What the path leads to.
+        path: PathBuf,
+    },
+    /// The links lead nowhere.
+    #[error("leads over more than {MOST_LINKS} links; name the vendor's module itself")]
+    TooManyLinks,
     /// Others could put their code there.
     #[error(
         "{} may be changed by others (mode {mode:04o}), who could run their code in the custodian; take the right to write from them",
@@ -38,111 +61,125 @@ pub enum ModulePathRefusal {
         path.display()
     )]
     ForeignOwner {
-        /// The file or directory.
+        /// The file, directory or link.
         path: PathBuf,
         /// Its owner.
         owner: u32,
     },
 }
 
-/// Judges the file that `path` leads to, and every directory above it.
-pub(super) fn judge(path: &Path) -> Result<(), ModulePathRefusal> {
+/// Judges everything on the way that `path` leads, and names the file at its end without any link.
+pub(super) fn judge(path: &Path) -> Result<PathBuf, ModulePathRefusal> {
     if !path.is_absolute() {
         return Err(ModulePathRefusal::Relative);
     }
-    // Distributions lay links to the file; what counts is where the code lies in the end, and that
-    // nobody can bend the links.
-    let file = path.canonicalize().map_err(ModulePathRefusal::Unseen)?;
-    if !file.is_file() {
-        return Err(ModulePathRefusal::NotRegular);
+    let mut way = Way::from_root(path)?;
+    while let Some(name) = way.ahead.pop_front() {
+        way.step(&name)?;
     }
-    let user = rustix::process::geteuid().as_raw();
-    judge_one(&file, user)?;
-    let above = [&file, path]
-        .into_iter()
-        .flat_map(|path| path.ancestors().skip(1));
-    for directory in above {
-        judge_one(directory, user)?;
+    let Way { here, .. } = way;
+    if examine(&here)?.is_file() {
+        Ok(here)
+    } else {
+        Err(ModulePathRefusal::NotRegular { path: here })
     }
-    Ok(())
 }
 
-fn judge_one(path: &Path, user: u32) -> Result<(), ModulePathRefusal> {
-    let metadata = path.metadata().map_err(ModulePathRefusal::Unseen)?;
-    let mode = metadata.mode() & 0o7777;
-    let owner = metadata.uid();
-    if owner != ROOT && owner != user {
-        return Err(ModulePathRefusal::ForeignOwner {
+/// How far a path has been walked.
+struct Way {
+    /// Everything up to here was judged, and is no link.
+    here: PathBuf,
+    ahead: VecDeque<OsString>,
+    links: usize,
+    user: u32,
+}
+
+impl Way {
+    fn from_root(path: &Path) -> Result<Self, ModulePathRefusal> {
+        let mut way = Self {
+            here: PathBuf::new(),
+            ahead: VecDeque::new(),
+            links: 0,
+            user: rustix::process::geteuid().as_raw(),
+        };
+        way.turn_to(path);
+        // What a path begins with is passed by no step.
+        way.judge_place(Path::new("/"), &examine(Path::new("/"))?)?;
+        Ok(way)
+    }
+
+    /// Puts a path before what is ahead. An absolute one starts over.
+    fn turn_to(&mut self, path: &Path) {
+        for component in path.components().rev() {
+            match component {
+                Component::Normal(name) => self.ahead.push_front(name.to_owned()),
+                Component::ParentDir => self.ahead.push_front("..".into()),
+                Component::RootDir => self.here = PathBuf::from("/"),
+                Component::CurDir | Component::Prefix(_) => {}
+            }
+        }
+    }
+
+    fn step(&mut self, name: &OsString) -> Result<(), ModulePathRefusal> {
+        if name == ".." {
+            // There is no link in what lies behind, so this is the directory above.
+            self.here.pop();
+            return Ok(());
+        }
+        let next = self.here.join(name);
+        let met = examine(&next)?;
+        if met.is_symlink() {
+            self.follow(&next, &met)
+        } else {
+            self.judge_place(&next, &met)?;
+            self.here = next;
+            Ok(())
+        }
+    }
+
+    /// Only the directory of a link and its owner say who can bend it; every link has the same mode.
+    fn follow(&mut self, link: &Path, met: &Metadata) -> Result<(), ModulePathRefusal> {
+        self.judge_owner(link, met)?;
+        self.links += 1;
+        if self.links > MOST_LINKS {
+            return Err(ModulePathRefusal::TooManyLinks);
+        }
+        let target = link.read_link().map_err(unseen(link))?;
+        self.turn_to(&target);
+        Ok(())
+    }
+
+    fn judge_place(&self, path: &Path, met: &Metadata) -> Result<(), ModulePathRefusal> {
+        self.judge_owner(path, met)?;
+        let mode = met.mode() & 0o7777;
+        // In a sticky directory nobody replaces what belongs to another.
+        let is_sticky = met.is_dir() && mode & STICKY != 0;
+        if mode & WRITABLE_BY_OTHERS != 0 && !is_sticky {
+            return Err(ModulePathRefusal::OpenToOthers {
+                path: path.to_owned(),
+                mode,
+            });
+        }
+        Ok(())
+    }
+
+    fn judge_owner(&self, path: &Path, met: &Metadata) -> Result<(), ModulePathRefusal> {
+        let owner = met.uid();
+        if owner == ROOT || owner == self.user {
+            return Ok(());
+        }
+        Err(ModulePathRefusal::ForeignOwner {
             path: path.to_owned(),
             owner,
-        });
+        })
     }
-    // In a sticky directory nobody replaces what belongs to another.
-    let is_sticky = metadata.is_dir() && mode & STICKY != 0;
-    if mode & WRITABLE_BY_OTHERS != 0 && !is_sticky {
-        return Err(ModulePathRefusal::OpenToOthers {
-            path: path.to_owned(),
-            mode,
-        });
-    }
-    Ok(())
 }
 
-#[cfg(test)]
-mod tests {
-    use std::fs::{self, Permissions};
-    use std::os::unix::fs::{PermissionsExt as _, symlink};
+fn examine(path: &Path) -> Result<Metadata, ModulePathRefusal> {
+    path.symlink_metadata().map_err(unseen(path))
+}
 
-    use super::*;
-
-    fn module(directory: &Path, mode: u32) -> PathBuf {
-        let path = directory.join("module.so");
-        fs::write(&path, "").unwrap();
-        fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
-        path
-    }
-
-    #[test]
-    fn takes_a_file_that_only_its_owner_can_change() {
-        let place = tempfile::tempdir().unwrap();
-        let path = module(place.path(), 0o755);
-        judge(&path).unwrap();
-        let link = place.path().join("link.so");
-        symlink(&path, &link).unwrap();
-        judge(&link).unwrap();
-    }
-
-    #[test]
-    fn refuses_a_file_or_a_directory_that_others_can_change() {
-        let place = tempfile::tempdir().unwrap();
-        let path = module(place.path(), 0o775);
-        let refusal = judge(&path).unwrap_err().to_string();
-        assert!(
-            refusal.contains("may be changed by others (mode 0775)"),
-            "{refusal}"
-        );
-        let path = module(place.path(), 0o644);
-        let open = Permissions::from_mode(0o777);
-        fs::set_permissions(place.path(), open).unwrap();
-        assert!(matches!(
-            judge(&path),
-            Err(ModulePathRefusal::OpenToOthers { mode: 0o777, .. })
-        ));
-    }
-
-    #[test]
-    fn refuses_what_is_relative_missing_or_no_file() {
-        assert!(matches!(
-            judge(Path::new("module.so")),
-            Err(ModulePathRefusal::Relative)
-        ));
-        assert!(matches!(
-            judge(Path::new("/nowhere/module.so")),
-            Err(ModulePathRefusal::Unseen(_))
-        ));
-        assert!(matches!(
-            judge(Path::new("/usr")),
-            Err(ModulePathRefusal::NotRegular)
-        ));
-    }
+fn unseen(path: &Path) -> impl FnOnce(io::Error) -> ModulePathRefusal {
+    let path = path.to_owned();
+    move |cause| ModulePathRefusal::Unseen { path, cause }
 }
