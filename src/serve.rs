@@ -83,7 +83,11 @@ async fn run(
     opened: &OpenProviders,
 ) -> Result<(), Failure> {
     let (registry, entrance) = take_places(&config, &places.registry).await?;
-    let audit = match places.audit.open(&registry).await {
+    let opening = async {
+        opened.learn_from(&registry).await?;
+        places.audit.open(&registry).await
+    };
+    let audit = match opening.await {
         Ok(audit) => audit,
         Err(refusal) => {
             // Takes along what SQLite keeps beside the registry while it is open.

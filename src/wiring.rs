@@ -15,7 +15,9 @@ mod pkcs11_report;
 mod providers;
 
 pub(crate) use self::audit::{AuditPlace, OpenAudit, accept_cut, accept_registry};
-pub(crate) use self::pkcs11::{check as check_token, mechanisms as mechanisms_of_token};
+pub(crate) use self::pkcs11::{
+    accept as accept_token, check as check_token, mechanisms as mechanisms_of_token,
+};
 pub(crate) use self::pkcs11_report::{CheckDocument, MechanismsDocument, TokenDocument};
 pub(crate) use self::providers::{
     OpenProviders, check_providers, provide_development_seed, providers,

@@ -65,9 +65,19 @@ pub(crate) enum Pkcs11Command {
     /// Check step by step whether the token can serve: the first step that fails says why. Logs in
     /// once and changes nothing.
     Check(InspectArgs),
+    /// Take an empty token into use in the place of one whose keys the registry knows: makes the sentinel.
+    /// Those keys stay lost.
+    AcceptToken(AcceptTokenArgs),
 }
 
-/// What both take.
+/// `pkcs11 accept-token`.
+#[derive(Debug, Args)]
+pub(crate) struct AcceptTokenArgs {
+    #[command(flatten)]
+    pub(crate) token: Pkcs11Args,
+}
+
+/// What `pkcs11 mechanisms` and `pkcs11 check` take.
 #[derive(Debug, Args)]
 pub(crate) struct InspectArgs {
     #[command(flatten)]

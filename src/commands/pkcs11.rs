@@ -1,15 +1,15 @@
-//! `pkcs11`: what a token offers, and whether it can serve.
+//! `pkcs11`: what a token offers, whether it can serve, and that an empty one may.
 
 use serde::Serialize;
 
-use crate::cli::{InspectArgs, OutputFormat, Pkcs11Command};
+use crate::cli::{AcceptTokenArgs, InspectArgs, OutputFormat, Pkcs11Args, Pkcs11Command};
 use crate::config::{Environment, Pkcs11Config};
 use crate::failure::Failure;
 use crate::hardening::harden;
 use crate::output;
 use crate::table::Table;
 use crate::wiring::{
-    CheckDocument, MechanismsDocument, TokenDocument, check_token, mechanisms_of_token,
+    self, CheckDocument, MechanismsDocument, TokenDocument, check_token, mechanisms_of_token,
 };
 
 /// Runs one of the commands.
@@ -17,11 +17,12 @@ pub(crate) fn pkcs11(command: &Pkcs11Command) -> Result<(), Failure> {
     match command {
         Pkcs11Command::Mechanisms(args) => mechanisms(args),
         Pkcs11Command::Check(args) => check(args),
+        Pkcs11Command::AcceptToken(args) => accept_token(args),
     }
 }
 
 fn mechanisms(args: &InspectArgs) -> Result<(), Failure> {
-    let document = mechanisms_of_token(&configured(args)?)?;
+    let document = mechanisms_of_token(&configured(&args.token)?)?;
     show(args, &document, mechanism_tables)?;
     if document.missing.is_empty() {
         return Ok(());
@@ -33,15 +34,22 @@ fn mechanisms(args: &InspectArgs) -> Result<(), Failure> {
 }
 
 fn check(args: &InspectArgs) -> Result<(), Failure> {
-    let config = configured(args)?;
+    let config = configured(&args.token)?;
     harden()?;
     let (document, verdict) = check_token(&config)?;
     show(args, &document, check_tables)?;
     verdict
 }
 
-fn configured(args: &InspectArgs) -> Result<Pkcs11Config, Failure> {
-    Pkcs11Config::resolve(&args.token, &Environment::read()?)
+fn accept_token(args: &AcceptTokenArgs) -> Result<(), Failure> {
+    let config = configured(&args.token)?;
+    harden()?;
+    let done = super::ask(wiring::accept_token(&config))?;
+    output::write_line(done)
+}
+
+fn configured(token: &Pkcs11Args) -> Result<Pkcs11Config, Failure> {
+    Pkcs11Config::resolve(token, &Environment::read()?)
 }
 
 fn show<T: Serialize>(

@@ -1,5 +1,9 @@
 //! The token of the PKCS#11 provider, from the configuration to the end of the process.
 
+mod first_use;
+
+pub(crate) use self::first_use::accept;
+
 use std::sync::Arc;
 use std::time::Duration;
 

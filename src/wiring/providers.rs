@@ -14,6 +14,7 @@ use signer_domain::ProviderName;
 use signer_domain::ports::{KeyProvider, KeyProviderError};
 use tracing::subscriber::{NoSubscriber, with_default};
 
+use super::OpenRegistry;
 use super::aws::AwsKms;
 use super::azure;
 #[cfg(feature = "_testdouble")]
@@ -43,6 +44,17 @@ pub(crate) struct OpenProviders {
 }
 
 impl OpenProviders {
+    /// Tells them what they have to know of the registry.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub(crate) async fn learn_from(&self, registry: &OpenRegistry) -> Result<(), Failure> {
+        match &self.token {
+            Some(token) => token.learn_from(registry).await,
+            None => Ok(()),
+        }
+    }
+
     /// Adds their metrics.
     pub(crate) fn register(&self, metrics: &mut Metrics) {
         if let Some(token) = &self.token {

@@ -9,6 +9,7 @@ mod checking;
 mod failing;
 mod keeping;
 mod moving;
+mod replacing;
 mod secrecy;
 mod starting;
 mod token;

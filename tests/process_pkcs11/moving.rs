@@ -1,7 +1,5 @@
 //! A scope moves from a seed file into the token.
 
-use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
 use signer_test_support::{
@@ -15,20 +13,6 @@ const OLD: &str = "software:platform|k1";
 const NEW: &str = "pkcs11:plexsphere:platform:k2";
 const OF_THE_SCOPE: &str = "/v1/scopes/platform/sign";
 const SEED: u64 = 0x5eed_0011;
-
-/// A custodian with the software provider first and the token second.
-fn serve(token: &Token) -> Server {
-    let seed = token.place.seed_file();
-    if !seed.exists() {
-        fs::write(&seed, [7; 32]).unwrap();
-        fs::set_permissions(&seed, Permissions::from_mode(0o600)).unwrap();
-    }
-    let mut flags = token.place.software_flags();
-    flags.extend(["--key-provider", "pkcs11"].map(str::to_owned));
-    flags.extend(token.token_flags());
-    let socket = token.place.socket();
-    Server::start_with(&token.program(), token.place.path(), &socket, flags)
-}
 
 fn rotation(server: &Server, line: &[&str]) -> Finished {
     let mut words = vec!["rotations"];
@@ -47,7 +31,7 @@ fn the_scope_is_signed_for_by(key: &PublishedKey, server: &Server, digest: [u8; 
 #[test]
 fn a_scope_moves_into_the_token_and_its_old_key_never_signs_again() {
     let token = Token::fresh();
-    let mut server = serve(&token);
+    let mut server = token.serve_beside_software();
     let old = PublishedKey::of(&server.generate("k1").json());
     assert_eq!(old.handle_id, OLD);
     the_scope_is_signed_for_by(&old, &server, [1; 64]);
@@ -68,7 +52,7 @@ fn a_scope_moves_into_the_token_and_its_old_key_never_signs_again() {
 
     // A rotation that is open outlives the process, and with it the key in the token.
     assert!(server.terminate().success());
-    let mut server = serve(&token);
+    let mut server = token.serve_beside_software();
     the_scope_is_signed_for_by(&new, &server, [4; 64]);
     rotation(&server, &["close", "--old", "k1", "--new", "k2"]);
     let refused = server.post(&of_the_old, &sign_request(&[5; 64]));
@@ -82,7 +66,7 @@ fn a_scope_moves_into_the_token_and_its_old_key_never_signs_again() {
 #[test]
 fn a_scope_moves_into_the_token_under_load_and_no_request_fails() {
     let token = Token::fresh();
-    let server = serve(&token);
+    let server = token.serve_beside_software();
     eventually("a token that is ready", || {
         let ready = server.get("/readyz");
         ready.text().contains(r#""pkcs11":"ready""#).then_some(())

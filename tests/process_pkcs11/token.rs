@@ -200,12 +200,40 @@ impl Token {
         server
     }
 
+    /// A custodian with the software provider first and the token second, once it serves.
+    pub(crate) fn serve_beside_software(&self) -> Server {
+        let seed = self.place.seed_file();
+        if !seed.exists() {
+            fs::write(&seed, [7; 32]).unwrap();
+            fs::set_permissions(&seed, Permissions::from_mode(0o600)).unwrap();
+        }
+        let mut flags = self.place.software_flags();
+        flags.extend(["--key-provider", "pkcs11"].map(str::to_owned));
+        flags.extend(self.token_flags());
+        let socket = self.place.socket();
+        Server::start_with(&self.program(), self.place.path(), &socket, flags)
+    }
+
     /// A custodian that was started.
     pub(crate) fn spawn(&self, more: &[&str]) -> Server {
         let mut flags = self.serve_flags();
         flags.extend(more.iter().map(|&flag| flag.to_owned()));
         let socket = self.place.socket();
         Server::spawn(&self.program(), self.place.path(), &socket, flags)
+    }
+}
+
+/// Copies the files of a directory and what is below it.
+pub(crate) fn copy_directory(from: &Path, to: &Path) {
+    fs::create_dir(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy_directory(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).unwrap();
+        }
     }
 }
 

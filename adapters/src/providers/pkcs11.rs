@@ -61,6 +61,7 @@ pub use self::pin_file::PinFileError;
 pub use self::settings::{
     EcParams, ParseEcParamsError, ParseSlotChoiceError, Pkcs11Settings, SlotChoice,
 };
+pub use self::token::RegistryKnows;
 pub use self::user_pin::{UnusablePin, UserPin};
 
 /// Some tokens take seconds to make a pair, and pairs are made one at a time: the shortest time that
@@ -76,7 +77,8 @@ pub struct Pkcs11Provider {
 }
 
 impl Pkcs11Provider {
-    /// A provider of the token that `settings` choose, behind `module`. Touches nothing yet.
+    /// A provider of the token that `settings` choose, behind `module`. Touches nothing yet, and takes an
+    /// empty token into use only once it has [learnt](Self::learn) that the registry knows no key of it.
     pub fn new(module: Arc<Pkcs11Module>, settings: Pkcs11Settings, pin: UserPin) -> Self {
         let sessions = settings.sessions.get();
         let patience = settings.call_timeout;
@@ -102,14 +104,22 @@ impl Pkcs11Provider {
     /// # Errors
     /// As [`check`](KeyProvider::check).
     pub async fn meet(&self, deadline: Deadline) -> Result<(), KeyProviderError> {
-        let token = Arc::clone(&self.token);
         self.signers
             .call("meeting the token", deadline, move |actor| {
-                let initialised = token.module.initialise(0, deadline.instant());
-                initialised.map_err(|fault| fault.into_answer(false))?;
+                actor.initialise_module_first(deadline)?;
                 keys::check(actor, deadline)
             })
             .await
+    }
+
+    /// Tells what the registry knows of keys in this token.
+    pub fn learn(&self, registry: RegistryKnows) {
+        self.token.learn(registry);
+    }
+
+    /// Whether the token has shown its sentinel, so that nobody takes it for an empty one any more.
+    pub fn has_met_its_token(&self) -> bool {
+        self.token.is_met()
     }
 
     /// Whether the token has refused the PIN, which is then never offered again.

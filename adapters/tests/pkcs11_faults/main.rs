@@ -20,6 +20,7 @@ mod stage;
 mod absence;
 mod answers;
 mod behind_the_back;
+mod first_use;
 mod hangs;
 mod login;
 mod lost_replies;

@@ -5,7 +5,7 @@ mod token;
 
 use std::fs;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -15,7 +15,8 @@ use tokio::runtime::{Builder, Runtime};
 use zeroize::Zeroizing;
 
 use signer_adapters::providers::pkcs11::{
-    Closing, LabelPrefix, Pkcs11Module, Pkcs11Provider, Pkcs11Settings, SlotChoice, UserPin,
+    Closing, LabelPrefix, Pkcs11Module, Pkcs11Provider, Pkcs11Settings, RegistryKnows, SlotChoice,
+    UserPin,
 };
 use signer_domain::ports::{GeneratedKey, KeyProvider as _, KeyProviderError};
 use signer_domain::{Deadline, Digest, KeyId, Scope, Signature};
@@ -76,6 +77,11 @@ impl Stage {
     fn replace_provider(&mut self, settings: Pkcs11Settings) {
         assert!(self.provider.close(LONG), "a session was not closed");
         self.provider = provider(&self.module, settings);
+    }
+
+    /// Tells the provider what a registry would.
+    pub(crate) fn the_registry_knows(&self, registry: RegistryKnows) {
+        self.provider.learn(registry);
     }
 
     /// Ends in order, as the process does. An exit with threads inside of a module may crash.
@@ -224,7 +230,23 @@ fn settings() -> Pkcs11Settings {
 
 fn provider(module: &Arc<Pkcs11Module>, settings: Pkcs11Settings) -> Pkcs11Provider {
     let pin = UserPin::new(Zeroizing::new(token::PIN.to_owned())).unwrap();
-    Pkcs11Provider::new(Arc::clone(module), settings, pin)
+    let provider = Pkcs11Provider::new(Arc::clone(module), settings, pin);
+    provider.learn(RegistryKnows::NoKeys);
+    provider
+}
+
+/// Copies the files of a directory and what is below it.
+pub(crate) fn copy_directory(from: &Path, to: &Path) {
+    fs::create_dir(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy_directory(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).unwrap();
+        }
+    }
 }
 
 fn digest() -> Digest {

@@ -18,7 +18,7 @@ use cryptoki::types::AuthPin;
 use tokio::sync::{Mutex, MutexGuard};
 
 use signer_adapters::providers::pkcs11::{
-    LabelPrefix, Pkcs11Module, Pkcs11Provider, Pkcs11Settings, SlotChoice, UserPin,
+    LabelPrefix, Pkcs11Module, Pkcs11Provider, Pkcs11Settings, RegistryKnows, SlotChoice, UserPin,
 };
 use signer_domain::ports::KeyProvider;
 
@@ -144,6 +144,7 @@ impl TestToken {
         let settings = self.settings().with_sessions(sessions);
         let pin = UserPin::from_text(USER_PIN).unwrap();
         let provider = Arc::new(Pkcs11Provider::new(module, settings, pin));
+        provider.learn(RegistryKnows::NoKeys);
         self.providers.lock().push(Arc::clone(&provider));
         provider
     }

@@ -5,6 +5,7 @@ use signer_actors::ProviderSpec;
 use signer_adapters::providers::support;
 use signer_domain::ProviderName;
 
+use super::OpenRegistry;
 use super::pkcs11_report::{CheckDocument, MechanismsDocument};
 use crate::config::Pkcs11Config;
 use crate::failure::Failure;
@@ -20,6 +21,11 @@ impl OpenToken {
     }
 
     pub(super) const fn spec(&self) -> ProviderSpec {
+        match *self {}
+    }
+
+    #[expect(clippy::unused_async, reason = "stands for what waits for a registry")]
+    pub(super) async fn learn_from(&self, _registry: &OpenRegistry) -> Result<(), Failure> {
         match *self {}
     }
 
@@ -44,6 +50,10 @@ pub(crate) fn mechanisms(_config: &Pkcs11Config) -> Result<MechanismsDocument, F
 pub(crate) fn check(
     _config: &Pkcs11Config,
 ) -> Result<(CheckDocument, Result<(), Failure>), Failure> {
+    Err(refusal())
+}
+
+pub(crate) async fn accept(_config: &Pkcs11Config) -> Result<&'static str, Failure> {
     Err(refusal())
 }
 

@@ -5,7 +5,8 @@
 //! *sentinel*, a pair named `<prefix>:sentinel`, and signs with it.
 //!
 //! It is made when the token is first used, and only then: when the token certainly holds nothing
-//! of ours. Keys of ours without their sentinel are a damaged token, and no sentinel is made for it.
+//! of ours, and the registry knows no key of it. Keys of ours without their sentinel are a damaged token,
+//! and no sentinel is made for it.
 //! The first sentinel that a process meets is the one it holds the token to for as long as it lives.
 
 use signer_domain::Digest;
@@ -116,6 +117,7 @@ impl Desk<'_> {
             .require_identity(self.module, self.standing, self.until)?;
         self.token
             .require_no_login_since(self.standing, self.until)?;
+        self.token.require_first_use()?;
         tracing::info!(%label, "token holds nothing of ours; making its sentinel");
         self.generate(label)?;
         self.see_sentinel(label)?.ok_or_else(absent)

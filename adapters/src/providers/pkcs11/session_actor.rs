@@ -50,6 +50,18 @@ impl SessionActor {
         }
     }
 
+    /// Initialises the module, unless that has been done in this process.
+    pub(super) fn initialise_module_first(
+        &self,
+        deadline: Deadline,
+    ) -> Result<(), KeyProviderError> {
+        let until = Until::new(deadline.instant(), &self.stopwatch);
+        let initialised = self.token.module.initialise(0, until);
+        initialised
+            .map(drop)
+            .map_err(|fault| fault.into_answer(false))
+    }
+
     /// Does work that changes nothing.
     pub(super) fn perform<T>(
         &mut self,

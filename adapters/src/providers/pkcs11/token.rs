@@ -1,12 +1,15 @@
 //! The token: which one it is, that we are logged in to it, and what is known of its keys.
 //!
 //! What is remembered here outlives sessions and initialisations: which token this process met first
-//! (its label and serial number), the public key of its sentinel, and that a PIN was refused.
+//! (its label and serial number), the public key of its sentinel, what the registry knows of it, and
+//! that a PIN was refused.
 
+mod first_use;
 mod login;
 mod renewal;
 mod selection;
 
+pub use self::first_use::RegistryKnows;
 pub(super) use self::renewal::wait_out;
 pub(super) use self::selection::select;
 
@@ -20,6 +23,7 @@ use parking_lot::{Mutex, MutexGuard, RwLock};
 
 use signer_domain::PublicKey;
 
+use self::first_use::FirstUse;
 use self::selection::Identity;
 use super::backoff::Backoff;
 use super::error::Fault;
@@ -53,6 +57,7 @@ pub(super) struct Token {
     stuck: Stuck,
     /// Held by the one session that makes the sentinel.
     sentinel_making: Mutex<()>,
+    first_use: Mutex<FirstUse>,
     /// Names whose pair is being made at this moment, by a call that may never return.
     unsettled: Mutex<HashSet<Label>>,
 }
@@ -68,6 +73,7 @@ struct State {
     pin_is_refused: bool,
     /// The pauses between logins that failed. Only one that succeeds ends them.
     login_backoff: Backoff,
+    /// Of the token that was logged in to last, until its sentinel has been seen.
     identity: Option<Identity>,
     sentinel: Option<PublicKey>,
     /// Stays open and does nothing: a token logs us out when its last session closes.
@@ -86,6 +92,12 @@ impl State {
             logins: 0,
         }
     }
+
+    /// The token to hold on to. One that has not shown its sentinel may be the wrong one, and the right
+    /// one may come in its place.
+    fn proven_identity(&self) -> Option<&Identity> {
+        self.identity.as_ref().filter(|_| self.sentinel.is_some())
+    }
 }
 
 impl Token {
@@ -100,6 +112,7 @@ impl Token {
             state: Mutex::new(State::new()),
             backoff: Mutex::new(Backoff::up_to(LONGEST_BETWEEN_INITIALISATIONS)),
             sentinel_making: Mutex::default(),
+            first_use: Mutex::default(),
             unsettled: Mutex::default(),
         }
     }
@@ -130,10 +143,10 @@ impl Token {
             return Ok(standing);
         }
         state.require_usable_pin()?;
-        let (slot, identity) = select(module, &self.settings.slot, state.identity.as_ref())?;
+        let (slot, identity) = select(module, &self.settings.slot, state.proven_identity())?;
         mechanisms::require(module, slot)?;
         let anchor = self.anchor(module, slot, &mut state)?;
-        if state.identity.is_none() {
+        if state.identity.as_ref() != Some(&identity) {
             tracing::info!(token = %identity, %slot, "token found");
             state.identity = Some(identity);
         }
