@@ -12,8 +12,8 @@ use base64::engine::general_purpose::STANDARD;
 use prometheus_client::registry::Registry as Metrics;
 use signer_actors::ProviderSpec;
 use signer_adapters::providers::pkcs11::{
-    self, CheckReport, Closing, LabelPrefix, Pkcs11Module, Pkcs11Provider, Pkcs11Settings,
-    SlotChoice, TokenDescription, UserPin,
+    self, CheckReport, Closing, LabelPrefix, PinRefusal, Pkcs11Module, Pkcs11Provider,
+    Pkcs11Settings, SlotChoice, TokenDescription, UserPin,
 };
 use signer_domain::ports::KeyProviderError;
 use signer_domain::{Deadline, ProviderName};
@@ -100,17 +100,22 @@ impl OpenToken {
     }
 
     fn explain(&self, error: &KeyProviderError, config: &Pkcs11Config) -> Failure {
-        match &config.pin {
-            Some(pin) if self.provider.pin_is_refused() => {
-                let source = pin.source();
-                source.explain(format_args!(
-                    "{}: the token refuses the PIN ({}); put it right before the next start, \
-                     because tokens lock a PIN after a few wrong ones",
-                    source.flag(),
-                    cause_of(error)
-                ))
+        let pin = config.pin.as_ref();
+        let Some((refusal, source)) = self.provider.pin_refusal().zip(pin.map(PinSource::source))
+        else {
+            let cause = cause_of(error);
+            return Failure::usage(format_args!("--key-provider pkcs11: {cause}"));
+        };
+        let flag = source.flag();
+        match refusal {
+            PinRefusal::Refused => source.explain(format_args!(
+                "{flag}: the token refuses the PIN ({}); put it right before the next start, because \
+                 tokens lock a PIN after a few wrong ones",
+                cause_of(error)
+            )),
+            PinRefusal::Locked | PinRefusal::LastTry => {
+                source.explain(format_args!("{flag}: {refusal}"))
             }
-            _ => Failure::usage(format_args!("--key-provider pkcs11: {}", cause_of(error))),
         }
     }
 }

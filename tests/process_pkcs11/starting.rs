@@ -1,6 +1,6 @@
 //! What a custodian makes of its token when it starts.
 
-use crate::token::Token;
+use crate::token::{PIN, Token};
 
 /// What a refused start may leave: nothing.
 fn names_but_the_token(token: &Token) -> Vec<String> {
@@ -51,6 +51,31 @@ fn a_wrong_pin_ends_the_start_with_status_2_and_nothing_is_created() {
     assert!(sentence.contains("CKR_PIN_INCORRECT"), "{sentence}");
     assert!(!sentence.contains("not-the-pin"), "{sentence}");
     assert_eq!(names_but_the_token(&token), Vec::<String>::new());
+}
+
+/// A supervisor that starts whatever ends does not know of exit statuses.
+#[test]
+fn starts_with_a_wrong_pin_end_with_status_2_and_never_lock_the_token() {
+    let token = Token::fresh();
+    assert!(token.serve(&[]).terminate().success());
+    token.write_pin("not-the-pin");
+    let mut line = vec!["serve".to_owned()];
+    line.extend(token.serve_flags());
+    for _ in 0..12 {
+        let refused = token.program().run(token.place.path(), &line);
+        assert_eq!(refused.status, Some(2), "{refused:?}");
+        let sentence = refused.sentence_after_the_log();
+        let known = [
+            "--pkcs11-pin-file: the token refuses the PIN",
+            "--pkcs11-pin-file: one more wrong PIN locks the token",
+        ];
+        let is_known = known.iter().any(|opening| sentence.starts_with(opening));
+        assert!(is_known, "{sentence}");
+    }
+    token.write_pin(PIN);
+    // Another tool proves that the right PIN is right.
+    assert_eq!(token.count("Private Key", "plexsphere:sentinel"), 1);
+    token.serve(&[]).generate("k1");
 }
 
 #[test]

@@ -61,7 +61,7 @@ pub use self::pin_file::PinFileError;
 pub use self::settings::{
     EcParams, ParseEcParamsError, ParseSlotChoiceError, Pkcs11Settings, SlotChoice,
 };
-pub use self::token::RegistryKnows;
+pub use self::token::{PinRefusal, RegistryKnows};
 pub use self::user_pin::{UnusablePin, UserPin};
 
 /// Some tokens take seconds to make a pair, and pairs are made one at a time: the shortest time that
@@ -122,9 +122,9 @@ impl Pkcs11Provider {
         self.token.is_met()
     }
 
-    /// Whether the token has refused the PIN, which is then never offered again.
-    pub fn pin_is_refused(&self) -> bool {
-        self.token.pin_is_refused()
+    /// Why the PIN is never offered again, if so.
+    pub fn pin_refusal(&self) -> Option<PinRefusal> {
+        self.token.pin_refusal()
     }
 
     /// Ends when nothing but a new process can help: the token was whole once, the module has to be

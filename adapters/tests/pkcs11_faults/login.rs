@@ -5,7 +5,7 @@ use std::thread;
 use signer_domain::ports::GeneratedKey;
 use signer_domain::ports::KeyProviderError::{Misconfigured, ProviderUnavailable};
 
-use crate::stage::{Stage, assert_fails, in_a_process_of_its_own};
+use crate::stage::{Errand, Stage, TriesLeft, assert_fails, in_a_process_of_its_own};
 
 /// Callers at once, and the calls of each.
 const LOAD: (usize, usize) = (4, 25);
@@ -61,6 +61,78 @@ fn a_login_that_fails_for_the_moment_is_tried_again() {
         let key = stage.generate("k1").unwrap();
         stage.rules("C_SignInit at=1 behind=logout\nC_Login at=1 rv=CKR_DEVICE_ERROR");
         stage.heals(&key);
+    });
+}
+
+/// A supervisor that does not know of exit codes starts a custodian with a wrong PIN for ever.
+#[test]
+fn starts_with_a_wrong_pin_never_lock_the_token() {
+    in_a_process_of_its_own(|stage| {
+        let key = stage.generate("k1").unwrap();
+        let logins = stage.count("C_Login ");
+        let starts = 12;
+        for _ in 0..starts {
+            stage.with_a_wrong_pin();
+            assert_fails!(stage.check(), Misconfigured { .. }, "a wrong PIN");
+        }
+        let offered = stage.count("C_Login ") - logins;
+        match TriesLeft::of_the_token() {
+            TriesLeft::Enough => assert_eq!(offered, starts),
+            TriesLeft::One => {
+                assert_eq!(offered, starts - 3);
+                // The right PIN might be a wrong one as well, for all that is known.
+                stage.without_memory();
+                assert_fails!(stage.check(), Misconfigured { .. }, "the last try");
+                assert_eq!(stage.count("C_Login ") - logins, offered);
+            }
+            TriesLeft::None => panic!("the token is locked after {offered} wrong PINs"),
+        }
+        stage.another_process_does(Errand::OfferTheRightPin);
+        stage.restart_the_module();
+        stage.sign(&key).unwrap();
+    });
+}
+
+#[test]
+fn a_pin_that_the_token_has_locked_is_not_offered() {
+    in_a_process_of_its_own(|stage| {
+        stage.another_process_does(Errand::OfferWrongPins);
+        let left = stage.another_process_does(Errand::OfferOneMore);
+        let logins = stage.count("C_Login ");
+        stage.restart_the_module();
+        if left != TriesLeft::None {
+            println!("skipped: this module locks no PIN after ten wrong ones");
+            return;
+        }
+        for _ in 0..3 {
+            assert_fails!(stage.check(), Misconfigured { .. }, "a locked PIN");
+        }
+        assert_eq!(stage.count("C_Login "), logins);
+    });
+}
+
+#[test]
+fn the_last_try_is_not_taken_by_a_login_that_is_renewed() {
+    in_a_process_of_its_own(|stage| {
+        let key = stage.generate("k1").unwrap();
+        let left = stage.another_process_does(Errand::OfferWrongPins);
+        let logins = stage.count("C_Login ");
+        stage.rules("C_SignInit at=1 behind=restart");
+        if left == TriesLeft::Enough {
+            println!("this module shows no last try, so that the PIN is offered");
+            stage.sign(&key).unwrap();
+            return;
+        }
+        for _ in 0..3 {
+            assert_fails!(stage.sign(&key), Misconfigured { .. }, "the last try");
+            assert_fails!(stage.check(), Misconfigured { .. }, "the last try");
+        }
+        assert_eq!(stage.count("C_Login "), logins);
+        // It stays so until the operator has seen to it.
+        let left = stage.another_process_does(Errand::OfferTheRightPin);
+        assert_eq!(left, TriesLeft::Enough);
+        assert_fails!(stage.sign(&key), Misconfigured { .. }, "not seen to");
+        assert_eq!(stage.count("C_Login "), logins);
     });
 }
 

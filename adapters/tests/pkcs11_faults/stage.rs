@@ -22,7 +22,7 @@ use signer_domain::ports::{GeneratedKey, KeyProvider as _, KeyProviderError};
 use signer_domain::{Deadline, Digest, KeyId, Scope, Signature};
 
 pub(crate) use self::process::in_a_process_of_its_own;
-pub(crate) use self::token::objects;
+pub(crate) use self::token::{Errand, TriesLeft, objects};
 
 /// Longer than every call that is not made to hang.
 const LONG: Duration = Duration::from_secs(10);
@@ -49,7 +49,7 @@ impl Stage {
         let module = Pkcs11Module::load(&directory.join("fault.so")).unwrap();
         let runtime = Builder::new_multi_thread().enable_all().build().unwrap();
         let stage = Self {
-            provider: provider(&module, settings()),
+            provider: provider(&module, settings(), token::PIN),
             directory,
             test,
             runtime,
@@ -76,12 +76,28 @@ impl Stage {
 
     fn replace_provider(&mut self, settings: Pkcs11Settings) {
         assert!(self.provider.close(LONG), "a session was not closed");
-        self.provider = provider(&self.module, settings);
+        self.provider = provider(&self.module, settings, token::PIN);
     }
 
     /// Tells the provider what a registry would.
     pub(crate) fn the_registry_knows(&self, registry: RegistryKnows) {
         self.provider.learn(registry);
+    }
+
+    /// The same, with a PIN that is not the token's.
+    pub(crate) fn with_a_wrong_pin(&mut self) {
+        assert!(self.provider.close(LONG), "a session was not closed");
+        self.provider = provider(&self.module, settings(), "not-the-pin");
+    }
+
+    /// The module reads its store anew, and the provider remembers nothing of the token.
+    pub(crate) fn restart_the_module(&mut self) {
+        assert!(self.provider.close(LONG), "a session was not closed");
+        assert_eq!(self.module.close(LONG), Closing::Finalized);
+        self.provider = provider(&self.module, settings(), token::PIN);
+        let deadline = Deadline::after(LONG);
+        // What it finds is for the case to see.
+        let _found = self.runtime.block_on(self.provider.check(deadline));
     }
 
     /// Ends in order, as the process does. An exit with threads inside of a module may crash.
@@ -217,7 +233,13 @@ impl Stage {
 
     /// Another process initialises the token again, which empties it.
     pub(crate) fn another_process_empties_the_token(&self) {
-        process::another_process_empties_the_token(self.test, &self.directory);
+        self.another_process_does(Errand::EmptyTheToken);
+    }
+
+    /// Another process sees to something, and finds so many tries left.
+    pub(crate) fn another_process_does(&self, errand: Errand) -> TriesLeft {
+        let said = process::another_process_does(errand, self.test, &self.directory);
+        TriesLeft::named_in(&said)
     }
 }
 
@@ -228,8 +250,8 @@ fn settings() -> Pkcs11Settings {
     settings.with_sessions(SESSIONS)
 }
 
-fn provider(module: &Arc<Pkcs11Module>, settings: Pkcs11Settings) -> Pkcs11Provider {
-    let pin = UserPin::new(Zeroizing::new(token::PIN.to_owned())).unwrap();
+fn provider(module: &Arc<Pkcs11Module>, settings: Pkcs11Settings, pin: &str) -> Pkcs11Provider {
+    let pin = UserPin::new(Zeroizing::new(pin.to_owned())).unwrap();
     let provider = Pkcs11Provider::new(Arc::clone(module), settings, pin);
     provider.learn(RegistryKnows::NoKeys);
     provider

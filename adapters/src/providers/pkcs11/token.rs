@@ -2,14 +2,16 @@
 //!
 //! What is remembered here outlives sessions and initialisations: which token this process met first
 //! (its label and serial number), the public key of its sentinel, what the registry knows of it, and
-//! that a PIN was refused.
+//! why the PIN is not offered any more.
 
 mod first_use;
 mod login;
+mod pin_refusal;
 mod renewal;
 mod selection;
 
 pub use self::first_use::RegistryKnows;
+pub use self::pin_refusal::PinRefusal;
 pub(super) use self::renewal::wait_out;
 pub(super) use self::selection::select;
 
@@ -70,7 +72,7 @@ pub(super) struct Standing {
 }
 
 struct State {
-    pin_is_refused: bool,
+    pin_refusal: Option<PinRefusal>,
     /// The pauses between logins that failed. Only one that succeeds ends them.
     login_backoff: Backoff,
     /// Of the token that was logged in to last, until its sentinel has been seen.
@@ -84,7 +86,7 @@ struct State {
 impl State {
     const fn new() -> Self {
         Self {
-            pin_is_refused: false,
+            pin_refusal: None,
             login_backoff: Backoff::up_to(LONGEST_BETWEEN_LOGINS),
             identity: None,
             sentinel: None,
@@ -117,9 +119,9 @@ impl Token {
         }
     }
 
-    /// Whether the token has refused the PIN.
-    pub(super) fn pin_is_refused(&self) -> bool {
-        self.state.lock().pin_is_refused
+    /// Why the PIN is not offered any more, if so.
+    pub(super) fn pin_refusal(&self) -> Option<PinRefusal> {
+        self.state.lock().pin_refusal
     }
 
     /// Where the token is. After an initialisation it is looked for and logged in to once.

@@ -9,12 +9,13 @@ use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
+use super::token::Errand;
 use super::{Stage, pause, token};
 
 /// Names the directory of the case in the process that runs it.
 const DIRECTORY: &str = "PKCS11_FAULTS_DIRECTORY";
-/// Tells a process to empty the token instead of running the case.
-const EMPTY_THE_TOKEN: &str = "PKCS11_FAULTS_EMPTY_THE_TOKEN";
+/// Tells a process what to do to the token instead of running the case.
+const ERRAND: &str = "PKCS11_FAULTS_ERRAND";
 
 /// No case takes longer, unless a call of the provider does not return.
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -22,8 +23,8 @@ const PATIENCE: Duration = Duration::from_mins(2);
 /// Runs the case in a process of its own, which is this program started for the test that the case
 /// stands in.
 pub(crate) fn in_a_process_of_its_own<Case: FnOnce(&mut Stage)>(case: Case) {
-    if env::var_os(EMPTY_THE_TOKEN).is_some() {
-        return token::empty();
+    if let Some(errand) = env::var_os(ERRAND) {
+        return Errand::named(&errand).run();
     }
     if let Some(directory) = env::var_os(DIRECTORY) {
         let mut stage = Stage::set_up(directory.into(), test_of::<Case>());
@@ -43,10 +44,10 @@ fn test_of<Case>() -> &'static str {
     name.split_once("::").map_or(name, |(_crate, test)| test)
 }
 
-/// Has another process empty the token.
-pub(super) fn another_process_empties_the_token(test: &str, directory: &Path) {
+/// Has another process see to something, and tells what it said.
+pub(super) fn another_process_does(errand: Errand, test: &str, directory: &Path) -> String {
     let mut command = this_program(test, directory);
-    run(command.env(EMPTY_THE_TOKEN, "now"), directory);
+    run(command.env(ERRAND, errand.name()), directory)
 }
 
 fn this_program(test: &str, directory: &Path) -> Command {
@@ -61,7 +62,7 @@ fn this_program(test: &str, directory: &Path) -> Command {
     command
 }
 
-fn run(command: &mut Command, directory: &Path) {
+fn run(command: &mut Command, directory: &Path) -> String {
     // The other process of a case speaks while the case itself does.
     let path = directory.join(format!("said-to-{}", std::process::id()));
     let output = fs::File::create(&path).unwrap();
@@ -86,6 +87,7 @@ fn run(command: &mut Command, directory: &Path) {
     assert!(status.success(), "{status}\n{said}");
     // A name that fits no test would run none, and succeed.
     assert!(said.contains("1 passed"), "no test was run\n{said}");
+    said
 }
 
 /// The configuration of each real module, and a copy of the fault module: the provider loads no code

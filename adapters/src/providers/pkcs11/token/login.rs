@@ -6,7 +6,7 @@ use cryptoki::error::{Error, RvError};
 use cryptoki::session::{Session, SessionState, UserType};
 use cryptoki::slot::Slot;
 
-use super::{Standing, State, Token};
+use super::{PinRefusal, Standing, State, Token};
 use crate::providers::pkcs11::error::{Fault, Remedy};
 use crate::providers::pkcs11::key_cache::Epoch;
 use crate::providers::pkcs11::module::Entered;
@@ -54,7 +54,7 @@ impl Token {
         let session = module
             .open_rw_session_no_drop(slot)
             .map_err(Fault::refused("opening a session"))?;
-        match self.log_in(&session, state) {
+        match self.log_in(module, &session, slot, state) {
             Ok(()) => Ok(session),
             Err(fault) => {
                 // The refusal is what matters.
@@ -64,9 +64,15 @@ impl Token {
         }
     }
 
-    /// Offers the PIN once, if it is not too early for that. Some tokens lock themselves after a few
-    /// wrong ones.
-    fn log_in(&self, session: &Session, state: &mut State) -> Result<(), Fault> {
+    /// Offers the PIN once, if it is not too early for that and the token does not say that a wrong one
+    /// would be the last. Some tokens lock themselves after a few.
+    fn log_in(
+        &self,
+        module: &Entered<'_>,
+        session: &Session,
+        slot: Slot,
+        state: &mut State,
+    ) -> Result<(), Fault> {
         let info = session
             .get_session_info()
             .map_err(Fault::refused("asking for the state of a session"))?;
@@ -74,6 +80,7 @@ impl Token {
             return Ok(());
         }
         state.require_login_to_be_due()?;
+        state.require_another_try(module, slot)?;
         let pin = self.pin.expose_for_login();
         match session.login(UserType::User, Some(&pin)) {
             Ok(()) => {
@@ -86,7 +93,7 @@ impl Token {
                 state.login_backoff.count(Instant::now());
                 let fault = Fault::refused("logging in to the token")(source);
                 if fault.remedy() == Remedy::LatchPin {
-                    state.pin_is_refused = true;
+                    state.pin_refusal = Some(PinRefusal::Refused);
                     tracing::error!(cause = ?fault, "PIN refused; it is not offered again");
                 }
                 Err(fault)
@@ -125,15 +132,5 @@ impl State {
             context: "waiting to log in to the token again",
             pause,
         })
-    }
-
-    pub(super) fn require_usable_pin(&self) -> Result<(), Fault> {
-        if self.pin_is_refused {
-            return Err(Fault::misconfigured(
-                "logging in to the token",
-                "the token has refused the PIN, and it is not offered again",
-            ));
-        }
-        Ok(())
     }
 }

@@ -70,7 +70,7 @@ impl Token {
     /// A new process would offer the PIN again. Does not wait for a login, which may hang.
     fn is_known_to_refuse_the_pin(&self) -> bool {
         let state = self.state.try_lock();
-        state.is_some_and(|state| state.pin_is_refused)
+        state.is_some_and(|state| state.pin_refusal.is_some())
     }
 }
 
