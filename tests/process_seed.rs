@@ -1,7 +1,6 @@
 //! A custodian that is started with another seed file than the one its registered keys came from.
 #![expect(
     clippy::unwrap_used,
-    clippy::indexing_slicing,
     reason = "a helper that fails is a test that fails"
 )]
 
@@ -28,10 +27,10 @@ fn start_down(place: &Workplace, flags: &[&str]) -> Server {
     server
 }
 
-/// The bodies of the audit lines that tell of an operation.
+/// How many audit lines tell of an operation.
 fn recorded(place: &Workplace, op: &str) -> usize {
     let log = fs::read_to_string(place.file("audit.jsonl")).unwrap();
-    let lines = log.lines().map(|line| serde_json::from_str::<Value>(line));
+    let lines = log.lines().map(serde_json::from_str::<Value>);
     lines
         .filter(|line| line.as_ref().unwrap()["op"] == op)
         .count()

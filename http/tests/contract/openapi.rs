@@ -60,6 +60,7 @@ fn only_calls_that_the_profile_can_refuse_say_so() {
     refused.sort();
     let expected = [
         "POST /v1/keys",
+        "POST /v1/keys/{handle_id}/sign",
         "POST /v1/scopes/{scope}/rotations",
         "POST /v1/scopes/{scope}/sign",
     ];
