@@ -24,6 +24,7 @@ mod inspection;
 mod key_cache;
 mod keys;
 mod label;
+mod making;
 mod mechanisms;
 mod module;
 mod objects;
@@ -181,7 +182,7 @@ impl KeyProvider for Pkcs11Provider {
         let (token, label) = (Arc::clone(&self.token), self.label_of(scope, key_id));
         self.admin
             .call("generating a key pair", deadline, move |actor| {
-                keys::generate(actor, deadline, &token, &label)
+                making::generate(actor, deadline, &token, &label)
             })
             .await
     }
@@ -241,7 +242,7 @@ impl KeyProvider for Pkcs11Provider {
         let label = self.label_of(scope, key_id);
         self.admin
             .call("looking for a key pair", deadline, move |actor| {
-                keys::locate(actor, deadline, &label)
+                making::locate(actor, deadline, &label)
             })
             .await
     }

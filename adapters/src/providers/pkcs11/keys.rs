@@ -2,18 +2,18 @@
 
 use std::sync::Arc;
 
-use signer_domain::ports::{GeneratedKey, KeyProviderError, SignatureVerifier};
+use signer_domain::ports::{KeyProviderError, SignatureVerifier};
 use signer_domain::{Deadline, Digest, PublicKey, Signature};
 
 use super::desk::Desk;
-use super::error::{Fault, unavailable};
+use super::error::Fault;
 use super::key_cache::{KnownKey, LiveKey};
 use super::label::Label;
 use super::session_actor::SessionActor;
 use super::token::Token;
 
 /// What becomes visible of a pair.
-enum Pair {
+pub(super) enum Pair {
     /// Both halves are there.
     Live(LiveKey, cryptoki::object::ObjectHandle),
     /// The private half was destroyed; the public one is its tombstone.
@@ -26,7 +26,7 @@ enum Pair {
 
 /// Looks for a pair. What is not seen is believed to be gone only between two proofs that the session
 /// sees what the token holds, and within one login: between two of them there was none.
-fn look(desk: &Desk<'_>, label: &Label) -> Result<Pair, Fault> {
+pub(super) fn look(desk: &Desk<'_>, label: &Label) -> Result<Pair, Fault> {
     let mut found = desk.find(label)?;
     if found.private.is_empty() {
         desk.witness()?;
@@ -51,14 +51,14 @@ fn look(desk: &Desk<'_>, label: &Label) -> Result<Pair, Fault> {
     }
 }
 
-fn headless(label: &Label) -> Fault {
+pub(super) fn headless(label: &Label) -> Fault {
     Fault::misconfigured(
         "looking for the public half of a key pair",
         format!("the token holds a private key labelled {label} without its public key"),
     )
 }
 
-fn retired() -> Fault {
+pub(super) fn retired() -> Fault {
     Fault::Answer(KeyProviderError::KeyRetired)
 }
 
@@ -165,97 +165,6 @@ pub(super) fn public_key(
         Pair::Headless(_) => Err(headless(label)),
         Pair::Absent => Err(not_found()),
     })
-}
-
-/// Looks for a pair that may have been made.
-pub(super) fn locate(
-    actor: &mut SessionActor,
-    deadline: Deadline,
-    label: &Label,
-) -> Result<Option<GeneratedKey>, KeyProviderError> {
-    let found = actor.perform(deadline, |desk| match look(desk, label)? {
-        Pair::Live(key, _) => Ok(Some(key.public_key)),
-        Pair::Retired(..) => Err(retired()),
-        Pair::Headless(_) => Err(headless(label)),
-        Pair::Absent => Ok(None),
-    })?;
-    found
-        .map(|public_key| generated(label, public_key))
-        .transpose()
-}
-
-fn generated(label: &Label, public_key: PublicKey) -> Result<GeneratedKey, KeyProviderError> {
-    Ok(GeneratedKey {
-        handle_id: label.handle()?,
-        public_key,
-    })
-}
-
-/// Makes a pair, or adopts the one that is there: labels are not unique to a token, so it is looked
-/// for before each try, also after one that failed, for only its answer may have been lost.
-pub(super) fn generate(
-    actor: &mut SessionActor,
-    deadline: Deadline,
-    token: &Arc<Token>,
-    label: &Label,
-) -> Result<GeneratedKey, KeyProviderError> {
-    // A call that does not return may still make the pair of this name, and must not make a second.
-    let _claim = token
-        .claim(label)
-        .ok_or_else(|| unavailable("waiting for a pair of that name being made", true))?;
-    let mut has_tried = false;
-    let public_key = actor.perform_noting(deadline, |desk, touched| {
-        match look(desk, label)? {
-            Pair::Live(key, private) => return adopt(desk, label, key, private),
-            // Nothing of this name was there a moment ago, so this is no tombstone, but what is left
-            // of our own try.
-            Pair::Retired(_, orphan) | Pair::Headless(orphan) if has_tried => {
-                tracing::warn!(%label, "removing half a pair that was just made");
-                desk.destroy(orphan)?;
-            }
-            Pair::Retired(..) => return Err(retired()),
-            Pair::Headless(_) => return Err(headless(label)),
-            Pair::Absent => {}
-        }
-        if deadline.is_past() {
-            return Err(Fault::Answer(unavailable(
-                "generating a key pair",
-                has_tried,
-            )));
-        }
-        has_tried = true;
-        *touched = true;
-        let (public, private) = desk.generate(label)?;
-        let key = desk.live(private, public)?;
-        adopt(desk, label, key, private)
-    })?;
-    generated(label, public_key)
-}
-
-/// Takes a pair into use: it never leaves the token, and it signs.
-fn adopt(
-    desk: &Desk<'_>,
-    label: &Label,
-    key: LiveKey,
-    private: cryptoki::object::ObjectHandle,
-) -> Result<PublicKey, Fault> {
-    if !desk.is_confined(private)? {
-        return Err(Fault::misconfigured(
-            "taking a key pair into use",
-            format!("the private key labelled {label} may be read out of the token"),
-        ));
-    }
-    let probe = crate::rfc8032::SHA_ABC;
-    let signature = desk.sign(private, &probe)?;
-    if !key.verifier.accepts(&probe, &signature) {
-        return Err(Fault::misconfigured(
-            "taking a key pair into use",
-            format!("the two keys labelled {label} do not belong together"),
-        ));
-    }
-    let public_key = key.public_key;
-    desk.keep(label, KnownKey::Live(key));
-    Ok(public_key)
 }
 
 /// Destroys the private half and leaves the public one as a tombstone.

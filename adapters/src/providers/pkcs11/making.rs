@@ -1,0 +1,107 @@
+//! How a pair is made, and how one that is there is taken over.
+
+use std::sync::Arc;
+
+use cryptoki::object::ObjectHandle;
+
+use signer_domain::ports::{GeneratedKey, KeyProviderError};
+use signer_domain::{Deadline, PublicKey};
+
+use super::desk::Desk;
+use super::error::{Fault, unavailable};
+use super::key_cache::{KnownKey, LiveKey};
+use super::keys::{Pair, headless, look, retired};
+use super::label::Label;
+use super::session_actor::SessionActor;
+use super::token::Token;
+
+/// Looks for a pair that may have been made.
+pub(super) fn locate(
+    actor: &mut SessionActor,
+    deadline: Deadline,
+    label: &Label,
+) -> Result<Option<GeneratedKey>, KeyProviderError> {
+    let found = actor.perform(deadline, |desk| match look(desk, label)? {
+        Pair::Live(key, _) => Ok(Some(key.public_key)),
+        Pair::Retired(..) => Err(retired()),
+        Pair::Headless(_) => Err(headless(label)),
+        Pair::Absent => Ok(None),
+    })?;
+    found
+        .map(|public_key| generated(label, public_key))
+        .transpose()
+}
+
+fn generated(label: &Label, public_key: PublicKey) -> Result<GeneratedKey, KeyProviderError> {
+    Ok(GeneratedKey {
+        handle_id: label.handle()?,
+        public_key,
+    })
+}
+
+/// Makes a pair, or adopts the one that is there: labels are not unique to a token, so it is looked
+/// for before each try, also after one that failed, for only its answer may have been lost.
+pub(super) fn generate(
+    actor: &mut SessionActor,
+    deadline: Deadline,
+    token: &Arc<Token>,
+    label: &Label,
+) -> Result<GeneratedKey, KeyProviderError> {
+    // A call that does not return may still make the pair of this name, and must not make a second.
+    let _claim = token
+        .claim(label)
+        .ok_or_else(|| unavailable("waiting for a pair of that name being made", true))?;
+    let mut has_tried = false;
+    let public_key = actor.perform_noting(deadline, |desk, touched| {
+        match look(desk, label)? {
+            Pair::Live(key, private) => return adopt(desk, label, key, private),
+            // Nothing of this name was there a moment ago, so this is no tombstone, but what is left
+            // of our own try.
+            Pair::Retired(_, orphan) | Pair::Headless(orphan) if has_tried => {
+                tracing::warn!(%label, "removing half a pair that was just made");
+                desk.destroy(orphan)?;
+            }
+            Pair::Retired(..) => return Err(retired()),
+            Pair::Headless(_) => return Err(headless(label)),
+            Pair::Absent => {}
+        }
+        if deadline.is_past() {
+            return Err(Fault::Answer(unavailable(
+                "generating a key pair",
+                has_tried,
+            )));
+        }
+        has_tried = true;
+        *touched = true;
+        let (public, private) = desk.generate(label)?;
+        let key = desk.live(private, public)?;
+        adopt(desk, label, key, private)
+    })?;
+    generated(label, public_key)
+}
+
+/// Takes a pair into use: it never leaves the token, and it signs.
+fn adopt(
+    desk: &Desk<'_>,
+    label: &Label,
+    key: LiveKey,
+    private: ObjectHandle,
+) -> Result<PublicKey, Fault> {
+    if !desk.is_confined(private)? {
+        return Err(Fault::misconfigured(
+            "taking a key pair into use",
+            format!("the private key labelled {label} may be read out of the token"),
+        ));
+    }
+    let probe = crate::rfc8032::SHA_ABC;
+    let signature = desk.sign(private, &probe)?;
+    if !key.verifier.accepts(&probe, &signature) {
+        return Err(Fault::misconfigured(
+            "taking a key pair into use",
+            format!("the two keys labelled {label} do not belong together"),
+        ));
+    }
+    let public_key = key.public_key;
+    desk.keep(label, KnownKey::Live(key));
+    Ok(public_key)
+}
