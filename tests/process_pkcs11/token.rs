@@ -30,6 +30,11 @@ impl Token {
         token
     }
 
+    /// Whether the real module is that of `SoftHSM`.
+    pub(crate) fn is_of_softhsm() -> bool {
+        real_module().ends_with("libsofthsm2.so")
+    }
+
     /// The same behind the module that fails by rule.
     pub(crate) fn behind_faults() -> Self {
         let mut token = Self::fresh();
@@ -164,7 +169,7 @@ impl Token {
             .with_variable("P11FAULT_RULES", &path(&self.place.file("rules")))
     }
 
-    fn with_token<'a>(&self, command: &'a mut Command) -> &'a mut Command {
+    pub(crate) fn with_token<'a>(&self, command: &'a mut Command) -> &'a mut Command {
         command
             .env("SOFTHSM2_CONF", self.place.file("softhsm2.conf"))
             .env("KRYOPTIC_CONF", self.place.file("kryoptic.conf"))

@@ -28,6 +28,7 @@ mod making;
 mod mechanisms;
 mod module;
 mod objects;
+mod origin;
 mod pin_file;
 mod pool;
 mod sentinel;

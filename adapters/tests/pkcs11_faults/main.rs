@@ -24,5 +24,6 @@ mod first_use;
 mod hangs;
 mod login;
 mod lost_replies;
+mod origins;
 mod stuck;
 mod wrong_keys;

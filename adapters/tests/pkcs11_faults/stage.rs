@@ -1,5 +1,6 @@
 //! A provider on the fault module before a fresh token, in a process that runs one case.
 
+pub(crate) mod others;
 mod process;
 mod token;
 

@@ -59,7 +59,7 @@ pub(crate) fn pass(call: Call, forward: impl FnOnce(&Module, Option<&Effect>) ->
             meddle(module, *meddling, call.session);
             forward(module, None)
         }
-        Some(own @ (Effect::Swap(_) | Effect::Garble | Effect::Empty)) => {
+        Some(own @ (Effect::Swap(_) | Effect::Garble | Effect::Empty | Effect::Origin(_))) => {
             forward(module, Some(own))
         }
     };

@@ -21,6 +21,7 @@ mod book;
 mod codes;
 mod gate;
 mod module;
+mod origin;
 mod rules;
 mod trace;
 mod wrappers;

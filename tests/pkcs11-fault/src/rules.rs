@@ -12,6 +12,7 @@
 //! C_SignInit swap=5:9                         object 9 where object 5 was asked for
 //! C_Sign garble                               the signature comes back with one bit wrong
 //! C_FindObjects empty                         the search finds nothing
+//! C_GetAttributeValue origin=denied           no key was made in the token; also withheld
 //! C_SignInit at=1 behind=logout               first C_Logout; also close-all, finalize, restart
 //! ```
 //!
@@ -77,6 +78,17 @@ pub(crate) enum Effect {
     Garble,
     /// `C_FindObjects` finds nothing.
     Empty,
+    /// `C_GetAttributeValue` answers differently where a key comes from.
+    Origin(Origin),
+}
+
+/// What a module says of where its keys come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// That none was made in the token.
+    Denied,
+    /// Nothing.
+    Withheld,
 }
 
 /// What another user of the same module may do.
@@ -184,6 +196,8 @@ fn parse_effect(word: &str, name: &str, value: &str) -> Result<Effect, String> {
             .map(|milliseconds| Effect::Delay(Duration::from_millis(milliseconds))),
         ("behind", what) => meddling(what).map(Effect::Behind),
         ("swap", which) => swap(which).map(Effect::Swap),
+        ("origin", "denied") => Some(Effect::Origin(Origin::Denied)),
+        ("origin", "withheld") => Some(Effect::Origin(Origin::Withheld)),
         _ => None,
     };
     effect.ok_or_else(|| format!("{word:?} is not understood"))
@@ -216,6 +230,7 @@ const fn only_for(effect: &Effect) -> Option<&'static str> {
         Effect::Swap(_) => Some("C_SignInit"),
         Effect::Garble => Some("C_Sign"),
         Effect::Empty => Some("C_FindObjects"),
+        Effect::Origin(_) => Some("C_GetAttributeValue"),
         Effect::Refuse(_)
         | Effect::LoseReply(_)
         | Effect::Hang

@@ -11,6 +11,7 @@ use cryptoki_sys::{
 
 use crate::gate::{Call, pass};
 use crate::module::Module;
+use crate::origin;
 use crate::rules::{Effect, Swap};
 
 /// Makes a gate for each function that needs nothing but a gate, and the list of all gates.
@@ -73,10 +74,6 @@ gates! {
             template: CK_ATTRIBUTE_PTR, count: CK_ULONG, copy: CK_OBJECT_HANDLE_PTR
         )
         C_DestroyObject(Some(session); session: CK_SESSION_HANDLE, object: CK_OBJECT_HANDLE)
-        C_GetAttributeValue(
-            Some(session); session: CK_SESSION_HANDLE, object: CK_OBJECT_HANDLE,
-            template: CK_ATTRIBUTE_PTR, count: CK_ULONG
-        )
         C_SetAttributeValue(
             Some(session); session: CK_SESSION_HANDLE, object: CK_OBJECT_HANDLE,
             template: CK_ATTRIBUTE_PTR, count: CK_ULONG
@@ -103,7 +100,7 @@ gates! {
             Some(session); session: CK_SESSION_HANDLE, data: CK_BYTE_PTR, length: CK_ULONG
         )
     }
-    special { C_OpenSession C_FindObjects C_SignInit C_Sign }
+    special { C_OpenSession C_FindObjects C_GetAttributeValue C_SignInit C_Sign }
 }
 
 /// Remembers the order of opening, by which rules know sessions.
@@ -157,6 +154,32 @@ unsafe extern "C" fn C_FindObjects(
             unsafe { found.write(0) };
         }
         code
+    })
+}
+
+/// Can be told to answer differently where a key comes from.
+unsafe extern "C" fn C_GetAttributeValue(
+    session: CK_SESSION_HANDLE,
+    object: CK_OBJECT_HANDLE,
+    template: CK_ATTRIBUTE_PTR,
+    count: CK_ULONG,
+) -> CK_RV {
+    let call = Call {
+        function: "C_GetAttributeValue",
+        session: Some(session),
+        counts: true,
+    };
+    pass(call, |module, effect| {
+        let Some(real) = module.real.C_GetAttributeValue else {
+            return CKR_FUNCTION_NOT_SUPPORTED;
+        };
+        // SAFETY: the arguments are those of the caller, who keeps to the standard.
+        let code = unsafe { real(session, object, template, count) };
+        match effect {
+            // SAFETY: the real module has just answered in these very attributes.
+            Some(Effect::Origin(origin)) => unsafe { origin::put(*origin, template, count, code) },
+            _ => code,
+        }
     })
 }
 

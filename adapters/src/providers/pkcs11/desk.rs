@@ -87,7 +87,7 @@ impl Desk<'_> {
         Ok(named)
     }
 
-    fn attributes(
+    pub(super) fn attributes(
         &self,
         handle: ObjectHandle,
         wanted: &[AttributeType],

@@ -2,7 +2,7 @@
 //!
 //! The label, which is the id too, is `<prefix>:<scope>:<key_id>`. Where that is longer than a vendor
 //! permits it is `<prefix>:h:<40 hex digits>`, the first 20 bytes of SHA-256 over `<scope>:<key_id>`.
-//! The sentinel is `<prefix>:sentinel`; a pair that `pkcs11 check` makes and forgets is `<prefix>:trial`.
+//! The sentinel is `<prefix>:sentinel`; a pair that is made to be forgotten is `<prefix>:trial`.
 //! No two of these forms can be mistaken for one another.
 
 use std::fmt;

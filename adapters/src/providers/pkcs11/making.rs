@@ -15,14 +15,14 @@ use super::label::Label;
 use super::session_actor::SessionActor;
 use super::token::Token;
 
-/// Looks for a pair that may have been made.
+/// Looks for a pair that may have been made, and takes it over.
 pub(super) fn locate(
     actor: &mut SessionActor,
     deadline: Deadline,
     label: &Label,
 ) -> Result<Option<GeneratedKey>, KeyProviderError> {
     let found = actor.perform(deadline, |desk| match look(desk, label)? {
-        Pair::Live(key, _) => Ok(Some(key.public_key)),
+        Pair::Live(key, private) => adopt(desk, label, key, private).map(Some),
         Pair::Retired(..) => Err(retired()),
         Pair::Headless(_) => Err(headless(label)),
         Pair::Absent => Ok(None),
@@ -75,13 +75,25 @@ pub(super) fn generate(
         *touched = true;
         let (public, private) = desk.generate(label)?;
         let key = desk.live(private, public)?;
-        adopt(desk, label, key, private)
+        take(desk, label, key, private)
     })?;
     generated(label, public_key)
 }
 
-/// Takes a pair into use: it never leaves the token, and it signs.
+/// Takes over a pair that was found, also when only the answer to our own try was lost.
 fn adopt(
+    desk: &Desk<'_>,
+    label: &Label,
+    key: LiveKey,
+    private: ObjectHandle,
+) -> Result<PublicKey, Fault> {
+    desk.require_native(label, private)?;
+    take(desk, label, key, private)
+}
+
+/// Takes a pair into use: it never leaves the token, and it signs. Of a pair that this very call
+/// made nothing more is asked: where it comes from is certain, whatever the module says.
+fn take(
     desk: &Desk<'_>,
     label: &Label,
     key: LiveKey,

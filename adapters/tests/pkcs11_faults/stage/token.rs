@@ -161,7 +161,7 @@ fn initialize(module: &Pkcs11, slot: Slot) {
     session.logout().unwrap();
 }
 
-fn ours(module: &Pkcs11) -> Slot {
+pub(super) fn ours(module: &Pkcs11) -> Slot {
     let slots = module.get_slots_with_token().unwrap();
     let is_ours = |slot: &Slot| {
         let info = module.get_token_info(*slot);

@@ -1,6 +1,12 @@
 use super::*;
 
-const FUNCTIONS: [&str; 4] = ["C_Sign", "C_SignInit", "C_FindObjects", "C_Login"];
+const FUNCTIONS: [&str; 5] = [
+    "C_Sign",
+    "C_SignInit",
+    "C_FindObjects",
+    "C_GetAttributeValue",
+    "C_Login",
+];
 
 fn rule(line: &str) -> Rule {
     parse(line, &FUNCTIONS).unwrap().remove(0)
@@ -23,6 +29,14 @@ fn reads_each_effect() {
         ),
         ("C_Sign garble", Effect::Garble),
         ("C_FindObjects empty", Effect::Empty),
+        (
+            "C_GetAttributeValue origin=denied",
+            Effect::Origin(Origin::Denied),
+        ),
+        (
+            "C_GetAttributeValue origin=withheld",
+            Effect::Origin(Origin::Withheld),
+        ),
         ("C_Sign behind=logout", Effect::Behind(Meddling::Logout)),
         (
             "C_Sign behind=close-all",
@@ -113,6 +127,7 @@ fn refuses_an_effect_or_a_label_where_it_means_nothing() {
         "C_Sign swap=previous",
         "C_SignInit garble",
         "C_Login empty",
+        "C_FindObjects origin=denied",
         "C_Login label=k1 hang",
     ] {
         assert!(parse(line, &FUNCTIONS).is_err(), "{line} was taken");
