@@ -26,4 +26,5 @@ mod login;
 mod lost_replies;
 mod origins;
 mod stuck;
+mod twins;
 mod wrong_keys;

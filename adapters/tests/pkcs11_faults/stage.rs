@@ -101,6 +101,22 @@ impl Stage {
         let _found = self.runtime.block_on(self.provider.check(deadline));
     }
 
+    /// Another custodian of the same token, which shares nothing with the first but the process.
+    pub(crate) fn beside(&self) -> Self {
+        Self {
+            directory: self.directory.clone(),
+            test: self.test,
+            runtime: Builder::new_multi_thread().enable_all().build().unwrap(),
+            module: Arc::clone(&self.module),
+            provider: provider(&self.module),
+        }
+    }
+
+    /// Ends a custodian beside the first.
+    pub(crate) fn leave(self) {
+        assert!(self.provider.close(LONG), "a session was not closed");
+    }
+
     /// Ends in order, as the process does. An exit with threads inside of a module may crash.
     fn end(self) {
         assert!(self.provider.close(LONG), "a session was not closed");

@@ -75,9 +75,31 @@ pub(super) fn generate(
         *touched = true;
         let (public, private) = desk.generate(label)?;
         let key = desk.live(private, public)?;
+        require_alone(desk, label, &key)?;
         take(desk, label, key, private)
     })?;
     generated(label, public_key)
+}
+
+/// Demands that the pair just made is the only one of its name. Two processes that have both found
+/// the name free make two pairs. Each then sees the other's, or has looked before it was made: in
+/// that case the other process sees ours. So at most one of them acknowledges the name.
+///
+/// Nothing is destroyed. By now another custodian may have adopted either pair and acknowledged it,
+/// and nobody here can tell on which of the two somebody relies.
+fn require_alone(desk: &Desk<'_>, label: &Label, made: &LiveKey) -> Result<(), Fault> {
+    let found = desk.find(label)?;
+    match (&*found.private, &*found.public, found.strange) {
+        // Known by its public key: a module may number an object anew in each search.
+        ([_], [public], 0) if desk.public_key(*public)? == made.public_key => Ok(()),
+        ([], ..) | (_, [], _) => Err(Fault::doubtful("looking for the pair just made")),
+        _ => Err(Fault::misconfigured(
+            "making a key pair",
+            format!(
+                "another process made a pair labelled {label} in this token at the same moment; one slot belongs to one custodian, so stop the other, destroy the pair whose public key is in no registry, and try again"
+            ),
+        )),
+    }
 }
 
 /// Takes over a pair that was found, also when only the answer to our own try was lost.
