@@ -3,7 +3,7 @@
 use serde_json::Value;
 use signer_test_support::Finished;
 
-use crate::token::{LABEL, Token};
+use crate::token::{LABEL, PIN, Token};
 
 fn run(token: &Token, command: &str, more: &[&str]) -> Finished {
     let mut line = vec!["pkcs11".to_owned(), command.to_owned()];
@@ -52,6 +52,42 @@ fn a_check_passes_before_and_after_the_first_start_and_changes_nothing() {
     assert_eq!(token.sorted_objects(), before);
     let keys = second["steps"].as_array().unwrap().last().unwrap().clone();
     assert_eq!(keys["detail"], "1 live, 0 retired");
+}
+
+#[test]
+fn two_sentinels_are_told_of_and_keep_nobody_from_starting() {
+    let token = Token::fresh();
+    let mut server = token.serve(&[]);
+    server.generate("k1");
+    assert!(server.terminate().success());
+    let login = ["--token-label", LABEL, "--login", "--pin", PIN];
+    let make = ["--keypairgen", "--key-type", "EC:edwards25519"];
+    let name = ["--label", "plexsphere:sentinel"];
+    token.tool(&[&login[..], &make, &name].concat());
+
+    let check = || json(&run(&token, "check", &["-o", "json"]).expect_status(0));
+    let found = check();
+    assert_eq!(found["usable"], true);
+    let steps = found["steps"].as_array().unwrap();
+    let step = steps.iter().find(|step| step["name"] == "sentinel");
+    let detail = step.unwrap()["detail"].as_str().unwrap();
+    assert!(
+        detail.ends_with("; 2 pairs bear that name, which does no harm"),
+        "{detail}"
+    );
+
+    let mut server = token.serve(&[]);
+    server.generate("k2");
+    assert_eq!(check()["sentinel_public_key"], found["sentinel_public_key"]);
+    assert!(server.terminate().success());
+    let log = server.take_log();
+    let told = |line: &&str| line.contains("token holds several sentinels");
+    let told: Vec<_> = log.lines().filter(told).collect();
+    assert_eq!(told.len(), 1, "{log}");
+    assert!(
+        told[0].contains("\"pairs\":2") || told[0].contains("pairs=2"),
+        "{told:?}"
+    );
 }
 
 #[test]

@@ -108,7 +108,7 @@ impl Stage {
             test: self.test,
             runtime: Builder::new_multi_thread().enable_all().build().unwrap(),
             module: Arc::clone(&self.module),
-            provider: provider(&self.module),
+            provider: provider(&self.module, settings(), token::PIN),
         }
     }
 

@@ -15,7 +15,7 @@ use super::desk::Desk;
 use super::error::Fault;
 use super::mechanisms::{self, NEEDED};
 use super::module::{Entered, Pkcs11Module};
-use super::sentinel::damaged;
+use super::sentinel::{SeenSentinel, damaged};
 use super::settings::{Pkcs11Settings, SlotChoice};
 use super::stopwatch::{Stopwatch, Until};
 use super::token::{Token, select};
@@ -168,16 +168,19 @@ fn look_inside(desk: &Desk<'_>, report: &mut CheckReport) -> Result<(), (&'stati
     let census = Census::take(desk).map_err(|fault| ("keys", fault))?;
     let label = desk.token.settings.labels.of_sentinel();
     let sentinel = desk
-        .see_sentinel(&label)
+        .see_sentinel(&label, None)
         .map_err(|fault| ("sentinel", fault))?;
     match sentinel {
-        Some(sentinel) => {
-            desk.probe(&sentinel).map_err(|fault| ("sentinel", fault))?;
-            report.sentinel = Some(sentinel.public_key);
-            report.pass(
-                "sentinel",
-                format!("{label} signs, and its signature verifies"),
-            );
+        Some(SeenSentinel { key, pairs }) => {
+            desk.probe(&key).map_err(|fault| ("sentinel", fault))?;
+            report.sentinel = Some(key.public_key);
+            let others = if pairs > 1 {
+                format!("; {pairs} pairs bear that name, which does no harm")
+            } else {
+                String::new()
+            };
+            let found = format!("{label} signs, and its signature verifies{others}");
+            report.pass("sentinel", found);
         }
         None if census.is_empty() => {
             report.pass(

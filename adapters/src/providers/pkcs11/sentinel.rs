@@ -8,15 +8,24 @@
 //! of ours, and the registry knows no key of it. Keys of ours without their sentinel are a damaged token,
 //! and no sentinel is made for it.
 //! The first sentinel that a process meets is the one it holds the token to for as long as it lives.
+//!
+//! Custodians that start at once on an empty token may make one each. That does no harm: a process
+//! goes by the one it met first, and before that by the one whose public key is the lowest, so that
+//! all that start later agree. None is destroyed, for another process may go by it.
+
+mod count;
+mod pairs;
 
 use signer_domain::Digest;
+
+pub(super) use self::count::SentinelCount;
+pub(super) use self::pairs::SeenSentinel;
 
 use super::desk::Desk;
 use super::error::Fault;
 use super::key_cache::{KnownKey, LiveKey};
 use super::label::Label;
 use crate::rfc8032::SHA_ABC;
-use crate::verifier_for;
 
 /// What the sentinel signs. It signs nothing else, and nobody learns its signatures.
 const PROBE: Digest = SHA_ABC;
@@ -29,6 +38,7 @@ impl Desk<'_> {
         let Some(KnownKey::Live(sentinel)) = self.known(&label) else {
             return self.witness();
         };
+        self.token.sentinels.tell();
         // A search may wait for a key object that hangs, where a handle at hand does not.
         self.probe(&sentinel)
             .inspect_err(|_fault| self.token.keys.forget(&label))
@@ -40,11 +50,12 @@ impl Desk<'_> {
         self.token
             .require_identity(self.module, self.standing, self.until)?;
         let label = self.sentinel_label();
-        let sentinel = match self.see_sentinel(&label)? {
-            Some(sentinel) => sentinel,
+        let pinned = self.token.sentinel(self.until)?;
+        let seen = match self.see_sentinel(&label, pinned)? {
+            Some(seen) => seen,
             None => self.make_sentinel(&label)?,
         };
-        let pinned = self.token.sentinel(self.until)?;
+        let sentinel = seen.key;
         if pinned.is_some_and(|pinned| pinned != sentinel.public_key) {
             tracing::error!("token holds another sentinel than before");
             return Err(Fault::doubtful("looking for the sentinel of before"));
@@ -54,6 +65,8 @@ impl Desk<'_> {
             self.token.pin_sentinel(sentinel.public_key, self.until)?;
             tracing::info!(public_key = ?sentinel.public_key, "sentinel found");
         }
+        self.token.sentinels.note(seen.pairs);
+        self.token.sentinels.tell();
         self.keep(&label, KnownKey::Live(sentinel));
         Ok(())
     }
@@ -81,36 +94,23 @@ impl Desk<'_> {
         }
     }
 
-    /// The sentinel, if the session sees one.
-    pub(super) fn see_sentinel(&self, label: &Label) -> Result<Option<LiveKey>, Fault> {
-        let found = self.find(label)?;
-        match (&*found.private, &*found.public, found.strange) {
-            ([private], [public], 0) => self.live(*private, *public).map(Some),
-            ([], [], 0) => Ok(None),
-            ([], ..) => Err(Fault::doubtful(
-                "looking for the private half of the sentinel",
-            )),
-            _ => Err(Fault::misconfigured(
-                "looking for the sentinel",
-                format!("the token holds more or fewer objects than one pair labelled {label}"),
-            )),
-        }
-    }
-
     /// Makes the sentinel of a token that certainly holds nothing of ours.
-    fn make_sentinel(&self, label: &Label) -> Result<LiveKey, Fault> {
+    fn make_sentinel(&self, label: &Label) -> Result<SeenSentinel, Fault> {
         let absent = || Fault::doubtful("looking for the sentinel");
         if self.token.sentinel(self.until)?.is_some() {
             return Err(absent());
         }
-        // Of all sessions that find none, one makes it.
+        // Of all sessions of this process that find none, one makes it.
         let _makes = self.token.sentinel_making(self.until)?;
-        if let Some(sentinel) = self.see_sentinel(label)? {
-            return Ok(sentinel);
+        if let Some(seen) = self.see_sentinel(label, None)? {
+            return Ok(seen);
         }
         let labels = &self.token.settings.labels;
         if self.list()?.iter().any(|key| labels.covers(&key.label)) {
-            return Err(damaged(label));
+            // Another process may just have made it, and keys too.
+            return self
+                .see_sentinel(label, None)?
+                .ok_or_else(|| damaged(label));
         }
         self.require_login()?;
         self.token
@@ -120,23 +120,8 @@ impl Desk<'_> {
         self.token.require_first_use()?;
         tracing::info!(%label, "token holds nothing of ours; making its sentinel");
         self.generate(label)?;
-        self.see_sentinel(label)?.ok_or_else(absent)
-    }
-
-    /// A pair that is there, ready to sign and to be checked.
-    pub(super) fn live(
-        &self,
-        private: cryptoki::object::ObjectHandle,
-        public: cryptoki::object::ObjectHandle,
-    ) -> Result<LiveKey, Fault> {
-        let public_key = self.public_key(public)?;
-        let verifier = verifier_for(&public_key)
-            .map_err(|unusable| Fault::misconfigured("reading a public key", unusable))?;
-        Ok(LiveKey {
-            private,
-            public_key,
-            verifier,
-        })
+        // Another process may have made one as well; then both see two, or the later one does.
+        self.see_sentinel(label, None)?.ok_or_else(absent)
     }
 }
 

@@ -33,6 +33,7 @@ use super::key_cache::{Epoch, KeyCache};
 use super::label::Label;
 use super::mechanisms;
 use super::module::{Entered, Pkcs11Module};
+use super::sentinel::SentinelCount;
 use super::settings::Pkcs11Settings;
 use super::stopwatch::{Stopwatch, Until};
 use super::stuck::Stuck;
@@ -60,6 +61,7 @@ pub(super) struct Token {
     /// Held by the one session that makes the sentinel.
     sentinel_making: Mutex<()>,
     first_use: Mutex<FirstUse>,
+    pub(super) sentinels: SentinelCount,
     /// Names whose pair is being made at this moment, by a call that may never return.
     unsettled: Mutex<HashSet<Label>>,
 }
@@ -115,6 +117,7 @@ impl Token {
             backoff: Mutex::new(Backoff::up_to(LONGEST_BETWEEN_INITIALISATIONS)),
             sentinel_making: Mutex::default(),
             first_use: Mutex::default(),
+            sentinels: SentinelCount::default(),
             unsettled: Mutex::default(),
         }
     }

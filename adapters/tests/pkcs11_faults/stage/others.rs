@@ -48,6 +48,16 @@ pub(crate) fn make_readable_at_first(label: &str, at_first: Attribute, then: Att
     session.update_attributes(object, &[then]).unwrap();
 }
 
+/// Makes one half of a pair without the other, which is of this class.
+pub(crate) fn make_without(label: &str, class: ObjectClass) {
+    let session = session();
+    let before = find(&session, label, class);
+    generate(&session, label, &private(label));
+    let mut made = find(&session, label, class);
+    made.retain(|object| !before.contains(object));
+    session.destroy_object(made.pop().unwrap()).unwrap();
+}
+
 /// Destroys every object of a label.
 pub(crate) fn destroy(label: &str) {
     let session = session();
