@@ -108,6 +108,76 @@ fn a_key_that_its_provider_does_not_know_is_reported_until_it_signs_again() {
 }
 
 #[test]
+fn a_key_that_was_destroyed_at_its_provider_is_retired_to_callers_and_reported_as_missing() {
+    run(async {
+        let settings = CustodySettings {
+            sweep_interval: Duration::from_millis(20),
+            ..settings()
+        };
+        let house = House::open(Plan {
+            settings,
+            ..Plan::default()
+        })
+        .await;
+        let (lost, other) = (
+            house.key("sign-retired-once").await,
+            house.key("other").await,
+        );
+        assert_eq!(house.sign(&lost).await, Err(CustodyError::KeyRetired));
+        // Its public half is shown all the same, to the look for missing keys and to callers.
+        let asked = shows_asked(&house);
+        eventually(|| async { shows_asked(&house) >= asked + 4 }).await;
+        let read = house.custody.public_key(lost.handle_id.clone(), soon());
+        assert_eq!(read.await.unwrap().source, PublicKeySource::Provider);
+        assert_eq!(house.record(&lost.handle_id).await.state, lost.state);
+        assert_eq!(presence(&house, &lost).await, Presence::Missing);
+        assert_eq!(presence(&house, &other).await, Presence::Assumed);
+        assert_eq!(house.metric("keys_missing"), 1);
+        house.sign(&lost).await.unwrap();
+        assert_eq!(presence(&house, &lost).await, Presence::Assumed);
+        assert_eq!(house.metric("keys_missing"), 0);
+    });
+}
+
+#[test]
+fn a_key_that_is_retired_while_it_signs_is_not_missed() {
+    run(async {
+        let house = House::open(Plan::default()).await;
+        let old = house.key("sign-slow-1500ms").await;
+        house.rotate_to("new").await;
+        let sign = house.start_sign(&old);
+        eventually(|| async { house.signs_asked(&old) == 1 }).await;
+        // The end of a rotation does not wait for that long, so the provider retires the key meanwhile.
+        house
+            .close_rotation("sign-slow-1500ms", "new")
+            .await
+            .unwrap();
+        eventually(|| async { house.retires_asked(&old.handle_id) == 1 }).await;
+        assert!(!sign.is_finished());
+        assert_eq!(sign.await.unwrap(), Err(CustodyError::KeyRetired));
+        assert_eq!(house.metric("keys_missing"), 0);
+    });
+}
+
+#[test]
+fn keys_that_are_retired_under_load_are_not_missed() {
+    run(async {
+        let house = House::open(Plan::default()).await;
+        for number in 0..20 {
+            let key = house.key(&format!("k{number}")).await;
+            let signs: Vec<_> = (0..20).map(|_| house.start_sign(&key)).collect();
+            house.retire(&key).await.unwrap();
+            for sign in signs {
+                if let Err(error) = sign.await.unwrap() {
+                    assert_eq!(error, CustodyError::KeyRetired);
+                }
+            }
+            assert_eq!(house.metric("keys_missing"), 0);
+        }
+    });
+}
+
+#[test]
 fn a_public_key_that_the_provider_does_not_show_is_reported_and_served_from_the_registry() {
     run(async {
         let house = House::open(Plan::default()).await;

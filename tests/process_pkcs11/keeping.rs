@@ -4,7 +4,7 @@ use std::fs;
 
 use signer_test_support::{openssl_verifies, path_of, sign_request};
 
-use crate::token::Token;
+use crate::token::{LABEL, PIN, Token};
 
 const HANDLE: &str = "pkcs11:plexsphere:platform:k1";
 
@@ -22,6 +22,42 @@ fn a_key_signs_what_openssl_verifies_and_pkcs11_tool_lists_it() {
     assert_eq!(token.count("Public Key", "plexsphere:platform:k1"), 1);
     assert_eq!(token.count("Private Key", "plexsphere:sentinel"), 1);
     assert!(token.objects().contains("never extractable"));
+}
+
+#[test]
+fn a_private_half_that_was_destroyed_behind_our_back_is_retired_and_missed() {
+    let token = Token::fresh();
+    let mut server = token.serve(&[]);
+    server.generate("k1");
+    let digest = sign_request(&[7; 64]);
+    let path = format!("{}/sign", path_of(HANDLE));
+    server.post(&path, &digest).expect_status(200);
+    assert_eq!(server.metric("keys_missing"), 0);
+    let login = ["--token-label", LABEL, "--login", "--pin", PIN];
+    let delete = [
+        "--delete-object",
+        "--type",
+        "privkey",
+        "--label",
+        "plexsphere:platform:k1",
+    ];
+    token.tool(&[&login[..], &delete].concat());
+
+    let refused = server.post(&path, &digest);
+    assert_eq!(
+        (refused.status, refused.problem_code().as_str()),
+        (410, "key_retired")
+    );
+    assert_eq!(server.metric("keys_missing"), 1);
+    let shown = server.get(&format!("{}/public-key", path_of(HANDLE)));
+    assert_eq!(shown.expect_status(200).json()["cached"], false);
+    let listed = server.get("/v1/keys").expect_status(200).json();
+    assert_eq!(listed["keys"][0]["state"], "active", "{listed}");
+    assert_eq!(listed["keys"][0]["missing"], true, "{listed}");
+    server.wait_for_log("the warning", |line| {
+        line.contains("provider does not show a registered key")
+    });
+    assert!(server.terminate().success());
 }
 
 #[test]

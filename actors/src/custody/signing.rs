@@ -240,6 +240,6 @@ pub(super) async fn read_public_key(face: &KeyFace, deadline: Deadline) -> Optio
         tracing::error!(key_id = %face.key.key_id, "provider shows another public key than the registered one");
         return None;
     }
-    face.note_presence(Presence::Assumed);
+    face.note_shown();
     Some(shown)
 }

@@ -59,6 +59,30 @@ impl KeyFace {
         self.missing.note(&self.key.handle_id, presence);
     }
 
+    /// Notes that the provider shows the public half.
+    pub(crate) fn note_shown(&self) {
+        self.missing.note_shown(&self.key.handle_id);
+    }
+
+    /// Notes that the provider has retired a key that the registry holds as able to sign: somebody
+    /// destroyed its private half behind our back.
+    ///
+    /// A retirement of ours gives no cause for it. It has all turns in hand when it tells the
+    /// provider, and when it stops half-way the next turn ends before the provider is asked. The end
+    /// of a rotation does not wait for a slow provider, but it shuts the gate before it tells it.
+    /// Only a retirement whose outcome nobody knows may show, and then the key is gone indeed while
+    /// the registry does not say so. Whoever shuts the gate strikes the key off afterwards, so
+    /// the second look leaves none behind that is noted meanwhile.
+    fn note_destroyed(&self) {
+        if self.gate.is_closed() {
+            return;
+        }
+        self.missing.note_destroyed(&self.key.handle_id);
+        if self.gate.is_closed() {
+            self.note_presence(Presence::Assumed);
+        }
+    }
+
     /// The guard in front of the provider: state first, then quarantine.
     ///
     /// # Errors
@@ -185,6 +209,9 @@ async fn ask(
         Ok(Ok(Err(error))) => {
             if matches!(error, KeyProviderError::KeyNotFound) {
                 face.note_presence(Presence::Missing);
+            }
+            if matches!(error, KeyProviderError::KeyRetired) {
+                face.note_destroyed();
             }
             Err(from_provider(error))
         }

@@ -32,6 +32,10 @@ impl ProviderActor {
 
 /// Notes of each key that may sign whether the provider shows it. One page of the registry is in
 /// memory at a time.
+///
+/// That the private half alone was destroyed is noticed by the first signature and not here. What
+/// is asked for is the public half, which may outlive the other; and to have each key sign, or to
+/// look for it in a second way, would cost a call for each key at a cloud service.
 async fn sweep(context: ProviderContext) {
     for state in [KeyState::Active, KeyState::Rotating] {
         let mut query = KeyQuery {
@@ -77,9 +81,7 @@ async fn look_for(context: &ProviderContext, key: &SigningKey) {
     let guarded = AssertUnwindSafe(call).catch_unwind();
     let missing = &context.routes.missing;
     match tokio::time::timeout(deadline.remaining(), guarded).await {
-        Ok(Ok(Ok(shown))) if shown == key.public_key => {
-            missing.note(&key.handle_id, Presence::Assumed);
-        }
+        Ok(Ok(Ok(shown))) if shown == key.public_key => missing.note_shown(&key.handle_id),
         // The key that is registered is not there, whatever has taken its place.
         Ok(Ok(Ok(_another))) => {
             missing.note(&key.handle_id, Presence::Missing);
@@ -93,7 +95,8 @@ async fn look_for(context: &ProviderContext, key: &SigningKey) {
             context.metrics.panics.inc();
             tracing::error!(key_id = %key.key_id, "provider panicked while showing a key");
         }
-        // A provider that cannot be asked says nothing about its keys.
+        // A provider that cannot be asked says nothing about its keys, and a key that it calls
+        // retired may have been retired by us since the registry was read.
         Ok(Ok(Err(
             KeyProviderError::KeyRetired
             | KeyProviderError::RotationInProgress

@@ -1,6 +1,6 @@
 //! The keys that their providers do not show.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::RwLock;
@@ -16,10 +16,19 @@ const CAPACITY: usize = 65_536;
 /// hidden, lost or swapped. They are reported and nothing else is done to them.
 #[derive(Debug)]
 pub(crate) struct MissingKeys {
-    handles: RwLock<HashSet<HandleId>>,
+    handles: RwLock<HashMap<HandleId, Lack>>,
     /// As many as there are, so that a sign need not take the lock while nothing is missing.
     count: AtomicUsize,
     metrics: Metrics,
+}
+
+/// What a provider lacks of a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lack {
+    /// The key as a whole, as far as it shows.
+    Everything,
+    /// The private half: whatever it shows of the key, it does not sign with it any more.
+    PrivateHalf,
 }
 
 impl MissingKeys {
@@ -35,14 +44,26 @@ impl MissingKeys {
     pub(crate) fn note(&self, handle: &HandleId, presence: Presence) {
         match presence {
             Presence::Assumed => self.found(handle),
-            Presence::Missing => self.missed(handle),
+            Presence::Missing => self.missed(handle, Lack::Everything),
         }
+    }
+
+    /// Notes that the provider shows the public half of a key. It may have outlived the private one.
+    pub(crate) fn note_shown(&self, handle: &HandleId) {
+        if self.lack_of(handle) == Some(Lack::Everything) {
+            self.found(handle);
+        }
+    }
+
+    /// Notes that the provider has made a key unusable, and nobody here asked for that.
+    pub(crate) fn note_destroyed(&self, handle: &HandleId) {
+        self.missed(handle, Lack::PrivateHalf);
     }
 
     /// Whether the provider of a key has it, as far as known. What became of a retired key is its
     /// provider's own affair.
     pub(crate) fn presence_of(&self, key: &SigningKey) -> Presence {
-        if key.state.may_sign() && self.holds(&key.handle_id) {
+        if key.state.may_sign() && self.lack_of(&key.handle_id).is_some() {
             Presence::Missing
         } else {
             Presence::Assumed
@@ -52,7 +73,7 @@ impl MissingKeys {
     /// One sentence for each provider that does not show keys.
     pub(crate) fn warnings(&self) -> Vec<String> {
         let mut counts = BTreeMap::<&str, usize>::new();
-        for handle in self.handles.read().iter() {
+        for handle in self.handles.read().keys() {
             *counts.entry(handle.provider().as_str()).or_default() += 1;
         }
         let warning = |(provider, count)| {
@@ -64,26 +85,34 @@ impl MissingKeys {
         counts.into_iter().map(warning).collect()
     }
 
-    fn holds(&self, handle: &HandleId) -> bool {
-        self.count.load(Ordering::Relaxed) > 0 && self.handles.read().contains(handle)
+    fn lack_of(&self, handle: &HandleId) -> Option<Lack> {
+        if self.count.load(Ordering::Relaxed) == 0 {
+            return None;
+        }
+        self.handles.read().get(handle).copied()
     }
 
-    fn missed(&self, handle: &HandleId) {
+    fn missed(&self, handle: &HandleId, lack: Lack) {
         let mut handles = self.handles.write();
-        if handles.len() >= CAPACITY || !handles.insert(handle.clone()) {
+        if let Some(noted) = handles.get_mut(handle) {
+            *noted = lack;
             return;
         }
+        if handles.len() >= CAPACITY {
+            return;
+        }
+        handles.insert(handle.clone(), lack);
         self.count.store(handles.len(), Ordering::Relaxed);
         self.metrics.key_missing(handle.provider());
         tracing::error!(provider = %handle.provider(), handle = %handle, "provider does not show a registered key");
     }
 
     fn found(&self, handle: &HandleId) {
-        if !self.holds(handle) {
+        if self.lack_of(handle).is_none() {
             return;
         }
         let mut handles = self.handles.write();
-        if handles.remove(handle) {
+        if handles.remove(handle).is_some() {
             self.count.store(handles.len(), Ordering::Relaxed);
             self.metrics.key_found(handle.provider());
         }
@@ -108,6 +137,20 @@ mod tests {
         for number in 0..CAPACITY + 10 {
             missing.note(&handle(number), Presence::Assumed);
         }
-        assert!(missing.handles.read().is_empty() && !missing.holds(&handle(0)));
+        assert!(missing.handles.read().is_empty());
+        assert_eq!(missing.lack_of(&handle(0)), None);
+    }
+
+    #[test]
+    fn a_key_whose_private_half_is_gone_is_missing_until_it_signs_whatever_is_shown_of_it() {
+        let missing = MissingKeys::new(Metrics::default());
+        missing.note(&handle(1), Presence::Missing);
+        missing.note_shown(&handle(1));
+        assert_eq!(missing.lack_of(&handle(1)), None);
+        missing.note_destroyed(&handle(1));
+        missing.note_shown(&handle(1));
+        assert_eq!(missing.lack_of(&handle(1)), Some(Lack::PrivateHalf));
+        missing.note(&handle(1), Presence::Assumed);
+        assert_eq!(missing.lack_of(&handle(1)), None);
     }
 }
