@@ -62,7 +62,7 @@ fn settings_that_cannot_be_right_are_told_and_nothing_is_created() {
             all.extend(region);
         }
         let refused = serve(&place, &all).expect_status(2);
-        assert_eq!(refused.sentence(), sentence);
+        assert_eq!(refused.sentence_after_the_log(), sentence);
         assert_eq!(place.names(), Vec::<String>::new(), "{flags:?}");
     }
 }
