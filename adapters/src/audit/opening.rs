@@ -21,7 +21,7 @@ use super::run::{Claim, NotedStore, Run};
 use super::stale::StaleRegistry;
 use super::steps::Steps;
 use super::trail::FileAuditTrail;
-use super::unfinished::Unfinished;
+use super::unfinished::{ReadNotesError, Unfinished};
 use super::writer::Writer;
 
 /// What the operator decided when a log was opened.
@@ -235,7 +235,7 @@ fn claim(path: &Path, acceptance: Acceptance) -> Result<AuditOpening, AuditRefus
         Err(TryLockError::WouldBlock) => return Err(AuditRefusal::InUse),
         Err(TryLockError::Error(error)) => return Err(inaccessible(error)),
     }
-    let note = Unfinished::read(&mut claim).map_err(inaccessible)?;
+    let note = read_note(&mut claim, &lock)?;
     Ok(AuditOpening {
         found: Found::at(path, note)?.permit(path, acceptance)?,
         path: path.to_owned(),
@@ -253,9 +253,19 @@ fn note_of_nobody(path: &Path) -> Result<Option<Unfinished>, AuditRefusal> {
         return Ok(None);
     };
     match file.try_lock_shared() {
-        Ok(()) => Unfinished::read(&mut file),
+        Ok(()) => read_note(&mut file, &lock),
         Err(TryLockError::WouldBlock) => Ok(None),
-        Err(TryLockError::Error(error)) => Err(error),
+        Err(TryLockError::Error(error)) => Err(AuditRefusal::Inaccessible { path: lock, error }),
     }
-    .map_err(|error| AuditRefusal::Inaccessible { path: lock, error })
+}
+
+fn read_note(file: &mut File, lock: &Path) -> Result<Option<Unfinished>, AuditRefusal> {
+    let path = || lock.to_owned();
+    Unfinished::read(file).map_err(|cause| match cause {
+        ReadNotesError::Foreign => AuditRefusal::NotALock { path: path() },
+        ReadNotesError::Io(error) => AuditRefusal::Inaccessible {
+            path: path(),
+            error,
+        },
+    })
 }

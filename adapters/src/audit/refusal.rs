@@ -55,6 +55,11 @@ pub enum AuditRefusal {
         /// Its mode.
         mode: u32,
     },
+    /// What stands at the place of the lock file was not written by a custodian.
+    NotALock {
+        /// What stands there.
+        path: PathBuf,
+    },
     /// Another live custodian writes the log.
     InUse,
     /// A file cannot be used.
@@ -184,6 +189,11 @@ impl fmt::Display for AuditRefusal {
                     "other users can read {path} (mode {mode:04o}); close it with chmod 0600 {word}"
                 )
             }
+            Self::NotALock { path } => write!(
+                f,
+                "{} is not the lock file of an audit log; move it away, or name another log",
+                path.display()
+            ),
             Self::InUse => f.write_str(
                 "in use by another live process; stop that process, or name another file",
             ),

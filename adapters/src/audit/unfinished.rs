@@ -6,7 +6,7 @@
 //! is there and what it holds; an orderly end takes the note back.
 
 use std::fs::File;
-use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::io::{self, BufRead, BufReader, Read as _, Seek as _, SeekFrom};
 
 use super::note::{Checkpoint, FileBoundary};
 
@@ -39,25 +39,55 @@ pub(super) struct Lost {
     pub(super) known: u64,
 }
 
-/// Notes are short, and an orderly end empties the file; whoever never ends in order comes to a few
-/// bytes a run.
-const MOST_BYTES: u64 = 16 * 1024;
+/// No line of a note is longer: a word, a space and a number of 64 bits.
+const LONGEST_LINE: usize = 32;
 
 const BEGUN: &str = "begun";
 const HOLDS: &str = "holds";
 
+/// Why the notes of a lock file were not read.
+#[derive(Debug)]
+pub(super) enum ReadNotesError {
+    /// It holds something else than notes.
+    Foreign,
+    /// It cannot be read.
+    Io(io::Error),
+}
+
+impl From<io::Error> for ReadNotesError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
 impl Unfinished {
-    /// Reads the last note of a lock file. What is torn, or stems from somebody else, says nothing.
-    pub(super) fn read(file: &mut File) -> io::Result<Option<Self>> {
-        let length = file.metadata()?.len();
-        file.seek(SeekFrom::Start(length.saturating_sub(MOST_BYTES)))?;
-        let mut bytes = Vec::new();
-        file.by_ref().take(MOST_BYTES).read_to_end(&mut bytes)?;
-        let text = String::from_utf8_lossy(&bytes);
-        let whole_lines = text.split_inclusive('\n').rev();
-        Ok(whole_lines
-            .filter_map(|line| line.strip_suffix('\n'))
-            .find_map(Self::parse))
+    /// Reads the last note of a lock file; a torn one says nothing.
+    ///
+    /// An orderly end empties the file, so it has to hold notes and nothing else.
+    pub(super) fn read(file: &mut File) -> Result<Option<Self>, ReadNotesError> {
+        file.seek(SeekFrom::Start(0))?;
+        let mut source = BufReader::new(file);
+        let mut last = None;
+        let mut line = Vec::new();
+        let mut is_first = true;
+        while read_line(&mut source, &mut line)? > 0 {
+            let whole = line.pop_if(|end| *end == b'\n').is_some();
+            // The line feed that opens a note comes first.
+            let is_ours = line.len() < LONGEST_LINE
+                && if is_first {
+                    is_unwritten(&line)
+                } else {
+                    may_be_a_note(&line)
+                };
+            if !is_ours {
+                return Err(ReadNotesError::Foreign);
+            }
+            if whole && let Some(note) = str::from_utf8(&line).ok().and_then(Self::parse) {
+                last = Some(note);
+            }
+            is_first = false;
+        }
+        Ok(last)
     }
 
     fn parse(line: &str) -> Option<Self> {
@@ -105,6 +135,30 @@ impl Unfinished {
     }
 }
 
+fn read_line(source: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<usize> {
+    line.clear();
+    let limit = u64::try_from(LONGEST_LINE).unwrap_or(u64::MAX);
+    source.take(limit).read_until(b'\n', line)
+}
+
+/// Whether the line is a note, or what a death or a loss of power left of one.
+fn may_be_a_note(line: &[u8]) -> bool {
+    let written = line.len() - line.iter().rev().take_while(|byte| **byte == 0).count();
+    let written = line.get(..written).unwrap_or_default();
+    [BEGUN, HOLDS].into_iter().any(|word| {
+        let word = word.as_bytes();
+        let number = written
+            .strip_prefix(word)
+            .and_then(|rest| rest.strip_prefix(b" "));
+        word.starts_with(written)
+            || number.is_some_and(|number| number.iter().all(u8::is_ascii_digit))
+    })
+}
+
+fn is_unwritten(line: &[u8]) -> bool {
+    line.iter().all(|byte| *byte == 0)
+}
+
 #[cfg(test)]
 mod tests {
     use std::io::Write as _;
@@ -127,10 +181,14 @@ mod tests {
         }
     }
 
-    fn read(text: &str) -> Option<Unfinished> {
+    fn lock_file(text: &str) -> File {
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(text.as_bytes()).unwrap();
-        Unfinished::read(&mut file).unwrap()
+        file
+    }
+
+    fn read(text: &str) -> Option<Unfinished> {
+        Unfinished::read(&mut lock_file(text)).unwrap()
     }
 
     #[test]
@@ -143,11 +201,34 @@ mod tests {
             read("\nholds 7\n\nholds 1\nholds 12\n"),
             Some(Unfinished::Holds(12))
         );
-        for foreign in ["4711", "4711\n", "holds 0\n", "holds many\n", "begun\n"] {
-            assert_eq!(read(foreign), None, "{foreign}");
+        for torn in ["\nho", "\nholds", "\nholds 0\n", "\nbegun\n", "\nbegun 1"] {
+            assert_eq!(read(torn), None, "{torn:?}");
+        }
+        for unwritten in ["\0\0\0", "\nho\0\0", "\n\0\0\0", "\0\0\n\nho"] {
+            assert_eq!(read(unwritten), None, "{unwritten:?}");
         }
         let long = "\nbegun 1\n".repeat(10_000) + &Unfinished::Holds(9).line();
         assert_eq!(read(&long), Some(Unfinished::Holds(9)));
+    }
+
+    #[test]
+    fn a_file_that_holds_anything_else_is_no_lock_file() {
+        let long = "\0".repeat(100);
+        for foreign in [
+            "4711",
+            "begun 1\n",
+            "\nholds many\n",
+            "\nbegun 1\nbread\n\nholds 1\n",
+            "\nbegun 1 2\n",
+            "\nbegun 00000000000000000000000000000000000000000001\n",
+            &long,
+        ] {
+            let refused = Unfinished::read(&mut lock_file(foreign));
+            assert!(
+                matches!(refused, Err(ReadNotesError::Foreign)),
+                "{foreign:?}"
+            );
+        }
     }
 
     #[test]

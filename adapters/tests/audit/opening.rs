@@ -71,6 +71,79 @@ async fn a_file_of_one_line_that_is_no_log_is_refused_and_left_alone() {
     }
 }
 
+/// Whoever ends in order empties the lock file.
+#[tokio::test]
+async fn a_file_at_the_place_of_the_lock_that_is_none_is_refused_and_left_alone() {
+    let seed = (0..32).map(|byte| byte * 7 + 1).collect::<Vec<u8>>();
+    let long = "\nbegun 1\n".repeat(10_000) + "dear diary\n" + &"\nholds 1\n".repeat(10_000);
+    for content in [
+        &b"dear diary\n"[..],
+        b"4711",
+        b"holds 1 lettuce\n",
+        b"\nbegun 1\nbread\n\nholds 1\n",
+        b"SQLite format 3\0",
+        long.as_bytes(),
+        &seed,
+    ] {
+        let place = Place::new();
+        let lock = place.file("audit.jsonl.lock");
+        fs::write(&lock, content).unwrap();
+        let sentence = format!(
+            "--audit-log {}: {} is not the lock file of an audit log; move it away, or name \
+             another log",
+            place.log().display(),
+            lock.display()
+        );
+        assert_eq!(refusal(&place.log()), sentence);
+        assert_eq!(place.open().unwrap_err(), sentence);
+        assert_eq!(fs::read(&lock).unwrap(), content);
+        assert_eq!(place.names(), ["audit.jsonl.lock"]);
+    }
+}
+
+#[tokio::test]
+async fn whatever_is_no_regular_file_at_the_place_of_the_lock_is_refused_and_left_alone() {
+    let place = Place::new();
+    let lock = place.file("audit.jsonl.lock");
+    let refused = || {
+        let sentence = place.open().unwrap_err();
+        assert_eq!(sentence, refusal(&place.log()));
+        let expected = format!(
+            "{} is not a regular file; name another file",
+            lock.display()
+        );
+        assert!(sentence.ends_with(&expected), "{sentence}");
+    };
+    fs::create_dir(&lock).unwrap();
+    refused();
+    fs::remove_dir(&lock).unwrap();
+    for target in ["nowhere", "diary"] {
+        fs::write(place.file("diary"), "dear diary").unwrap();
+        symlink(target, &lock).unwrap();
+        refused();
+        assert_eq!(fs::read(place.file("diary")).unwrap(), b"dear diary");
+        assert_eq!(place.names(), ["audit.jsonl.lock", "diary"]);
+        fs::remove_file(&lock).unwrap();
+    }
+}
+
+/// What a loss of power leaves of a note.
+#[tokio::test]
+async fn a_torn_note_in_the_lock_file_is_none_and_holds_nothing_up() {
+    for content in [
+        &b"\nbeg"[..],
+        b"\nholds ",
+        b"\0\0\0\0\0\0\0\0\0",
+        b"\nbegun 1\n\nhol\0\0\0\0\0",
+    ] {
+        let place = Place::new();
+        fs::write(place.file("audit.jsonl.lock"), content).unwrap();
+        fs::write(place.log(), "").unwrap();
+        place.add(names("a", 1)).await;
+        assert_eq!(intact(&place.verify()), 1);
+    }
+}
+
 #[tokio::test]
 async fn one_log_has_one_writer() {
     let place = Place::new();
