@@ -71,9 +71,34 @@ impl CheckpointKey {
         Self { key, verifier }
     }
 
+    /// Refuses what stands at the place of the public half and is none: it would be replaced.
+    pub(super) fn spare_what_is_no_public_half(log: &Path) -> Result<(), AuditRefusal> {
+        let path = public_path_of(log);
+        match fs::symlink_metadata(&path) {
+            Ok(found) if !found.is_file() => return Err(AuditRefusal::NotAFile { path }),
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(AuditRefusal::Inaccessible { path, error }),
+        }
+        let mut bytes = Vec::new();
+        let read = File::open(&path)
+            .and_then(|file| file.take(LONGEST_PUBLIC_HALF).read_to_end(&mut bytes));
+        if let Err(error) = read {
+            return Err(AuditRefusal::Inaccessible { path, error });
+        }
+        let text = String::from_utf8_lossy(&bytes);
+        match CheckpointVerifier::parse(&text) {
+            Ok(_any) => Ok(()),
+            Err(_other) => Err(AuditRefusal::Foreign {
+                path,
+                lack: "does not hold the public key",
+            }),
+        }
+    }
+
     /// Writes the public half beside the key, unless it is there.
     pub(super) fn publish(&self, log: &Path) -> Result<(), AuditRefusal> {
-        let path = beside(&path_of(log), ".pub");
+        let path = public_path_of(log);
         let text = format!("{}\n", self.verifier.to_text());
         if fs::read_to_string(&path).is_ok_and(|found| found == text) {
             return Ok(());
@@ -103,8 +128,15 @@ impl CheckpointKey {
     }
 }
 
+/// More than a verifier key takes.
+const LONGEST_PUBLIC_HALF: u64 = 4096;
+
 fn path_of(log: &Path) -> PathBuf {
     beside(log, ".checkpoint-key")
+}
+
+fn public_path_of(log: &Path) -> PathBuf {
+    beside(&path_of(log), ".pub")
 }
 
 /// An empty file that only we may read, in place of what a crash may have left of an earlier one.

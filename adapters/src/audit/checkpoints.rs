@@ -18,6 +18,7 @@ use super::record::micros;
 use super::refusal::AuditRefusal;
 use super::run::Run;
 use super::steps::{Step, Steps};
+use super::verifier::ORIGIN;
 
 /// A checkpoint follows so many entries, or so much time behind the first of them.
 const EVERY_ENTRIES: u64 = 1_000;
@@ -173,7 +174,13 @@ pub(super) fn last(
     let Some(mut file) = file::open_existing(&path, Audience::Readers)? else {
         return Ok(None);
     };
-    let Some((note, _)) = last_note(&mut file).map_err(failed)? else {
+    let found = last_note(&mut file).map_err(failed)?;
+    let behind = found.as_ref().map_or(0, |(_, end)| *end);
+    if !may_be_torn(&mut file, behind).map_err(failed)? {
+        let lack = "does not hold the checkpoints";
+        return Err(AuditRefusal::Foreign { path, lack });
+    }
+    let Some((note, _)) = found else {
         return Ok(None);
     };
     let key = key.ok_or_else(|| AuditRefusal::KeyLost {
@@ -183,6 +190,22 @@ pub(super) fn last(
         Ok(checkpoint) => Ok(Some(checkpoint)),
         Err(fault) => Err(AuditRefusal::BadCheckpoint { path, fault }),
     }
+}
+
+/// Whether what follows may be what a death left of a note. The next note cuts it away, so it must
+/// not be somebody's.
+fn may_be_torn(file: &mut File, offset: u64) -> io::Result<bool> {
+    file.seek(SeekFrom::Start(offset))?;
+    let mut head = [0; ORIGIN.len()];
+    let mut length = 0;
+    while let Some(rest) = head.get_mut(length..) {
+        match file.read(rest)? {
+            0 => break,
+            read => length += read,
+        }
+    }
+    let head = head.get(..length).unwrap_or_default();
+    Ok(ORIGIN.as_bytes().starts_with(head) || head.iter().all(|byte| *byte == 0))
 }
 
 fn length_of_whole_notes(file: &mut File) -> io::Result<u64> {

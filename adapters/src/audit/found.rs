@@ -33,6 +33,7 @@ impl Found {
         if !directory.is_dir() {
             return Err(AuditRefusal::NoDirectory(directory.to_owned()));
         }
+        CheckpointKey::spare_what_is_no_public_half(path)?;
         let key = CheckpointKey::read(path)?;
         // Before the log: should it be written at this moment, then it only gets further ahead.
         let checkpoint = checkpoints::last(path, key.as_ref())?;

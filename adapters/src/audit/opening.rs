@@ -262,7 +262,10 @@ fn note_of_nobody(path: &Path) -> Result<Option<Unfinished>, AuditRefusal> {
 fn read_note(file: &mut File, lock: &Path) -> Result<Option<Unfinished>, AuditRefusal> {
     let path = || lock.to_owned();
     Unfinished::read(file).map_err(|cause| match cause {
-        ReadNotesError::Foreign => AuditRefusal::NotALock { path: path() },
+        ReadNotesError::Foreign => AuditRefusal::Foreign {
+            path: path(),
+            lack: "is not the lock file",
+        },
         ReadNotesError::Io(error) => AuditRefusal::Inaccessible {
             path: path(),
             error,

@@ -55,10 +55,12 @@ pub enum AuditRefusal {
         /// Its mode.
         mode: u32,
     },
-    /// What stands at the place of the lock file was not written by a custodian.
-    NotALock {
+    /// What stands where a file of the log belongs was not written by a custodian.
+    Foreign {
         /// What stands there.
         path: PathBuf,
+        /// What it is not.
+        lack: &'static str,
     },
     /// Another live custodian writes the log.
     InUse,
@@ -189,9 +191,9 @@ impl fmt::Display for AuditRefusal {
                     "other users can read {path} (mode {mode:04o}); close it with chmod 0600 {word}"
                 )
             }
-            Self::NotALock { path } => write!(
+            Self::Foreign { path, lack } => write!(
                 f,
-                "{} is not the lock file of an audit log; move it away, or name another log",
+                "{} {lack} of an audit log; move it away, or name another log",
                 path.display()
             ),
             Self::InUse => f.write_str(

@@ -288,3 +288,48 @@ async fn a_log_without_its_checkpoints_has_to_begin_at_the_beginning() {
     let refused = place.open().unwrap_err();
     assert!(refused.contains("it begins with entry 3"), "{refused}");
 }
+
+/// The first checkpoint would cut the one away, and the public half take the place of the other.
+#[tokio::test]
+async fn a_file_at_the_place_of_checkpoints_or_public_key_that_is_none_is_refused_and_left_alone() {
+    for (name, what) in [
+        ("audit.jsonl.checkpoint", "the checkpoints of an audit log"),
+        (
+            "audit.jsonl.checkpoint-key.pub",
+            "the public key of an audit log",
+        ),
+    ] {
+        for content in ["dear diary\n", "4711", "plexsphere-signer/\n"] {
+            let place = Place::new();
+            fs::write(place.file(name), content).unwrap();
+            let refused = place.open().unwrap_err();
+            let expected = format!(
+                "--audit-log {}: {} does not hold {what}; move it away, or name another log",
+                place.log().display(),
+                place.file(name).display()
+            );
+            assert_eq!(refused, expected);
+            assert_eq!(refusal(&place.log()), expected);
+            assert_eq!(fs::read_to_string(place.file(name)).unwrap(), content);
+            assert_eq!(place.names(), [name]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_public_key_of_another_log_is_replaced_and_a_torn_first_checkpoint_as_well() {
+    let other = Place::new();
+    other.add(names("a", 1)).await;
+    let checkpoint = fs::read(other.checkpoints()).unwrap();
+    for length in 0..checkpoint.len() {
+        let place = Place::new();
+        fs::copy(
+            other.file("audit.jsonl.checkpoint-key.pub"),
+            place.file("audit.jsonl.checkpoint-key.pub"),
+        )
+        .unwrap();
+        fs::write(place.checkpoints(), &checkpoint[..length]).unwrap();
+        place.add(names("b", 1)).await;
+        assert_eq!(intact(&place.verify()), 1, "{length}");
+    }
+}
