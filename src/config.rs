@@ -13,7 +13,7 @@ pub(crate) use aws::AwsConfig;
 pub(crate) use azure::AzureConfig;
 pub(crate) use environment::Environment;
 pub(crate) use gcp::GcpConfig;
-pub(crate) use pkcs11::{Pkcs11Config, TypedPin};
+pub(crate) use pkcs11::{PinSource, Pkcs11Config, TypedPin};
 pub(crate) use resolve::resolve;
 pub(crate) use setting::{Setting, Source, variable};
 

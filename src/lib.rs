@@ -14,6 +14,7 @@ mod hash_file;
 mod openssh;
 mod output;
 mod place;
+mod places;
 mod public_key_file;
 mod serve;
 mod table;

@@ -46,6 +46,7 @@ pub(crate) fn serve(args: &ServeArgs, set: ProviderSet) -> Result<(), Failure> {
     let config = config::resolve(args, &environment, default_format(args))?;
     wiring::check_support(&config, set)?;
     let registry = RegistryPlace::of(&config)?;
+    wiring::check_places(&config, &registry)?;
     hardening::harden()?;
     if config.installation == Installation::Development {
         dev::prepare_directory()?;

@@ -37,6 +37,7 @@ use signer_domain::ports::{KeyRegistry, KeyRegistryError, RotationRegistry, Veri
 use crate::config::{Config, Installation, Setting, Source};
 use crate::failure::Failure;
 use crate::place::{directory_of, is_writable};
+use crate::places;
 #[cfg(feature = "_testdouble")]
 pub use crash::{arm_crash_points, remember_keys_in};
 
@@ -85,6 +86,22 @@ pub(crate) fn check_support(config: &Config, set: ProviderSet) -> Result<(), Fai
         }
     }
     Ok(())
+}
+
+/// Refuses settings that lead to one file. The development set-up brings files that differ.
+///
+/// # Errors
+/// With the sentence that names both settings and the file.
+pub(crate) fn check_places(config: &Config, registry: &RegistryPlace) -> Result<(), Failure> {
+    let audit_log = audit::path_of(config, registry);
+    match config.installation {
+        Installation::Development => Ok(()),
+        Installation::Configured => places::refuse_shared(&places::places_of(
+            config,
+            registry.url.path(),
+            audit_log.as_deref(),
+        )),
+    }
 }
 
 /// Where the registry is kept, and who said so.

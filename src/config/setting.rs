@@ -41,6 +41,15 @@ impl Source {
         }
     }
 
+    /// The flag, with the place to cure where that is not the flag.
+    pub(crate) fn named(self) -> String {
+        match self {
+            Self::Flag(flag) => flag.to_owned(),
+            Self::Environment(flag) => format!("{flag} (set by {})", variable(flag)),
+            Self::Default(flag) => format!("{flag} (by default)"),
+        }
+    }
+
     /// A refusal of `value`: what is wrong with it, and how to cure it.
     pub(crate) fn refuse(self, value: impl fmt::Display, problem: impl fmt::Display) -> Failure {
         let flag = self.flag();

@@ -14,8 +14,9 @@ use signer_domain::ports::{AuditTrail, KeyRegistry as _};
 use tracing::{info, warn};
 
 use super::{OpenRegistry, RegistryPlace};
-use crate::config::{AuditLog, Config, Setting, Source};
+use crate::config::{AuditLog, Config, Source};
 use crate::failure::Failure;
+use crate::places::{self, Place};
 
 /// Where the audit log is kept, and who said so.
 #[derive(Debug)]
@@ -32,14 +33,9 @@ impl AuditPlace {
     /// # Errors
     /// When the log cannot be continued, or was kept for a registry that is gone.
     pub(crate) fn of(config: &Config, registry: &RegistryPlace) -> Result<Self, Failure> {
-        let Setting { value, source } = &config.audit_log;
-        let path = match value {
-            AuditLog::BesideRegistry => Some(registry.url.path().with_file_name("audit.jsonl")),
-            AuditLog::At(path) => Some(path.clone()),
-            AuditLog::Off => None,
-        };
+        let source = &config.audit_log.source;
         let place = Self {
-            path,
+            path: path_of(config, registry),
             source: *source,
             registry: registry.url.clone(),
             registry_source: registry.source,
@@ -87,6 +83,15 @@ impl AuditPlace {
             log: log.to_owned(),
             why,
         })
+    }
+}
+
+/// The path of the audit log, if one is kept.
+pub(super) fn path_of(config: &Config, registry: &RegistryPlace) -> Option<PathBuf> {
+    match &config.audit_log.value {
+        AuditLog::BesideRegistry => Some(registry.url.path().with_file_name("audit.jsonl")),
+        AuditLog::At(path) => Some(path.clone()),
+        AuditLog::Off => None,
     }
 }
 
@@ -152,6 +157,10 @@ impl OpenAudit {
 /// # Errors
 /// When one of them cannot be opened.
 pub(crate) async fn accept_registry(log: &Path, registry: &RegistryUrl) -> Result<(), Failure> {
+    places::refuse_shared(&[
+        Place::audit_log("--audit-log", log),
+        Place::registry("--registry", registry.path()),
+    ])?;
     let opening = AuditOpening::claim(log, Acceptance::Registry).map_err(Failure::usage)?;
     let registry = super::open(registry).await.map_err(Failure::usage)?;
     let trail = opening.start(registry.mark()).map_err(Failure::usage)?;
