@@ -26,7 +26,6 @@ pub(crate) use self::providers::{
 pub(crate) use signer_adapters::audit as audit_log;
 pub(crate) use signer_adapters::registry::RegistryUrl;
 
-use std::path::Path;
 use std::sync::Arc;
 
 use signer_adapters::providers::support;
@@ -141,16 +140,10 @@ impl RegistryPlace {
         }))
     }
 
-    /// Whether [`open`](Self::open) is going to make an empty registry: no trace of one stands there,
-    /// and its directory lets us write.
+    /// Whether [`open`](Self::open) is going to make an empty registry: none stands there, and its
+    /// directory lets us write.
     pub(crate) fn is_to_be_made(&self) -> bool {
-        let stands = |suffix| {
-            let mut name = self.url.path().as_os_str().to_owned();
-            name.push(suffix);
-            Path::new(&name).symlink_metadata().is_ok()
-        };
-        !["", "-wal", "-journal"].into_iter().any(stands)
-            && is_writable(directory_of(self.url.path()))
+        SqliteRegistry::is_absent(&self.url) && is_writable(directory_of(self.url.path()))
     }
 
     /// Opens the registry, and makes it when it is not there yet.

@@ -8,7 +8,7 @@
 use std::fs;
 use std::io::{BufReader, Write as _};
 use std::net::TcpStream;
-use std::os::unix::fs::FileExt as _;
+use std::os::unix::fs::{FileExt as _, PermissionsExt as _};
 use std::path::Path;
 
 use signer_test_support::{Finished, Program, Response, Server, Workplace, pause};
@@ -154,6 +154,44 @@ fn a_custodian_that_shares_only_the_registry_is_refused_and_creates_nothing() {
     );
     assert_eq!((first.names(), second.names()), before);
     server.generate("k1");
+}
+
+/// An empty log is no trace of a registry, so the registry is made last, as where there is none.
+#[test]
+fn a_refused_start_makes_no_registry_beside_an_empty_log_of_one() {
+    for log in ["registry.db-wal", "registry.db-journal"] {
+        let place = Workplace::with_seed();
+        fs::write(place.file(log), "").unwrap();
+        let open = place.file("open");
+        fs::create_dir(&open).unwrap();
+        fs::set_permissions(&open, fs::Permissions::from_mode(0o777)).unwrap();
+        let before = place.names();
+        let socket = open.join("signer.sock").display().to_string();
+        let refused = refused_with(&place, "--socket", &socket);
+        let sentence = refused.sentence();
+        assert!(sentence.contains("is writable by everyone"), "{sentence}");
+        assert_eq!(place.names(), before);
+        Server::start(&program(), &place, &[]).generate("k1");
+    }
+}
+
+#[test]
+fn a_registry_that_is_gone_but_for_an_empty_log_is_missed_and_none_is_made() {
+    let place = Workplace::with_seed();
+    let mut server = Server::start(&program(), &place, &[]);
+    server.generate("k1");
+    assert!(server.terminate().success());
+    fs::remove_file(place.registry()).unwrap();
+    fs::write(place.file("registry.db-wal"), "").unwrap();
+    let before = place.names();
+    let socket = place.socket().display().to_string();
+    let refused = refused_with(&place, "--socket", &socket);
+    let sentence = refused.sentence();
+    assert!(
+        sentence.contains(": there is no registry, while"),
+        "{sentence}"
+    );
+    assert_eq!(place.names(), before);
 }
 
 #[test]

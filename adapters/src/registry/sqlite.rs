@@ -79,6 +79,11 @@ impl SqliteRegistry {
         })
     }
 
+    /// Whether [`open`](Self::open) would make the registry. Changes nothing.
+    pub fn is_absent(url: &RegistryUrl) -> bool {
+        file::resolve(url.path()).is_ok_and(|path| file::is_absent(&path))
+    }
+
     /// The random name that the registry was given when it was made or brought to this schema, as 32
     /// hexadecimal digits. A copy and a restored backup have the same.
     pub fn id(&self) -> &str {

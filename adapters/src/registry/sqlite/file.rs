@@ -67,6 +67,12 @@ pub(super) fn inspect(path: &Path) -> Result<Found, RegistryRefusal> {
     judge(&read_header(&mut file).map_err(inaccessible)?)
 }
 
+/// Whether nothing stands at `path`, and no log of a registry beside it.
+pub(super) fn is_absent(path: &Path) -> bool {
+    let gone = |error: io::Error| error.kind() == io::ErrorKind::NotFound;
+    fs::metadata(path).is_err_and(gone) && no_log_stands(path).is_ok()
+}
+
 /// A log beside no database would be replayed into the next one that is made there.
 fn no_log_stands(path: &Path) -> Result<Found, RegistryRefusal> {
     for suffix in ["-wal", "-journal"] {
