@@ -35,3 +35,5 @@ mod rotations;
 mod scale;
 #[path = "registry/support.rs"]
 mod support;
+#[path = "registry/writable.rs"]
+mod writable;

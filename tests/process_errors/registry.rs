@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 
+use rustix::process::{Resource, Rlimit, prlimit};
 use signer_test_support::{Server, Workplace, eventually};
 
 use crate::contract::expect_problem;
@@ -82,4 +83,58 @@ fn a_registry_whose_file_was_replaced_is_unavailable() {
     expect_problem(&generate(&server), "registry_unavailable");
     fs::rename(&aside, place.registry()).unwrap();
     generate(&server).expect_status(201);
+}
+
+/// Lets no file of the custodian grow beyond so many bytes, as on a disk without more room.
+fn limit_files(server: &Server, bytes: Option<u64>) {
+    let limit = Rlimit {
+        current: bytes,
+        maximum: None,
+    };
+    prlimit(Some(server.pid()), Resource::Fsize, limit).unwrap();
+}
+
+/// Leaves this much room in the log of the registry. What grows beside it is smaller.
+fn leave_room(server: &Server, place: &Workplace, bytes: u64) {
+    let log = fs::metadata(place.file("registry.db-wal")).unwrap().len();
+    limit_files(server, Some(log + bytes));
+}
+
+fn wait_for(server: &Server, expected: (u16, &str)) {
+    eventually("a readiness that tells of the registry", || {
+        let (status, registry) = readiness(server);
+        ((status, registry) == (expected.0, expected.1.into())).then_some(())
+    });
+}
+
+#[test]
+fn a_registry_without_room_is_unavailable_before_anybody_asks_and_heals() {
+    let place = Workplace::with_seed();
+    let server = scripted::start(&place, &[]);
+    server.generate("k1");
+    leave_room(&server, &place, 0);
+    wait_for(&server, (503, "failing"));
+    expect_problem(&generate(&server), "registry_unavailable");
+    sign(&server, "k1").expect_status(200);
+    assert_eq!(server.get("/livez").status, 200);
+    limit_files(&server, None);
+    wait_for(&server, (200, "ok"));
+    generate(&server).expect_status(201);
+}
+
+/// The room that a change lacked may do for a smaller one.
+#[test]
+fn a_registry_with_too_little_room_for_a_change_is_unavailable_and_heals() {
+    for pages in [1, 3] {
+        let place = Workplace::with_seed();
+        let server = scripted::start(&place, &[]);
+        server.generate("k1");
+        leave_room(&server, &place, pages * 4120);
+        expect_problem(&generate(&server), "registry_unavailable");
+        wait_for(&server, (503, "failing"));
+        expect_problem(&generate(&server), "registry_unavailable");
+        limit_files(&server, None);
+        wait_for(&server, (200, "ok"));
+        generate(&server).expect_status(201);
+    }
 }

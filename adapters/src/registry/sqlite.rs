@@ -8,6 +8,7 @@ mod file;
 mod lock;
 mod lookup;
 mod open;
+mod proof;
 mod queries;
 mod record;
 mod refusal;
@@ -33,6 +34,7 @@ use self::connection::{Connection, Work};
 pub use self::counter::ChangeCounter;
 use self::file::Identity;
 use self::lock::Claim;
+use self::proof::Doubt;
 pub use self::refusal::{OpenRegistryError, RegistryRefusal};
 use super::RegistryUrl;
 
@@ -47,6 +49,7 @@ pub struct SqliteRegistry {
     identity: Identity,
     id: String,
     counter: ChangeCounter,
+    doubt: Doubt,
     #[expect(
         dead_code,
         reason = "held for as long as the connections; dropped after them"
@@ -75,6 +78,7 @@ impl SqliteRegistry {
             identity: opened.identity,
             id: opened.id,
             counter: opened.counter,
+            doubt: Doubt::default(),
             claim: opened.claim,
         })
     }
@@ -115,10 +119,13 @@ impl SqliteRegistry {
         W: for<'c> FnOnce(&'c mut SqliteConnection) -> Work<'c, T> + Send + 'static,
     {
         let (file, counter) = (self.identity.clone(), self.counter.clone());
+        let doubt = self.doubt.clone();
         self.writer
             .run(context, move |connection| {
                 Box::pin(async move {
-                    transaction::transaction(connection, &file, &counter, work).await
+                    let outcome = transaction::transaction(connection, &file, &counter, work).await;
+                    doubt.note(&outcome);
+                    outcome
                 })
             })
             .await
@@ -251,7 +258,10 @@ impl KeyRegistry for SqliteRegistry {
         self.reader
             .run(context, |connection| Box::pin(queries::touch(connection)))
             .await?;
-        self.change(context, |connection| Box::pin(queries::touch(connection)))
-            .await
+        let doubt = self.doubt.clone();
+        self.change(context, move |connection| {
+            Box::pin(async move { proof::write(connection, doubt.extent()).await })
+        })
+        .await
     }
 }

@@ -111,7 +111,7 @@ pub trait KeyRegistry: Send + Sync + fmt::Debug {
     async fn retire(&self, key: &SigningKey, at: Timestamp)
     -> Result<SigningKey, KeyRegistryError>;
 
-    /// Proves that the store answers.
+    /// Proves that the store answers and that a change would be durable. Counts as no change.
     ///
     /// # Errors
     /// [`Unavailable`](KeyRegistryError::Unavailable).

@@ -42,7 +42,7 @@ async fn a_change_is_on_the_disk_before_it_is_acknowledged() {
         ("PRAGMA mmap_size", "0"),
         ("PRAGMA cache_size", "-256"),
         ("PRAGMA trusted_schema", "0"),
-        ("PRAGMA user_version", "2"),
+        ("PRAGMA user_version", "3"),
         ("PRAGMA application_id", "1347637831"),
     ] {
         for connection in [&registry.writer, &registry.reader] {
@@ -211,7 +211,7 @@ async fn a_full_disk_loses_nothing_and_the_registry_works_on_once_there_is_room(
         scope, provider, ..
     } = sample();
     let at = Timestamp::UNIX_EPOCH;
-    ask(&registry.writer, "PRAGMA max_page_count = 12", 0).await;
+    ask(&registry.writer, "PRAGMA max_page_count = 50", 0).await;
     let mut reserved = 0;
     let refusal = loop {
         let key_id = KeyId::parse(&format!("{reserved:064}")).unwrap();
