@@ -29,6 +29,8 @@ pub(super) struct Tail {
 pub(super) enum TailFault {
     /// An entry is not what it has to be.
     Broken { seq: u64, fault: LineFault },
+    /// Nothing in the file is of an audit log.
+    NotALog,
     /// The file begins with an entry that continues nothing known.
     Unanchored { first: u64 },
     /// An entry is another one than the checkpoint speaks of.
@@ -73,7 +75,8 @@ pub(super) fn read(
             Next::Partial if reader.may_be_torn(&line) => {
                 break length.saturating_sub(reader.offset);
             }
-            Next::Partial => return Err(reader.broken(&line, LineFault::NoEntry)),
+            Next::Partial => return Err(reader.not_an_entry(&line)),
+            Next::TooLong if reader.is_foreign(&line) => return Err(TailFault::NotALog),
             Next::TooLong => return Err(reader.broken(&line, LineFault::TooLong)),
             Next::End => break 0,
         }
@@ -115,6 +118,7 @@ impl TailReader {
             {
                 return Ok(false);
             }
+            Err(LineFault::NoEntry) => return Err(self.not_an_entry(bytes)),
             Err(fault) => return Err(self.broken(bytes, fault)),
         };
         let before = match self.at {
@@ -152,6 +156,20 @@ impl TailReader {
             seq if seq == self.anchor.seq + 1 => Ok(self.anchor),
             seq if seq <= self.anchor.seq => Ok(line.before()),
             first => Err(TailFault::Unanchored { first }),
+        }
+    }
+
+    /// Whether a file that begins with these bytes has nothing to do with an audit log, as far as is
+    /// known: none was ever signed at its path.
+    fn is_foreign(&self, bytes: &[u8]) -> bool {
+        self.anchor == Position::BEGINNING && self.offset == 0 && !Line::may_begin_with(bytes)
+    }
+
+    fn not_an_entry(&self, bytes: &[u8]) -> TailFault {
+        if self.is_foreign(bytes) {
+            TailFault::NotALog
+        } else {
+            self.broken(bytes, LineFault::NoEntry)
         }
     }
 

@@ -71,6 +71,8 @@ pub enum AuditRefusal {
         /// What the operating system said.
         error: io::Error,
     },
+    /// The file holds something else than an audit log.
+    NotALog,
     /// An entry is not what it has to be.
     Broken {
         /// Its number.
@@ -141,6 +143,7 @@ impl AuditRefusal {
     pub(super) fn of_tail(fault: TailFault, path: PathBuf) -> Self {
         match fault {
             TailFault::Broken { seq, fault } => Self::Broken { seq, fault },
+            TailFault::NotALog => Self::NotALog,
             TailFault::Unanchored { first } => Self::Unanchored { first },
             TailFault::Disagrees { seq } => Self::Disagrees { seq },
             TailFault::Io(error) => Self::Inaccessible { path, error },
@@ -205,6 +208,7 @@ impl fmt::Display for AuditRefusal {
                  to the user that runs the custodian",
                 path.display()
             ),
+            Self::NotALog => f.write_str("the file is no audit log; name another file"),
             Self::Broken { seq, fault } => write!(f, "entry {seq} {fault}; {SET_ASIDE}"),
             Self::Unanchored { first } => write!(
                 f,
