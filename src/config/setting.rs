@@ -65,7 +65,14 @@ impl Source {
                 let variable = variable(flag);
                 Failure::usage(format_args!("{sentence} (set by {variable})"))
             }
-            Self::Default(_) => Failure::usage(format_args!("{sentence} (the default)")),
+            // The sentence may end with a line to paste, so nothing is put behind it.
+            Self::Default(flag) => {
+                let sentence = sentence.to_string();
+                match sentence.strip_prefix(flag) {
+                    Some(rest) => Failure::usage(format_args!("{}{rest}", self.named())),
+                    None => Failure::usage(format_args!("{}: {sentence}", self.named())),
+                }
+            }
         }
     }
 }
@@ -147,7 +154,13 @@ mod tests {
         );
         assert_eq!(
             refuse(Source::Default("--a-b")),
-            "--a-b \"7\": must be even (the default)"
+            "--a-b (by default) \"7\": must be even"
+        );
+        assert_eq!(
+            Source::Default("--a-b")
+                .explain("the rest: is wrong")
+                .to_string(),
+            "--a-b (by default): the rest: is wrong"
         );
     }
 }
