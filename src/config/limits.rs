@@ -8,6 +8,7 @@ use std::time::Duration;
 use signer_domain::ProviderName;
 
 use super::AuditLog;
+use crate::failure::quoted;
 
 const LONGEST: Duration = Duration::from_hours(1);
 const LONGEST_OVERLAP: Duration = Duration::from_hours(366 * 24);
@@ -131,13 +132,43 @@ pub(super) fn label_max(text: &str) -> Result<usize, &'static str> {
         .ok_or("must be a number of bytes from 1 to 511")
 }
 
-/// The names of the providers, in their order.
-pub(super) fn providers<'a>(
-    names: impl Iterator<Item = &'a str>,
-) -> Result<Vec<ProviderName>, String> {
+/// The names of the providers as the flag takes them, one at a time, in their order.
+pub(super) fn repeated_providers(names: &[String]) -> Result<Vec<ProviderName>, String> {
+    if names.iter().any(|name| name.contains(',')) {
+        return Err(
+            "must name one provider; give the flag once for each, as in --key-provider \
+                    pkcs11 --key-provider software"
+                .to_owned(),
+        );
+    }
+    providers(names.iter().map(String::as_str).collect())
+}
+
+/// The names of the providers as the variable takes them, in one list.
+pub(super) fn listed_providers(list: &str) -> Result<Vec<ProviderName>, String> {
+    let names: Vec<&str> = list.split(',').collect();
+    let is_loose = |name: &&str| name.is_empty() || name.contains(char::is_whitespace);
+    if !list.is_empty() && names.iter().any(is_loose) {
+        return Err(
+            "must be names with a comma between two and nothing else, as in \
+                    pkcs11,software"
+                .to_owned(),
+        );
+    }
+    providers(names)
+}
+
+fn providers(names: Vec<&str>) -> Result<Vec<ProviderName>, String> {
     let mut providers = Vec::new();
+    let is_list = names.len() > 1;
     for text in names {
-        let provider = ProviderName::parse(text).map_err(|must| must.to_string())?;
+        let provider = ProviderName::parse(text).map_err(|must| {
+            if is_list {
+                format!("{} {must}", quoted(text))
+            } else {
+                must.to_string()
+            }
+        })?;
         if providers.contains(&provider) {
             return Err(format!(
                 "must name each provider once, and {provider} is repeated"

@@ -177,15 +177,14 @@ fn providers(
 ) -> Result<Setting<Vec<ProviderName>>, Failure> {
     const FLAG: &str = "--key-provider";
     if !args.key_provider.is_empty() {
-        let names = args.key_provider.iter().map(String::as_str);
         let text = Setting {
             value: args.key_provider.join(","),
             source: Source::Flag(FLAG),
         };
-        return text.parse(|_joined| limits::providers(names));
+        return text.parse(|_joined| limits::repeated_providers(&args.key_provider));
     }
     match Setting::pick(FLAG, None, environment.key_provider.as_ref()) {
-        Some(text) => text.parse(|list| limits::providers(list.split(','))),
+        Some(text) => text.parse(limits::listed_providers),
         None => Err(Failure::usage(
             "--key-provider is required; name the provider that holds the keys, as in \
              --key-provider pkcs11, or try things out with --dev",

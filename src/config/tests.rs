@@ -259,8 +259,8 @@ fn every_bad_provider_is_told_with_its_place_and_its_cure() {
         (
             &[],
             &[("KEY_PROVIDER", "pkcs11, aws-kms")],
-            "--key-provider \"pkcs11, aws-kms\": must be one of software, pkcs11, aws-kms, \
-             gcp-kms, azure-kv (set by PLEXSPHERE_SIGNER_KEY_PROVIDER)",
+            "--key-provider \"pkcs11, aws-kms\": must be names with a comma between two and nothing \
+             else, as in pkcs11,software (set by PLEXSPHERE_SIGNER_KEY_PROVIDER)",
         ),
         (
             &[],
@@ -392,5 +392,56 @@ fn the_development_set_up_is_not_mixed_with_places_of_ones_own() {
             crate::cli::explain(&refused).contains("cannot be used with"),
             "{flag}"
         );
+    }
+}
+
+#[test]
+fn several_providers_are_repeated_flags_or_a_list_in_the_variable_and_each_refusal_says_which() {
+    for (flags, variable, sentence) in [
+        (
+            &["--key-provider", "software,pkcs11"][..],
+            None,
+            "--key-provider \"software,pkcs11\": must name one provider; give the flag once for \
+             each, as in --key-provider pkcs11 --key-provider software",
+        ),
+        (
+            &["--key-provider", "software", "--key-provider", "vault"],
+            None,
+            "--key-provider \"software,vault\": \"vault\" must be one of software, pkcs11, aws-kms, \
+             gcp-kms, azure-kv",
+        ),
+        (
+            &[],
+            Some("software,vault"),
+            "--key-provider \"software,vault\": \"vault\" must be one of software, pkcs11, aws-kms, \
+             gcp-kms, azure-kv (set by PLEXSPHERE_SIGNER_KEY_PROVIDER)",
+        ),
+        (
+            &[],
+            Some("software, pkcs11"),
+            "--key-provider \"software, pkcs11\": must be names with a comma between two and nothing \
+             else, as in pkcs11,software (set by PLEXSPHERE_SIGNER_KEY_PROVIDER)",
+        ),
+        (
+            &[],
+            Some("software,"),
+            "--key-provider \"software,\": must be names with a comma between two and nothing else, \
+             as in pkcs11,software (set by PLEXSPHERE_SIGNER_KEY_PROVIDER)",
+        ),
+        // As every other variable that is set to nothing.
+        (
+            &[],
+            Some(""),
+            "--key-provider \"\": must be one of software, pkcs11, aws-kms, gcp-kms, azure-kv (set by \
+             PLEXSPHERE_SIGNER_KEY_PROVIDER)",
+        ),
+    ] {
+        let variables: Vec<_> = variable
+            .iter()
+            .map(|list| ("KEY_PROVIDER", *list))
+            .collect();
+        let refused = configure(flags, &variables).unwrap_err();
+        let real = refused.replace(", testdouble", "");
+        assert_eq!(real, sentence);
     }
 }
