@@ -5,6 +5,7 @@ mod key_table;
 mod keys;
 mod pkcs11;
 mod probe;
+mod provider;
 mod public_key;
 mod rotations;
 mod shell;

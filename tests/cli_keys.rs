@@ -259,3 +259,40 @@ fn the_socket_comes_from_the_flag_and_else_from_the_environment() {
     lost.run(place.path(), ["--socket", socket, "keys", "list"])
         .expect_status(0);
 }
+
+#[test]
+fn a_provider_that_is_not_configured_is_told_with_those_that_are() {
+    let place = Workplace::with_seed();
+    let server = start(&place);
+    let rotate = [
+        "rotations",
+        "open",
+        "--scope",
+        "platform",
+        "--new-key-id",
+        "k2",
+    ];
+    for line in [&GENERATE_K1[..], &rotate] {
+        let line = [line, &["--provider", "pkcs11"]].concat();
+        let refused = server.cli(&line).expect_status(3);
+        assert_eq!(
+            refused.sentence(),
+            "--provider pkcs11: not configured at this custodian, which has software; name one it \
+             has, or leave the flag out"
+        );
+    }
+    // What else is not found is told as it is.
+    let elsewhere = "domain:6f1c3c1e-58a5-4b07-9f0e-1c6f0a9d2b11";
+    let rotate = [
+        "rotations",
+        "open",
+        "--scope",
+        elsewhere,
+        "--new-key-id",
+        "k2",
+    ];
+    let line = [&rotate[..], &["--provider", "software"]].concat();
+    let refused = server.cli(&line).expect_status(3);
+    let sentence = refused.sentence();
+    assert!(sentence.starts_with("signing: key not found"), "{sentence}");
+}

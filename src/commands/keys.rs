@@ -4,6 +4,7 @@ use signer_http::wire::{GenerateRequest, KeyDocument, KeyListDocument, escaped};
 
 use super::ask;
 use super::key_table::key_table;
+use super::provider::with_provider;
 use super::public_key::public_key;
 use crate::cli::{ClientArgs, GenerateArgs, HandleArgs, KeysCommand, ListArgs, OutputFormat};
 use crate::client::{Answer, Custodian};
@@ -34,7 +35,8 @@ async fn generate(
         provider: args.provider,
     };
     let mut custodian = Custodian::reach(client).await?;
-    custodian.post("/v1/keys", &request).await
+    let answer = custodian.post("/v1/keys", &request).await;
+    with_provider(&mut custodian, args.provider, answer).await
 }
 
 async fn find(args: &HandleArgs, client: &ClientArgs) -> Result<Answer<KeyDocument>, Failure> {

@@ -4,6 +4,7 @@ use signer_domain::Scope;
 use signer_http::wire::{CloseRotationRequest, OpenRotationRequest, RotationDocument, escaped};
 
 use super::ask;
+use super::provider::with_provider;
 use crate::cli::{
     ClientArgs, CloseRotationArgs, OpenRotationArgs, OutputFormat, RotationsCommand,
     ShowRotationArgs,
@@ -35,7 +36,8 @@ async fn open(
         provider: args.provider,
     };
     let mut custodian = Custodian::reach(client).await?;
-    custodian.post(&path_in(args.scope), &request).await
+    let answer = custodian.post(&path_in(args.scope), &request).await;
+    with_provider(&mut custodian, args.provider, answer).await
 }
 
 async fn find(
