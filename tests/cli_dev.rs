@@ -195,3 +195,30 @@ fn a_set_up_in_the_environment_is_refused_and_nothing_is_created() {
         assert!(place.names().is_empty());
     }
 }
+
+/// The lines of the chapter of the README that shows how the program is used.
+fn lines_of_readme() -> String {
+    let readme = include_str!("../README.md");
+    let (_, chapter) = readme.split_once("\n## Using it\n").unwrap();
+    let (chapter, _) = chapter.split_once("\n### ").unwrap();
+    let blocks = chapter.split("```sh\n").skip(1);
+    blocks
+        .map(|block| block.split_once("```").unwrap().0)
+        .collect()
+}
+
+#[test]
+fn the_lines_of_the_readme_work_as_they_stand() {
+    let place = Workplace::empty();
+    let _server = start(&place);
+    // What the reader has: the working copy, with the program that was built in it.
+    fs::write(place.file("README.md"), "any file").unwrap();
+    fs::create_dir_all(place.file("target/release")).unwrap();
+    let built = place.file("target/release/plexsphere-signer");
+    std::os::unix::fs::symlink(program().path(), built).unwrap();
+    let lines = lines_of_readme();
+    assert!(lines.matches("plexsphere-signer ").count() >= 7, "{lines}");
+    let said = run_lines(&place, &lines);
+    assert!(said.contains("software:platform|k1"), "{said}");
+    assert!(place.file("release.sig").exists());
+}
