@@ -10,12 +10,24 @@ pub(crate) use custodian::Custodian;
 use std::path::PathBuf;
 
 use crate::cli::ClientArgs;
-use crate::config::{DEFAULT_SOCKET, variable};
+use crate::config::{DEFAULT_SOCKET, Source, variable};
+use crate::failure::Failure;
+
+const SOCKET: &str = "--socket";
 
 /// The socket to ask: flag, else environment, else default.
-fn socket_of(args: &ClientArgs) -> PathBuf {
-    args.socket
-        .clone()
-        .or_else(|| std::env::var_os(variable("--socket")).map(PathBuf::from))
-        .unwrap_or_else(|| DEFAULT_SOCKET.into())
+///
+/// # Errors
+/// When the environment says nothing instead of a path; clap sees to the flag.
+fn socket_of(args: &ClientArgs) -> Result<PathBuf, Failure> {
+    if let Some(path) = &args.socket {
+        return Ok(path.clone());
+    }
+    match std::env::var_os(variable(SOCKET)) {
+        Some(path) if path.is_empty() => {
+            Err(Source::Environment(SOCKET).refuse("", "must be a path"))
+        }
+        Some(path) => Ok(path.into()),
+        None => Ok(DEFAULT_SOCKET.into()),
+    }
 }

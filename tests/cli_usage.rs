@@ -318,3 +318,21 @@ fn a_reader_that_went_away_is_not_an_error_to_talk_about() {
         .unwrap();
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
 }
+
+#[test]
+fn a_variable_that_names_no_socket_is_a_wrong_usage_of_every_client_command() {
+    let place = Workplace::empty();
+    let program = program().with_variable("PLEXSPHERE_SIGNER_SOCKET", "");
+    for line in [
+        &["keys", "list"][..],
+        &["keys", "retire", "software:platform|k1"],
+        &["sign", "--scope", "platform", "/dev/null"],
+        &["rotations", "show", "--scope", "platform"],
+    ] {
+        let refused = program.run(place.path(), line).expect_status(2);
+        assert_eq!(
+            refused.sentence(),
+            "--socket \"\": must be a path (set by PLEXSPHERE_SIGNER_SOCKET)"
+        );
+    }
+}

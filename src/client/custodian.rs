@@ -41,7 +41,7 @@ impl Custodian {
         args: &ClientArgs,
         patience: Duration,
     ) -> Result<Self, Failure> {
-        let connection = Connection::open(&socket_of(args), patience).await?;
+        let connection = Connection::open(&socket_of(args)?, patience).await?;
         Ok(Self { connection })
     }
 
