@@ -124,8 +124,8 @@ fn a_rotation_is_shown_as_a_table_or_as_it_came() {
     let (finished, ..) = run_answered(&SHOW, 200, OPENED);
     assert_eq!(
         finished.expect_status(0).text(),
-        "SCOPE     OLD KEY  NEW KEY  OPENED                CLOSES                CLOSED\n\
-         platform  k1       k2       2026-01-02T03:04:05Z  2026-01-03T03:04:05Z  -\n"
+        "SCOPE     OLD KEY  NEW KEY  OPENED                       CLOSES                       CLOSED\n\
+         platform  k1       k2       2026-01-02T03:04:05.000000Z  2026-01-03T03:04:05.000000Z  -\n"
     );
     let as_json = [&SHOW[..], &["-o", "json"]].concat();
     let (finished, ..) = run_answered(&as_json, 200, OPENED);
@@ -197,7 +197,8 @@ fn a_key_that_its_provider_does_not_show_is_marked_in_the_list() {
     let (finished, ..) = run_answered(&["keys", "list"], 200, list);
     let finished = finished.expect_status(0);
     let row = finished.text().lines().nth(1).unwrap();
-    let expected = "software:platform|k1  active (missing)  yes      2026-01-02T03:04:05Z  -";
+    let expected =
+        "software:platform|k1  active (missing)  yes      2026-01-02T03:04:05.000000Z  -";
     assert_eq!(row, expected);
 }
 

@@ -191,7 +191,9 @@ fn no_number_is_given_twice_when_the_log_of_a_killed_custodian_is_moved_before_i
     let log = place.file("audit.jsonl").display().to_string();
     let sentence = refused.sentence();
     assert!(
-        sentence.starts_with(&format!("--audit-log (by default) {log}: it is not there, although")),
+        sentence.starts_with(&format!(
+            "--audit-log (by default) {log}: it is not there, although"
+        )),
         "{sentence}"
     );
     let cure = format!("`plexsphere-signer audit accept-cut --audit-log {log}`");

@@ -11,12 +11,12 @@ pub(super) fn key_table(keys: &[KeyDocument]) -> String {
         let current = if key.current { "yes" } else { "no" };
         let until = key
             .valid_until
-            .map_or_else(|| "-".to_owned(), |at| at.to_string());
+            .map_or_else(|| "-".to_owned(), |at| format!("{at:.6}"));
         table.push(vec![
             key.handle_id.to_string(),
             state_of(key),
             current.to_owned(),
-            key.valid_from.to_string(),
+            format!("{:.6}", key.valid_from),
             until,
         ]);
     }

@@ -72,13 +72,13 @@ fn table_of(rotation: &RotationDocument) -> String {
     let mut table = Table::new(head);
     let closed = rotation
         .closed_at
-        .map_or_else(|| "-".to_owned(), |at| at.to_string());
+        .map_or_else(|| "-".to_owned(), |at| format!("{at:.6}"));
     table.push(vec![
         rotation.scope.to_string(),
         rotation.old_key_id.to_string(),
         rotation.new_key_id.to_string(),
-        rotation.opened_at.to_string(),
-        rotation.closes_at.to_string(),
+        format!("{:.6}", rotation.opened_at),
+        format!("{:.6}", rotation.closes_at),
         closed,
     ]);
     table.render()

@@ -1,10 +1,11 @@
-//! Times on the wire: RFC 3339 in UTC.
+//! Times on the wire: RFC 3339 in UTC, always with six decimals, so that they sort as text and are all of
+//! one length.
 
 use serde::{Deserialize as _, Deserializer, Serializer};
 use signer_domain::Timestamp;
 
 pub(super) fn serialize<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(time)
+    serializer.collect_str(&format_args!("{time:.6}"))
 }
 
 pub(super) fn deserialize<'de, D: Deserializer<'de>>(

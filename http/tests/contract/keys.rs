@@ -21,7 +21,7 @@ fn a_new_key_is_201_with_its_location_and_a_standing_one_200() {
     assert!(
         reply
             .text()
-            .contains(r#""valid_from":"1970-01-01T00:00:00Z","valid_until":null"#)
+            .contains(r#""valid_from":"1970-01-01T00:00:00.000000Z","valid_until":null"#)
     );
     assert_eq!(client.get(reply.header("location").unwrap()).status, 200);
     let reply = client.post("/v1/keys", r#"{"scope":"platform","key_id":"standing"}"#);

@@ -21,7 +21,7 @@ fn a_new_rotation_is_201_with_its_location_and_a_standing_one_200() {
     );
     assert_eq!(
         reply.text(),
-        r#"{"scope":"platform","old_key_id":"k1","new_key_id":"k2","old_handle_id":"software:platform|k1","new_handle_id":"software:platform|k2","opened_at":"1970-01-01T00:01:00Z","closes_at":"1970-01-01T01:01:00Z","closed_at":null}"#
+        r#"{"scope":"platform","old_key_id":"k1","new_key_id":"k2","old_handle_id":"software:platform|k1","new_handle_id":"software:platform|k2","opened_at":"1970-01-01T00:01:00.000000Z","closes_at":"1970-01-01T01:01:00.000000Z","closed_at":null}"#
     );
     assert_eq!(client.get(&location).text(), reply.text());
     let reply = client.post(&target, r#"{"new_key_id":"standing"}"#);
@@ -59,7 +59,7 @@ fn closing_names_both_keys_and_tells_when_it_was_closed() {
     assert!(
         reply
             .text()
-            .ends_with(r#""closed_at":"1970-01-01T00:02:00Z"}"#)
+            .ends_with(r#""closed_at":"1970-01-01T00:02:00.000000Z"}"#)
     );
 }
 
