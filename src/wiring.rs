@@ -29,7 +29,7 @@ pub(crate) use signer_adapters::registry::RegistryUrl;
 use std::sync::Arc;
 
 use signer_adapters::providers::support;
-use signer_adapters::registry::{OpenRegistryError, RegistryRefusal, SqliteRegistry};
+use signer_adapters::registry::{OpenRegistryError, SqliteRegistry};
 use signer_domain::ProviderName;
 use signer_domain::ports::{KeyRegistry, KeyRegistryError, RotationRegistry, VerifierFactory};
 
@@ -111,8 +111,8 @@ pub(crate) struct RegistryPlace {
 }
 
 impl RegistryPlace {
-    /// Reads where the registry is kept. Its directory has to be there already, but for the
-    /// development set-up, which makes its own. Creates nothing.
+    /// Reads where the registry is kept, and who else may change it. Its directory has to be there
+    /// already, but for the development set-up, which makes its own. Creates nothing.
     ///
     /// # Errors
     /// When there is no such place.
@@ -125,19 +125,11 @@ impl RegistryPlace {
         };
         match config.installation {
             Installation::Development => Ok(place),
-            Installation::Configured => place.require_directory(),
+            Installation::Configured => match SqliteRegistry::survey(&place.url) {
+                Ok(()) => Ok(place),
+                Err(refusal) => Err(source.explain(refusal)),
+            },
         }
-    }
-
-    fn require_directory(self) -> Result<Self, Failure> {
-        let parent = directory_of(self.url.path());
-        if parent.is_dir() {
-            return Ok(self);
-        }
-        Err(self.source.explain(OpenRegistryError {
-            url: self.url.clone(),
-            refusal: RegistryRefusal::NoDirectory(parent.to_owned()),
-        }))
     }
 
     /// Whether [`open`](Self::open) is going to make an empty registry: none stands there, and its

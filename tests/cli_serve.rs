@@ -195,6 +195,32 @@ fn a_registry_that_is_gone_but_for_an_empty_log_is_missed_and_none_is_made() {
 }
 
 #[test]
+fn a_registry_that_others_may_change_is_refused_before_anything_is_created() {
+    let place = place_with_a_registry();
+    let chmod = |path: &Path, mode| {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    };
+    let registry = format!("sqlite:{}", place.registry().display());
+    chmod(&place.registry(), 0o666);
+    let before = place.names();
+    let refused = refused_with(&place, "--registry", &registry);
+    let sentence = refused.sentence();
+    assert!(sentence.contains("other users can write"), "{sentence}");
+    assert_eq!(place.names(), before);
+
+    let place = Workplace::with_seed();
+    let open = place.file("open");
+    fs::create_dir(&open).unwrap();
+    chmod(&open, 0o777);
+    let before = place.names();
+    let registry = format!("sqlite:{}", open.join("registry.db").display());
+    let refused = refused_with(&place, "--registry", &registry);
+    let sentence = refused.sentence();
+    assert!(sentence.contains("is writable by everyone"), "{sentence}");
+    assert_eq!(place.names(), before);
+}
+
+#[test]
 fn a_damaged_registry_is_refused_before_there_is_a_socket() {
     let place = place_with_a_registry();
     let file = fs::OpenOptions::new()

@@ -1,5 +1,6 @@
 //! The registry in one SQLite file.
 
+mod access;
 mod changes;
 mod connection;
 mod counter;
@@ -80,6 +81,19 @@ impl SqliteRegistry {
             counter: opened.counter,
             doubt: Doubt::default(),
             claim: opened.claim,
+        })
+    }
+
+    /// Judges who else may change the registry, and that its directory is there. Changes nothing, and
+    /// [`open`](Self::open) does it again.
+    ///
+    /// # Errors
+    /// When somebody else may, or there is no such place.
+    pub fn survey(url: &RegistryUrl) -> Result<(), OpenRegistryError> {
+        let surveyed = file::resolve(url.path()).and_then(|path| access::judge(&path));
+        surveyed.map_err(|refusal| OpenRegistryError {
+            url: url.clone(),
+            refusal,
         })
     }
 

@@ -1,7 +1,7 @@
 //! Files and directories that the user of the process may not write.
 
 use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::Path;
 use std::thread;
 
@@ -90,8 +90,12 @@ fn refuses_a_registry_it_may_not_write() {
 fn refuses_a_registry_beside_which_it_may_not_write() {
     let place = Place::new();
     run(async { place.open().await.close().await.unwrap() });
-    chmod(&place.path(), 0o666);
-    chmod(&place.directory().join("registry.db.lock"), 0o666);
+    for name in ["registry.db", "registry.db.lock"] {
+        let file = place.directory().join(name);
+        if geteuid().is_root() {
+            chown(&file, Some(65534), Some(65534)).unwrap();
+        }
+    }
     chmod(place.directory(), 0o555);
     let before = place.snapshot();
     let error = open_as_ordinary_user(&place.path());
@@ -111,4 +115,73 @@ fn refuses_a_file_system_that_takes_no_files() {
         matches!(error.refusal, RegistryRefusal::Inaccessible { .. }),
         "{error}"
     );
+}
+
+#[test]
+fn refuses_a_registry_that_others_may_write_and_none_that_they_may_read() {
+    for name in ["registry.db", "registry.db-wal", "registry.db-journal"] {
+        for mode in [0o620, 0o602, 0o666] {
+            let place = Place::new();
+            run(async { place.open().await.close().await.unwrap() });
+            let file = place.directory().join(name);
+            fs::OpenOptions::new()
+                .create(true)
+                .append(true)
+                .open(&file)
+                .unwrap();
+            chmod(&file, mode);
+            let before = place.snapshot();
+            let error = run(open(&place.path())).unwrap_err();
+            let shown = file.display();
+            assert_eq!(
+                error.to_string(),
+                format!(
+                    "--registry sqlite:{}: other users can write {shown} (mode {mode:04o}); close it \
+                     with chmod go-w {shown}",
+                    place.path().display()
+                )
+            );
+            assert_eq!(place.snapshot(), before);
+            chmod(&file, 0o644);
+            run(open(&place.path())).unwrap();
+        }
+    }
+}
+
+#[test]
+fn refuses_a_registry_of_another_user_but_for_root() {
+    if !geteuid().is_root() {
+        println!("not run: only root gives files away");
+        return;
+    }
+    let place = Place::new();
+    run(async { place.open().await.close().await.unwrap() });
+    chown(place.path(), Some(4711), None).unwrap();
+    let before = place.snapshot();
+    let error = run(open(&place.path())).unwrap_err().to_string();
+    assert!(
+        error.contains("belongs to uid 4711; it must belong to root or to uid 0, which runs"),
+        "{error}"
+    );
+    assert_eq!(place.snapshot(), before);
+}
+
+#[test]
+fn refuses_a_directory_in_which_everyone_may_replace_the_registry() {
+    for is_there in [false, true] {
+        let place = Place::new();
+        if is_there {
+            run(async { place.open().await.close().await.unwrap() });
+        }
+        chmod(place.directory(), 0o777);
+        let before = place.snapshot();
+        let error = run(open(&place.path())).unwrap_err().to_string();
+        let shown = place.directory().canonicalize().unwrap();
+        let cure = format!("chmod o-w {}", shown.display());
+        assert!(error.contains("without the sticky bit"), "{error}");
+        assert!(error.ends_with(&cure), "{error}");
+        assert_eq!(place.snapshot(), before);
+        chmod(place.directory(), 0o1777);
+        run(open(&place.path())).unwrap();
+    }
 }

@@ -8,6 +8,7 @@ use std::path::Path;
 use sqlx::sqlite::{SqliteConnection, SqliteJournalMode};
 use sqlx::{ConnectOptions as _, Connection as _};
 
+use super::access;
 use super::connection::options;
 use super::counter::{self, ChangeCounter};
 use super::file::{Found, Identity, beside, inspect, resolve};
@@ -32,6 +33,7 @@ pub(super) struct Opened {
 /// stands there as it is.
 pub(super) async fn open(path: &Path) -> Result<Opened, RegistryRefusal> {
     let path = resolve(path)?;
+    access::judge(&path)?;
     if !beside(&path, ".lock").exists() {
         // Nobody has it open. A file that is not a registry gets no lock file put beside it.
         inspect(&path)?;

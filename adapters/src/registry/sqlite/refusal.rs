@@ -4,6 +4,8 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
+use signer_domain::ShellWord;
+
 use super::connection::BUSY_LIMIT;
 use crate::registry::RegistryUrl;
 
@@ -28,6 +30,24 @@ pub enum RegistryRefusal {
     NotAFile,
     /// The path is a symbolic link that leads nowhere.
     DanglingLink,
+    /// Everybody could put another registry in its place.
+    OpenDirectory(PathBuf),
+    /// A file of the registry belongs to another user.
+    ForeignOwner {
+        /// The file.
+        path: PathBuf,
+        /// Its owner.
+        owner: u32,
+        /// The user that runs this process.
+        user: u32,
+    },
+    /// Other users can change a file of the registry.
+    WritableByOthers {
+        /// The file.
+        path: PathBuf,
+        /// Its mode.
+        mode: u32,
+    },
     /// The file has no content.
     Empty,
     /// The file is not a SQLite database.
@@ -77,6 +97,25 @@ impl fmt::Display for RegistryRefusal {
             Self::DanglingLink => f.write_str(
                 "a symbolic link to a file that does not exist; \
                  restore that file, or remove the link to start with an empty registry",
+            ),
+            Self::OpenDirectory(path) => write!(
+                f,
+                "the directory {} is writable by everyone without the sticky bit; choose another \
+                 one or run: chmod o-w {}",
+                path.display(),
+                ShellWord::of_path(path)
+            ),
+            Self::ForeignOwner { path, owner, user } => write!(
+                f,
+                "{} belongs to uid {owner}; it must belong to root or to uid {user}, which runs this \
+                 process: use chown, or name another file",
+                path.display()
+            ),
+            Self::WritableByOthers { path, mode } => write!(
+                f,
+                "other users can write {} (mode {mode:04o}); close it with chmod go-w {}",
+                path.display(),
+                ShellWord::of_path(path)
             ),
             Self::Empty => f.write_str(
                 "the file is empty, so it is not a registry; \
