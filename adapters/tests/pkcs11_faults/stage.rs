@@ -75,6 +75,12 @@ impl Stage {
         self.replace_provider(settings().with_stuck_after(stuck_after));
     }
 
+    /// The same with both of these limits.
+    pub(crate) fn with_limits(&mut self, call_timeout: Duration, stuck_after: Duration) {
+        let settings = settings().with_call_timeout(call_timeout);
+        self.replace_provider(settings.with_stuck_after(stuck_after));
+    }
+
     fn replace_provider(&mut self, settings: Pkcs11Settings) {
         assert!(self.provider.close(LONG), "a session was not closed");
         self.provider = provider(&self.module, settings, token::PIN);

@@ -63,6 +63,33 @@ fn is_told_when_a_login_hangs_for_too_long() {
     });
 }
 
+/// Calls that never return bring no fault that would ask for an initialisation.
+#[test]
+fn is_told_when_no_thread_is_left_that_signs() {
+    in_a_process_of_its_own(|stage| {
+        stage.with_limits(Duration::from_millis(100), Duration::from_millis(500));
+        let key = stage.generate("k1").unwrap();
+        stage.sign(&key).unwrap();
+        stage.rules("C_Sign hang");
+        assert!(!stage.is_stuck());
+        std::thread::scope(|scope| {
+            for _ in 0..40 {
+                scope.spawn(|| {
+                    let outcome = stage.sign_within(&key, DEADLINE * 4);
+                    assert_fails!(outcome, ProviderUnavailable { .. }, "hang");
+                });
+            }
+        });
+        eventually("a module that is stuck", || {
+            let outcome = stage.check_within(DEADLINE);
+            assert_fails!(outcome, ProviderUnavailable { .. }, "no thread");
+            stage.is_stuck()
+        });
+        heal(stage);
+        stage.heals(&key);
+    });
+}
+
 #[test]
 fn is_not_told_of_a_token_that_was_never_whole() {
     in_a_process_of_its_own(|stage| {

@@ -117,17 +117,16 @@ impl Pool {
         if !self.0.submit(Job { context, work }) {
             return Err(unavailable(context, false));
         }
+        let unanswered = || Err(unavailable(context, begun.load(Ordering::SeqCst)));
         loop {
             let patience = self.0.purpose.patience.min(deadline.remaining());
             match tokio::time::timeout(patience, &mut answer).await {
                 Ok(Ok(outcome)) => return outcome,
-                Ok(Err(_dropped)) => {
-                    return Err(unavailable(context, begun.load(Ordering::SeqCst)));
-                }
+                Ok(Err(_dropped)) => return unanswered(),
                 Err(_elapsed) => self.0.leave_the_overdue(),
             }
             if deadline.is_past() {
-                return Err(unavailable(context, begun.load(Ordering::SeqCst)));
+                return unanswered();
             }
         }
     }
@@ -136,12 +135,9 @@ impl Pool {
     pub(super) fn close(&self, within: Duration) -> bool {
         let until = Instant::now() + within;
         let mut state = self.0.begin_closing();
-        while state.serving + state.left > 0 {
-            if self.0.ended.wait_until(&mut state, until).timed_out() {
-                break;
-            }
-        }
-        if state.serving + state.left > 0 {
+        let is_there = |state: &mut State| state.serving + state.left > 0;
+        let waited = self.0.ended.wait_while_until(&mut state, is_there, until);
+        if waited.timed_out() && is_there(&mut state) {
             return false;
         }
         let threads = std::mem::take(&mut state.threads);
@@ -229,6 +225,11 @@ impl Shared {
             );
         }
         self.fill(&mut state);
+        let nobody_serves = state.serving == 0 && !state.is_closing;
+        drop(state);
+        if nobody_serves {
+            self.token.note_helpless();
+        }
     }
 
     /// The life of one thread.

@@ -1,16 +1,17 @@
 //! Whether nothing but a new process can help.
 //!
 //! A module must not be finalised under a call that does not return: that crashes (measured). When it
-//! has to be initialised anew all the same, the token is of no use until the call returns, which it may
-//! never do. A process that has seen the token whole may then be replaced by another, which will. One
-//! that never has stays: to start it again and again would help nobody.
+//! has to be initialised anew all the same, or so many calls hang that no thread is left for others,
+//! the token is of no use until one returns, which it may never do. A process that has seen the token
+//! whole may then be replaced by another, which will. One that never has stays: to start it again and
+//! again would help nobody.
 
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
-/// Watches for how long the initialisation of the module has been wanted in vain.
+/// Watches for how long a call that does not return has kept everybody from the token.
 pub(super) struct Stuck {
     limit: Duration,
     state: Mutex<State>,
@@ -20,7 +21,7 @@ pub(super) struct Stuck {
 #[derive(Default)]
 struct State {
     was_proven: bool,
-    wanted_since: Option<Instant>,
+    helpless_since: Option<Instant>,
 }
 
 impl Stuck {
@@ -37,23 +38,23 @@ impl Stuck {
     pub(super) fn note_proven(&self) {
         *self.state.lock() = State {
             was_proven: true,
-            wanted_since: None,
+            helpless_since: None,
         };
     }
 
-    /// The token is of use, or nothing is in the way of the initialisation.
+    /// The token is of use, or no call that does not return is in the way of that.
     pub(super) fn relieve(&self) {
-        self.state.lock().wanted_since = None;
+        self.state.lock().helpless_since = None;
     }
 
-    /// The initialisation is wanted, and a call that does not return is in its way; tells whether this
+    /// Nobody can work, and a call that does not return is in the way of the cure; tells whether this
     /// is what makes the module count as stuck.
-    pub(super) fn note_wanted_in_vain(&self, now: Instant) -> bool {
+    pub(super) fn note_helpless(&self, now: Instant) -> bool {
         let mut state = self.state.lock();
         if !state.was_proven {
             return false;
         }
-        let since = *state.wanted_since.get_or_insert(now);
+        let since = *state.helpless_since.get_or_insert(now);
         let is_over = now.saturating_duration_since(since) >= self.limit;
         is_over && !self.is_reached.send_replace(true)
     }
@@ -80,10 +81,10 @@ mod tests {
     fn is_stuck_once_what_was_whole_has_been_of_no_use_for_too_long() {
         let (stuck, now) = (Stuck::after(LIMIT), Instant::now());
         stuck.note_proven();
-        assert!(!stuck.note_wanted_in_vain(now));
-        assert!(!stuck.note_wanted_in_vain(now + LIMIT / 2));
-        assert!(stuck.note_wanted_in_vain(now + LIMIT));
-        assert!(!stuck.note_wanted_in_vain(now + LIMIT * 2), "said twice");
+        assert!(!stuck.note_helpless(now));
+        assert!(!stuck.note_helpless(now + LIMIT / 2));
+        assert!(stuck.note_helpless(now + LIMIT));
+        assert!(!stuck.note_helpless(now + LIMIT * 2), "said twice");
     }
 
     #[test]
@@ -92,8 +93,8 @@ mod tests {
         stuck.note_proven();
         for round in 0..10 {
             let now = now + LIMIT * round;
-            assert!(!stuck.note_wanted_in_vain(now));
-            assert!(!stuck.note_wanted_in_vain(now + LIMIT / 2));
+            assert!(!stuck.note_helpless(now));
+            assert!(!stuck.note_helpless(now + LIMIT / 2));
             stuck.relieve();
         }
     }
@@ -101,11 +102,11 @@ mod tests {
     #[test]
     fn a_token_that_was_never_whole_is_not_stuck() {
         let (stuck, now) = (Stuck::after(LIMIT), Instant::now());
-        assert!(!stuck.note_wanted_in_vain(now));
-        assert!(!stuck.note_wanted_in_vain(now + LIMIT * 2));
+        assert!(!stuck.note_helpless(now));
+        assert!(!stuck.note_helpless(now + LIMIT * 2));
         // The time before is not held against it.
         stuck.note_proven();
-        assert!(!stuck.note_wanted_in_vain(now + LIMIT * 3));
+        assert!(!stuck.note_helpless(now + LIMIT * 3));
     }
 
     #[tokio::test]
@@ -113,7 +114,7 @@ mod tests {
         let stuck = Stuck::after(Duration::ZERO);
         let before = stuck.reached();
         stuck.note_proven();
-        assert!(stuck.note_wanted_in_vain(Instant::now()));
+        assert!(stuck.note_helpless(Instant::now()));
         before.await;
         stuck.reached().await;
     }

@@ -36,7 +36,7 @@ impl Climb {
     ) -> Result<(), Fault> {
         match failed {
             Failed::Outside => {
-                token.note_initialisation_wanted();
+                token.note_helpless();
                 Err(Fault::doubtful("waiting for the module"))
             }
             Failed::Working(fault) => {
@@ -86,7 +86,7 @@ impl Climb {
         if until.is_past() {
             // Whoever waits in vain for a login that hangs never comes any further than this.
             if matches!(fault, Fault::Doubtful { .. }) {
-                token.note_initialisation_wanted();
+                token.note_helpless();
             }
             return Err(fault);
         }

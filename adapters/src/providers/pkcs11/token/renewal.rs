@@ -22,7 +22,7 @@ impl Token {
             // Somebody has just done so, whether or not it helped.
             return Ok(());
         }
-        self.note_initialisation_wanted();
+        self.note_helpless();
         let pause = self.backoff.lock().pause(Instant::now());
         if !pause.is_zero() {
             wait_out("waiting to initialise the module again", pause, until)?;
@@ -45,19 +45,18 @@ impl Token {
         self.stuck.relieve();
     }
 
-    /// Notes that the module has to be initialised anew, whether or not that can be done now.
-    pub(in crate::providers::pkcs11) fn note_initialisation_wanted(&self) {
+    /// Notes that nobody can work before the module is initialised anew, or a thread comes back;
+    /// whether or not that can be had now.
+    pub(in crate::providers::pkcs11) fn note_helpless(&self) {
         let hung_on = self.module.hung_on();
         if hung_on.is_empty() {
             self.stuck.relieve();
-        } else if !self.is_known_to_refuse_the_pin()
-            && self.stuck.note_wanted_in_vain(Instant::now())
-        {
+        } else if !self.is_known_to_refuse_the_pin() && self.stuck.note_helpless(Instant::now()) {
             tracing::error!(
                 module = %self.module.path().display(),
                 ?hung_on,
-                "calls to the token do not return, and under them the module cannot be initialised \
-                 anew; the process ends for its supervisor to start it again"
+                "calls to the token do not return, and nothing but a new process can use it again; \
+                 the process ends for its supervisor to start it again"
             );
         }
     }
