@@ -5,7 +5,7 @@ use std::fs;
 use signer_adapters::providers::pkcs11::RegistryKnows;
 use signer_domain::ports::KeyProviderError::ProviderUnavailable;
 
-use crate::stage::{assert_fails, copy_directory, in_a_process_of_its_own, objects};
+use crate::stage::{Errand, assert_fails, copy_directory, in_a_process_of_its_own, objects};
 
 const SENTINEL: &str = "plexsphere:sentinel";
 
@@ -44,6 +44,30 @@ fn the_right_token_in_the_place_of_an_erased_one_is_taken_up() {
         stage.the_registry_knows(RegistryKnows::Keys);
         assert_fails!(stage.sign(&key), ProviderUnavailable { .. }, "erased");
         fs::rename(&store, store.with_extension("erased")).unwrap();
+        fs::rename(&kept, &store).unwrap();
+        stage.heals(&key);
+    });
+}
+
+/// It fits what was chosen, so that only a serial number tells why it is not taken.
+#[test]
+fn another_token_of_the_same_label_is_refused_with_the_serial_number_of_the_right_one() {
+    in_a_process_of_its_own(|stage| {
+        let key = stage.generate("k1").unwrap();
+        let (store, kept) = (stage.store(), stage.store().with_extension("kept"));
+        fs::rename(&store, &kept).unwrap();
+        fs::create_dir(&store).unwrap();
+        stage.another_process_does(Errand::MakeAnother);
+        stage.rules("C_SignInit at=1 behind=restart");
+        let outcome = stage.sign(&key);
+        let said = format!("{outcome:?}");
+        assert_fails!(outcome, ProviderUnavailable { .. }, "another token");
+        assert!(
+            said.contains("the token of before (label:throwaway serial:"),
+            "{said}"
+        );
+        stage.no_rules();
+        fs::rename(&store, store.with_extension("other")).unwrap();
         fs::rename(&kept, &store).unwrap();
         stage.heals(&key);
     });

@@ -22,6 +22,8 @@ const ALL_TRIES_BUT_ONE: usize = 9;
 pub(crate) enum Errand {
     /// Initialises it once more.
     EmptyTheToken,
+    /// Makes one where there is none.
+    MakeAnother,
     /// Offers a wrong PIN as often as it may without locking a token that takes ten.
     OfferWrongPins,
     /// Offers one more.
@@ -31,8 +33,9 @@ pub(crate) enum Errand {
 }
 
 impl Errand {
-    const ALL: [Self; 4] = [
+    const ALL: [Self; 5] = [
         Self::EmptyTheToken,
+        Self::MakeAnother,
         Self::OfferWrongPins,
         Self::OfferOneMore,
         Self::OfferTheRightPin,
@@ -41,6 +44,7 @@ impl Errand {
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::EmptyTheToken => "empty-the-token",
+            Self::MakeAnother => "make-another",
             Self::OfferWrongPins => "offer-wrong-pins",
             Self::OfferOneMore => "offer-one-more",
             Self::OfferTheRightPin => "offer-the-right-pin",
@@ -55,9 +59,12 @@ impl Errand {
     #[expect(clippy::print_stdout, reason = "whoever sent it reads what it says")]
     pub(super) fn run(self) {
         let module = initialized();
-        let slot = ours(&module);
+        let slot = match self {
+            Self::MakeAnother => module.get_slots_with_token().unwrap()[0],
+            _ => ours(&module),
+        };
         match self {
-            Self::EmptyTheToken => initialize(&module, slot),
+            Self::EmptyTheToken | Self::MakeAnother => initialize(&module, slot),
             Self::OfferWrongPins => {
                 for _ in 0..ALL_TRIES_BUT_ONE {
                     offer(&module, slot, "not-the-pin").unwrap_err();

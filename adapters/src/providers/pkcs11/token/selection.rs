@@ -67,17 +67,25 @@ pub(in crate::providers::pkcs11) fn select(
             others.push(format!("slot {slot} {identity}"));
         }
     }
+    let wanted = || match met {
+        // It need not be called by what was chosen, and another one may be.
+        Some(met) => format!("the token of before ({met})"),
+        None => choice.to_string(),
+    };
     if fitting.len() > 1 {
         return Err(Fault::misconfigured(
             "looking for the token",
-            format!("more than one token fits {choice}; choose one by serial:NUMBER"),
+            format!(
+                "more than one token fits {}; choose one by serial:NUMBER",
+                wanted()
+            ),
         ));
     }
     fitting.pop().ok_or_else(|| {
-        let others = shown(&others);
+        let (wanted, others) = (wanted(), shown(&others));
         Fault::Doubtful {
             context: "looking for the token",
-            source: Some(format!("{choice} is not there; the module shows {others}").into()),
+            source: Some(format!("{wanted} is not there; the module shows {others}").into()),
         }
     })
 }
