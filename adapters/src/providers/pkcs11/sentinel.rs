@@ -38,7 +38,6 @@ impl Desk<'_> {
         let Some(KnownKey::Live(sentinel)) = self.known(&label) else {
             return self.witness();
         };
-        self.token.sentinels.tell();
         // A search may wait for a key object that hangs, where a handle at hand does not.
         self.probe(&sentinel)
             .inspect_err(|_fault| self.token.keys.forget(&label))
@@ -66,7 +65,6 @@ impl Desk<'_> {
             tracing::info!(public_key = ?sentinel.public_key, "sentinel found");
         }
         self.token.sentinels.note(seen.pairs);
-        self.token.sentinels.tell();
         self.keep(&label, KnownKey::Live(sentinel));
         Ok(())
     }
