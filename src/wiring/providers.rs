@@ -103,13 +103,14 @@ pub(crate) async fn check_providers(config: &Config) -> Result<OpenProviders, Fa
     if names.contains(&ProviderName::AzureKv) {
         azure::check(&config.azure).await?;
     }
-    let token = if names.contains(&ProviderName::Pkcs11) {
-        Some(OpenToken::open(&config.pkcs11).await?)
+    let aws = if names.contains(&ProviderName::AwsKms) {
+        Some(AwsKms::prepare(&config.aws).await?)
     } else {
         None
     };
-    let aws = if names.contains(&ProviderName::AwsKms) {
-        Some(AwsKms::prepare(&config.aws).await?)
+    // Last of all: nothing may be refused behind it, for a token has to be closed in order.
+    let token = if names.contains(&ProviderName::Pkcs11) {
+        Some(OpenToken::open(&config.pkcs11).await?)
     } else {
         None
     };
