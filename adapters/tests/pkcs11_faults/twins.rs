@@ -2,7 +2,9 @@
 
 use std::thread;
 
-use signer_domain::ports::KeyProviderError::Misconfigured;
+use cryptoki::object::ObjectClass;
+
+use signer_domain::ports::KeyProviderError::{KeyRetired, Misconfigured};
 
 use crate::stage::{Stage, assert_fails, in_a_process_of_its_own, objects, others};
 
@@ -76,5 +78,43 @@ fn of_two_that_make_one_name_at_the_same_moment_not_both_have_it_acknowledged() 
         }
         assert!(one.is_err() || another.is_err(), "{one:?} {another:?}");
         other.leave();
+    });
+}
+
+/// A module makes the public half first, and that alone looks like a key that was retired.
+#[test]
+fn a_pair_that_another_is_making_is_not_taken_for_a_retired_one() {
+    in_a_process_of_its_own(|stage| {
+        stage.generate("k0").unwrap();
+        let calls: [fn(&Stage) -> _; 2] = [
+            |stage| stage.generate("k1").map(Some),
+            |stage| stage.locate("k1"),
+        ];
+        for (earlier, call) in calls.into_iter().enumerate() {
+            others::make_without(LABEL, ObjectClass::PRIVATE_KEY);
+            // The first and the third find the one half, and the second the sentinel.
+            stage.rules("C_FindObjectsInit at=4 hang");
+            let adopted = thread::scope(|scope| {
+                let stage = &*stage;
+                let asking = scope.spawn(move || call(stage));
+                stage.wait_until_held("C_FindObjectsInit", earlier + 1);
+                others::destroy(LABEL);
+                others::make(LABEL);
+                stage.no_rules();
+                asking.join().unwrap()
+            });
+            stage.sign(&adopted.unwrap().unwrap()).unwrap();
+            others::destroy(LABEL);
+        }
+    });
+}
+
+#[test]
+fn half_a_pair_that_stays_so_is_a_retired_one() {
+    in_a_process_of_its_own(|stage| {
+        others::make_without(LABEL, ObjectClass::PRIVATE_KEY);
+        assert_fails!(stage.generate("k1"), KeyRetired, "generate");
+        assert_fails!(stage.locate("k1"), KeyRetired, "locate");
+        assert_eq!(objects(LABEL), 1);
     });
 }

@@ -1,6 +1,7 @@
 //! How a pair is made, and how one that is there is taken over.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use cryptoki::object::ObjectHandle;
 
@@ -15,21 +16,42 @@ use super::label::Label;
 use super::session_actor::SessionActor;
 use super::token::Token;
 
+/// How long a public half that is alone may be that of a pair which is being made.
+const HALF_MADE: Duration = Duration::from_secs(1);
+
 /// Looks for a pair that may have been made, and takes it over.
 pub(super) fn locate(
     actor: &mut SessionActor,
     deadline: Deadline,
     label: &Label,
 ) -> Result<Option<GeneratedKey>, KeyProviderError> {
-    let found = actor.perform(deadline, |desk| match look(desk, label)? {
-        Pair::Live(key, private) => adopt(desk, label, key, private).map(Some),
-        Pair::Retired(..) => Err(retired()),
-        Pair::Headless(_) => Err(headless(label)),
-        Pair::Absent => Ok(None),
+    let found = unless_half_made(actor, deadline, |actor| {
+        actor.perform(deadline, |desk| match look(desk, label)? {
+            Pair::Live(key, private) => adopt(desk, label, key, private).map(Some),
+            Pair::Retired(..) => Err(retired()),
+            Pair::Headless(_) => Err(headless(label)),
+            Pair::Absent => Ok(None),
+        })
     })?;
     found
         .map(|public_key| generated(label, public_key))
         .transpose()
+}
+
+/// Asks once more before a key is called retired: modules make the public half of a pair first, and
+/// another process may be at that, or an earlier call that has not returned.
+fn unless_half_made<T>(
+    actor: &mut SessionActor,
+    deadline: Deadline,
+    mut ask: impl FnMut(&mut SessionActor) -> Result<T, KeyProviderError>,
+) -> Result<T, KeyProviderError> {
+    match ask(actor) {
+        Err(KeyProviderError::KeyRetired) => {
+            actor.pause(HALF_MADE, deadline);
+            ask(actor)
+        }
+        outcome => outcome,
+    }
 }
 
 fn generated(label: &Label, public_key: PublicKey) -> Result<GeneratedKey, KeyProviderError> {
@@ -51,8 +73,17 @@ pub(super) fn generate(
     let _claim = token
         .claim(label)
         .ok_or_else(|| unavailable("waiting for a pair of that name being made", true))?;
+    let public_key = unless_half_made(actor, deadline, |actor| make(actor, deadline, label))?;
+    generated(label, public_key)
+}
+
+fn make(
+    actor: &mut SessionActor,
+    deadline: Deadline,
+    label: &Label,
+) -> Result<PublicKey, KeyProviderError> {
     let mut has_tried = false;
-    let public_key = actor.perform_noting(deadline, |desk, touched| {
+    actor.perform_noting(deadline, |desk, touched| {
         match look(desk, label)? {
             Pair::Live(key, private) => return adopt(desk, label, key, private),
             // Nothing of this name was there a moment ago, so this is no tombstone, but what is left
@@ -77,8 +108,7 @@ pub(super) fn generate(
         let key = desk.live(private, public)?;
         require_alone(desk, label, &key)?;
         take(desk, label, key, private)
-    })?;
-    generated(label, public_key)
+    })
 }
 
 /// Demands that the pair just made is the only one of its name. Two processes that have both found

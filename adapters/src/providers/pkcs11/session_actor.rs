@@ -62,6 +62,12 @@ impl SessionActor {
             .map_err(|fault| fault.into_answer(false))
     }
 
+    /// Lets some time pass outside of the module, so that nobody waits for this thread.
+    pub(super) fn pause(&self, pause: Duration, deadline: Deadline) {
+        let until = Until::new(deadline.instant(), &self.stopwatch);
+        until.at_most(Instant::now() + pause).pass();
+    }
+
     /// Does work that changes nothing.
     pub(super) fn perform<T>(
         &mut self,

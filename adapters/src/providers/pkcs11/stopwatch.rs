@@ -56,6 +56,19 @@ impl<'thread> Until<'thread> {
         Instant::now() >= self.instant
     }
 
+    /// Waits until then, whatever happens.
+    pub(super) fn pass(self) {
+        self.wait(|end| {
+            loop {
+                let left = end.saturating_duration_since(Instant::now());
+                if left.is_zero() {
+                    return;
+                }
+                std::thread::park_timeout(left);
+            }
+        });
+    }
+
     /// Waits. That is no time in the module, and what comes after it is measured from zero.
     pub(super) fn wait<T>(self, wait: impl FnOnce(Instant) -> T) -> T {
         let ran = self.stopwatch.stop();

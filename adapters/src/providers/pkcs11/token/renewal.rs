@@ -86,16 +86,6 @@ pub(in crate::providers::pkcs11) fn wait_out(
     if pause > SHORT_PAUSE || end >= until.instant() {
         return Err(Fault::TooEarly { context, pause });
     }
-    until.at_most(end).wait(sleep_until);
+    until.at_most(end).pass();
     Ok(())
-}
-
-fn sleep_until(end: Instant) {
-    loop {
-        let left = end.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return;
-        }
-        std::thread::park_timeout(left);
-    }
 }
