@@ -55,6 +55,23 @@ fn a_refused_pin_is_offered_once_at_the_start() {
     });
 }
 
+/// It would count the PIN as a wrong one, and the right token would not get it any more.
+#[test]
+fn no_pin_is_offered_to_another_token_in_the_slot() {
+    in_a_process_of_its_own(|stage| {
+        let key = stage.generate("k1").unwrap();
+        stage.sign(&key).unwrap();
+        let logins = stage.count("C_Login ");
+        stage.rules("C_SignInit at=1 behind=logout\nC_GetTokenInfo stranger");
+        for _ in 0..3 {
+            assert_fails!(stage.sign(&key), ProviderUnavailable { .. }, "another");
+        }
+        assert_eq!(stage.count("C_Login "), logins);
+        stage.no_rules();
+        stage.heals(&key);
+    });
+}
+
 #[test]
 fn a_login_that_fails_for_the_moment_is_tried_again() {
     in_a_process_of_its_own(|stage| {

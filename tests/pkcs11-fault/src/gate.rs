@@ -59,9 +59,13 @@ pub(crate) fn pass(call: Call, forward: impl FnOnce(&Module, Option<&Effect>) ->
             meddle(module, *meddling, call.session);
             forward(module, None)
         }
-        Some(own @ (Effect::Swap(_) | Effect::Garble | Effect::Empty | Effect::Origin(_))) => {
-            forward(module, Some(own))
-        }
+        Some(
+            own @ (Effect::Swap(_)
+            | Effect::Garble
+            | Effect::Empty
+            | Effect::Origin(_)
+            | Effect::Stranger),
+        ) => forward(module, Some(own)),
     };
     note(&format!("{code:#x}"));
     code

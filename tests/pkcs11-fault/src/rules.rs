@@ -13,6 +13,7 @@
 //! C_Sign garble                               the signature comes back with one bit wrong
 //! C_FindObjects empty                         the search finds nothing
 //! C_GetAttributeValue origin=denied           no key was made in the token; also withheld
+//! C_GetTokenInfo stranger                     the token has another serial number
 //! C_SignInit at=1 behind=logout               first C_Logout; also close-all, finalize, restart
 //! ```
 //!
@@ -80,6 +81,8 @@ pub(crate) enum Effect {
     Empty,
     /// `C_GetAttributeValue` answers differently where a key comes from.
     Origin(Origin),
+    /// `C_GetTokenInfo` tells of a token with another serial number.
+    Stranger,
 }
 
 /// What a module says of where its keys come from.
@@ -188,6 +191,7 @@ fn parse_effect(word: &str, name: &str, value: &str) -> Result<Effect, String> {
         ("hang", "") => Some(Effect::Hang),
         ("garble", "") => Some(Effect::Garble),
         ("empty", "") => Some(Effect::Empty),
+        ("stranger", "") => Some(Effect::Stranger),
         ("rv", code) => codes::parse(code).map(Effect::Refuse),
         ("after", code) => codes::parse(code).map(Effect::LoseReply),
         ("delay", number) => number
@@ -231,6 +235,7 @@ const fn only_for(effect: &Effect) -> Option<&'static str> {
         Effect::Garble => Some("C_Sign"),
         Effect::Empty => Some("C_FindObjects"),
         Effect::Origin(_) => Some("C_GetAttributeValue"),
+        Effect::Stranger => Some("C_GetTokenInfo"),
         Effect::Refuse(_)
         | Effect::LoseReply(_)
         | Effect::Hang

@@ -50,7 +50,6 @@ gates! {
         C_GetInfo(None; info: CK_INFO_PTR)
         C_GetSlotList(None; present: CK_BBOOL, slots: CK_SLOT_ID_PTR, count: CK_ULONG_PTR)
         C_GetSlotInfo(None; slot: CK_SLOT_ID, info: CK_SLOT_INFO_PTR)
-        C_GetTokenInfo(None; slot: CK_SLOT_ID, info: CK_TOKEN_INFO_PTR)
         C_GetMechanismList(
             None; slot: CK_SLOT_ID, mechanisms: CK_MECHANISM_TYPE_PTR, count: CK_ULONG_PTR
         )
@@ -100,7 +99,28 @@ gates! {
             Some(session); session: CK_SESSION_HANDLE, data: CK_BYTE_PTR, length: CK_ULONG
         )
     }
-    special { C_OpenSession C_FindObjects C_GetAttributeValue C_SignInit C_Sign }
+    special { C_GetTokenInfo C_OpenSession C_FindObjects C_GetAttributeValue C_SignInit C_Sign }
+}
+
+/// Can be told to answer for another token.
+unsafe extern "C" fn C_GetTokenInfo(slot: CK_SLOT_ID, info: CK_TOKEN_INFO_PTR) -> CK_RV {
+    let call = Call {
+        function: "C_GetTokenInfo",
+        session: None,
+        counts: true,
+    };
+    pass(call, |module, effect| {
+        let Some(real) = module.real.C_GetTokenInfo else {
+            return CKR_FUNCTION_NOT_SUPPORTED;
+        };
+        // SAFETY: the arguments are those of the caller, who keeps to the standard.
+        let code = unsafe { real(slot, info) };
+        if code == CKR_OK && effect == Some(&Effect::Stranger) {
+            // SAFETY: the real module has just answered in this very place.
+            unsafe { (*info).serialNumber = *b"another's serial" };
+        }
+        code
+    })
 }
 
 /// Remembers the order of opening, by which rules know sessions.

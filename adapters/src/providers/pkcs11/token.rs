@@ -102,6 +102,14 @@ impl State {
     fn proven_identity(&self) -> Option<&Identity> {
         self.identity.as_ref().filter(|_| self.sentinel.is_some())
     }
+
+    fn require_identity(&self, found: &Identity) -> Result<(), Fault> {
+        if self.identity.as_ref() == Some(found) {
+            return Ok(());
+        }
+        tracing::error!(token = %found, "another token in the slot");
+        Err(Fault::doubtful("looking for the token of before"))
+    }
 }
 
 impl Token {
@@ -169,12 +177,7 @@ impl Token {
         until: Until<'_>,
     ) -> Result<(), Fault> {
         let found = Identity::of(module, standing.slot)?;
-        let state = self.lock(until)?;
-        if state.identity.as_ref() == Some(&found) {
-            return Ok(());
-        }
-        tracing::error!(token = %found, "another token in the slot");
-        Err(Fault::doubtful("looking for the token of before"))
+        self.lock(until)?.require_identity(&found)
     }
 
     /// Demands that nobody has logged in since `standing`: whoever did found the token logged out, and

@@ -1,10 +1,11 @@
 use super::*;
 
-const FUNCTIONS: [&str; 5] = [
+const FUNCTIONS: [&str; 6] = [
     "C_Sign",
     "C_SignInit",
     "C_FindObjects",
     "C_GetAttributeValue",
+    "C_GetTokenInfo",
     "C_Login",
 ];
 
@@ -29,6 +30,7 @@ fn reads_each_effect() {
         ),
         ("C_Sign garble", Effect::Garble),
         ("C_FindObjects empty", Effect::Empty),
+        ("C_GetTokenInfo stranger", Effect::Stranger),
         (
             "C_GetAttributeValue origin=denied",
             Effect::Origin(Origin::Denied),

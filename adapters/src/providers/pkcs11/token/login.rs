@@ -6,6 +6,7 @@ use cryptoki::error::{Error, RvError};
 use cryptoki::session::{Session, SessionState, UserType};
 use cryptoki::slot::Slot;
 
+use super::selection::Identity;
 use super::{PinRefusal, Standing, State, Token};
 use crate::providers::pkcs11::error::{Fault, Remedy};
 use crate::providers::pkcs11::key_cache::Epoch;
@@ -30,6 +31,8 @@ impl Token {
             return Ok(());
         }
         state.require_usable_pin()?;
+        // Another token that has come into the slot would count the PIN as a wrong one.
+        state.require_identity(&Identity::of(module, seen.slot)?)?;
         // There is no anchor when an earlier login failed. If there is one it may be dead, so a new one
         // is opened before it is closed.
         let former = state.anchor.take();
