@@ -10,6 +10,16 @@ const SENTINEL: &str = "plexsphere:sentinel";
 const ERASED: &str = "the registry knows keys of this token, but the token holds neither them nor the \
                       sentinel: it was erased, or it is another one";
 
+const NOTHING_TO_ACCEPT: &str = "nothing to accept: the token has its sentinel\n";
+
+/// Takes the token into use on the word of an operator, and tells what was said.
+fn accept(token: &Token) -> String {
+    let mut line = ["pkcs11", "accept-token"].map(str::to_owned).to_vec();
+    line.extend(token.token_flags());
+    let finished = token.program().run(token.place.path(), line);
+    finished.expect_status(0).text().to_owned()
+}
+
 fn sign_path(key_id: &str) -> String {
     let handle = format!("pkcs11:plexsphere:platform:{key_id}");
     format!("{}/sign", path_of(&handle))
@@ -93,19 +103,22 @@ fn an_operator_accepts_an_empty_token_and_its_keys_of_before_stay_lost() {
     let mut server = token.spawn(&[]);
     wait_until_it_is_said_to_be_erased(&server);
 
-    let accept = || {
-        let mut line = ["pkcs11", "accept-token"].map(str::to_owned).to_vec();
-        line.extend(token.token_flags());
-        let finished = token.program().run(token.place.path(), line);
-        finished.expect_status(0).text().to_owned()
-    };
-    assert_eq!(accept(), "accepted: the token has a sentinel now\n");
+    assert_eq!(accept(&token), "accepted: the token has a sentinel now\n");
     server.wait_until_ready();
     assert_eq!(token.count("Private Key", SENTINEL), 1);
     server.generate("k2");
     let lost = server.post(&sign_path("k1"), &sign_request(&[7; 64]));
     assert_eq!(lost.problem_code(), "provider_unavailable");
 
-    assert_eq!(accept(), "nothing to accept: the token has its sentinel\n");
+    assert_eq!(accept(&token), NOTHING_TO_ACCEPT);
     assert_eq!(token.count("Private Key", SENTINEL), 1);
+}
+
+#[test]
+fn a_token_that_is_slow_to_log_in_has_its_sentinel_all_the_same() {
+    let token = Token::behind_faults();
+    make_a_key_and_stop(token.serve(&[]));
+    // Longer than the start waits for a token.
+    token.rules("C_Login delay=7000\n");
+    assert_eq!(accept(&token), NOTHING_TO_ACCEPT);
 }

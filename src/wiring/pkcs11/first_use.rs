@@ -66,11 +66,12 @@ async fn known_to(registry: &dyn KeyRegistry) -> Result<RegistryKnows, KeyRegist
 /// When the token is not empty and has no sentinel, or cannot be asked.
 pub(crate) async fn accept(config: &Pkcs11Config) -> Result<&'static str, Failure> {
     let token = OpenToken::open(config).await?;
-    if token.provider.has_met_its_token() {
+    let deadline = Deadline::after(ACCEPTANCE_PATIENCE);
+    // A token that is slow may have been opened without being met.
+    if token.provider.has_met_its_token() || token.provider.check(deadline).await.is_ok() {
         return token.close(Ok("nothing to accept: the token has its sentinel"));
     }
     token.provider.learn(RegistryKnows::NoKeys);
-    let deadline = Deadline::after(ACCEPTANCE_PATIENCE);
     let outcome = match token.provider.check(deadline).await {
         Ok(()) => Ok("accepted: the token has a sentinel now"),
         Err(error) => Err(verdict(&error)),
