@@ -56,6 +56,8 @@ pub(super) struct Token {
     /// Read at each call, so it is apart from what may be locked while the module is at work.
     standing: RwLock<Option<Standing>>,
     state: Mutex<State>,
+    /// Apart from the state, for it is asked about while a login may hang.
+    pin_refusal: Mutex<Option<PinRefusal>>,
     backoff: Mutex<Backoff>,
     stuck: Stuck,
     /// Held by the one session that makes the sentinel.
@@ -74,7 +76,6 @@ pub(super) struct Standing {
 }
 
 struct State {
-    pin_refusal: Option<PinRefusal>,
     /// The pauses between logins that failed. Only one that succeeds ends them.
     login_backoff: Backoff,
     /// Of the token that was logged in to last, until its sentinel has been seen.
@@ -88,7 +89,6 @@ struct State {
 impl State {
     const fn new() -> Self {
         Self {
-            pin_refusal: None,
             login_backoff: Backoff::up_to(LONGEST_BETWEEN_LOGINS),
             identity: None,
             sentinel: None,
@@ -122,6 +122,7 @@ impl Token {
             pin,
             standing: RwLock::default(),
             state: Mutex::new(State::new()),
+            pin_refusal: Mutex::default(),
             backoff: Mutex::new(Backoff::up_to(LONGEST_BETWEEN_INITIALISATIONS)),
             sentinel_making: Mutex::default(),
             first_use: Mutex::default(),
@@ -132,7 +133,7 @@ impl Token {
 
     /// Why the PIN is not offered any more, if so.
     pub(super) fn pin_refusal(&self) -> Option<PinRefusal> {
-        self.state.lock().pin_refusal
+        *self.pin_refusal.lock()
     }
 
     /// Where the token is. After an initialisation it is looked for and logged in to once.
@@ -155,7 +156,7 @@ impl Token {
         if let Some(standing) = self.standing.read().filter(of_now) {
             return Ok(standing);
         }
-        state.require_usable_pin()?;
+        self.require_usable_pin()?;
         let (slot, identity) = select(module, &self.settings.slot, state.proven_identity())?;
         mechanisms::require(module, slot)?;
         let anchor = self.anchor(module, slot, &mut state)?;

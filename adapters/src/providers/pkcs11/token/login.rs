@@ -30,7 +30,7 @@ impl Token {
         if is_over || seen.epoch.module != module.epoch() {
             return Ok(());
         }
-        state.require_usable_pin()?;
+        self.require_usable_pin()?;
         // Another token that has come into the slot would count the PIN as a wrong one.
         state.require_identity(&Identity::of(module, seen.slot)?)?;
         // There is no anchor when an earlier login failed. If there is one it may be dead, so a new one
@@ -83,7 +83,7 @@ impl Token {
             return Ok(());
         }
         state.require_login_to_be_due()?;
-        state.require_another_try(module, slot)?;
+        self.require_another_try(module, slot)?;
         let pin = self.pin.expose_for_login();
         match session.login(UserType::User, Some(&pin)) {
             Ok(()) => {
@@ -96,7 +96,7 @@ impl Token {
                 state.login_backoff.count(Instant::now());
                 let fault = Fault::refused("logging in to the token")(source);
                 if fault.remedy() == Remedy::LatchPin {
-                    state.pin_refusal = Some(PinRefusal::Refused);
+                    *self.pin_refusal.lock() = Some(PinRefusal::Refused);
                     tracing::error!(cause = ?fault, "PIN refused; it is not offered again");
                 }
                 Err(fault)

@@ -7,7 +7,7 @@ use std::fmt;
 
 use cryptoki::slot::{Slot, TokenInfo};
 
-use super::State;
+use super::Token;
 use crate::providers::pkcs11::error::Fault;
 use crate::providers::pkcs11::module::Entered;
 
@@ -41,10 +41,10 @@ impl fmt::Display for PinRefusal {
 
 impl std::error::Error for PinRefusal {}
 
-impl State {
+impl Token {
     /// Demands that the PIN may be offered, as far as is remembered.
     pub(super) fn require_usable_pin(&self) -> Result<(), Fault> {
-        match self.pin_refusal {
+        match self.pin_refusal() {
             None => Ok(()),
             Some(refusal) => Err(not_offered(refusal)),
         }
@@ -52,7 +52,7 @@ impl State {
 
     /// Demands that the PIN may be offered, as far as the token says.
     pub(super) fn require_another_try(
-        &mut self,
+        &self,
         module: &Entered<'_>,
         slot: Slot,
     ) -> Result<(), Fault> {
@@ -61,7 +61,7 @@ impl State {
             .map_err(Fault::refused("asking the token how many PINs it takes"))?;
         if let Some(refusal) = refusal_in(&info) {
             tracing::error!("{refusal}");
-            self.pin_refusal = Some(refusal);
+            *self.pin_refusal.lock() = Some(refusal);
             return Err(not_offered(refusal));
         }
         if info.user_pin_count_low() {

@@ -51,7 +51,11 @@ impl Token {
         let hung_on = self.module.hung_on();
         if hung_on.is_empty() {
             self.stuck.relieve();
-        } else if !self.is_known_to_refuse_the_pin() && self.stuck.note_helpless(Instant::now()) {
+            return;
+        }
+        // A new process would offer a refused PIN again.
+        let may_end = self.pin_refusal().is_none();
+        if may_end && self.stuck.note_helpless(Instant::now()) {
             tracing::error!(
                 module = %self.module.path().display(),
                 ?hung_on,
@@ -64,12 +68,6 @@ impl Token {
     /// Ends when the module counts as stuck.
     pub(in crate::providers::pkcs11) fn stuck(&self) -> impl Future<Output = ()> + Send + use<> {
         self.stuck.reached()
-    }
-
-    /// A new process would offer the PIN again. Does not wait for a login, which may hang.
-    fn is_known_to_refuse_the_pin(&self) -> bool {
-        let state = self.state.try_lock();
-        state.is_some_and(|state| state.pin_refusal.is_some())
     }
 }
 
