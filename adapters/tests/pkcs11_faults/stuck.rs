@@ -91,10 +91,10 @@ fn is_told_when_no_thread_is_left_that_signs() {
 }
 
 #[test]
-fn is_not_told_of_a_token_that_was_never_whole() {
+fn is_told_later_of_a_token_that_was_never_whole() {
     in_a_process_of_its_own(|stage| {
-        // At once, if it were held against such a token.
-        stage.with_stuck_after(Duration::ZERO);
+        // What passes below is far more than this, and far less than ten times as long.
+        stage.with_stuck_after(DEADLINE * 2);
         stage.rules("C_FindObjectsInit at=1 hang\nC_SignInit rv=CKR_DEVICE_REMOVED");
         for _ in 0..5 {
             let outcome = stage.check_within(DEADLINE);
@@ -104,12 +104,29 @@ fn is_not_told_of_a_token_that_was_never_whole() {
         assert!(!stage.is_stuck());
         heal(stage);
         hang_under_a_device_that_is_gone(stage);
-        assert_fails!(
-            stage.check_within(DEADLINE),
-            ProviderUnavailable { .. },
-            "gone"
-        );
-        assert!(stage.is_stuck());
+        eventually("a module that is stuck", || {
+            assert_fails!(
+                stage.check_within(DEADLINE),
+                ProviderUnavailable { .. },
+                "gone"
+            );
+            stage.is_stuck()
+        });
+        heal(stage);
+    });
+}
+
+/// Whoever else would log in waits for the call that hangs, for as long as the process lasts.
+#[test]
+fn is_told_when_the_very_first_login_hangs() {
+    in_a_process_of_its_own(|stage| {
+        stage.rules("C_GetSessionInfo at=1 behind=logout\nC_Login at=1 hang");
+        stage.with_stuck_after(Duration::from_millis(200));
+        eventually("a module that is stuck", || {
+            let outcome = stage.check_within(DEADLINE);
+            assert_fails!(outcome, ProviderUnavailable { .. }, "login");
+            stage.is_stuck()
+        });
         heal(stage);
     });
 }

@@ -3,13 +3,16 @@
 //! A module must not be finalised under a call that does not return: that crashes (measured). When it
 //! has to be initialised anew all the same, or so many calls hang that no thread is left for others,
 //! the token is of no use until one returns, which it may never do. A process that has seen the token
-//! whole may then be replaced by another, which will. One that never has stays: to start it again and
-//! again would help nobody.
+//! whole may then be replaced by another, which will. One that never has waits longer: in an outage
+//! that began before it did, the next one fares no better, and its other providers serve meanwhile.
 
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use tokio::sync::watch;
+
+/// How many times longer a process waits that has not seen the token whole.
+const NEVER_PROVEN: u32 = 10;
 
 /// Watches for how long a call that does not return has kept everybody from the token.
 pub(super) struct Stuck {
@@ -25,7 +28,8 @@ struct State {
 }
 
 impl Stuck {
-    /// Says so when the token has been of no use for longer than `limit`.
+    /// Says so when the token has been of no use for longer than `limit`, or than ten times as long if
+    /// it was never seen whole.
     pub(super) fn after(limit: Duration) -> Self {
         Self {
             limit,
@@ -51,11 +55,13 @@ impl Stuck {
     /// is what makes the module count as stuck.
     pub(super) fn note_helpless(&self, now: Instant) -> bool {
         let mut state = self.state.lock();
-        if !state.was_proven {
-            return false;
-        }
         let since = *state.helpless_since.get_or_insert(now);
-        let is_over = now.saturating_duration_since(since) >= self.limit;
+        let limit = if state.was_proven {
+            self.limit
+        } else {
+            self.limit * NEVER_PROVEN
+        };
+        let is_over = now.saturating_duration_since(since) >= limit;
         is_over && !self.is_reached.send_replace(true)
     }
 
@@ -100,13 +106,16 @@ mod tests {
     }
 
     #[test]
-    fn a_token_that_was_never_whole_is_not_stuck() {
+    fn a_token_that_was_never_whole_is_waited_for_ten_times_as_long() {
         let (stuck, now) = (Stuck::after(LIMIT), Instant::now());
         assert!(!stuck.note_helpless(now));
-        assert!(!stuck.note_helpless(now + LIMIT * 2));
+        assert!(!stuck.note_helpless(now + LIMIT * 9));
         // The time before is not held against it.
         stuck.note_proven();
-        assert!(!stuck.note_helpless(now + LIMIT * 3));
+        assert!(!stuck.note_helpless(now + LIMIT * 9));
+        let stuck = Stuck::after(LIMIT);
+        assert!(!stuck.note_helpless(now));
+        assert!(stuck.note_helpless(now + LIMIT * 10));
     }
 
     #[tokio::test]
