@@ -76,6 +76,7 @@ impl<'r> Draft<'r> {
 
     /// Records how the request ended, before anybody is told. What cannot be recorded is withheld: in
     /// its place comes a refusal that tells nothing of it. A denial tells nothing either, and stays.
+    /// That a body is broken tells nothing, and nobody would be there any more to be told.
     pub(crate) async fn close(
         mut self,
         outcome: Result<Answer, Refusal>,
@@ -83,8 +84,9 @@ impl<'r> Draft<'r> {
         let Some(entry) = self.finish(Ending::of(&outcome)) else {
             return outcome;
         };
-        let code = outcome.as_ref().err().map(|refusal| refusal.code);
-        if code == Some(ProblemCode::AuditUnavailable) {
+        let refusal = outcome.as_ref().err();
+        let code = refusal.map(|refusal| refusal.code);
+        if code == Some(ProblemCode::AuditUnavailable) || refusal.is_some_and(Refusal::is_urgent) {
             self.trail.note(entry);
             return outcome;
         }

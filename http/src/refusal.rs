@@ -103,6 +103,12 @@ impl Refusal {
         )
     }
 
+    /// Whether it is told at once or never: the HTTP parser hangs up on a body that it cannot make
+    /// sense of.
+    pub(crate) fn is_urgent(&self) -> bool {
+        *self == Self::broken_body()
+    }
+
     /// The body did not arrive in time.
     pub(crate) const fn slow_body() -> Self {
         Self::new(

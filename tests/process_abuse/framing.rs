@@ -1,6 +1,6 @@
 //! Requests that two readers might take for different ones, and bytes that are no requests.
 
-use crate::attack::{Answer, Attack, bare, coveted, framed, post, sign_path};
+use crate::attack::{Answer, Attack, Expected, bare, coveted, framed, post, sign_path};
 
 /// A whole request for a signature, to be smuggled in behind another one.
 fn inner() -> String {
@@ -74,7 +74,12 @@ pub(crate) fn broken_chunks() -> Vec<Attack> {
             "Transfer-Encoding: chunked\r\n",
             format!("{chunk}{inner}"),
         );
-        Attack::ended(format!("chunk {:?}", chunk.get(..24)), bytes)
+        let answer = Answer::Refused("invalid_request");
+        Attack {
+            name: format!("chunk {:?}", chunk.get(..24)),
+            bytes,
+            expected: Expected::AnswersThenEnd(vec![answer]),
+        }
     });
     attacks.collect()
 }

@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
-use crate::support::{Client, Options, TestServer, sign_body, sign_path};
+use crate::support::{Client, Mood, Options, TestServer, sign_body, sign_path};
 
 const SHORT: Options = Options {
     request_deadline: Duration::from_millis(600),
@@ -170,4 +170,37 @@ fn idle_connections_cost_the_others_nothing() {
     );
     assert!(started.elapsed() < Duration::from_millis(500));
     drop(idle);
+}
+
+#[test]
+fn a_body_in_broken_chunks_is_told_so_and_recorded() {
+    let server = TestServer::start();
+    server.audit.set(Mood::Slow);
+    for expect in ["", "Expect: 100-continue\r\n"] {
+        for chunks in [
+            "zz\r\n",
+            "5\r\n     \r\nzz\r\n",
+            "5\r\n      ",
+            "FFFFFFFFFFFFFFFFFF\r\n",
+        ] {
+            let mut client = server.client();
+            let target = sign_path("k1");
+            let head = format!(
+                "POST {target} HTTP/1.1\r\nHost: s\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n{expect}\r\n"
+            );
+            client.write(format!("{head}{chunks}").as_bytes());
+            let mut reply = client.read("POST").unwrap();
+            if reply.status == 100 {
+                reply = client.read("POST").unwrap();
+            }
+            let problem = reply.problem();
+            assert_eq!(problem.code.as_str(), "invalid_request", "{chunks}");
+            assert_eq!(problem.detail, "body: broke off or is framed wrongly");
+            assert_eq!(reply.header("connection"), Some("close"));
+            assert!(client.is_closed());
+            let entry = server.audit.wait_for_note();
+            assert_eq!((entry.op, entry.http_status), ("sign", 400));
+            assert_eq!(entry.request_id, problem.request_id);
+        }
+    }
 }
