@@ -26,6 +26,15 @@ pub(crate) struct BareAnswer<'a> {
 }
 
 impl<'a> BareAnswer<'a> {
+    /// What the parser would say to a head that does not arrive in time.
+    pub(crate) const fn to_slow_head(date: &'a str) -> Self {
+        Self {
+            version: "HTTP/1.1",
+            status: StatusCode::REQUEST_TIMEOUT,
+            date: Some(date),
+        }
+    }
+
     /// Finds the bare answer at the end of what is about to be sent, and where it begins. It is the
     /// last thing that is ever said on a connection.
     pub(crate) fn find_last(bytes: &'a [u8]) -> Option<(usize, Self)> {

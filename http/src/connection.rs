@@ -3,31 +3,55 @@
 //! Every byte that comes in goes to the parser as it came, and every answer goes out as it was given,
 //! but for one: where the parser answers of its own accord, with a status and nothing else, an answer
 //! like every other error's goes out in its place.
+//!
+//! The parser waits a limited time for the first head and for the first byte of each further one. For
+//! the rest of that head, and for a caller who does not read its answers, it would wait for ever; here
+//! it does not.
 
 use std::cell::Cell;
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
+use std::time::{Duration, SystemTime};
 
 use actix_http::Extensions;
+use actix_http::header::HttpDate;
 use bytes::{Buf as _, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::bare_answer::BareAnswer;
+use crate::countdown::Countdown;
 use crate::peer::{Accepted, Ingress};
 use crate::service::Service;
+
+/// How long after an answer the next head may be complete: half of it for its first byte, as the
+/// parser has it.
+const NEXT_HEAD_LIMIT: Duration = Duration::from_secs(10);
+/// How long a caller may take to read anything at all of what is ready for it.
+const DEAFNESS_LIMIT: Duration = Duration::from_secs(10);
 
 /// What is known of a connection while it lasts.
 #[derive(Debug)]
 pub(crate) struct Visit {
     ingress: Ingress,
+    is_busy: Cell<bool>,
     is_over: Cell<bool>,
 }
 
 impl Visit {
     pub(crate) const fn ingress(&self) -> Ingress {
         self.ingress
+    }
+
+    /// A request has come in whole, as far as its head goes, and is now worked on.
+    pub(crate) fn begin_work(&self) {
+        self.is_busy.set(true);
+    }
+
+    /// The answer to it is made.
+    pub(crate) fn end_work(&self) {
+        self.is_busy.set(false);
     }
 
     /// Nothing more is said after the answer that is being given.
@@ -43,14 +67,22 @@ pub(crate) struct Connection<S> {
     visit: Rc<Visit>,
     /// Whether the caller has said anything.
     has_spoken: bool,
-    /// What is still to be sent in place of an answer that the parser is waiting to see sent.
-    replacement: Option<Bytes>,
+    /// Whether it has since it was told anything.
+    is_speaking: bool,
+    /// Runs from each answer on.
+    next_head: Countdown,
+    /// Runs while the caller reads nothing of what is ready for it.
+    deafness: Countdown,
+    /// What is still to be sent at the end; in place of an answer of the parser's, which waits to see
+    /// that one sent, or because the parser says nothing.
+    last_words: Option<Bytes>,
 }
 
 impl<S: Accepted> Connection<S> {
     pub(crate) fn new(stream: S, service: Rc<Service>) -> Self {
         let visit = Visit {
             ingress: stream.ingress(),
+            is_busy: Cell::new(false),
             is_over: Cell::new(false),
         };
         Self {
@@ -58,7 +90,10 @@ impl<S: Accepted> Connection<S> {
             service,
             visit: Rc::new(visit),
             has_spoken: false,
-            replacement: None,
+            is_speaking: false,
+            next_head: Countdown::new(NEXT_HEAD_LIMIT),
+            deafness: Countdown::new(DEAFNESS_LIMIT),
+            last_words: None,
         }
     }
 
@@ -82,17 +117,74 @@ impl<S> Connection<S> {
         };
         Some(bare.put_into_words(refusal, &request_id))
     }
+
+    /// Ready when the caller has not got on with its next request in time; it is told so if it had
+    /// begun one.
+    fn poll_impatience(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.visit.is_busy.get() || self.deafness.is_running() {
+            return Poll::Pending;
+        }
+        ready!(self.next_head.poll_end(cx));
+        if self.is_speaking && self.last_words.is_none() {
+            let date = HttpDate::from(SystemTime::now()).to_string();
+            self.last_words = self.replace(&BareAnswer::to_slow_head(&date));
+        }
+        Poll::Ready(())
+    }
+}
+
+impl<S: AsyncWrite + Unpin> Connection<S> {
+    /// Sends some of `bytes`.
+    fn poll_send(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let Poll::Ready(sent) = Pin::new(&mut self.stream).poll_write(cx, bytes) else {
+            if !self.deafness.is_running() {
+                self.deafness.start();
+            }
+            ready!(self.deafness.poll_end(cx));
+            tracing::debug!(peer = ?self.visit.ingress, "caller does not read its answers");
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        };
+        self.deafness.stop();
+        self.next_head.start();
+        self.is_speaking = false;
+        Poll::Ready(sent)
+    }
+
+    /// Sends what is still to be sent at the end.
+    fn poll_last_words(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while let Some(mut words) = self.last_words.take_if(|words| !words.is_empty()) {
+            let sent = self.poll_send(cx, &words);
+            words.advance(match &sent {
+                Poll::Ready(Ok(sent)) => *sent,
+                Poll::Ready(Err(_)) | Poll::Pending => 0,
+            });
+            self.last_words = Some(words);
+            if ready!(sent)? == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Connection<S> {
+    /// To the parser, a caller that does not get on looks like one that has nothing more to say.
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
-        ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
-        self.has_spoken |= buffer.filled().len() > before;
+        if Pin::new(&mut self.stream)
+            .poll_read(cx, buffer)?
+            .is_pending()
+        {
+            return self.poll_impatience(cx).map(Ok);
+        }
+        if buffer.filled().len() > before {
+            self.has_spoken = true;
+            self.is_speaking = true;
+        }
         Poll::Ready(Ok(()))
     }
 }
@@ -105,32 +197,25 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Connection<S> {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let this = &mut *self;
-        if this.replacement.is_none() {
+        if self.last_words.is_none() {
             match BareAnswer::find_last(bytes) {
-                Some((0, bare)) => this.replacement = this.replace(&bare),
+                Some((0, bare)) => self.last_words = self.replace(&bare),
                 Some((start, _)) => {
                     let front = bytes.get(..start).unwrap_or(bytes);
-                    return Pin::new(&mut this.stream).poll_write(cx, front);
+                    return self.poll_send(cx, front);
                 }
                 None => {}
             }
         }
-        let Some(replacement) = &mut this.replacement else {
-            return Pin::new(&mut this.stream).poll_write(cx, bytes);
-        };
-        while !replacement.is_empty() {
-            let sent = ready!(Pin::new(&mut this.stream).poll_write(cx, replacement))?;
-            if sent == 0 {
-                return Poll::Ready(Ok(0));
-            }
-            replacement.advance(sent);
+        if self.last_words.is_none() {
+            return self.poll_send(cx, bytes);
         }
-        this.replacement = None;
+        ready!(self.poll_last_words(cx))?;
         Poll::Ready(Ok(bytes.len()))
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_last_words(cx))?;
         Pin::new(&mut self.stream).poll_flush(cx)
     }
 

@@ -17,6 +17,7 @@ mod bare_answer;
 mod body;
 mod calls;
 mod connection;
+mod countdown;
 mod demands;
 mod drain;
 mod exposition;

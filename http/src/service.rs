@@ -69,6 +69,7 @@ impl Service {
         let started = Instant::now();
         let payload = request.take_payload();
         let visit = request.conn_data::<Rc<Visit>>();
+        visit.inspect(|visit| visit.begin_work());
         let ingress = visit.map_or(Ingress::Unidentified, |visit| visit.ingress());
         let head = request.head();
         let request_id = RequestId::of(head.headers(), &self.fresh_ids);
@@ -107,6 +108,7 @@ impl Service {
             latency_us = started.elapsed().as_micros(),
             "request answered"
         );
+        visit.inspect(|visit| visit.end_work());
         let afterwards = self.afterwards(&incoming);
         if afterwards == Afterwards::Close
             && let Some(visit) = visit

@@ -8,6 +8,7 @@
 mod abuse;
 mod audit;
 mod audit_failing;
+mod dawdling;
 mod drain;
 mod errors;
 mod health;
