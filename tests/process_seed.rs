@@ -5,9 +5,12 @@
 )]
 
 use std::fs;
+use std::path::Path;
 
 use serde_json::Value;
 use signer_test_support::{K1, Program, Server, Workplace, eventually, sign_request};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions as _, Connection as _};
 
 const SENTENCE: &str = "the seed file is not the one that the registered keys were made from; \
                         put the old one back";
@@ -93,4 +96,43 @@ fn another_seed_file_is_welcome_where_no_key_came_from_the_old_one() {
     fs::write(place.seed_file(), OTHER_SEED).unwrap();
     let server = Server::start(&program(), &place, &[]);
     assert_eq!(server.generate("k2").status, 201);
+}
+
+#[test]
+fn another_seed_file_is_noticed_behind_thousands_of_keys_of_another_provider() {
+    let place = Workplace::with_seed();
+    let flags = ["--audit-log", "none"];
+    assert!(
+        Server::start(&program(), &place, &flags)
+            .terminate()
+            .success()
+    );
+    register_elsewhere(&place.file("registry.db"), 10_100);
+    let mut server = Server::start(&program(), &place, &flags);
+    server.generate("k1");
+    assert!(server.terminate().success());
+    fs::write(place.seed_file(), OTHER_SEED).unwrap();
+    let server = start_down(&place, &["--audit-log", "none", "--no-verify-after-sign"]);
+    let sign = server.post(&format!("{K1}/sign"), &sign_request(&[0x5a; 64]));
+    assert_eq!(sign.problem_code(), "provider_unavailable");
+}
+
+/// Writes keys of a provider that is not configured into the registry of a custodian that does not run.
+fn register_elsewhere(registry: &Path, count: u32) {
+    let insert = "
+        WITH RECURSIVE number(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < ?1)
+        INSERT INTO signing_key (id, listed, scope, key_id, provider, state, is_current, handle_id,
+            public_key, reserved_at, valid_from, version, seq)
+        SELECT 2 * n, 2 * n + 1, 'platform', 'other-' || n, 'pkcs11', 'active', 0,
+            'pkcs11:plexsphere:platform:other-' || n, randomblob(32), 0, 0, 1, 2 * n + 1
+        FROM number";
+    let advance = "UPDATE registry_change SET seq = (SELECT max(seq) + 1 FROM signing_key)";
+    let options = SqliteConnectOptions::new().filename(registry);
+    actix_rt::Runtime::new().unwrap().block_on(async {
+        let mut connection = options.connect().await.unwrap();
+        let insert = sqlx::query(insert).bind(count);
+        insert.execute(&mut connection).await.unwrap();
+        sqlx::query(advance).execute(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
+    });
 }

@@ -89,6 +89,10 @@ impl KeyRegistry for Forgetful {
         self.inner.pending().await
     }
 
+    async fn any_of(&self, provider: ProviderName) -> Result<Option<SigningKey>, KeyRegistryError> {
+        self.inner.any_of(provider).await
+    }
+
     async fn find(&self, handle: &HandleId) -> Result<Option<FreshKey>, KeyRegistryError> {
         let found = self.inner.find(handle).await;
         let hold = self.lapses.hold.lock().take();

@@ -1,15 +1,11 @@
 //! How a provider whose keys all come from one secret is known to have the right one.
 
-use signer_domain::ports::{CustodyError, KeyPage, KeyProviderError, KeyQuery};
-use signer_domain::{Deadline, KeyState, SigningKey};
+use signer_domain::Deadline;
+use signer_domain::ports::{CustodyError, KeyProviderError};
 
 use super::ProviderContext;
-use super::sweep::{PAGE, SHOW_DEADLINE};
+use super::sweep::SHOW_DEADLINE;
 use crate::errors::from_registry;
-
-/// How much of the registry is looked through for a key of the provider. One that stands further back
-/// is met by the sweep.
-const PAGES: usize = 100;
 
 /// What is wrong with a provider whose keys all come from one secret, when that is not the secret which
 /// the registered keys came from: one of them tells. Runs before anything is settled, because such a
@@ -24,7 +20,8 @@ pub(crate) async fn mistake(
     let Some(mistaken_secret) = context.provider.capabilities().mistaken_secret else {
         return Ok(None);
     };
-    let Some(key) = any_key(context).await? else {
+    let key = context.ports.registry.any_of(context.name()).await;
+    let Some(key) = key.map_err(from_registry)? else {
         return Ok(None);
     };
     let deadline = Deadline::after(SHOW_DEADLINE);
@@ -35,29 +32,4 @@ pub(crate) async fn mistake(
         context: mistaken_secret,
         source: None,
     }))
-}
-
-/// A key of the provider that may sign.
-async fn any_key(context: &ProviderContext) -> Result<Option<SigningKey>, CustodyError> {
-    for state in [KeyState::Active, KeyState::Rotating] {
-        let mut query = KeyQuery {
-            scope: None,
-            state: Some(state),
-            limit: PAGE,
-            after: None,
-        };
-        for _ in 0..PAGES {
-            let page = context.ports.registry.list(&query).await;
-            let KeyPage { keys, next } = page.map_err(from_registry)?;
-            let mut keys = keys.into_iter();
-            if let Some(key) = keys.find(|key| key.provider() == context.name()) {
-                return Ok(Some(key));
-            }
-            let Some(after) = next else {
-                break;
-            };
-            query.after = Some(after);
-        }
-    }
-    Ok(None)
 }

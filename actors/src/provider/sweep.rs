@@ -12,7 +12,7 @@ use signer_domain::{Deadline, KeyState, SigningKey};
 use super::{ProviderActor, ProviderContext};
 
 /// Keys that are read from the registry at once.
-pub(super) const PAGE: NonZeroU32 = NonZeroU32::new(100).unwrap();
+const PAGE: NonZeroU32 = NonZeroU32::new(100).unwrap();
 /// The wait between two keys: at most fifty of them a second.
 const PACE: Duration = Duration::from_millis(20);
 /// The wait between two keys while the provider has other work to do.

@@ -31,6 +31,7 @@ port_calls! {
     Abandon = "registry.abandon",
     Pending = "registry.pending",
     Find = "registry.find",
+    AnyOf = "registry.any_of",
     Current = "registry.current",
     List = "registry.list",
     BeginRetirement = "registry.begin_retirement",
@@ -97,6 +98,7 @@ impl PortCall {
             | Self::NoteRun
             | Self::SignCheckpoint => true,
             Self::Find
+            | Self::AnyOf
             | Self::Current
             | Self::List
             | Self::CheckRegistry

@@ -67,6 +67,11 @@ impl<A: KeyRegistry + ?Sized> KeyRegistry for Crashing<A> {
         self.registry(PortCall::Find, work).await
     }
 
+    async fn any_of(&self, provider: ProviderName) -> Result<Option<SigningKey>, KeyRegistryError> {
+        let work = self.inner.any_of(provider);
+        self.registry(PortCall::AnyOf, work).await
+    }
+
     async fn current(&self, scope: &Scope) -> Result<CurrentKey, KeyRegistryError> {
         let work = self.inner.current(scope);
         self.registry(PortCall::Current, work).await

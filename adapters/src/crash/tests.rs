@@ -189,6 +189,7 @@ async fn call_registry(registry: &(impl KeyRegistry + RotationRegistry)) -> usiz
         registry.abandon(&pending()).await.is_err(),
         registry.pending().await.is_err(),
         registry.find(&handle()).await.is_err(),
+        registry.any_of(provider).await.is_err(),
         registry.current(&scope).await.is_err(),
         registry.list(&query()).await.is_err(),
         registry.begin_retirement(&signing_key()).await.is_err(),

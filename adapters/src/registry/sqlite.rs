@@ -213,6 +213,14 @@ impl KeyRegistry for SqliteRegistry {
             .await
     }
 
+    async fn any_of(&self, provider: ProviderName) -> Result<Option<SigningKey>, KeyRegistryError> {
+        self.reader
+            .run("looking for a key of a provider", move |connection| {
+                Box::pin(lookup::any_of(connection, provider))
+            })
+            .await
+    }
+
     async fn current(&self, scope: &Scope) -> Result<CurrentKey, KeyRegistryError> {
         let scope = *scope;
         self.reader

@@ -1,7 +1,7 @@
 //! Finding, the current key, reservations, listing.
 
-use signer_domain::KeyState;
 use signer_domain::ports::{CurrentKey, FreshKey, KeyQuery, KeyRegistry as _};
+use signer_domain::{KeyState, ProviderName};
 
 use crate::support::{
     PLATFORM, Place, all, at, domain, find, generate, handle, names, pair, reserve, reserved,
@@ -27,6 +27,27 @@ async fn tells_handles_apart_byte_for_byte() {
     assert_eq!(find(&registry, &handle(PLATFORM, "key")).await, Some(lower));
     assert_eq!(find(&registry, &handle(PLATFORM, "KEY")).await, Some(upper));
     assert_eq!(find(&registry, &handle(PLATFORM, "Key")).await, None);
+}
+
+#[tokio::test]
+async fn finds_some_key_of_a_provider_that_may_sign() {
+    let place = Place::new();
+    let registry = place.open().await;
+    let any = || async { registry.any_of(ProviderName::Software).await.unwrap() };
+    assert_eq!(any().await, None);
+    reserve(&registry, PLATFORM, "k1").await.unwrap();
+    assert_eq!(any().await, None);
+    let first = generate(&registry, PLATFORM, "k1").await;
+    let second = generate(&registry, PLATFORM, "k2").await;
+    assert!(any().await.is_some());
+    for &other in ProviderName::ALL {
+        let found = registry.any_of(other).await.unwrap();
+        assert_eq!(found.is_some(), other == ProviderName::Software, "{other}");
+    }
+    registry.retire(&first, at(2)).await.unwrap();
+    assert_eq!(any().await, Some(second.clone()));
+    registry.retire(&second, at(3)).await.unwrap();
+    assert_eq!(any().await, None);
 }
 
 #[tokio::test]

@@ -63,6 +63,13 @@ pub trait KeyRegistry: Send + Sync + fmt::Debug {
     /// [`Unavailable`](KeyRegistryError::Unavailable).
     async fn find(&self, handle: &HandleId) -> Result<Option<FreshKey>, KeyRegistryError>;
 
+    /// A key of the provider that may sign, whichever; `None` when there is none. Costs the same however
+    /// many keys other providers have.
+    ///
+    /// # Errors
+    /// [`Unavailable`](KeyRegistryError::Unavailable).
+    async fn any_of(&self, provider: ProviderName) -> Result<Option<SigningKey>, KeyRegistryError>;
+
     /// The key by which a scope-level sign signs.
     ///
     /// # Errors

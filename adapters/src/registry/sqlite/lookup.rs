@@ -1,6 +1,6 @@
-//! One record, by its name or by its handle.
+//! One record, by its name, by its handle or by its provider.
 
-use signer_domain::{HandleId, KeyId, Scope, SigningKey};
+use signer_domain::{HandleId, KeyId, ProviderName, Scope, SigningKey};
 use sqlx::sqlite::SqliteConnection;
 
 use super::failure::Failure;
@@ -37,6 +37,28 @@ pub(super) async fn by_handle(
     .bind(handle.as_str())
     .fetch_optional(connection)
     .await?;
+    let record = row.as_ref().map(Record::read).transpose()?;
+    Ok(record.and_then(Record::standing))
+}
+
+pub(super) const ANY_OF: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM signing_key
+      WHERE handle_id > ?1 || ':' AND handle_id < ?1 || ';' AND state IN ('active', 'rotating')
+      LIMIT 1"
+);
+
+/// A key of the provider that may sign. Each handle begins with the name of its provider, so the index
+/// of the handles leads there.
+pub(super) async fn any_of(
+    connection: &mut SqliteConnection,
+    provider: ProviderName,
+) -> Result<Option<SigningKey>, Failure> {
+    let row = sqlx::query(ANY_OF)
+        .bind(provider.as_str())
+        .fetch_optional(connection)
+        .await?;
     let record = row.as_ref().map(Record::read).transpose()?;
     Ok(record.and_then(Record::standing))
 }

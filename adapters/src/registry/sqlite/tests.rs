@@ -89,7 +89,7 @@ async fn no_question_reads_the_whole_table() {
 }
 
 #[tokio::test]
-async fn no_question_about_rotations_and_retirements_reads_a_whole_table() {
+async fn no_question_about_providers_rotations_and_retirements_reads_a_whole_table() {
     let directory = tempfile::tempdir().unwrap();
     let registry = open(&directory).await;
     for (question, index) in [
@@ -100,6 +100,7 @@ async fn no_question_about_rotations_and_retirements_reads_a_whole_table() {
         (rotation::queries::OLD_KEY, "sqlite_autoindex_rotation_2"),
         (rotation::queries::UNCONFIRMED, "signing_key_unconfirmed"),
         (retirement::BEGUN, "signing_key_retiring"),
+        (lookup::ANY_OF, "sqlite_autoindex_signing_key_"),
     ] {
         let plan = registry.reader.run("asking for a plan", move |connection| {
             let plan = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {question}"));
