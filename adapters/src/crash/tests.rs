@@ -264,7 +264,7 @@ impl AuditTrail for NoTrail {
 async fn every_call_passes_the_point_before_it_and_the_point_after_it() {
     let (points, passed) = recorder();
     let (sqlite, _place) = registry().await;
-    assert_eq!(call_registry(&behind(sqlite, points.clone())).await, 20);
+    assert_eq!(call_registry(&behind(sqlite, points.clone())).await, 21);
     let double = behind(TestDouble::new(), points.clone());
     assert_eq!(call_provider(&double).await, 6);
     let trail = behind(NoTrail, points);
