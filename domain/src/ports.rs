@@ -18,7 +18,7 @@ pub use audit_trail::{
     AuditUnavailable,
 };
 pub use custody::{
-    CheckState, Custody, CustodyError, GenerateKey, GeneratedOrStanding, Liveness, Presence,
+    CheckState, Custody, CustodyError, GenerateKey, GeneratedOrStanding, Held, Liveness, Presence,
     ProviderStatus, PublicKeySource, PublishedKey, Readiness, ReleaseHold, ShownKey, ShownKeys,
     SignRequest, SignTarget, SignedDigest,
 };

@@ -65,7 +65,7 @@ impl Answer {
         }
     }
 
-    /// Keeps what goes with signatures until the answer leaves.
+    /// Adds what goes with the signatures in it.
     pub(crate) fn holding(self, holds: Vec<ReleaseHold>) -> Self {
         Self { holds, ..self }
     }
@@ -100,7 +100,12 @@ impl Answer {
         }
     }
 
-    /// Adds what every answer has, and lets go of what was kept until it leaves.
+    /// Takes out what goes with its signatures, which must be kept until they have left.
+    pub(crate) fn take_holds(&mut self) -> Vec<ReleaseHold> {
+        std::mem::take(&mut self.holds)
+    }
+
+    /// Adds what every answer has.
     pub(crate) fn into_response(
         self,
         request_id: RequestId,
@@ -118,7 +123,6 @@ impl Answer {
                 .head_mut()
                 .set_connection_type(ConnectionType::Close);
         }
-        drop(self.holds);
         response
     }
 }

@@ -8,6 +8,8 @@ use actix_http::Payload;
 use actix_http::body::{BodySize, MessageBody};
 use bytes::Bytes;
 
+use crate::visit::Untaken;
+
 /// The bytes of an answer, and what was left unread of its request.
 ///
 /// The server closes a connection after an answer only while somebody still holds the unread body.
@@ -16,13 +18,15 @@ use bytes::Bytes;
 pub(crate) struct AnswerBody {
     bytes: Bytes,
     _unread: Payload,
+    untaken: Option<Untaken>,
 }
 
 impl AnswerBody {
-    pub(crate) const fn new(bytes: Bytes, unread: Payload) -> Self {
+    pub(crate) const fn new(bytes: Bytes, unread: Payload, untaken: Option<Untaken>) -> Self {
         Self {
             bytes,
             _unread: unread,
+            untaken,
         }
     }
 }
@@ -38,6 +42,8 @@ impl MessageBody for AnswerBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Bytes, Infallible>>> {
+        // What is given here is in the parser's buffer before anything is sent or flushed.
+        self.untaken = None;
         Pin::new(&mut self.bytes).poll_next(cx)
     }
 }

@@ -8,7 +8,6 @@
 //! the rest of that head, and for a caller who does not read its answers, it would wait for ever; here
 //! it does not.
 
-use std::cell::Cell;
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -22,43 +21,17 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::bare_answer::BareAnswer;
 use crate::countdown::Countdown;
-use crate::peer::{Accepted, Ingress};
+use crate::peer::Accepted;
 use crate::service::Service;
+use crate::visit::Visit;
 
 /// How long after an answer the next head may be complete: half of it for its first byte, as the
 /// parser has it.
 const NEXT_HEAD_LIMIT: Duration = Duration::from_secs(10);
 /// How long a caller may take to read anything at all of what is ready for it.
 const DEAFNESS_LIMIT: Duration = Duration::from_secs(10);
-
-/// What is known of a connection while it lasts.
-#[derive(Debug)]
-pub(crate) struct Visit {
-    ingress: Ingress,
-    is_busy: Cell<bool>,
-    is_over: Cell<bool>,
-}
-
-impl Visit {
-    pub(crate) const fn ingress(&self) -> Ingress {
-        self.ingress
-    }
-
-    /// A request has come in whole, as far as its head goes, and is now worked on.
-    pub(crate) fn begin_work(&self) {
-        self.is_busy.set(true);
-    }
-
-    /// The answer to it is made.
-    pub(crate) fn end_work(&self) {
-        self.is_busy.set(false);
-    }
-
-    /// Nothing more is said after the answer that is being given.
-    pub(crate) fn end(&self) {
-        self.is_over.set(true);
-    }
-}
+/// How often a caller who does not read signatures is looked at for a retirement that waits for them.
+const GLANCE: Duration = Duration::from_millis(100);
 
 /// A stream whose last words are ours.
 pub(crate) struct Connection<S> {
@@ -73,6 +46,8 @@ pub(crate) struct Connection<S> {
     next_head: Countdown,
     /// Runs while the caller reads nothing of what is ready for it.
     deafness: Countdown,
+    /// Runs while what it does not read are signatures.
+    glance: Countdown,
     /// What is still to be sent at the end; in place of an answer of the parser's, which waits to see
     /// that one sent, or because the parser says nothing.
     last_words: Option<Bytes>,
@@ -80,11 +55,7 @@ pub(crate) struct Connection<S> {
 
 impl<S: Accepted> Connection<S> {
     pub(crate) fn new(stream: S, service: Rc<Service>) -> Self {
-        let visit = Visit {
-            ingress: stream.ingress(),
-            is_busy: Cell::new(false),
-            is_over: Cell::new(false),
-        };
+        let visit = Visit::new(stream.ingress());
         Self {
             stream,
             service,
@@ -93,6 +64,7 @@ impl<S: Accepted> Connection<S> {
             is_speaking: false,
             next_head: Countdown::new(NEXT_HEAD_LIMIT),
             deafness: Countdown::new(DEAFNESS_LIMIT),
+            glance: Countdown::new(GLANCE),
             last_words: None,
         }
     }
@@ -107,11 +79,11 @@ impl<S> Connection<S> {
     /// What goes out in place of a bare answer; nothing behind an answer that was the last.
     fn replace(&self, bare: &BareAnswer<'_>) -> Option<Bytes> {
         let refusal = bare.refusal()?;
-        if self.visit.is_over.replace(true) {
+        if self.visit.end() {
             return Some(Bytes::new());
         }
         let request_id = if self.has_spoken {
-            self.service.note_unreadable(&refusal, self.visit.ingress)
+            self.service.note_unreadable(&refusal, self.visit.ingress())
         } else {
             self.service.fresh_id()
         };
@@ -121,7 +93,7 @@ impl<S> Connection<S> {
     /// Ready when the caller has not got on with its next request in time; it is told so if it had
     /// begun one.
     fn poll_impatience(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.visit.is_busy.get() || self.deafness.is_running() {
+        if self.visit.is_busy() || self.deafness.is_running() {
             return Poll::Pending;
         }
         ready!(self.next_head.poll_end(cx));
@@ -134,20 +106,45 @@ impl<S> Connection<S> {
 }
 
 impl<S: AsyncWrite + Unpin> Connection<S> {
-    /// Sends some of `bytes`.
+    /// Sends some of `bytes`, unless it is too late for the signatures among them.
     fn poll_send(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        if self.visit.is_cut() {
+            return Poll::Ready(Err(self.cut()));
+        }
         let Poll::Ready(sent) = Pin::new(&mut self.stream).poll_write(cx, bytes) else {
-            if !self.deafness.is_running() {
-                self.deafness.start();
-            }
-            ready!(self.deafness.poll_end(cx));
-            tracing::debug!(peer = ?self.visit.ingress, "caller does not read its answers");
-            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+            return self.poll_deafness(cx).map(Err);
         };
         self.deafness.stop();
         self.next_head.start();
         self.is_speaking = false;
         Poll::Ready(sent)
+    }
+
+    /// Ready with the reason when a caller who does not read is waited for no longer.
+    fn poll_deafness(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
+        if !self.deafness.is_running() {
+            self.deafness.start();
+        }
+        if self.deafness.poll_end(cx).is_ready() {
+            tracing::debug!(peer = ?self.visit.ingress(), "caller does not read its answers");
+            return Poll::Ready(io::ErrorKind::TimedOut.into());
+        }
+        if self.visit.is_holding() {
+            self.glance.start();
+            while self.glance.poll_end(cx).is_ready() {
+                self.glance.start();
+            }
+        }
+        Poll::Pending
+    }
+
+    /// Why nothing more is sent.
+    fn cut(&self) -> io::Error {
+        tracing::warn!(
+            peer = ?self.visit.ingress(),
+            "connection cut: the caller did not read signatures by a key that is now retired"
+        );
+        io::ErrorKind::ConnectionAborted.into()
     }
 
     /// Sends what is still to be sent at the end.
@@ -216,7 +213,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Connection<S> {
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.poll_last_words(cx))?;
-        Pin::new(&mut self.stream).poll_flush(cx)
+        ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
+        self.visit.note_all_sent();
+        Poll::Ready(Ok(()))
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

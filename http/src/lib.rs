@@ -38,6 +38,7 @@ mod segment;
 mod server;
 mod service;
 pub mod socket;
+mod visit;
 pub mod wire;
 
 pub use metrics::{HttpMetrics, Telemetry};

@@ -18,7 +18,6 @@ use crate::answer::{Afterwards, Answer};
 use crate::answer_body::AnswerBody;
 use crate::audit::Draft;
 use crate::calls::{Task, keys, probes, rotations, sign};
-use crate::connection::Visit;
 use crate::demands::Recording;
 use crate::drain::{Drain, Stage};
 use crate::incoming::Incoming;
@@ -32,6 +31,7 @@ use crate::refusal::Refusal;
 use crate::request_id::{FreshIds, RequestId};
 use crate::routes::{Call, NoCall};
 use crate::socket::SocketPlace;
+use crate::visit::Visit;
 
 /// The custody knows the deadline and answers by it, with the better reason; this much later nobody
 /// waits for it any more.
@@ -91,7 +91,7 @@ impl Service {
             tracing::error!(request_id = id, op = op.as_str(), "handler panicked");
             Err(Refusal::internal())
         });
-        let (answer, outcome) = match draft.close(outcome).await {
+        let (mut answer, outcome) = match draft.close(outcome).await {
             Ok(answer) if answer.is_success() => (answer, OK),
             Ok(answer) => (answer, FAILING),
             Err(refusal) => {
@@ -115,8 +115,9 @@ impl Service {
         {
             visit.end();
         }
+        let untaken = visit.map(|visit| visit.hold(answer.take_holds()));
         let response = answer.into_response(request_id, afterwards);
-        response.map_body(|_head, bytes| AnswerBody::new(bytes, incoming.into_rest()))
+        response.map_body(|_head, bytes| AnswerBody::new(bytes, incoming.into_rest(), untaken))
     }
 
     /// Records what the HTTP parser refused before there was a request, and gives it an id.

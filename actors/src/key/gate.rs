@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use signer_domain::Deadline;
-use signer_domain::ports::{CustodyError, ReleaseHold, SignedDigest};
+use signer_domain::ports::{CustodyError, Held, ReleaseHold, SignedDigest};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::admission::{Admission, Seat};
@@ -16,6 +16,8 @@ const MAILBOX_SLACK: usize = 8;
 const CONTROL_SEATS: usize = 32;
 /// How many signatures by one key may be on their way out at once: more than there ever are.
 const RELEASES: usize = 1 << 24;
+/// How long callers may take to read answers that hold up a retirement.
+const READING_TIME: Duration = Duration::from_millis(500);
 
 /// The turns of one key, first come first served. Holding all of them is the barrier of a retirement.
 ///
@@ -32,8 +34,10 @@ pub(crate) struct KeyGate {
     pub(crate) control: Admission,
     /// Signatures that a batch has made and not yet released.
     unreleased: Admission,
-    /// Signatures that were handed out and whose answers are not on their way yet.
+    /// Signatures that were handed out and may still leave the process.
     releases: Admission,
+    /// Whether those are to be thrown away.
+    are_recalled: Arc<AtomicBool>,
     turns: Arc<Semaphore>,
     max_turns: u32,
     quarantined: AtomicBool,
@@ -54,6 +58,7 @@ impl KeyGate {
             control: Admission::new(CONTROL_SEATS),
             unreleased: Admission::new(Semaphore::MAX_PERMITS),
             releases: Admission::new(RELEASES),
+            are_recalled: Arc::new(AtomicBool::new(false)),
             turns: Arc::new(Semaphore::new(permits)),
             max_turns,
             quarantined: AtomicBool::new(false),
@@ -169,16 +174,25 @@ impl KeyGate {
         if self.is_closed() {
             return Err(CustodyError::KeyRetired);
         }
-        let hold = ReleaseHold::of(hold?);
+        let hold = ReleaseHold::of(Release {
+            _seat: hold?,
+            is_recalled: Arc::clone(&self.are_recalled),
+        });
         Ok(SignedDigest { hold, ..signed })
     }
 
-    /// Waits until every signature that was handed out has been released or thrown away. After the
-    /// gate was shut no further one is handed out.
+    /// Waits until every signature that was handed out has left the process or was thrown away. After
+    /// the gate was shut no further one is handed out. Callers who do not read what is ready for them
+    /// hold this up for a moment only: then what they have not read is recalled.
     ///
     /// # Errors
     /// [`CustodyError::DeadlineExceeded`] when one took too long.
     pub(crate) async fn released(&self, deadline: Deadline) -> Result<(), CustodyError> {
+        let soon = deadline.min(Deadline::after(READING_TIME));
+        if self.releases.empty(soon).await.is_ok() {
+            return Ok(());
+        }
+        self.are_recalled.store(true, Ordering::Release);
         self.releases.empty(deadline).await
     }
 
@@ -199,8 +213,22 @@ impl KeyGate {
     }
 }
 
+/// One signature that was handed out.
+struct Release {
+    _seat: Seat,
+    is_recalled: Arc<AtomicBool>,
+}
+
+impl Held for Release {
+    fn is_recalled(&self) -> bool {
+        self.is_recalled.load(Ordering::Acquire)
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use signer_domain::{HandleId, KeyId, Scope, Signature};
+
     use super::*;
 
     fn soon() -> Deadline {
@@ -291,5 +319,39 @@ mod tests {
         assert!(gate.is_retiring() && !gate.is_idle());
         gate.close();
         assert!(!gate.is_retiring() && gate.is_idle());
+    }
+
+    fn signed() -> SignedDigest {
+        SignedDigest {
+            handle_id: HandleId::parse("software:platform|k1").unwrap(),
+            scope: Scope::Platform,
+            key_id: KeyId::parse("k1").unwrap(),
+            signature: Signature::new([0; 64]),
+            hold: ReleaseHold::default(),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_handed_out_is_recalled_when_it_holds_up_a_retirement() {
+        let gate = Arc::new(KeyGate::new(1, 8));
+        let first = gate.hand_out(signed()).unwrap();
+        let second = gate.hand_out(signed()).unwrap();
+        gate.close();
+        let waiting = {
+            let gate = Arc::clone(&gate);
+            tokio::spawn(async move { gate.released(soon()).await })
+        };
+        tokio::task::yield_now().await;
+        assert!(!first.hold.is_recalled(), "an honest caller has a moment");
+        drop(first);
+        tokio::time::sleep(READING_TIME * 2).await;
+        assert!(second.hold.is_recalled());
+        assert!(!waiting.is_finished(), "it is waited for all the same");
+        drop(second);
+        assert_eq!(waiting.await.unwrap(), Ok(()));
+        assert_eq!(
+            gate.hand_out(signed()).map(drop),
+            Err(CustodyError::KeyRetired)
+        );
     }
 }

@@ -1,6 +1,5 @@
 //! The driving port: what the outside may ask of the custodian.
 
-use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -143,17 +142,29 @@ pub struct SignedDigest {
     pub hold: ReleaseHold,
 }
 
-/// Keeps the retirement of a key from being acknowledged while a signature by it is still to be
-/// released. Whoever has the signature keeps this until the answer is on its way, and then drops it.
+/// What stands behind a [`ReleaseHold`]. It is given back on drop.
+pub trait Held: Send + Sync {
+    /// Whether a retirement has waited for it long enough.
+    fn is_recalled(&self) -> bool;
+}
+
+/// Keeps the retirement of a key from being acknowledged while a signature by it may still leave the
+/// process. Whoever has the signature keeps this until all its bytes have gone to the kernel, or until
+/// it is certain that none of them will, and then drops it.
 ///
 /// Any two are equal: it says nothing about the signature.
 #[derive(Clone, Default)]
-pub struct ReleaseHold(Option<Arc<dyn Any + Send + Sync>>);
+pub struct ReleaseHold(Option<Arc<dyn Held>>);
 
 impl ReleaseHold {
     /// Holds something that is given back on drop.
-    pub fn of(held: impl Any + Send + Sync) -> Self {
+    pub fn of(held: impl Held + 'static) -> Self {
         Self(Some(Arc::new(held)))
+    }
+
+    /// Whether the signature must be thrown away unless its bytes can go at once.
+    pub fn is_recalled(&self) -> bool {
+        self.0.as_ref().is_some_and(|held| held.is_recalled())
     }
 }
 

@@ -1,0 +1,189 @@
+//! Nothing by a retired key leaves the process once the retirement is answered, however little its
+//! callers read.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a helper that fails is a test that fails"
+)]
+
+use std::io::{Read as _, Write as _};
+use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
+
+use rustix::io::ioctl_fionread;
+use signer_test_support::{Program, Server, Workplace, eventually, path_of, pause, sign_request};
+
+/// Far longer than the second within which a retirement is answered, and shorter than the time after
+/// which a caller who does not read is given up anyway.
+const PROMPT: Duration = Duration::from_secs(5);
+/// How much of an answer the kernel takes before it wants somebody to read.
+const FULL: u64 = 30_000;
+
+fn handle(key_id: &str) -> String {
+    format!("software:platform|{key_id}")
+}
+
+fn post(path: &str, body: &str) -> String {
+    format!(
+        "POST {path} HTTP/1.1\r\nHost: s\r\nContent-Type: application/json\r\n\
+         Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+fn digest() -> String {
+    format!("{}==", "A".repeat(86))
+}
+
+fn batch(key_id: &str, items: usize) -> String {
+    let item = format!(
+        r#"{{"handle_id":"{}","digest":"{}","reference":"{}"}}"#,
+        handle(key_id),
+        digest(),
+        "r".repeat(120)
+    );
+    post(
+        "/v1/sign",
+        &format!(r#"{{"items":[{}]}}"#, vec![item; items].join(",")),
+    )
+}
+
+fn sign(key_id: &str) -> String {
+    let path = format!("{}/sign", path_of(&handle(key_id)));
+    post(&path, &sign_request(&[1; 64]))
+}
+
+/// How many signatures by a key there are in answers, or in parts of answers.
+fn signatures(answers: &str, key_id: &str) -> usize {
+    let signed = format!(r#""key_id":"{key_id}","signature":""#);
+    answers.matches(&signed).count()
+}
+
+/// A caller who has asked for a lot and reads nothing of it.
+struct Deaf {
+    name: &'static str,
+    stream: UnixStream,
+}
+
+impl Deaf {
+    /// Asks, as far as the custodian listens, and waits until the kernel takes no more of the answers.
+    fn ask(server: &Server, name: &'static str, requests: &str) -> Self {
+        let mut stream = UnixStream::connect(server.socket()).unwrap();
+        stream
+            .set_write_timeout(Some(Duration::from_millis(300)))
+            .unwrap();
+        // A custodian that cannot get rid of its answers takes no more questions at some point.
+        drop(stream.write_all(requests.as_bytes()));
+        let deaf = Self { name, stream };
+        let mut before = 0;
+        eventually("answers that nobody reads", || {
+            let now = deaf.waiting();
+            let stands_still = now == before && now >= FULL;
+            before = now;
+            pause(Duration::from_millis(50));
+            stands_still.then_some(())
+        });
+        deaf
+    }
+
+    /// How many bytes the kernel holds for it.
+    fn waiting(&self) -> u64 {
+        ioctl_fionread(&self.stream).unwrap()
+    }
+
+    /// Reads until there is no more.
+    fn read_all(mut self) -> Vec<u8> {
+        self.stream
+            .set_read_timeout(Some(Duration::from_secs(2)))
+            .unwrap();
+        let mut all = Vec::new();
+        // The end may be a reset, or no end at all: then nothing comes any more.
+        drop(self.stream.read_to_end(&mut all));
+        all
+    }
+}
+
+/// Callers of every kind who ask for signatures by this key and read none.
+fn deaf_callers(server: &Server, key_id: &str) -> Vec<Deaf> {
+    let list = "GET /openapi.json HTTP/1.1\r\nHost: s\r\n\r\n";
+    [
+        ("a batch", batch(key_id, 1024)),
+        ("two batches", batch(key_id, 1024).repeat(2)),
+        ("single signs", sign(key_id).repeat(3000)),
+        (
+            "signs between batches",
+            format!("{0}{1}{0}{1}", sign(key_id), batch(key_id, 700)),
+        ),
+        (
+            "a batch behind other answers",
+            list.repeat(30) + &batch(key_id, 1024),
+        ),
+    ]
+    .map(|(name, requests)| Deaf::ask(server, name, &requests))
+    .into()
+}
+
+/// Has `end` answered, promptly, and makes sure that nothing more leaves for the deaf callers then.
+fn expect_end(deaf: Vec<Deaf>, key_id: &str, end: impl FnOnce()) {
+    let started = Instant::now();
+    end();
+    assert!(started.elapsed() < PROMPT, "after {:?}", started.elapsed());
+    let waiting: Vec<u64> = deaf.iter().map(Deaf::waiting).collect();
+    for (deaf, waiting) in deaf.into_iter().zip(waiting) {
+        let name = deaf.name;
+        let late = deaf.read_all().split_off(usize::try_from(waiting).unwrap());
+        let late = String::from_utf8(late).unwrap();
+        assert_eq!(signatures(&late, key_id), 0, "{name}");
+    }
+}
+
+#[test]
+fn no_signature_leaves_behind_an_answered_retirement() {
+    let place = Workplace::with_seed();
+    let program = Program::new(env!("CARGO_BIN_EXE_plexsphere-signer"));
+    let server = Server::start(&program, &place, &[]);
+    server.generate("going");
+    server.generate("staying");
+    let deaf = deaf_callers(&server, "going");
+    let other = Deaf::ask(&server, "another key", &batch("staying", 1024));
+    expect_end(deaf, "going", || {
+        let retired = server.post(&format!("{}/retire", path_of(&handle("going"))), "");
+        assert_eq!(retired.expect_status(200).json()["state"], "retired");
+    });
+    let whole = String::from_utf8(other.read_all()).unwrap();
+    assert_eq!(signatures(&whole, "staying"), 1024);
+}
+
+#[test]
+fn no_signature_by_the_old_key_leaves_behind_the_end_of_a_rotation() {
+    let place = Workplace::with_seed();
+    let program = Program::new(env!("CARGO_BIN_EXE_plexsphere-signer"));
+    let server = Server::start(&program, &place, &[]);
+    server.generate("old");
+    let opened = server.post("/v1/scopes/platform/rotations", r#"{"new_key_id":"new"}"#);
+    opened.expect_status(201);
+    let deaf = deaf_callers(&server, "old");
+    expect_end(deaf, "old", || {
+        let closed = server.post(
+            "/v1/scopes/platform/rotations/close",
+            r#"{"old_key_id":"old","new_key_id":"new"}"#,
+        );
+        closed.expect_status(200);
+    });
+}
+
+#[test]
+fn a_caller_who_reads_has_the_whole_answer_although_the_key_is_retired_meanwhile() {
+    let place = Workplace::with_seed();
+    let program = Program::new(env!("CARGO_BIN_EXE_plexsphere-signer"));
+    let server = Server::start(&program, &place, &[]);
+    server.generate("going");
+    let late = Deaf::ask(&server, "late", &batch("going", 1024));
+    let mut connection = server.connect();
+    let path = format!("{}/retire", path_of(&handle("going")));
+    let retiring = std::thread::spawn(move || connection.ask("POST", &path, None).unwrap());
+    // Whichever comes first: a caller who begins to read has a moment for it.
+    let whole = late.read_all();
+    retiring.join().unwrap().expect_status(200);
+    let whole = String::from_utf8(whole).unwrap();
+    assert_eq!(signatures(&whole, "going"), 1024);
+}
