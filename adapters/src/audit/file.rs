@@ -10,7 +10,7 @@ use rustix::fs::OFlags;
 use super::chain::Position;
 use super::recovery;
 use super::refusal::AuditRefusal;
-use super::sink::{Sink, Standing, Store};
+use super::sink::{Place, Sink, Standing, Store};
 
 /// Who may read a file. Nobody but its owner may ever write it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,7 +75,12 @@ pub(super) fn open_existing(path: &Path, audience: Audience) -> Result<Option<Fi
             path: path.to_owned(),
         });
     }
-    let file = options().open(path).map_err(inaccessible)?;
+    let file = match options().open(path) {
+        Ok(file) => file,
+        // It was renamed between the two looks, as a rotation may do at any moment.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(inaccessible(error)),
+    };
     let opened = file.metadata().map_err(inaccessible)?;
     judge(path, &opened, audience)?;
     Ok(Some(file))
@@ -105,17 +110,27 @@ fn judge(path: &Path, opened: &fs::Metadata, audience: Audience) -> Result<(), A
     }
 }
 
+/// How often a file may come and go while it is opened.
+const OPENINGS: u32 = 16;
+
 /// Opens a file for reading and appending, and makes it durably when there is none.
 pub(super) fn open_or_create(path: &Path, audience: Audience) -> io::Result<File> {
-    match open_existing(path, audience) {
-        Ok(Some(file)) => Ok(file),
-        Ok(None) => {
-            let file = create_new(path)?;
-            sync_directory_of(path)?;
-            Ok(file)
+    for _ in 0..OPENINGS {
+        match open_existing(path, audience) {
+            Ok(Some(file)) => return Ok(file),
+            Ok(None) => {}
+            Err(refusal) => return Err(io::Error::other(refusal.to_string())),
         }
-        Err(refusal) => Err(io::Error::other(refusal.to_string())),
+        match create_new(path) {
+            Ok(file) => {
+                sync_directory_of(path)?;
+                return Ok(file);
+            }
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
     }
+    Err(io::Error::other("it comes and goes while it is opened"))
 }
 
 /// The log file at one path.
@@ -173,18 +188,24 @@ impl Sink for FileSink {
     }
 
     fn truncate(&mut self, length: u64) -> io::Result<()> {
-        self.file.set_len(length)
+        self.file.set_len(length)?;
+        self.file.sync_data()
     }
 
     fn standing(&mut self) -> io::Result<Standing> {
-        match fs::symlink_metadata(&self.path) {
-            Ok(found) if found.dev() == self.device && found.ino() == self.inode => {
-                let length = found.len();
-                Ok(Standing::InPlace { length })
-            }
-            Ok(_) => Ok(Standing::Moved),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Standing::Moved),
-            Err(error) => Err(error),
-        }
+        let is_in_place = match fs::symlink_metadata(&self.path) {
+            Ok(found) => found.dev() == self.device && found.ino() == self.inode,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => false,
+            Err(error) => return Err(error),
+        };
+        let opened = self.file.metadata()?;
+        Ok(Standing {
+            place: match opened.nlink() {
+                _ if is_in_place => Place::Kept,
+                0 => Place::Removed,
+                _ => Place::Renamed,
+            },
+            length: opened.len(),
+        })
     }
 }

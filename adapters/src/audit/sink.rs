@@ -12,23 +12,31 @@ pub(super) trait Sink: Send {
     /// Makes durable what was appended.
     fn sync(&mut self) -> io::Result<()>;
 
-    /// Cuts the file to this length.
+    /// Cuts the file to this length, durably.
     fn truncate(&mut self, length: u64) -> io::Result<()>;
 
     /// How the file stands in its place.
     fn standing(&mut self) -> io::Result<Standing>;
 }
 
-/// How an open file stands in its place.
+/// How an open file stands in its place, and how long it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Standing {
-    /// Its path leads to it; it is so long.
-    InPlace {
-        /// Its length.
-        length: u64,
-    },
-    /// Its path leads to another file or to none.
-    Moved,
+pub(super) struct Standing {
+    /// Where it is.
+    pub(super) place: Place,
+    /// Its length.
+    pub(super) length: u64,
+}
+
+/// Where an open file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// Its path leads to it.
+    Kept,
+    /// It has another name now, as after the renaming of a rotation.
+    Renamed,
+    /// It has no name any more: what it holds is lost with it.
+    Removed,
 }
 
 /// Where log files come from.

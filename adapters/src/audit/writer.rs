@@ -8,7 +8,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
 use super::chain::Position;
 use super::checkpoints::Checkpoints;
@@ -16,7 +16,7 @@ use super::gathering::Gathering;
 use super::note::FileBoundary;
 use super::queue::{Queue, Work};
 use super::record::{AuditRecord, OwnEntry};
-use super::sink::{Sink as _, Standing, Store};
+use super::sink::{Place, Sink, Store};
 use super::waiting::Waiting;
 
 /// How long the writer waits between two tries.
@@ -44,6 +44,44 @@ struct Open<S> {
     sink: S,
     /// The length up to which the file is durable and ours.
     durable: u64,
+}
+
+/// How the length of a file differs from what is durable in it.
+enum Surplus {
+    /// It is shorter.
+    Lacks,
+    /// It does not.
+    None,
+    /// So many bytes follow.
+    Bytes(u64),
+}
+
+impl<S: Sink> Open<S> {
+    fn surplus(&mut self) -> io::Result<Surplus> {
+        let length = self.sink.standing()?.length;
+        Ok(match length.checked_sub(self.durable) {
+            None => Surplus::Lacks,
+            Some(0) => Surplus::None,
+            Some(bytes) => Surplus::Bytes(bytes),
+        })
+    }
+
+    /// Cuts away what follows the durable entries. Behind a failed try that is what the try left.
+    fn cut(&mut self, failing: bool) -> io::Result<()> {
+        match self.surplus()? {
+            Surplus::None => Ok(()),
+            Surplus::Lacks => Err(io::Error::other("durable entries were cut off the file")),
+            Surplus::Bytes(bytes) => {
+                if !failing {
+                    warn!(
+                        bytes,
+                        "audit log was written to by somebody else; that is cut off"
+                    );
+                }
+                self.sink.truncate(self.durable)
+            }
+        }
+    }
 }
 
 impl<S: Store> Writer<S> {
@@ -170,59 +208,62 @@ impl<S: Store> Writer<S> {
         Ok(())
     }
 
-    /// Makes sure that the file is open, in its place and ends where the chain does.
+    /// Makes sure that a file is open that was in its place just now, and that it ends where the chain
+    /// does. A file that is renamed from here on takes what is written, and is left the next time.
     fn prepare(&mut self) -> io::Result<()> {
         if self.queue.reopen_is_asked() {
-            self.leave();
+            self.leave()?;
         }
-        let was_moved = match &mut self.open {
-            Some(open) => open.sink.standing()? == Standing::Moved,
-            None => false,
-        };
-        if was_moved {
-            error!("audit log removed or replaced while it was written; it goes on in a new file");
-            self.leave();
-        }
-        let open = if let Some(open) = &mut self.open {
-            open
-        } else {
-            let (sink, durable) = self.store.open(self.position)?;
-            if durable == 0 && self.position.seq > 0 {
-                // Vouches for what came before, so that the new file can be verified without it.
-                self.checkpoints.sign(self.position, FileBoundary::Begins)?;
-            }
-            self.open.insert(Open { sink, durable })
-        };
-        match open.sink.standing()? {
-            Standing::Moved => return Err(io::Error::other("the file was replaced")),
-            Standing::InPlace { length } if length < open.durable => {
-                return Err(io::Error::other("durable entries were cut off the file"));
-            }
-            Standing::InPlace { length } if length > open.durable => {
-                if !self.failing {
-                    let bytes = length - open.durable;
-                    warn!(
-                        bytes,
-                        "audit log was written to by somebody else; that is cut off"
-                    );
+        if let Some(open) = &mut self.open {
+            match open.sink.standing()?.place {
+                Place::Kept => {}
+                Place::Renamed => {
+                    info!("audit log renamed; it goes on in a new file");
+                    self.leave()?;
                 }
-                open.sink.truncate(open.durable)?;
+                Place::Removed => {
+                    error!("audit log removed while it was written; it goes on in a new file");
+                    self.leave()?;
+                }
             }
-            Standing::InPlace { .. } => {}
+        }
+        let failing = self.failing;
+        match &mut self.open {
+            Some(open) => open.cut(failing)?,
+            None => self.open_next()?.cut(failing)?,
         }
         self.queue.answer_reopen();
         Ok(())
     }
 
-    /// Lets go of the file, with a checkpoint of how far it goes.
-    fn leave(&mut self) {
-        if self.open.take().is_some() {
-            if self.checkpoints.lag(self.position) > 0 {
-                self.try_checkpoint();
-            }
-            self.checkpoints.left();
-            info!(seq = self.position.seq, "audit log opened anew");
+    /// Opens the file in which the chain goes on.
+    fn open_next(&mut self) -> io::Result<&mut Open<S::Sink>> {
+        let (sink, durable) = self.store.open(self.position)?;
+        if durable == 0 && self.position.seq > 0 {
+            // Vouches for what came before, so that the new file can be verified without it.
+            self.checkpoints.sign(self.position, FileBoundary::Begins)?;
         }
+        Ok(self.open.insert(Open { sink, durable }))
+    }
+
+    /// Lets go of the file, with a checkpoint of how far it goes. What a failed try left in it is written
+    /// anew in the next file, so the file is not let go of before that is cut away.
+    fn leave(&mut self) -> io::Result<()> {
+        let Some(open) = &mut self.open else {
+            return Ok(());
+        };
+        match open.surplus()? {
+            Surplus::Lacks => error!("durable entries were cut off the audit log that is left"),
+            Surplus::None => {}
+            Surplus::Bytes(_) => open.sink.truncate(open.durable)?,
+        }
+        self.open = None;
+        if self.checkpoints.lag(self.position) > 0 {
+            self.try_checkpoint();
+        }
+        self.checkpoints.left();
+        info!(seq = self.position.seq, "audit log opened anew");
+        Ok(())
     }
 
     fn try_checkpoint(&mut self) {
@@ -245,6 +286,10 @@ impl<S: Store> Writer<S> {
         batch.iter_mut().for_each(Waiting::refuse);
         if !std::mem::replace(&mut self.failing, true) {
             error!(%cause, "audit log not written; nothing is released until it is");
+        }
+        if let Some(Err(cause)) = self.open.as_mut().map(|open| open.cut(true)) {
+            // Tried again before the next write, and before the file is left.
+            debug!(%cause, "what the failed try left in the audit log is not cut off yet");
         }
     }
 

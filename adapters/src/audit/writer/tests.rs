@@ -16,6 +16,7 @@ use crate::audit::chain::Line;
 use crate::audit::checkpoint_key::CheckpointKey;
 use crate::audit::metrics::AuditMetrics;
 use crate::audit::queue::Limits;
+use crate::audit::sink::Standing;
 use crate::audit::{FileAuditTrail, RegistryMark};
 
 /// What the next calls of a disk meet.
@@ -77,7 +78,7 @@ impl Store for FaultyStore {
     }
 }
 
-impl crate::audit::sink::Sink for FaultyStore {
+impl Sink for FaultyStore {
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
         let (disk, changed) = &*self.0;
         let mut disk = disk.lock();
@@ -129,13 +130,13 @@ impl crate::audit::sink::Sink for FaultyStore {
     }
 
     fn standing(&mut self) -> io::Result<Standing> {
-        Ok(self.disk(|disk| {
-            if disk.moved {
-                Standing::Moved
+        Ok(self.disk(|disk| Standing {
+            place: if disk.moved {
+                Place::Renamed
             } else {
-                let length = length_of(&disk.bytes);
-                Standing::InPlace { length }
-            }
+                Place::Kept
+            },
+            length: length_of(&disk.bytes),
         }))
     }
 }
