@@ -18,6 +18,8 @@ pub(crate) struct Book {
     labels: HashMap<CK_SESSION_HANDLE, String>,
     /// Every key that was signed with, the latest last.
     keys: Vec<CK_OBJECT_HANDLE>,
+    /// Objects that are there and not shown.
+    hidden: Vec<CK_OBJECT_HANDLE>,
 }
 
 impl Book {
@@ -78,6 +80,21 @@ impl Book {
             Some(label) => drop(self.labels.insert(session, label)),
             None => drop(self.labels.remove(&session)),
         }
+    }
+
+    /// An object is not shown from now on.
+    pub(crate) fn hide(&mut self, object: CK_OBJECT_HANDLE) {
+        self.hidden.push(object);
+    }
+
+    /// Whether an object is not shown.
+    pub(crate) fn is_hidden(&self, object: CK_OBJECT_HANDLE) -> bool {
+        self.hidden.contains(&object)
+    }
+
+    /// The module starts anew and shows what is there.
+    pub(crate) fn show_all(&mut self) {
+        self.hidden.clear();
     }
 
     /// The latest other key; then remembers this one as the latest.

@@ -63,6 +63,7 @@ pub(crate) fn pass(call: Call, forward: impl FnOnce(&Module, Option<&Effect>) ->
             own @ (Effect::Swap(_)
             | Effect::Garble
             | Effect::Empty
+            | Effect::Hide(_)
             | Effect::Origin(_)
             | Effect::Stranger),
         ) => forward(module, Some(own)),
@@ -130,6 +131,7 @@ fn finalize(module: &Module) {
 }
 
 fn initialize(module: &Module) {
+    module.book.lock().show_all();
     let mut arguments = CK_C_INITIALIZE_ARGS {
         CreateMutex: None,
         DestroyMutex: None,

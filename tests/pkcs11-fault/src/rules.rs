@@ -12,6 +12,7 @@
 //! C_SignInit swap=5:9                         object 9 where object 5 was asked for
 //! C_Sign garble                               the signature comes back with one bit wrong
 //! C_FindObjects empty                         the search finds nothing
+//! C_DestroyObject hide=CKR_GENERAL_ERROR       the object stays, and is hidden until C_Initialize
 //! C_GetAttributeValue origin=denied           no key was made in the token; also withheld
 //! C_GetTokenInfo stranger                     the token has another serial number
 //! C_SignInit at=1 behind=logout               first C_Logout; also close-all, finalize, restart
@@ -79,6 +80,8 @@ pub(crate) enum Effect {
     Garble,
     /// `C_FindObjects` finds nothing.
     Empty,
+    /// `C_DestroyObject` answers this, and the object is there but not shown until `C_Initialize`.
+    Hide(CK_RV),
     /// `C_GetAttributeValue` answers differently where a key comes from.
     Origin(Origin),
     /// `C_GetTokenInfo` tells of a token with another serial number.
@@ -193,6 +196,7 @@ fn parse_effect(word: &str, name: &str, value: &str) -> Result<Effect, String> {
         ("empty", "") => Some(Effect::Empty),
         ("stranger", "") => Some(Effect::Stranger),
         ("rv", code) => codes::parse(code).map(Effect::Refuse),
+        ("hide", code) => codes::parse(code).map(Effect::Hide),
         ("after", code) => codes::parse(code).map(Effect::LoseReply),
         ("delay", number) => number
             .parse()
@@ -234,6 +238,7 @@ const fn only_for(effect: &Effect) -> Option<&'static str> {
         Effect::Swap(_) => Some("C_SignInit"),
         Effect::Garble => Some("C_Sign"),
         Effect::Empty => Some("C_FindObjects"),
+        Effect::Hide(_) => Some("C_DestroyObject"),
         Effect::Origin(_) => Some("C_GetAttributeValue"),
         Effect::Stranger => Some("C_GetTokenInfo"),
         Effect::Refuse(_)

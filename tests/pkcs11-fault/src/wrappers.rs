@@ -45,7 +45,6 @@ macro_rules! gates {
 
 gates! {
     plain {
-        C_Initialize(None; arguments: CK_VOID_PTR)
         C_Finalize(None; reserved: CK_VOID_PTR)
         C_GetInfo(None; info: CK_INFO_PTR)
         C_GetSlotList(None; present: CK_BBOOL, slots: CK_SLOT_ID_PTR, count: CK_ULONG_PTR)
@@ -72,7 +71,6 @@ gates! {
             Some(session); session: CK_SESSION_HANDLE, object: CK_OBJECT_HANDLE,
             template: CK_ATTRIBUTE_PTR, count: CK_ULONG, copy: CK_OBJECT_HANDLE_PTR
         )
-        C_DestroyObject(Some(session); session: CK_SESSION_HANDLE, object: CK_OBJECT_HANDLE)
         C_SetAttributeValue(
             Some(session); session: CK_SESSION_HANDLE, object: CK_OBJECT_HANDLE,
             template: CK_ATTRIBUTE_PTR, count: CK_ULONG
@@ -99,7 +97,50 @@ gates! {
             Some(session); session: CK_SESSION_HANDLE, data: CK_BYTE_PTR, length: CK_ULONG
         )
     }
-    special { C_GetTokenInfo C_OpenSession C_FindObjects C_GetAttributeValue C_SignInit C_Sign }
+    special {
+        C_Initialize C_GetTokenInfo C_OpenSession C_DestroyObject C_FindObjects C_GetAttributeValue
+        C_SignInit C_Sign
+    }
+}
+
+/// A module that starts anew shows what it has hidden.
+unsafe extern "C" fn C_Initialize(arguments: CK_VOID_PTR) -> CK_RV {
+    let call = Call {
+        function: "C_Initialize",
+        session: None,
+        counts: true,
+    };
+    pass(call, |module, _| {
+        module.book.lock().show_all();
+        match module.real.C_Initialize {
+            // SAFETY: the arguments are those of the caller, who keeps to the standard.
+            Some(real) => unsafe { real(arguments) },
+            None => CKR_FUNCTION_NOT_SUPPORTED,
+        }
+    })
+}
+
+/// Can be told to fail and to hide the object all the same, as a module does whose store is read-only.
+unsafe extern "C" fn C_DestroyObject(
+    session: CK_SESSION_HANDLE,
+    object: CK_OBJECT_HANDLE,
+) -> CK_RV {
+    let call = Call {
+        function: "C_DestroyObject",
+        session: Some(session),
+        counts: true,
+    };
+    pass(call, |module, effect| {
+        if let Some(Effect::Hide(code)) = effect {
+            module.book.lock().hide(object);
+            return *code;
+        }
+        match module.real.C_DestroyObject {
+            // SAFETY: takes numbers only; an object that is not there is refused.
+            Some(real) => unsafe { real(session, object) },
+            None => CKR_FUNCTION_NOT_SUPPORTED,
+        }
+    })
 }
 
 /// Can be told to answer for another token.
@@ -172,9 +213,38 @@ unsafe extern "C" fn C_FindObjects(
         if code == CKR_OK && effect == Some(&Effect::Empty) {
             // SAFETY: the real module has just written the count there.
             unsafe { found.write(0) };
+        } else if code == CKR_OK {
+            // SAFETY: the real module has just written the count and as many handles there.
+            unsafe { leave_out_the_hidden(module, objects, found) };
         }
         code
     })
+}
+
+/// Takes the hidden ones out of what was found.
+///
+/// # Safety
+/// There are as many `objects` as `found` says.
+unsafe fn leave_out_the_hidden(
+    module: &Module,
+    objects: CK_OBJECT_HANDLE_PTR,
+    found: CK_ULONG_PTR,
+) {
+    let book = module.book.lock();
+    // SAFETY: as the caller promises.
+    let count = usize::try_from(unsafe { found.read() }).unwrap_or_default();
+    if count == 0 {
+        return;
+    }
+    // SAFETY: as the caller promises; nobody else has the place before the call is answered.
+    let objects = unsafe { std::slice::from_raw_parts_mut(objects, count) };
+    let is_shown = |object: &CK_OBJECT_HANDLE| !book.is_hidden(*object);
+    let shown: Vec<_> = objects.iter().copied().filter(is_shown).collect();
+    for (place, object) in objects.iter_mut().zip(&shown) {
+        *place = *object;
+    }
+    // SAFETY: as the caller promises; fewer than before are always a count.
+    unsafe { found.write(shown.len().try_into().unwrap_or_default()) };
 }
 
 /// Can be told to answer differently where a key comes from.

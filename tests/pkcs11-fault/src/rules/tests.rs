@@ -129,6 +129,7 @@ fn refuses_an_effect_or_a_label_where_it_means_nothing() {
         "C_Sign swap=previous",
         "C_SignInit garble",
         "C_Login empty",
+        "C_Sign hide=CKR_GENERAL_ERROR",
         "C_FindObjects origin=denied",
         "C_Login label=k1 hang",
     ] {

@@ -170,6 +170,22 @@ fn finds_nothing_and_leaves_the_session_in_order() {
 }
 
 #[test]
+fn hides_what_it_has_failed_to_destroy_until_it_is_initialised_anew() {
+    in_a_process_of_its_own(|stage| {
+        let session = stage.session();
+        let pair = stage::generate(&session, "k1");
+        stage.rules("C_DestroyObject hide=CKR_GENERAL_ERROR");
+        let answer = code(session.destroy_object(pair.private));
+        assert_eq!(answer, RvError::GeneralError);
+        assert_eq!(stage::find(&session, "k1").len(), 1);
+        stage.rules("C_GetSessionInfo at=1 behind=restart");
+        drop(session.get_session_info());
+        let session = stage.session();
+        assert_eq!(stage::find(&session, "k1").len(), 2);
+    });
+}
+
+#[test]
 fn logs_out_behind_the_back() {
     in_a_process_of_its_own(|stage| {
         let session = stage.session();
