@@ -25,6 +25,7 @@ mod hangs;
 mod login;
 mod lost_replies;
 mod origins;
+mod retirements;
 mod sentinels;
 mod stuck;
 mod twins;

@@ -204,6 +204,11 @@ impl Stage {
         self.runtime.block_on(call)
     }
 
+    /// The key is retired once nothing stands in the way.
+    pub(crate) fn retires_at_last(&self, key: &GeneratedKey) {
+        eventually("a retirement", || self.retire(key).is_ok());
+    }
+
     pub(crate) fn check(&self) -> Outcome<()> {
         self.check_within(LONG)
     }

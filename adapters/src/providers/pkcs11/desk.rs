@@ -149,11 +149,36 @@ impl Desk<'_> {
             .map_err(Fault::refused("generating a key pair for this session"))
     }
 
-    /// Destroys an object for good.
-    pub(super) fn destroy(&self, object: ObjectHandle) -> Result<(), Fault> {
+    /// Destroys an object of this label for good. Unless the module says that it has done so, what is
+    /// not seen of the label from now on may only be hidden.
+    pub(super) fn destroy(&self, label: &Label, object: ObjectHandle) -> Result<(), Fault> {
+        self.doubt(label);
         self.session
             .destroy_object(object)
-            .map_err(Fault::refused("destroying a key object"))
+            .map_err(Fault::refused("destroying a key object"))?;
+        self.token.doubts.settle(label);
+        Ok(())
+    }
+
+    /// Notes that an object of this label may be there without being seen.
+    pub(super) fn doubt(&self, label: &Label) {
+        self.token.doubts.note(label, self.module.epoch());
+    }
+
+    /// Demands that what is not seen of this label is gone and not just hidden.
+    pub(super) fn require_no_doubt(&self, label: &Label) -> Result<(), Fault> {
+        let module_epoch = self.module.epoch();
+        if self.token.doubts.conceal(label, module_epoch) {
+            return Err(Fault::Concealed { module_epoch });
+        }
+        Ok(())
+    }
+
+    /// Destroys a pair of this session: a token that keeps such pairs must not keep this one.
+    pub(super) fn forget_trial(&self, public: ObjectHandle, private: ObjectHandle) {
+        for object in [private, public] {
+            drop(self.session.destroy_object(object));
+        }
     }
 
     /// Signs without looking at the outcome.

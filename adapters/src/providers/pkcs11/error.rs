@@ -44,6 +44,12 @@ pub(super) enum Fault {
         /// What it shows instead.
         source: Option<Cause>,
     },
+    /// An object that was to be destroyed is not seen, and may only be hidden as long as this epoch of the
+    /// module lasts.
+    Concealed {
+        /// The epoch.
+        module_epoch: u64,
+    },
     /// The token signed, but not with the key that was meant.
     WrongSignature,
     /// No fault at all: the answer to the call is an error of the port.
@@ -99,7 +105,10 @@ impl Fault {
     pub(super) fn remedy(&self) -> Remedy {
         match self {
             Self::Refused { source, .. } => remedy(source),
-            Self::LoggedOut | Self::Doubtful { .. } | Self::WrongSignature => Remedy::TryAgain,
+            Self::LoggedOut
+            | Self::Doubtful { .. }
+            | Self::Concealed { .. }
+            | Self::WrongSignature => Remedy::TryAgain,
             Self::TooEarly { .. } => Remedy::Wait,
             Self::Answer(_) => Remedy::Operator,
         }
@@ -134,6 +143,7 @@ impl Fault {
                 source: None,
             },
             Self::Doubtful { context, source } => unavailable(context, source),
+            Self::Concealed { .. } => unavailable("proving that a private key is gone", None),
             Self::WrongSignature => unavailable("verifying what the token signed", None),
             Self::Answer(error) => error,
         }
@@ -147,6 +157,34 @@ pub(super) fn unavailable(context: &'static str, outcome_unknown: bool) -> KeyPr
         retry_after: RETRY_SOON,
         outcome_unknown,
         source: None,
+    }
+}
+
+/// The same failure, of a call that may have taken effect all the same, whatever the token said.
+pub(super) fn with_unknown_outcome(error: KeyProviderError) -> KeyProviderError {
+    match error {
+        KeyProviderError::ProviderUnavailable {
+            context,
+            retry_after,
+            source,
+            ..
+        } => KeyProviderError::ProviderUnavailable {
+            context,
+            retry_after,
+            outcome_unknown: true,
+            source,
+        },
+        KeyProviderError::Misconfigured { context, source } => {
+            KeyProviderError::ProviderUnavailable {
+                context,
+                retry_after: RETRY_ROOM,
+                outcome_unknown: true,
+                source,
+            }
+        }
+        answer @ (KeyProviderError::KeyNotFound
+        | KeyProviderError::KeyRetired
+        | KeyProviderError::RotationInProgress) => answer,
     }
 }
 

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use cryptoki::object::ObjectHandle;
+
 use signer_domain::ports::{KeyProviderError, SignatureVerifier};
 use signer_domain::{Deadline, Digest, PublicKey, Signature};
 
 use super::desk::Desk;
-use super::error::Fault;
+use super::error::{Fault, with_unknown_outcome};
 use super::key_cache::{KnownKey, LiveKey};
 use super::label::Label;
 use super::session_actor::SessionActor;
@@ -15,11 +17,11 @@ use super::token::Token;
 /// What becomes visible of a pair.
 pub(super) enum Pair {
     /// Both halves are there.
-    Live(LiveKey, cryptoki::object::ObjectHandle),
+    Live(LiveKey, ObjectHandle),
     /// The private half was destroyed; the public one is its tombstone.
-    Retired(PublicKey, cryptoki::object::ObjectHandle),
+    Retired(PublicKey, ObjectHandle),
     /// Half of a pair, without the public key.
-    Headless(cryptoki::object::ObjectHandle),
+    Headless(ObjectHandle),
     /// There is certainly no such pair.
     Absent,
 }
@@ -34,6 +36,9 @@ pub(super) fn look(desk: &Desk<'_>, label: &Label) -> Result<Pair, Fault> {
         desk.testify_again()?;
         desk.token
             .require_no_login_since(desk.standing, desk.until)?;
+    }
+    if found.private.is_empty() {
+        desk.require_no_doubt(label)?;
     }
     match (&*found.private, &*found.public, found.strange) {
         ([private], [public], 0) => desk
@@ -167,33 +172,54 @@ pub(super) fn public_key(
     })
 }
 
-/// Destroys the private half and leaves the public one as a tombstone.
+/// Destroys the private half and leaves the public one as a tombstone. That it is gone is what a look
+/// says, never the answer to the call alone.
 pub(super) fn retire(
     actor: &mut SessionActor,
     deadline: Deadline,
+    token: &Token,
     label: &Label,
 ) -> Result<(), KeyProviderError> {
     let mut has_tried = false;
-    actor.perform_noting(deadline, |desk, touched| {
-        let private = match look(desk, label)? {
-            Pair::Live(_, private) => private,
-            Pair::Headless(private) => {
-                tracing::warn!(%label, "retiring a private key without its public key");
-                private
+    let outcome = actor.perform_noting(deadline, |desk, touched| {
+        if let Some(private) = private_half(desk, label, has_tried)? {
+            has_tried = true;
+            *touched = true;
+            desk.token.keys.forget(label);
+            desk.destroy(label, private)?;
+            if private_half(desk, label, has_tried)?.is_some() {
+                desk.doubt(label);
+                return Err(Fault::doubtful("looking for a key that was just destroyed"));
             }
-            Pair::Retired(..) => {
-                desk.keep(label, KnownKey::Retired);
-                return Ok(());
-            }
-            // Some tokens keep no public half of its own: nothing is left behind.
-            Pair::Absent if has_tried => return Ok(()),
-            Pair::Absent => return Err(not_found()),
-        };
-        has_tried = true;
-        *touched = true;
-        desk.token.keys.forget(label);
-        desk.destroy(private)?;
+        }
         desk.keep(label, KnownKey::Retired);
         Ok(())
+    });
+    outcome.map_err(|error| {
+        // A key that a token refuses to destroy may be gone, or hidden, all the same.
+        if has_tried || token.doubts.are_about(label) {
+            with_unknown_outcome(error)
+        } else {
+            error
+        }
     })
+}
+
+/// The private half of a pair, unless it is certainly gone.
+fn private_half(
+    desk: &Desk<'_>,
+    label: &Label,
+    was_there: bool,
+) -> Result<Option<ObjectHandle>, Fault> {
+    match look(desk, label)? {
+        Pair::Live(_, private) => Ok(Some(private)),
+        Pair::Headless(private) => {
+            tracing::warn!(%label, "retiring a private key without its public key");
+            Ok(Some(private))
+        }
+        Pair::Retired(..) => Ok(None),
+        // Some tokens keep no public half of its own: nothing is left behind.
+        Pair::Absent if was_there => Ok(None),
+        Pair::Absent => Err(not_found()),
+    }
 }

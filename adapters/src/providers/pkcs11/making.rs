@@ -90,7 +90,7 @@ fn make(
             // of our own try.
             Pair::Retired(_, orphan) | Pair::Headless(orphan) if has_tried => {
                 tracing::warn!(%label, "removing half a pair that was just made");
-                desk.destroy(orphan)?;
+                desk.destroy(label, orphan)?;
             }
             Pair::Retired(..) => return Err(retired()),
             Pair::Headless(_) => return Err(headless(label)),

@@ -78,11 +78,4 @@ impl Desk<'_> {
         self.forget_trial(public, private);
         denied
     }
-
-    /// Destroys a pair of this session: a token that keeps such pairs must not keep this one.
-    pub(super) fn forget_trial(&self, public: ObjectHandle, private: ObjectHandle) {
-        for object in [private, public] {
-            drop(self.destroy(object));
-        }
-    }
 }

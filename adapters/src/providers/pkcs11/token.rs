@@ -28,6 +28,7 @@ use signer_domain::PublicKey;
 use self::first_use::FirstUse;
 use self::selection::Identity;
 use super::backoff::Backoff;
+use super::doubts::Doubts;
 use super::error::Fault;
 use super::key_cache::{Epoch, KeyCache};
 use super::label::Label;
@@ -64,6 +65,7 @@ pub(super) struct Token {
     sentinel_making: Mutex<()>,
     first_use: Mutex<FirstUse>,
     pub(super) sentinels: SentinelCount,
+    pub(super) doubts: Doubts,
     /// Names whose pair is being made at this moment, by a call that may never return.
     unsettled: Mutex<HashSet<Label>>,
 }
@@ -127,6 +129,7 @@ impl Token {
             sentinel_making: Mutex::default(),
             first_use: Mutex::default(),
             sentinels: SentinelCount::default(),
+            doubts: Doubts::new(),
             unsettled: Mutex::default(),
         }
     }

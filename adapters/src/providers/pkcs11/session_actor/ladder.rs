@@ -39,6 +39,15 @@ impl Climb {
                 token.note_helpless();
                 Err(Fault::doubtful("waiting for the module"))
             }
+            Failed::Working(Fault::Concealed { module_epoch })
+                if !self.has_initialised && !until.is_past() =>
+            {
+                tracing::warn!(
+                    "an object that was to be destroyed may only be hidden; initialising the module anew"
+                );
+                self.has_initialised = true;
+                token.initialise_module_in_doubt(module_epoch, until)
+            }
             Failed::Working(fault) => {
                 // A handle that has come to mean another object also gives errors that no repetition
                 // would cure, so everything but an answer is tried once more with nothing remembered.

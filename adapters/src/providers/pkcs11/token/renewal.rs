@@ -34,6 +34,24 @@ impl Token {
         initialised.map(drop)
     }
 
+    /// Initialises the module anew, for only then it shows whether an object that was to be destroyed is
+    /// gone.
+    ///
+    /// # Errors
+    /// When it is too early for that, or in vain.
+    pub(in crate::providers::pkcs11) fn initialise_module_in_doubt(
+        &self,
+        seen: u64,
+        until: Until<'_>,
+    ) -> Result<(), Fault> {
+        let pause = self.doubts.pause(Instant::now());
+        if !pause.is_zero() {
+            wait_out("proving that a private key is gone", pause, until)?;
+        }
+        self.doubts.count(Instant::now());
+        self.initialise_module(seen, until)
+    }
+
     /// Notes that a session has proved the token to be whole.
     pub(in crate::providers::pkcs11) fn note_proven(&self) {
         self.backoff.lock().reset();
