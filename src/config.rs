@@ -8,6 +8,7 @@ mod limits;
 pub(crate) mod pkcs11;
 mod resolve;
 mod setting;
+mod text;
 
 pub(crate) use aws::AwsConfig;
 pub(crate) use azure::AzureConfig;
@@ -16,6 +17,7 @@ pub(crate) use gcp::GcpConfig;
 pub(crate) use pkcs11::{PinSource, Pkcs11Config, TypedPin};
 pub(crate) use resolve::resolve;
 pub(crate) use setting::{Setting, Source, variable};
+pub(crate) use text::one_line;
 
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;

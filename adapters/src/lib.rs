@@ -10,6 +10,7 @@ pub mod audit;
 pub mod conformance;
 #[cfg(feature = "_testdouble")]
 pub mod crash;
+mod file_access;
 pub mod providers;
 pub mod registry;
 mod rfc8032;

@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::pkcs11::TypedPin;
 use super::setting::PREFIX;
+use super::text;
 use crate::failure::Failure;
 
 /// The variables with our prefix, as they were found.
@@ -84,7 +85,10 @@ impl Environment {
                     "{name} must be UTF-8 text: set it anew or unset it"
                 ))
             })?;
-            ours.push((name.to_owned(), value));
+            let value = text::one_line(&value).map_err(|problem| {
+                Failure::usage(format_args!("{name} {problem}: set it anew or unset it"))
+            })?;
+            ours.push((name.to_owned(), value.to_owned()));
         }
         let found: Self = envy::prefixed(PREFIX)
             .from_iter(ours)
@@ -198,6 +202,34 @@ mod tests {
             let refusal = read(&[(&name, value)]).unwrap_err();
             let expected = format!("{name} is no setting of this program: ");
             assert!(refusal.starts_with(&expected), "{refusal}");
+        }
+    }
+
+    #[test]
+    fn one_line_end_behind_a_value_is_not_part_of_it() {
+        for end in ["", "\n", "\r\n"] {
+            let value = format!("/run/s.sock{end}");
+            let found = read(&[("PLEXSPHERE_SIGNER_SOCKET", &value)]).unwrap();
+            assert_eq!(found.socket.as_deref(), Some("/run/s.sock"), "{value:?}");
+        }
+    }
+
+    #[test]
+    fn refuses_control_characters_without_showing_the_value() {
+        for value in [
+            "4711\n\n",
+            "\n4711",
+            "47\r11",
+            "4711\t",
+            "4711\0",
+            "\u{feff}4711",
+        ] {
+            assert_eq!(
+                read(&[("PLEXSPHERE_SIGNER_PKCS11_PIN", value)]).unwrap_err(),
+                "PLEXSPHERE_SIGNER_PKCS11_PIN must be one line of text without control characters: set it \
+                 anew or unset it",
+                "{value:?}"
+            );
         }
     }
 

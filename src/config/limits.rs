@@ -22,13 +22,27 @@ const MOST_CALLS_PER_SECOND: u32 = 100_000;
 /// A handle has to hold it.
 const LONGEST_LABEL: usize = 511;
 
-/// A path.
+/// A path. A bare word that other programs take for a switch or for standard output names no file here:
+/// a file of that name can be given as `./WORD`.
 pub(super) fn path(text: &str) -> Result<PathBuf, &'static str> {
     if text.is_empty() || text.contains('\0') {
         Err("must be a path")
+    } else if is_a_switch(text) {
+        Err("must be a path; for a file of that name put ./ in front")
     } else {
         Ok(text.into())
     }
+}
+
+/// Words that somebody writes in place of a path to say yes, no, or standard output.
+fn is_a_switch(text: &str) -> bool {
+    const SWITCHES: [&str; 14] = [
+        "-", "none", "null", "nil", "off", "on", "no", "yes", "false", "true", "0", "1", "stdout",
+        "stderr",
+    ];
+    SWITCHES
+        .iter()
+        .any(|switch| text.trim().eq_ignore_ascii_case(switch))
 }
 
 /// A path, or the word for no file.
@@ -199,6 +213,20 @@ mod tests {
         assert_eq!(audit_log("none"), Ok(AuditLog::Off));
         assert_eq!(audit_log("./none"), Ok(AuditLog::At("./none".into())));
         audit_log("").unwrap_err();
+    }
+
+    #[test]
+    fn a_word_that_means_yes_no_or_standard_output_is_no_path() {
+        for text in [
+            "-", "None", "NONE", "none ", "false", "False", "off", "no", "0", "null", "stdout",
+            "true",
+        ] {
+            assert!(audit_log(text).is_err(), "{text}");
+            assert!(path(text).is_err(), "{text}");
+        }
+        for text in ["./-", "none.jsonl", "nonesuch", "/none", "10"] {
+            assert_eq!(path(text), Ok(text.into()));
+        }
     }
 
     #[test]

@@ -11,13 +11,14 @@ use super::chain::Position;
 use super::recovery;
 use super::refusal::AuditRefusal;
 use super::sink::{Place, Sink, Standing, Store};
+use crate::file_access::{Act, FileAccess, Process};
 
-/// Who may read a file. Nobody but its owner may ever write it.
+/// Which users may read a file. None but its owner, root and the groups of this process may change it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Audience {
-    /// It is a secret.
+    /// The same as those that may change it: the file is a secret.
     OwnerOnly,
-    /// Others may, if its owner lets them.
+    /// Other users may, if its owner lets them.
     Readers,
 }
 
@@ -81,31 +82,36 @@ pub(super) fn open_existing(path: &Path, audience: Audience) -> Result<Option<Fi
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(inaccessible(error)),
     };
-    let opened = file.metadata().map_err(inaccessible)?;
-    judge(path, &opened, audience)?;
+    judge(path, &file, audience)?;
     Ok(Some(file))
 }
 
-fn judge(path: &Path, opened: &fs::Metadata, audience: Audience) -> Result<(), AuditRefusal> {
+fn judge(path: &Path, file: &File, audience: Audience) -> Result<(), AuditRefusal> {
     let path = || path.to_owned();
+    let inaccessible = |error: io::Error| AuditRefusal::Inaccessible {
+        path: path(),
+        error,
+    };
+    let opened = file.metadata().map_err(inaccessible)?;
     if !opened.is_file() {
         return Err(AuditRefusal::NotAFile { path: path() });
     }
-    let user = rustix::process::geteuid().as_raw();
-    if opened.uid() != user && opened.uid() != 0 {
+    let process = Process::current();
+    let access = FileAccess::of(file, &opened).map_err(inaccessible)?;
+    if let Some(owner) = access.foreign_owner(&process) {
         return Err(AuditRefusal::ForeignOwner {
             path: path(),
-            owner: opened.uid(),
+            owner,
         });
     }
-    let (path, mode) = (path(), opened.mode() & 0o7777);
+    let is_written = access.stranger_that_may(Act::Write, &process).is_some();
+    let is_read = access.stranger_that_may(Act::Read, &process).is_some();
+    let (path, mode) = (path(), access.mode);
     match audience {
-        Audience::OwnerOnly if mode & 0o077 != 0 => {
+        Audience::OwnerOnly if is_read || is_written => {
             Err(AuditRefusal::ReadableByOthers { path, mode })
         }
-        Audience::Readers if mode & 0o022 != 0 => {
-            Err(AuditRefusal::WritableByOthers { path, mode })
-        }
+        Audience::Readers if is_written => Err(AuditRefusal::WritableByOthers { path, mode }),
         Audience::OwnerOnly | Audience::Readers => Ok(()),
     }
 }

@@ -3,8 +3,9 @@
 //! A Kubernetes secret volume shows the file as a symbolic link, `seed.bin -> ..data/seed.bin` with
 //! `..data -> ..2026_11_23.../`, so links are followed, but only while every hop stays inside the
 //! directory of the given path. With `fsGroup` the file belongs to root and has mode 0440, so the
-//! group may read it when root owns it and the group is one of this process's own. Everything is
-//! judged on the opened file, hence on the very bytes that are then read.
+//! group may read it when root owns it and the group is one of this process's own. systemd
+//! (`LoadCredential=`) gives the file of root an access control list that lets the user of the service
+//! read it. Everything is judged on the opened file, hence on the very bytes that are then read.
 
 pub(in crate::providers) mod access;
 
@@ -16,13 +17,21 @@ use std::path::Path;
 use rustix::fs::{Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 
-use self::access::{FileFacts, Process};
+use self::access::{FileFacts, Place};
+use crate::file_access::{Grantee, Process};
 
 /// Opens the file at `path`, if it is one to take a secret from; also tells its length.
 pub(super) fn open(path: &Path) -> Result<(File, u64), SecretFileRefusal> {
     let file = open_beneath_its_directory(path)?;
     let facts = FileFacts::of(&file)?;
-    facts.judge(&Process::current())?;
+    let credentials = std::env::var_os("CREDENTIALS_DIRECTORY");
+    let place = match credentials {
+        Some(directory) if path.starts_with(&directory) && !directory.is_empty() => {
+            Place::Credentials
+        }
+        _ => Place::Elsewhere,
+    };
+    facts.judge(&Process::current(), place)?;
     Ok((file, facts.length))
 }
 
@@ -79,9 +88,9 @@ pub(super) enum SecretFileRefusal {
     )]
     ForeignOwner { owner: u32, user: u32 },
     #[error(
-        "others may read or change the file (mode {mode:04o}); run `chmod 0400` on it, or set `defaultMode: 0400` on the secret volume"
+        "others may read or change the file (mode {mode:04o}); {}", cure(*stranger)
     )]
-    OpenToOthers { mode: u32 },
+    OpenToOthers { mode: u32, stranger: Grantee },
     #[error("the kernel has no `openat2`, which opens the file safely; use Linux 5.6 or later")]
     OldKernel,
     #[error("the file cannot be {action}: {cause}; check the path and its permissions")]
@@ -89,6 +98,19 @@ pub(super) enum SecretFileRefusal {
         action: &'static str,
         cause: io::Error,
     },
+}
+
+/// How the file is closed to a stranger. `chmod` would narrow each entry of an access control list, also
+/// the one by which this process reads the file.
+fn cure(stranger: Grantee) -> String {
+    match stranger {
+        Grantee::User(user) => {
+            format!("its access control list lets uid {user} in: run `setfacl -x u:{user}` on it")
+        }
+        Grantee::Group(_) | Grantee::Everyone => {
+            "run `chmod 0400` on it, or set `defaultMode: 0400` on the secret volume".to_owned()
+        }
+    }
 }
 
 impl SecretFileRefusal {

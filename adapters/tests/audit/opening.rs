@@ -32,11 +32,11 @@ async fn every_refusal_names_the_flag_the_path_and_the_cure() {
     assert_eq!(refusal(&log), not_a_file);
     fs::remove_file(&log).unwrap();
     fs::write(&log, "").unwrap();
-    fs::set_permissions(&log, Permissions::from_mode(0o620)).unwrap();
+    fs::set_permissions(&log, Permissions::from_mode(0o602)).unwrap();
     assert_eq!(
         refusal(&log),
         format!(
-            "--audit-log {shown}: other users can write {shown} (mode 0620); close it with chmod \
+            "--audit-log {shown}: other users can write {shown} (mode 0602); close it with chmod \
              go-w {shown}"
         )
     );
@@ -178,7 +178,7 @@ async fn everything_is_private_and_the_key_is_needed_as_long_as_it_has_signed() 
         assert_eq!(mode & 0o777, 0o600, "{name}");
     }
     let key = place.file("audit.jsonl.checkpoint-key");
-    fs::set_permissions(&key, Permissions::from_mode(0o640)).unwrap();
+    fs::set_permissions(&key, Permissions::from_mode(0o604)).unwrap();
     assert!(place.open().unwrap_err().contains("other users can read"));
     fs::set_permissions(&key, Permissions::from_mode(0o600)).unwrap();
     fs::write(&key, "short").unwrap();

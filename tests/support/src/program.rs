@@ -28,6 +28,14 @@ const OBEYED: [&str; 14] = [
 pub struct Program {
     path: PathBuf,
     variables: Vec<(String, String)>,
+    user: Option<User>,
+}
+
+/// The user and the supplementary groups as which a program runs.
+#[derive(Debug, Clone)]
+struct User {
+    uid: u32,
+    groups: Vec<u32>,
 }
 
 impl Program {
@@ -36,7 +44,17 @@ impl Program {
         Self {
             path: path.into(),
             variables: Vec::new(),
+            user: None,
         }
+    }
+
+    /// The same program, run as the user and group `uid` with further groups. Only root can do that; run by
+    /// another user the program does not start, and the test fails. The user must be able to reach the binary.
+    #[must_use]
+    pub fn run_by(mut self, uid: u32, groups: &[u32]) -> Self {
+        let groups = groups.to_vec();
+        self.user = Some(User { uid, groups });
+        self
     }
 
     /// The same program with one more variable.
@@ -57,7 +75,10 @@ impl Program {
         directory: &Path,
         args: impl IntoIterator<Item = S>,
     ) -> Command {
-        let mut command = Command::new(&self.path);
+        let mut command = match &self.user {
+            None => Command::new(&self.path),
+            Some(user) => user.command(&self.path),
+        };
         command
             .args(args)
             .current_dir(directory)
@@ -100,6 +121,22 @@ impl Program {
         drop(stdin.write_all(input));
         drop(stdin);
         Finished::of(child.wait_with_output().unwrap())
+    }
+}
+
+impl User {
+    fn command(&self, path: &Path) -> Command {
+        let groups: Vec<String> = self.groups.iter().map(u32::to_string).collect();
+        let mut command = Command::new("setpriv");
+        command
+            .arg(format!("--reuid={}", self.uid))
+            .arg(format!("--regid={}", self.uid))
+            .arg(match groups.as_slice() {
+                [] => "--clear-groups".to_owned(),
+                groups => format!("--groups={}", groups.join(",")),
+            })
+            .arg(path);
+        command
     }
 }
 

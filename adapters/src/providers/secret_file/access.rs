@@ -1,20 +1,16 @@
-//! Who may own a file with a secret and who may read it.
+//! Which users may own a file with a secret and read it.
 
 use std::fs::File;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 
 use super::SecretFileRefusal;
-
-/// The user id of root.
-pub(in crate::providers) const ROOT: u32 = 0;
+use crate::file_access::{FileAccess, Grantee, Process, ROOT};
 
 /// What the rules look at.
 pub(in crate::providers) struct FileFacts {
     pub(in crate::providers) kind: Kind,
     pub(in crate::providers) links: u64,
-    pub(in crate::providers) owner: u32,
-    pub(in crate::providers) group: u32,
-    pub(in crate::providers) mode: u32,
+    pub(in crate::providers) access: FileAccess,
     pub(in crate::providers) length: u64,
 }
 
@@ -24,10 +20,13 @@ pub(in crate::providers) enum Kind {
     Other(&'static str),
 }
 
-/// Who asks.
-pub(in crate::providers) struct Process {
-    pub(in crate::providers) user: u32,
-    pub(in crate::providers) groups: Vec<u32>,
+/// Where the file lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::providers) enum Place {
+    /// In the directory in which systemd hands secrets to this service (`$CREDENTIALS_DIRECTORY`,
+    /// systemd.exec(5)). systemd alone decides there which user may read a file of root.
+    Credentials,
+    Elsewhere,
 }
 
 impl FileFacts {
@@ -46,54 +45,55 @@ impl FileFacts {
         } else {
             Kind::Other("a device")
         };
+        let access = FileAccess::of(file, &metadata)
+            .map_err(|cause| SecretFileRefusal::io("examined", cause))?;
         Ok(Self {
             kind,
             links: metadata.nlink(),
-            owner: metadata.uid(),
-            group: metadata.gid(),
-            mode: metadata.mode() & 0o7777,
+            access,
             length: metadata.len(),
         })
     }
 
     /// Whether `process` may take a secret from the file.
-    pub(in crate::providers) fn judge(&self, process: &Process) -> Result<(), SecretFileRefusal> {
+    pub(in crate::providers) fn judge(
+        &self,
+        process: &Process,
+        place: Place,
+    ) -> Result<(), SecretFileRefusal> {
         if let Kind::Other(kind) = self.kind {
             return Err(SecretFileRefusal::NotRegular(kind));
         }
         if self.links > 1 {
             return Err(SecretFileRefusal::HardLinked);
         }
-        if self.owner != process.user && self.owner != ROOT {
-            return Err(SecretFileRefusal::ForeignOwner {
-                owner: self.owner,
-                user: process.user,
-            });
+        if let Some(owner) = self.access.foreign_owner(process) {
+            let user = process.user;
+            return Err(SecretFileRefusal::ForeignOwner { owner, user });
         }
-        let is_mounted_for_our_group = self.owner == ROOT && process.groups.contains(&self.group);
-        let forbidden = if is_mounted_for_our_group {
-            0o037
-        } else {
-            0o077
+        match self.stranger(process, place) {
+            None => Ok(()),
+            Some(stranger) => Err(SecretFileRefusal::OpenToOthers {
+                mode: self.access.mode,
+                stranger,
+            }),
+        }
+    }
+
+    /// A user or group that has a permission which it should not have. A group of the process may read
+    /// what root has mounted for it, and may do nothing else.
+    fn stranger(&self, process: &Process, place: Place) -> Option<Grantee> {
+        let is_of_root = self.access.owner == ROOT;
+        let is_given_by_systemd = is_of_root && place == Place::Credentials;
+        let allowed = |grantee| match grantee {
+            Grantee::User(user) if user == process.user || user == ROOT => ALL,
+            Grantee::Group(group) if is_of_root && process.groups.contains(&group) => READ,
+            Grantee::User(_) | Grantee::Group(_) if is_given_by_systemd => READ,
+            Grantee::User(_) | Grantee::Group(_) | Grantee::Everyone => 0,
         };
-        if self.mode & forbidden == 0 {
-            Ok(())
-        } else {
-            Err(SecretFileRefusal::OpenToOthers { mode: self.mode })
-        }
+        self.access.grantee_with_more_than(allowed)
     }
 }
 
-impl Process {
-    /// This process.
-    pub(in crate::providers) fn current() -> Self {
-        let mut groups = vec![rustix::process::getegid().as_raw()];
-        // Without the list only the effective group counts, which refuses more, never less.
-        let others = rustix::process::getgroups().unwrap_or_default();
-        groups.extend(others.into_iter().map(rustix::fs::Gid::as_raw));
-        Self {
-            user: rustix::process::geteuid().as_raw(),
-            groups,
-        }
-    }
-}
+const ALL: u32 = 0o7;
+const READ: u32 = 0o4;
