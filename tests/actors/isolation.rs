@@ -189,7 +189,7 @@ fn a_key_that_is_busy_or_quarantined_is_never_let_go() {
             ..Plan::default()
         })
         .await;
-        let wrong = house.key("sign-wrong-once").await;
+        let wrong = house.key("sign-wrong-twice").await;
         assert_eq!(
             house.sign(&wrong).await,
             Err(CustodyError::SignatureCheckFailed)

@@ -31,7 +31,7 @@ fn a_key_whose_actor_died_is_served_by_the_next_one() {
 fn a_quarantine_outlives_the_actor_of_its_key() {
     run(async {
         let house = House::open(Plan::default()).await;
-        let key = house.key("sign-wrong-once").await;
+        let key = house.key("sign-wrong-twice").await;
         assert_eq!(
             house.sign(&key).await,
             Err(CustodyError::SignatureCheckFailed)

@@ -87,7 +87,7 @@ fn a_signature_that_does_not_verify_is_never_released_and_quarantines_the_handle
         house.sign(&bad).await.unwrap();
         house
             .double
-            .inject_failures(Operation::Sign, Failure::WrongSignature, 1);
+            .inject_failures(Operation::Sign, Failure::WrongSignature, 2);
         assert_eq!(
             house.sign(&bad).await,
             Err(CustodyError::SignatureCheckFailed)
@@ -103,6 +103,25 @@ fn a_signature_that_does_not_verify_is_never_released_and_quarantines_the_handle
             "a quarantined key is not used again"
         );
         house.sign(&good).await.unwrap();
+        assert_eq!(house.metric("signature_check_failures_total"), 2);
+    });
+}
+
+#[test]
+fn one_wrong_signature_is_asked_for_anew_and_shuts_no_key_away() {
+    run(async {
+        let house = House::open(Plan::default()).await;
+        let key = house.key("sign-wrong-once").await;
+        for _ in 0..2 {
+            let signed = house.sign(&key).await.unwrap();
+            assert!(is_good(&signed, &key));
+        }
+        assert_eq!(house.signs_asked(&key), 3);
+        assert_eq!(
+            house.double.forgotten(),
+            [key.handle_id.clone()],
+            "the second look is at the back end, not at what is remembered"
+        );
         assert_eq!(house.metric("signature_check_failures_total"), 1);
     });
 }

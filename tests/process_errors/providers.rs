@@ -32,16 +32,16 @@ fn a_panic_is_an_internal_error_and_harms_nobody_else() {
 fn a_signature_that_does_not_verify_is_not_released_and_the_key_signs_no_more() {
     let place = Workplace::with_seed();
     let server = scripted::start(&place, &[]);
-    for key_id in ["sign-wrong-once", "k1"] {
+    for key_id in ["sign-wrong-twice", "k1"] {
         server.generate(key_id);
     }
-    // The double would sign properly from the second time on: it is not asked any more.
+    // The double would sign properly from the third time on: it is not asked any more.
     for _ in 0..3 {
-        expect_problem(&sign(&server, "sign-wrong-once"), "signature_check_failed");
+        expect_problem(&sign(&server, "sign-wrong-twice"), "signature_check_failed");
     }
     sign(&server, "k1").expect_status(200);
     assert_eq!(server.metric("signatures_total"), 1);
-    assert_eq!(server.metric("signature_check_failures_total"), 1);
+    assert_eq!(server.metric("signature_check_failures_total"), 2);
 }
 
 #[test]

@@ -217,20 +217,12 @@ impl ActorCustody {
 /// Reads the public half from the provider; `None` when it cannot be asked, or shows another key
 /// than the registered one: then the handle is quarantined.
 pub(super) async fn read_public_key(face: &KeyFace, deadline: Deadline) -> Option<PublicKey> {
-    let patience = deadline.remaining().min(PUBLIC_KEY_PATIENCE);
-    let call = face
-        .provider
-        .public_key(&face.key.handle_id, Deadline::after(patience));
-    let answer = tokio::time::timeout(patience, AssertUnwindSafe(call).catch_unwind()).await;
-    let shown = match answer.ok()?.ok()? {
-        Ok(shown) => shown,
-        Err(error) => {
-            if matches!(error, KeyProviderError::KeyNotFound) && face.key.state.may_sign() {
-                face.note_presence(Presence::Missing);
-            }
-            return None;
-        }
-    };
+    let mut shown = ask_public_key(face, deadline).await?;
+    if shown != face.key.public_key {
+        // A back end may answer wrongly once.
+        face.provider.forget(&face.key.handle_id);
+        shown = ask_public_key(face, deadline).await?;
+    }
     if shown != face.key.public_key {
         if face.key.state.may_sign() {
             face.note_presence(Presence::Missing);
@@ -242,4 +234,21 @@ pub(super) async fn read_public_key(face: &KeyFace, deadline: Deadline) -> Optio
     }
     face.note_shown();
     Some(shown)
+}
+
+async fn ask_public_key(face: &KeyFace, deadline: Deadline) -> Option<PublicKey> {
+    let patience = deadline.remaining().min(PUBLIC_KEY_PATIENCE);
+    let call = face
+        .provider
+        .public_key(&face.key.handle_id, Deadline::after(patience));
+    let answer = tokio::time::timeout(patience, AssertUnwindSafe(call).catch_unwind()).await;
+    match answer.ok()?.ok()? {
+        Ok(shown) => Some(shown),
+        Err(error) => {
+            if matches!(error, KeyProviderError::KeyNotFound) && face.key.state.may_sign() {
+                face.note_presence(Presence::Missing);
+            }
+            None
+        }
+    }
 }

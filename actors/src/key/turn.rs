@@ -177,8 +177,10 @@ impl Turn {
                 retry_after: RETRY_SOON,
             });
         }
-        let signature = ask(face, digest, deadline).await?;
-        check(face, digest, &signature)?;
+        let mut signature = ask(face, digest, deadline).await?;
+        if !accepts(face, digest, &signature) {
+            signature = sign_anew(face, digest, deadline).await?;
+        }
         // The end of a rotation does not wait for long for a provider that is slow.
         if face.gate.is_closed() {
             return Err(CustodyError::KeyRetired);
@@ -224,15 +226,34 @@ async fn ask(
     }
 }
 
-fn check(face: &KeyFace, digest: &Digest, signature: &Signature) -> Result<(), CustodyError> {
-    let Some(verifier) = &face.verifier else {
-        return Ok(());
-    };
-    if verifier.accepts(digest, signature) {
-        return Ok(());
+/// Whether the signature may be released. Counts the one that may not.
+fn accepts(face: &KeyFace, digest: &Digest, signature: &Signature) -> bool {
+    let verifier = face.verifier.as_ref();
+    let is_right = verifier.is_none_or(|verifier| verifier.accepts(digest, signature));
+    if !is_right {
+        face.metrics.check_failed(face.key.provider());
+    }
+    is_right
+}
+
+/// Signs once more after a signature that does not verify, with nothing remembered of the key: a back end
+/// may answer wrongly once. A second wrong signature quarantines the handle.
+async fn sign_anew(
+    face: &KeyFace,
+    digest: &Digest,
+    deadline: Deadline,
+) -> Result<Signature, CustodyError> {
+    tracing::warn!(
+        key_id = %face.key.key_id,
+        provider = %face.key.provider(),
+        "signature does not verify under the registered key; the provider is asked once more"
+    );
+    face.provider.forget(&face.key.handle_id);
+    let signature = ask(face, digest, deadline).await?;
+    if accepts(face, digest, &signature) {
+        return Ok(signature);
     }
     face.gate.quarantine();
-    face.metrics.check_failed(face.key.provider());
     tracing::error!(
         key_id = %face.key.key_id,
         provider = %face.key.provider(),

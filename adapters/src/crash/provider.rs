@@ -55,6 +55,10 @@ impl<A: KeyProvider + ?Sized> KeyProvider for Crashing<A> {
         self.provider(PortCall::SignAtProvider, work).await
     }
 
+    fn forget(&self, handle: &HandleId) {
+        self.inner.forget(handle);
+    }
+
     async fn public_key(
         &self,
         handle: &HandleId,

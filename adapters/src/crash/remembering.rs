@@ -109,6 +109,10 @@ impl<P: KeyProvider + ?Sized> KeyProvider for Remembering<P> {
         self.inner.sign(handle, digest, deadline).await
     }
 
+    fn forget(&self, handle: &HandleId) {
+        self.inner.forget(handle);
+    }
+
     async fn public_key(
         &self,
         handle: &HandleId,

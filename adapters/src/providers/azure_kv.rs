@@ -175,6 +175,13 @@ impl KeyProvider for AzureKvProvider {
         }
     }
 
+    fn forget(&self, handle: &HandleId) {
+        if let (Keeping::Envelope(keys), Some(id)) = (&self.keeping, KeyVersion::in_handle(handle))
+        {
+            keys.forget(&id);
+        }
+    }
+
     async fn public_key(
         &self,
         handle: &HandleId,

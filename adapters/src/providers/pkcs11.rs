@@ -215,6 +215,12 @@ impl KeyProvider for Pkcs11Provider {
             .await
     }
 
+    fn forget(&self, handle: &HandleId) {
+        if let Ok(label) = self.label_in(handle) {
+            self.token.keys.forget(&label);
+        }
+    }
+
     async fn public_key(
         &self,
         handle: &HandleId,

@@ -18,8 +18,8 @@
 //! | `<operation>-panics` | panics |
 //! | `<operation>-wrong` | signs, but the signature is wrong; other operations do as they should |
 //!
-//! The operation is one of `generate`, `sign`, `public-key`, `retire`, `locate`. With `-once` right
-//! after the behaviour it happens at the first such call for that key only, as in
+//! The operation is one of `generate`, `sign`, `public-key`, `retire`, `locate`. With `-once` or
+//! `-twice` right after the behaviour it happens at the first such calls for that key only, as in
 //! `sign-panics-once-7`. Anything else may follow.
 
 mod failure;
@@ -80,6 +80,11 @@ impl TestDouble {
     /// Every `generate`, `sign`, `public_key` and `retire` so far, in order of arrival.
     pub fn calls(&self) -> Vec<Call> {
         self.state.calls()
+    }
+
+    /// The keys that it was told to forget, in order.
+    pub fn forgotten(&self) -> Vec<HandleId> {
+        self.state.forgotten()
     }
 
     /// Makes every further call of `operation` fail so, until it is cleared or replaced.
@@ -207,6 +212,10 @@ impl KeyProvider for TestDouble {
             })
         };
         self.act(Operation::Sign, names_of(handle), work).await
+    }
+
+    fn forget(&self, handle: &HandleId) {
+        self.state.forget(handle.clone());
     }
 
     async fn public_key(

@@ -51,6 +51,10 @@ pub trait KeyProvider: Send + Sync + fmt::Debug {
         deadline: Deadline,
     ) -> Result<Signature, KeyProviderError>;
 
+    /// Drops everything that this value remembers of a key, so that the next call about it looks at the
+    /// back end. Called after an answer about the key was wrong.
+    fn forget(&self, _handle: &HandleId) {}
+
     /// Reads the public half from the back end.
     ///
     /// # Errors

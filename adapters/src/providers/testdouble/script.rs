@@ -18,7 +18,8 @@ pub(super) struct Script {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Lasts {
     Always,
-    Once,
+    /// So many times.
+    Times(usize),
 }
 
 const OPERATIONS: [(&str, Operation); 5] = [
@@ -28,6 +29,8 @@ const OPERATIONS: [(&str, Operation); 5] = [
     ("retire-", Operation::Retire),
     ("locate-", Operation::Locate),
 ];
+
+const TIMES: [(&str, usize); 2] = [("-once", 1), ("-twice", 2)];
 
 const UNAVAILABLE: Failure = Failure::ProviderUnavailable {
     retry_after: RETRY_AFTER,
@@ -54,8 +57,8 @@ impl Script {
             Some(found) => found,
             None => delay(behaviour)?,
         };
-        let lasts = match rest.strip_prefix("-once") {
-            Some(_) => Lasts::Once,
+        let lasts = match opening(&TIMES, rest) {
+            Some((times, _)) => Lasts::Times(times),
             None => Lasts::Always,
         };
         Some(Self {
@@ -89,14 +92,18 @@ mod tests {
 
     #[test]
     fn reads_operation_behaviour_and_duration() {
-        use Lasts::{Always, Once};
+        use Lasts::{Always, Times};
         assert_eq!(
             script("sign-panics"),
             Some((Operation::Sign, Failure::Panic, Always))
         );
         assert_eq!(
             script("sign-panics-once-7"),
-            Some((Operation::Sign, Failure::Panic, Once))
+            Some((Operation::Sign, Failure::Panic, Times(1)))
+        );
+        assert_eq!(
+            script("sign-wrong-twice"),
+            Some((Operation::Sign, Failure::WrongSignature, Times(2)))
         );
         assert_eq!(
             script("public-key-hangs.1"),
@@ -105,7 +112,7 @@ mod tests {
         let delay = Failure::Delay(Duration::from_millis(250));
         assert_eq!(
             script("retire-slow-250ms-once"),
-            Some((Operation::Retire, delay, Once))
+            Some((Operation::Retire, delay, Times(1)))
         );
         assert_eq!(
             script("generate-unavailable-x"),

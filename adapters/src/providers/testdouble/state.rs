@@ -1,6 +1,6 @@
 //! The keys, the log and the script of a double, behind one lock.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -19,8 +19,10 @@ pub(super) struct State(Mutex<Tables>);
 struct Tables {
     keys: HashMap<HandleId, Key>,
     calls: Vec<Call>,
+    forgotten: Vec<HandleId>,
     injected: HashMap<Operation, Injected>,
-    scripts_played: HashSet<(Scope, KeyId)>,
+    /// How often the script of a name has been played.
+    scripts_played: HashMap<(Scope, KeyId), usize>,
 }
 
 #[derive(Clone)]
@@ -41,6 +43,14 @@ impl State {
 
     pub(super) fn calls(&self) -> Vec<Call> {
         self.0.lock().calls.clone()
+    }
+
+    pub(super) fn forget(&self, handle: HandleId) {
+        self.0.lock().forgotten.push(handle);
+    }
+
+    pub(super) fn forgotten(&self) -> Vec<HandleId> {
+        self.0.lock().forgotten.clone()
     }
 
     pub(super) fn inject(&self, operation: Operation, failure: Failure, times: Option<usize>) {
@@ -69,7 +79,11 @@ impl State {
         let script = Script::in_key_id(&key_id).filter(|script| script.operation == operation)?;
         let plays = match script.lasts {
             Lasts::Always => true,
-            Lasts::Once => tables.scripts_played.insert((scope, key_id)),
+            Lasts::Times(times) => {
+                let played = tables.scripts_played.entry((scope, key_id)).or_default();
+                *played = played.saturating_add(1);
+                *played <= times
+            }
         };
         plays.then_some(script.failure)
     }
