@@ -111,7 +111,11 @@ impl Climb {
         }
         tracing::warn!(cause = ?fault, "token not usable; initialising the module anew");
         self.has_initialised = true;
-        token.initialise_module(module_epoch, until)
+        match token.initialise_module(module_epoch, until) {
+            // That it is too early says nothing of why it is wanted.
+            Err(Fault::TooEarly { .. }) => Err(fault),
+            outcome => outcome,
+        }
     }
 }
 

@@ -132,7 +132,7 @@ impl State {
             return Ok(());
         }
         Err(Fault::TooEarly {
-            context: "waiting to log in to the token again",
+            context: "logging in to the token, which failed a moment ago and is not tried again yet",
             pause,
         })
     }
