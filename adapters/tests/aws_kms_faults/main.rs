@@ -13,6 +13,7 @@ mod busy;
 mod making;
 mod naming;
 mod overlapping;
+mod planted;
 mod retiring;
 mod signing;
 mod stage;

@@ -118,6 +118,8 @@ struct Key {
     seed: [u8; 32],
     state: &'static str,
     spec: String,
+    /// Where the private half comes from: `AWS_KMS`, or `EXTERNAL` when it was imported.
+    origin: &'static str,
     tags: Vec<(String, String)>,
     created: f64,
     /// How many looks it still hides from.
@@ -207,6 +209,24 @@ impl FakeAwsKms {
     pub fn name(&self, alias: &str, arn: &str) {
         let shyness = *self.shyness.lock();
         self.state.lock().put_alias(alias, id_of(arn), shyness);
+    }
+
+    /// Makes a key one whose private half was imported, so that somebody else has it as well.
+    pub fn set_imported(&self, arn: &str) {
+        let mut all = self.state.lock();
+        let keys = all.keys.iter_mut();
+        for key in keys.filter(|key| key.id == id_of(arn)) {
+            key.origin = "EXTERNAL";
+        }
+    }
+
+    /// Points an alias that is there at another key, as whoever may name keys can.
+    pub fn move_alias(&self, alias: &str, arn: &str) {
+        let mut all = self.state.lock();
+        let aliases = all.aliases.iter_mut();
+        for known in aliases.filter(|known| known.name == alias) {
+            id_of(arn).clone_into(&mut known.key);
+        }
     }
 
     /// Brings a key into a state: `Enabled`, `Disabled`, `PendingDeletion` or `Unavailable`.
@@ -334,6 +354,7 @@ impl State {
             seed,
             state: "Enabled",
             spec: spec.to_owned(),
+            origin: "AWS_KMS",
             tags,
             created,
             hidden_for: shyness.keys,
@@ -458,7 +479,7 @@ impl Key {
             "KeyState": self.state,
             "KeyUsage": "SIGN_VERIFY",
             "KeySpec": self.spec,
-            "Origin": "AWS_KMS",
+            "Origin": self.origin,
             "KeyManager": "CUSTOMER",
             "MultiRegion": false,
         })

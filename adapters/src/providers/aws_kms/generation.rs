@@ -12,6 +12,10 @@
 //! In doubt "nothing found" is believed only of a search that began a while after the last call that might
 //! have made a key: AWS shows new keys late.
 //!
+//! An alias proves nothing by itself: whoever may name keys can point ours at a key of another owner. So
+//! the key that our alias names is adopted only when it bears our tag as well, and no key is adopted whose
+//! private half was imported.
+//!
 //! A key is acknowledged only after its alias is there. A key that bears our tag and not its alias was
 //! therefore never acknowledged, so of several for one name all but one can go.
 
@@ -76,7 +80,7 @@ impl Generation<'_> {
     /// The key that has our alias, or gets it because it bears our tag.
     async fn standing(&self) -> Result<Option<KeyArn>, KeyProviderError> {
         if let Some(named) = self.look(&self.name.alias()).await? {
-            return usable(&named).map(Some);
+            return self.ours(&named).await.map(Some);
         }
         let traces = self.traces().await?;
         if let Some(key) = &traces.named {
@@ -86,14 +90,49 @@ impl Generation<'_> {
                 self.memory.begin_doubt(self.name.as_str(), Instant::now());
                 return Err(not_seen_yet());
             };
-            return usable(&named).map(Some);
+            return self.ours(&named).await.map(Some);
         }
         if let Some(adopted) = self.adopt(traces.nameless).await? {
             return Ok(Some(adopted));
         }
         // The alias may have come to be seen while the search went past it.
-        let named = self.look(&self.name.alias()).await?;
-        named.as_ref().map(usable).transpose()
+        match self.look(&self.name.alias()).await? {
+            Some(named) => self.ours(&named).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The key that our alias names, if a custodian made it and it can be used.
+    async fn ours(&self, named: &KeyDescription) -> Result<KeyArn, KeyProviderError> {
+        let context = if !named.is_of_our_kind {
+            "reading the key that our alias names: it is no Ed25519 signing key"
+        } else if !named.is_made_in_kms {
+            "adopting the key that our alias names: it was not made in AWS KMS; remove the alias"
+        } else if !self.is_tagged(&named.arn).await? {
+            "adopting the key that our alias names: it does not bear our tag, so no custodian made \
+             it; remove the alias"
+        } else {
+            return usable(named);
+        };
+        let source = told_that(named.arn.as_str());
+        Err(KeyProviderError::Misconfigured {
+            context,
+            source: Some(source),
+        })
+    }
+
+    /// Whether a key bears the tag of this name. The tag of a key that another custodian made a moment
+    /// ago may come to be seen late.
+    async fn is_tagged(&self, key: &KeyArn) -> Result<bool, KeyProviderError> {
+        if self.memory.has_made(key) {
+            return Ok(true);
+        }
+        let patience = Deadline::after(SETTLING.min(self.deadline.remaining() / 2));
+        let tag = until_there(patience, || async {
+            let tag = self.service.name_tag(key, self.deadline).await;
+            tag.map_err(Refusal::told)
+        });
+        Ok(tag.await?.is_some_and(|tag| tag == self.name.as_str()))
     }
 
     /// What a search finds of this name.
@@ -125,13 +164,14 @@ impl Generation<'_> {
                 let sentence = "a key that is in the list is not to be seen yet";
                 return Err(in_doubt(Trouble::Failing.because(told_that(sentence))));
             };
+            if !described.is_of_our_kind || !described.is_made_in_kms {
+                tracing::warn!(key = %key.as_str(), "a key that no custodian made bears our tag");
+                continue;
+            }
             match described.standing {
                 // Whoever scheduled it gave it up: it lost against another key of this name.
                 KeyStanding::PendingDeletion => {}
                 KeyStanding::Disabled => is_retired = true,
-                KeyStanding::Enabled | KeyStanding::Unavailable if !described.is_of_our_kind => {
-                    tracing::warn!(key = %key.as_str(), "a key that is no Ed25519 key bears our tag");
-                }
                 KeyStanding::Enabled => candidates.push((described.created, key)),
                 KeyStanding::Unavailable => return Err(not_usable_now()),
             }
@@ -204,7 +244,7 @@ impl Generation<'_> {
                 // `key` is there, whatever becomes of the look at the other one.
                 let holder = until_there(self.deadline, || self.look(&alias)).await;
                 let holder = holder.map_err(in_doubt)?.ok_or_else(not_seen_yet)?;
-                usable(&holder).map_err(in_doubt)
+                self.ours(&holder).await.map_err(in_doubt)
             }
         }
     }
@@ -262,16 +302,10 @@ enum Naming {
     Taken,
 }
 
-/// The key that has our alias, if it can be used.
+/// A key of ours, if it can be used.
 fn usable(named: &KeyDescription) -> Result<KeyArn, KeyProviderError> {
     match named.standing {
         KeyStanding::Disabled | KeyStanding::PendingDeletion => Err(KeyProviderError::KeyRetired),
-        KeyStanding::Enabled | KeyStanding::Unavailable if !named.is_of_our_kind => {
-            Err(KeyProviderError::Misconfigured {
-                context: "reading the key that our alias names: it is no Ed25519 signing key",
-                source: None,
-            })
-        }
         KeyStanding::Enabled => Ok(named.arn.clone()),
         KeyStanding::Unavailable => Err(not_usable_now()),
     }

@@ -116,6 +116,11 @@ impl AwsKmsMemory {
         }
     }
 
+    /// Whether this process has made the key.
+    pub(super) fn has_made(&self, key: &KeyArn) -> bool {
+        matches!(self.0.keys.lock().peek(key), Some(Known::MadeAt(_)))
+    }
+
     /// Whether this process has retired the key, which AWS may not obey everywhere yet.
     pub(super) fn is_retired(&self, key: &KeyArn) -> bool {
         matches!(self.0.keys.lock().peek(key), Some(Known::Retired))

@@ -2,7 +2,9 @@
 
 use aws_sdk_kms::operation::get_public_key::GetPublicKeyOutput;
 use aws_sdk_kms::operation::sign::SignOutput;
-use aws_sdk_kms::types::{KeyMetadata, KeySpec, KeyState, KeyUsageType, SigningAlgorithmSpec};
+use aws_sdk_kms::types::{
+    KeyMetadata, KeySpec, KeyState, KeyUsageType, OriginType, SigningAlgorithmSpec,
+};
 
 use signer_domain::ports::KeyProviderError;
 use signer_domain::{PublicKey, Signature};
@@ -17,6 +19,8 @@ pub(in super::super) struct KeyDescription {
     pub(in super::super) standing: KeyStanding,
     /// Whether it is a key that makes Ed25519 signatures.
     pub(in super::super) is_of_our_kind: bool,
+    /// Whether AWS KMS made its private half. Of one that was imported somebody else has a copy.
+    pub(in super::super) is_made_in_kms: bool,
     /// When it was made, in milliseconds since 1970.
     pub(in super::super) created: i64,
 }
@@ -49,6 +53,7 @@ impl KeyDescription {
             arn: arn.ok_or_else(|| unexpected("the key has no ARN of a key"))?,
             standing: KeyStanding::of(metadata.key_state()),
             is_of_our_kind,
+            is_made_in_kms: metadata.origin() == Some(&OriginType::AwsKms),
             created: created.and_then(Result::ok).unwrap_or(i64::MAX),
         })
     }
@@ -120,6 +125,7 @@ mod tests {
             .key_state(KeyState::from(state))
             .key_spec(spec)
             .key_usage(KeyUsageType::SignVerify)
+            .origin(OriginType::AwsKms)
             .creation_date(DateTime::from_millis(7))
             .build()
             .unwrap()
@@ -139,6 +145,7 @@ mod tests {
             let described = KeyDescription::read(Some(&metadata)).unwrap();
             assert_eq!(described.standing, standing, "{state}");
             assert_eq!((described.created, described.is_of_our_kind), (7, true));
+            assert!(described.is_made_in_kms);
         }
         let other = KeyDescription::read(Some(&metadata("Enabled", KeySpec::EccNistP256)));
         assert!(!other.unwrap().is_of_our_kind);
