@@ -119,7 +119,7 @@ impl AzureKvProvider {
     ) -> Result<Option<GeneratedKey>, KeyProviderError> {
         match &self.keeping {
             Keeping::Native(_) => native::locate(&self.vault, name, deadline).await,
-            Keeping::Envelope(_) => envelope::locate(&self.vault, name, deadline).await,
+            Keeping::Envelope(keys) => keys.locate(&self.vault, name, deadline).await,
         }
     }
 

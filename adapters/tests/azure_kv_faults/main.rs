@@ -15,6 +15,7 @@ mod answers;
 mod crowds;
 mod identity;
 mod lost_answers;
+mod planted;
 mod subject;
 mod tampering;
 mod versions;

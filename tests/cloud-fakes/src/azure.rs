@@ -128,6 +128,25 @@ impl FakeVault {
         versions.push(next);
     }
 
+    /// Makes the oldest version of a key one that may also do this.
+    pub fn permit_operation(&self, name: &str, operation: &str) {
+        let mut state = self.state.lock();
+        let key = state.keys.get_mut(name).unwrap().first_mut().unwrap();
+        key.operations.push(operation.to_owned());
+    }
+
+    /// Makes the oldest version of a key one that can be exported.
+    pub fn make_exportable(&self, name: &str) {
+        let mut state = self.state.lock();
+        state
+            .keys
+            .get_mut(name)
+            .unwrap()
+            .first_mut()
+            .unwrap()
+            .is_exportable = true;
+    }
+
     /// Whoever may change a key may change its tags.
     pub fn change_tags(&self, name: &str, change: impl FnOnce(&mut HashMap<String, String>)) {
         let mut state = self.state.lock();

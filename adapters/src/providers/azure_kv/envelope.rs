@@ -35,6 +35,11 @@ const OF_ANOTHER_MODE: &str =
     "using a vault key of this name, which does not encrypt: it was made in another mode";
 const TAGS_DAMAGED: &str =
     "reading an encrypted key: the tags of its vault key are missing or damaged";
+const LESS_PROTECTED: &str = "adopting a vault key: under its name stands one of a lesser type than \
+                              --azure-wrapping-key-type asks for";
+const OF_OTHER_USE: &str =
+    "adopting a vault key: under its name stands one that may do more than encrypt keys";
+const EXPORTABLE: &str = "adopting a vault key: under its name stands one that can be exported";
 const KEY_EXCHANGED: &str = "decrypting a key: what the tags of its vault key hold is not that key";
 
 /// The keys of one vault.
@@ -61,21 +66,21 @@ impl Envelope {
         deadline: Deadline,
     ) -> Result<GeneratedKey, KeyProviderError> {
         match settled(vault, name, holds_a_key, deadline).await? {
-            Settled::Key(version) => found(vault, &version, deadline).await,
+            Settled::Key(version) => self.found(vault, &version, deadline).await,
             Settled::Withdrawn => Err(KeyProviderError::KeyRetired),
             Settled::Abandoned(left) => {
                 if holds_a_key(&shown(vault, &left.id, deadline).await?) {
                     let key = settled_key(vault, name, holds_a_key, deadline).await?;
-                    return found(vault, &key, deadline).await;
+                    return self.found(vault, &key, deadline).await;
                 }
                 let names = instead_of(names, [left.id.version()]);
                 let made = self.make(vault, name, names.clone(), deadline).await?;
-                let key = replace(vault, &left.id, &made, names, deadline).await;
+                let key = self.replace(vault, &left.id, &made, names, deadline).await;
                 key.map_err(after_making)
             }
             Settled::Nothing => {
                 let made = self.make(vault, name, names.clone(), deadline).await?;
-                let key = complete(vault, &made, names, deadline).await;
+                let key = self.complete(vault, &made, names, deadline).await;
                 key.map_err(after_making)
             }
         }
@@ -135,22 +140,106 @@ impl Envelope {
         Ok(key.sign(digest))
     }
 
+    /// Looks for the key called `name`.
+    pub(super) async fn locate(
+        &self,
+        vault: &Vault,
+        name: &str,
+        deadline: Deadline,
+    ) -> Result<Option<GeneratedKey>, KeyProviderError> {
+        let versions = vault.versions(name, deadline).await?;
+        match Standing::of(&versions, holds_a_key) {
+            Standing::Key { version, .. } if !version.enabled => Err(KeyProviderError::KeyRetired),
+            Standing::Key { version, .. } => {
+                let version = self.adoptable(vault, &version.id, deadline).await?;
+                described(&version).map(Some)
+            }
+            Standing::Nothing | Standing::Unfinished(_) | Standing::Withdrawn => Ok(None),
+        }
+    }
+
+    /// A key that was made before, by whomever. It is decrypted once before anybody relies on it.
+    async fn found(
+        &self,
+        vault: &Vault,
+        version: &Version,
+        deadline: Deadline,
+    ) -> Result<GeneratedKey, KeyProviderError> {
+        // What was retired is no more and no less, however it was made.
+        described(version)?;
+        let version = self.adoptable(vault, &version.id, deadline).await?;
+        let described = described(&version)?;
+        unseal(vault, &version.id, &sealed_in(&version)?, deadline).await?;
+        Ok(described)
+    }
+
+    /// A version as it is now, if its vault key is made as ours are. Whoever may make keys in the vault
+    /// could have put it there.
+    async fn adoptable(
+        &self,
+        vault: &Vault,
+        id: &KeyVersion,
+        deadline: Deadline,
+    ) -> Result<Version, KeyProviderError> {
+        let version = shown(vault, id, deadline).await?;
+        let context = match version.wrapping {
+            None => OF_ANOTHER_MODE,
+            Some(it) if it.is_exportable => EXPORTABLE,
+            Some(it) if !it.does_nothing_else => OF_OTHER_USE,
+            Some(it) if !self.is_as_good(it.home) => LESS_PROTECTED,
+            Some(_) => return Ok(version),
+        };
+        Err(misconfigured(context, told_that(id.to_string())))
+    }
+
+    fn is_as_good(&self, home: WrappingKeyHome) -> bool {
+        home == WrappingKeyHome::Hardware || home == self.wrapping_key.home
+    }
+
+    /// Has `made` take the place of a version that was left without a key. The version that was left is
+    /// disabled before `made` gets its key, so that a key that still arrives there is nobody's.
+    async fn replace(
+        &self,
+        vault: &Vault,
+        left: &KeyVersion,
+        made: &Version,
+        names: Tags,
+        deadline: Deadline,
+    ) -> Result<GeneratedKey, KeyProviderError> {
+        let disabled = vault.disable(left, deadline).await;
+        disabled.map_err(Refusal::plain)?;
+        if !holds_a_key(&shown(vault, left, deadline).await?) {
+            tracing::info!(version = %left, "version of a vault key without a key replaced");
+            return self.complete(vault, made, names, deadline).await;
+        }
+        // Its maker was alive all the time, and may have told of the key.
+        let enabled = vault.enable(left, deadline).await;
+        enabled.map_err(Refusal::plain)?;
+        put_aside(vault, &made.id, deadline).await;
+        let key = settled_key(vault, left.name(), holds_a_key, deadline).await?;
+        self.found(vault, &key, deadline).await
+    }
+
+    /// Puts a new key into a version of our own that holds none, unless the name has one by then. What
+    /// the vault has in the end is the key.
+    async fn complete(
+        &self,
+        vault: &Vault,
+        made: &Version,
+        names: Tags,
+        deadline: Deadline,
+    ) -> Result<GeneratedKey, KeyProviderError> {
+        let key = tagged(vault, &made.id, names, deadline).await?;
+        if key.id == made.id {
+            return described(&key);
+        }
+        put_aside(vault, &made.id, deadline).await;
+        self.found(vault, &key, deadline).await
+    }
+
     /// Lets go of what is remembered of a version.
     pub(super) fn forget(&self, id: &KeyVersion) {
         self.sealed.lock().pop(id);
-    }
-}
-
-/// Looks for the key called `name`.
-pub(super) async fn locate(
-    vault: &Vault,
-    name: &str,
-    deadline: Deadline,
-) -> Result<Option<GeneratedKey>, KeyProviderError> {
-    let versions = vault.versions(name, deadline).await?;
-    match Standing::of(&versions, holds_a_key) {
-        Standing::Key { version, .. } => described(version).map(Some),
-        Standing::Nothing | Standing::Unfinished(_) | Standing::Withdrawn => Ok(None),
     }
 }
 
@@ -173,44 +262,6 @@ pub(super) async fn check(vault: &Vault, deadline: Deadline) -> Result<(), KeyPr
         ) => Ok(()),
         Err(Refusal::Passing(error) | Refusal::Other(error)) => Err(error),
     }
-}
-
-/// Has `made` take the place of a version that was left without a key. The version that was left is
-/// disabled before `made` gets its key, so that a key that still arrives there is nobody's.
-async fn replace(
-    vault: &Vault,
-    left: &KeyVersion,
-    made: &Version,
-    names: Tags,
-    deadline: Deadline,
-) -> Result<GeneratedKey, KeyProviderError> {
-    let disabled = vault.disable(left, deadline).await;
-    disabled.map_err(Refusal::plain)?;
-    if !holds_a_key(&shown(vault, left, deadline).await?) {
-        tracing::info!(version = %left, "version of a vault key without a key replaced");
-        return complete(vault, made, names, deadline).await;
-    }
-    // Its maker was alive all the time, and may have told of the key.
-    let enabled = vault.enable(left, deadline).await;
-    enabled.map_err(Refusal::plain)?;
-    put_aside(vault, &made.id, deadline).await;
-    let key = settled_key(vault, left.name(), holds_a_key, deadline).await?;
-    found(vault, &key, deadline).await
-}
-
-/// Puts a new key into a version of our own that holds none, unless the name has one by then. What the
-/// vault has in the end is the key.
-async fn complete(
-    vault: &Vault,
-    made: &Version,
-    names: Tags,
-    deadline: Deadline,
-) -> Result<GeneratedKey, KeyProviderError> {
-    let key = tagged(vault, &made.id, names, deadline).await?;
-    if key.id != made.id {
-        put_aside(vault, &made.id, deadline).await;
-    }
-    described(&key)
 }
 
 async fn tagged(
@@ -265,17 +316,6 @@ async fn new_key(
     };
     unseal(vault, id, &sealed, deadline).await?;
     Ok(sealed)
-}
-
-/// A key that somebody has made before. It is decrypted once before anybody relies on it.
-async fn found(
-    vault: &Vault,
-    version: &Version,
-    deadline: Deadline,
-) -> Result<GeneratedKey, KeyProviderError> {
-    let described = described(version)?;
-    unseal(vault, &version.id, &sealed_in(version)?, deadline).await?;
-    Ok(described)
 }
 
 /// Why an encrypted key is of no use.

@@ -81,6 +81,7 @@ mod tests {
             enabled: !text.contains('-'),
             tags,
             public_key: None,
+            wrapping: None,
         }
     }
 

@@ -129,7 +129,7 @@ impl Vault {
         };
         let versions = listed
             .into_iter()
-            .map(|listed| Version::read(listed.kid, name, listed.attributes, listed.tags, None));
+            .map(|listed| Version::read(listed.kid, name, listed.attributes, listed.tags));
         versions.collect()
     }
 

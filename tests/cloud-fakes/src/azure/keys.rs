@@ -23,6 +23,8 @@ pub(super) struct VaultKey {
     pub(super) tags: HashMap<String, String>,
     created: u64,
     kind: String,
+    pub(super) operations: Vec<String>,
+    pub(super) is_exportable: bool,
     material: Material,
 }
 
@@ -68,6 +70,8 @@ impl VaultKey {
             tags: HashMap::new(),
             created: now(),
             kind: kty.to_owned(),
+            operations: serde_json::from_value(body["key_ops"].clone()).unwrap_or_default(),
+            is_exportable: false,
             material,
         };
         key.update(body)?;
@@ -115,7 +119,11 @@ impl VaultKey {
     }
 
     pub(super) fn document(&self, vault: &str, name: &str) -> Value {
-        let mut key = json!({ "kid": self.id(vault, name), "kty": self.kind });
+        let mut key = json!({
+            "kid": self.id(vault, name),
+            "kty": self.kind,
+            "key_ops": self.operations,
+        });
         match &self.material {
             Material::Ed25519(seed) => {
                 let pair = Ed25519KeyPair::from_seed_unchecked(seed).unwrap();
@@ -144,6 +152,7 @@ impl VaultKey {
             "enabled": self.enabled,
             "created": self.created,
             "updated": self.created,
+            "exportable": self.is_exportable,
             "recoveryLevel": "Recoverable+Purgeable",
         })
     }
