@@ -6,6 +6,7 @@
 //!
 //! A key is one version of a vault key. Retiring disables that version.
 
+mod clients;
 mod credentials;
 mod envelope;
 mod error;
@@ -15,6 +16,7 @@ mod settings;
 mod settling;
 mod standing;
 mod tags;
+mod transport;
 mod turns;
 mod vault;
 

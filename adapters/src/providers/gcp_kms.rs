@@ -26,6 +26,7 @@ mod keys;
 mod line;
 mod settings;
 mod standing;
+mod transport;
 
 use std::fmt;
 use std::num::NonZeroUsize;

@@ -185,3 +185,22 @@ async fn credentials_of_another_account_than_at_first_are_told() {
     let error = stage.provider.check(soon()).await.unwrap_err();
     assert!(told(&error).0.contains("another account"), "{error:?}");
 }
+
+/// A pair that was made and not named is found by lists alone.
+#[tokio::test]
+async fn a_list_that_is_none_is_never_taken_for_an_empty_one() {
+    for operation in ["ListAliases", "ListKeys", "ListResourceTags"] {
+        let stage = Stage::new().await;
+        let (tag, name) = crate::stage::name_tag();
+        let made = stage.fake.plant(&[(tag, &name)], crate::stage::ED25519);
+        let nothing = signer_cloud_fakes::Answer::json(200, &serde_json::json!({}));
+        stage.fail(1, operation, Fault::Answer(nothing));
+        let error = stage.locate().await.unwrap_err();
+        assert!(
+            told(&error).0.contains("unexpected"),
+            "{operation}: {error:?}"
+        );
+        let located = stage.locate().await;
+        assert_eq!(located.unwrap().unwrap().handle_id.rest(), made);
+    }
+}

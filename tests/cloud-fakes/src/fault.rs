@@ -22,6 +22,10 @@ pub enum Fault {
     Hang,
     /// The service answers, and its answer is changed on the way.
     Change(fn(Answer) -> Answer),
+    /// This is answered, and behind it so many more bytes than anybody should read.
+    Endless(Answer),
+    /// This is answered, and its connection ends before the body is whole.
+    Truncated(Answer),
 }
 
 /// Which requests a fault is for.

@@ -12,6 +12,7 @@
 
 pub mod aws;
 mod azure;
+mod body;
 mod certificate;
 mod fault;
 mod gcp;

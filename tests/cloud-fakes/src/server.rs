@@ -5,10 +5,11 @@ use std::fmt;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt as _, Full};
+use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -20,6 +21,7 @@ use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 
+use crate::body::AnswerBody;
 use crate::certificate::Certificate;
 use crate::fault::{Fault, Rule, due};
 use crate::message::{Answer, Request};
@@ -48,6 +50,8 @@ struct Desk {
     latency: Mutex<Duration>,
     seen: Mutex<Vec<Request>>,
     under_way: Mutex<UnderWay>,
+    /// How many bytes of endless answers were taken.
+    taken: Arc<AtomicUsize>,
 }
 
 /// How many requests are under way, and how many there were at the most.
@@ -102,6 +106,7 @@ impl FakeServer {
                 latency: Mutex::default(),
                 seen: Mutex::default(),
                 under_way: Mutex::default(),
+                taken: Arc::default(),
             }),
             serving: Mutex::default(),
             runtime: Some(runtime),
@@ -152,6 +157,12 @@ impl FakeServer {
     /// How many requests were under way at once, at the most.
     pub fn most_at_once(&self) -> usize {
         self.desk.under_way.lock().most
+    }
+
+    /// How many bytes of endless answers were taken since this was last asked, by clients or by the
+    /// buffers on the way to them.
+    pub fn taken(&self) -> usize {
+        self.desk.taken.swap(0, Ordering::SeqCst)
     }
 
     /// Goes down: the port refuses connections, and those that were made end.
@@ -241,7 +252,7 @@ async fn serve_one(stream: impl AsyncRead + AsyncWrite + Unpin, desk: Arc<Desk>)
 async fn answer(
     desk: Arc<Desk>,
     request: hyper::Request<Incoming>,
-) -> Result<hyper::Response<Full<Bytes>>, io::Error> {
+) -> Result<hyper::Response<AnswerBody>, io::Error> {
     let (head, body) = request.into_parts();
     let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
     let request = Request {
@@ -256,9 +267,18 @@ async fn answer(
     let fault = due(&mut desk.rules.lock(), &request);
     let latency = *desk.latency.lock();
     tokio::time::sleep(latency).await;
+    let mut body_of: fn(Bytes, Arc<AtomicUsize>) -> AnswerBody = |body, _| AnswerBody::whole(body);
     let answer = match fault {
         None => desk.service.answer(&request),
         Some(Fault::Answer(answer)) => answer,
+        Some(Fault::Endless(answer)) => {
+            body_of = AnswerBody::endless;
+            answer
+        }
+        Some(Fault::Truncated(answer)) => {
+            body_of = |body, _| AnswerBody::truncated(body);
+            answer
+        }
         Some(Fault::Slow(delay)) => {
             let answer = desk.service.answer(&request);
             tokio::time::sleep(delay).await;
@@ -286,7 +306,8 @@ async fn answer(
     for (name, value) in &answer.headers {
         response = response.header(name, value);
     }
-    Ok(response.body(Full::new(answer.body)).unwrap())
+    let body = body_of(answer.body, Arc::clone(&desk.taken));
+    Ok(response.body(body).unwrap())
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 mod answers;
 mod client;
+mod limited;
 mod tries;
 
 use std::sync::Arc;
@@ -25,6 +26,9 @@ use super::settings::DeletionWindow;
 
 pub(super) use self::answers::{KeyDescription, KeyStanding};
 pub(super) use self::client::{ATTEMPT_PATIENCE, Configured, default_region};
+
+/// As many aliases as AWS lists at once. Without a limit it lists 50.
+const ALIASES_A_PAGE: i32 = 100;
 
 /// AWS KMS as this provider uses it.
 pub(super) struct Service {
@@ -209,14 +213,13 @@ impl Service {
         deadline: Deadline,
     ) -> Result<Page<(String, String)>, Refusal> {
         let answer = self.repeated(deadline, || async {
-            let call = self
-                .client()
-                .list_aliases()
-                .set_marker(from.map(str::to_owned));
+            let call = self.client().list_aliases().limit(ALIASES_A_PAGE);
+            let call = call.set_marker(from.map(str::to_owned));
             call.send().await.map_err(|error| refusal(&error))
         });
         let answer = answer.await?;
-        let named = answer.aliases().iter().filter_map(|alias| {
+        let aliases = answer.aliases.as_deref().ok_or_else(no_list)?;
+        let named = aliases.iter().filter_map(|alias| {
             let target = alias.target_key_id()?;
             // A key that has a nameless alias has an alias all the same.
             let name = alias.alias_name().unwrap_or_default();
@@ -241,7 +244,8 @@ impl Service {
             listed.map_err(|error| refusal(&error))
         });
         let answer = answer.await?;
-        let arns = answer.keys().iter().map(|key| {
+        let keys = answer.keys.as_deref().ok_or_else(no_list)?;
+        let arns = keys.iter().map(|key| {
             key.key_arn().and_then(KeyArn::parse).ok_or_else(|| {
                 let cause = told_that("a key in the list has no ARN of a key");
                 Refusal::Trouble(Trouble::Unexpected, cause)
@@ -270,7 +274,7 @@ impl Service {
         });
         match answer.await {
             Ok(answer) => {
-                let mut tags = answer.tags().iter();
+                let mut tags = answer.tags.as_deref().ok_or_else(no_list)?.iter();
                 let named = tags.find(|tag| tag.tag_key() == NAME_TAG);
                 Ok(named.map(|tag| tag.tag_value().to_owned()))
             }
@@ -279,4 +283,12 @@ impl Service {
             Err(refusal) => Err(refusal),
         }
     }
+}
+
+/// An answer without a list is none of AWS's, and must not be taken for an empty one.
+fn no_list() -> Refusal {
+    Refusal::Trouble(
+        Trouble::Unexpected,
+        told_that("an answer that is a list has none"),
+    )
 }

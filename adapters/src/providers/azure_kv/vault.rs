@@ -24,10 +24,12 @@ use signer_domain::{Deadline, Digest, Signature};
 use self::sealed_body::{key_in, seal_request, unseal_request};
 use super::super::cloud::{Pace, told};
 use super::super::software::LentKey;
+use super::clients::Clients;
 use super::error::{Refusal, misconfigured, unexpected};
 use super::handle::KeyVersion;
 use super::settings::AzureKvSettings;
 use super::tags::Tags;
+use super::transport::LimitedTransport;
 
 pub(super) use self::version::Version;
 
@@ -38,7 +40,7 @@ const MOST_PAGES: usize = 40;
 
 /// A vault, and how it is called.
 pub(super) struct Vault {
-    client: Arc<KeyClient>,
+    clients: Arc<Clients>,
     pace: Pace,
 }
 
@@ -68,8 +70,9 @@ impl Vault {
             .redirect(reqwest::redirect::Policy::none())
             .build()
             .map_err(|cause| misconfigured("preparing TLS connections", told(&cause)))?;
-        let options = || ClientOptions {
-            transport: Some(Transport::new(Arc::new(http.clone()))),
+        let transport = Transport::new(Arc::new(LimitedTransport(http)));
+        let options = move || ClientOptions {
+            transport: Some(transport.clone()),
             // Calls are repeated here, where it is known which of them may be.
             retry: RetryOptions::none(),
             ..ClientOptions::default()
@@ -79,16 +82,21 @@ impl Vault {
         let credential = credentials.open(options(), only_for).map_err(|cause| {
             misconfigured("preparing to sign in to the key service", told(&cause))
         })?;
-        let options = KeyClientOptions {
-            // Where the operator names the service, the credential asks for tokens of no other.
-            verify_challenge_resource: Some(only_for.is_none()),
-            client_options: options(),
-            ..KeyClientOptions::default()
+        // Where the operator names the service, the credential asks for tokens of no other.
+        let verify = only_for.is_none();
+        let url = settings.vault.as_str().to_owned();
+        let make = move || {
+            let options = KeyClientOptions {
+                verify_challenge_resource: Some(verify),
+                client_options: options(),
+                ..KeyClientOptions::default()
+            };
+            KeyClient::new(&url, Arc::clone(&credential), Some(options))
         };
-        let client = KeyClient::new(settings.vault.as_str(), credential, Some(options))
+        let clients = Clients::new(Box::new(make))
             .map_err(|cause| misconfigured("preparing the client of the vault", told(&cause)))?;
         Ok(Self {
-            client: Arc::new(client),
+            clients: Arc::new(clients),
             pace: Pace::new(settings.limits),
         })
     }
@@ -96,7 +104,7 @@ impl Vault {
     /// The same vault for those who want signatures.
     pub(super) fn for_signatures(&self) -> Self {
         Self {
-            client: Arc::clone(&self.client),
+            clients: Arc::clone(&self.clients),
             pace: self.pace.for_signatures(),
         }
     }
@@ -107,13 +115,16 @@ impl Vault {
         name: &str,
         deadline: Deadline,
     ) -> Result<Vec<Version>, KeyProviderError> {
-        let list = || async {
-            let pages = self.client.list_key_properties_versions(name, None)?;
+        let list = |client: Arc<KeyClient>| async move {
+            let pages = client.list_key_properties_versions(name, None)?;
             let mut pages = pages.into_pages();
             let mut found: Vec<KeyProperties> = Vec::new();
             for _ in 0..MOST_PAGES {
                 match pages.try_next().await? {
-                    Some(page) => found.extend(page.into_model()?.value),
+                    Some(page) => {
+                        require_list(page.body())?;
+                        found.extend(page.into_model()?.value);
+                    }
                     None => return Ok(found),
                 }
             }
@@ -140,12 +151,12 @@ impl Vault {
         version: Option<&str>,
         deadline: Deadline,
     ) -> Result<Version, Refusal> {
-        let get = || async {
+        let get = |client: Arc<KeyClient>| async move {
             let options = KeyClientGetKeyOptions {
                 key_version: version.map(str::to_owned),
                 ..KeyClientGetKeyOptions::default()
             };
-            let got = self.client.get_key(name, Some(options)).await?;
+            let got = client.get_key(name, Some(options)).await?;
             got.into_model()
         };
         let key = self.call(Effect::None, deadline, get).await?;
@@ -160,9 +171,9 @@ impl Vault {
         parameters: &CreateKeyParameters,
         deadline: Deadline,
     ) -> Result<Version, Refusal> {
-        let create = || async {
+        let create = |client: Arc<KeyClient>| async move {
             let body = parameters.clone().try_into()?;
-            let made = self.client.create_key(name, body, None).await?;
+            let made = client.create_key(name, body, None).await?;
             made.into_model()
         };
         let key = self.call(Effect::Another, deadline, create).await?;
@@ -202,14 +213,14 @@ impl Vault {
         change: &UpdateKeyPropertiesParameters,
         deadline: Deadline,
     ) -> Result<(), Refusal> {
-        let update = || async {
+        let update = |client: Arc<KeyClient>| async move {
             let body = change.clone().try_into()?;
             let options = KeyClientUpdateKeyPropertiesOptions {
                 key_version: Some(id.version().to_owned()),
                 ..KeyClientUpdateKeyPropertiesOptions::default()
             };
             let options = Some(options);
-            let updated = self.client.update_key_properties(id.name(), body, options);
+            let updated = client.update_key_properties(id.name(), body, options);
             updated.await.map(drop)
         };
         self.call(effect, deadline, update).await
@@ -222,7 +233,7 @@ impl Vault {
         digest: &Digest,
         deadline: Deadline,
     ) -> Result<Signature, Refusal> {
-        let sign = || async {
+        let sign = |client: Arc<KeyClient>| async move {
             let body = SignParameters {
                 algorithm: Some(SignatureAlgorithm::UnknownValue("EdDSA".to_owned())),
                 value: Some(digest.as_bytes().to_vec()),
@@ -231,7 +242,7 @@ impl Vault {
                 key_version: Some(id.version().to_owned()),
                 ..KeyClientSignOptions::default()
             };
-            let signed = self.client.sign(id.name(), body.try_into()?, Some(options));
+            let signed = client.sign(id.name(), body.try_into()?, Some(options));
             signed.await?.into_model()
         };
         let signed = self.call(Effect::None, deadline, sign).await?;
@@ -248,13 +259,13 @@ impl Vault {
         key: &LentKey,
         deadline: Deadline,
     ) -> Result<Vec<u8>, Refusal> {
-        let seal = || async {
+        let seal = |client: Arc<KeyClient>| async move {
             let body: RequestContent<_> = seal_request(key).into();
             let options = KeyClientWrapKeyOptions {
                 key_version: Some(id.version().to_owned()),
                 ..KeyClientWrapKeyOptions::default()
             };
-            let sealed = self.client.wrap_key(id.name(), body, Some(options));
+            let sealed = client.wrap_key(id.name(), body, Some(options));
             sealed.await?.into_model()
         };
         let sealed = self.call(Effect::None, deadline, seal).await?;
@@ -270,10 +281,10 @@ impl Vault {
         ciphertext: &[u8],
         deadline: Deadline,
     ) -> Result<LentKey, Refusal> {
-        let unseal = || async {
+        let unseal = |client: Arc<KeyClient>| async move {
             let body: RequestContent<_> = unseal_request(ciphertext).into();
             let (name, version) = (id.name(), id.version());
-            let unsealed = self.client.unwrap_key(name, version, body, None).await?;
+            let unsealed = client.unwrap_key(name, version, body, None).await?;
             Ok(key_in(unsealed.into_body().into()))
         };
         let unsealed = self.call(Effect::None, deadline, unseal).await?;
@@ -293,7 +304,7 @@ impl Vault {
         &self,
         effect: Effect,
         deadline: Deadline,
-        call: impl Fn() -> F,
+        call: impl Fn(Arc<KeyClient>) -> F,
     ) -> Result<T, Refusal>
     where
         F: Future<Output = azure_core::Result<T>>,
@@ -304,14 +315,21 @@ impl Vault {
             .with_max_times(2)
             .build();
         let mut may_have_had_its_effect = false;
+        let mut is_renewed = false;
         loop {
-            let outcome = self.pace.call(deadline, async { Ok(call().await) }).await;
-            let refusal = match outcome {
+            let client = self.clients.current();
+            let answer = call(Arc::clone(&client));
+            let outcome = self.pace.call(deadline, async { Ok(answer.await) }).await;
+            let (refusal, is_client_new) = match outcome {
                 Ok(Ok(answer)) => return Ok(answer),
-                Ok(Err(error)) => Refusal::of(&error),
-                Err(error) => error.into(),
+                Ok(Err(error)) => (Refusal::of(&error), self.clients.renew(&client, &error)),
+                Err(error) => (error.into(), false),
             };
             may_have_had_its_effect |= effect == Effect::Same && refusal.leaves_doubt();
+            if is_client_new && effect != Effect::Another && !is_renewed {
+                is_renewed = true;
+                continue;
+            }
             let may_again = effect != Effect::Another && refusal.may_pass();
             match pauses.next() {
                 Some(pause) if may_again && pause < deadline.remaining() => {
@@ -321,6 +339,21 @@ impl Vault {
                 _ => return Err(refusal),
             }
         }
+    }
+}
+
+/// A page that has no list is none of a vault's. The library would take it for an empty one, and the
+/// caller that for the absence of a key.
+fn require_list(page: &[u8]) -> azure_core::Result<()> {
+    let document: Option<serde_json::Value> = serde_json::from_slice(page).ok();
+    let list = document.as_ref().and_then(|document| document.get("value"));
+    if list.is_some_and(serde_json::Value::is_array) {
+        Ok(())
+    } else {
+        Err(azure_core::Error::with_message(
+            ErrorKind::DataConversion,
+            "the list of the versions of a key is none",
+        ))
     }
 }
 

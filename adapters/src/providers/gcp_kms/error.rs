@@ -4,7 +4,6 @@ use std::error::Error as StdError;
 use std::io;
 use std::time::Duration;
 
-use google_cloud_gax::client_builder::Error as BuildError;
 use google_cloud_gax::error::CredentialsError;
 use google_cloud_gax::error::rpc::{Code, Status, StatusDetails};
 use google_cloud_kms_v1::Error;
@@ -195,13 +194,8 @@ impl Refusal {
     }
 
     /// Why no client could be made although there are credentials.
-    pub(super) fn of_building(error: &BuildError) -> Self {
-        let trouble = if error.is_transport() {
-            Trouble::Unexpected
-        } else {
-            Trouble::CredentialsRefused
-        };
-        Self::Trouble(trouble, brief(error))
+    pub(super) fn of_building(error: &reqwest::Error) -> Self {
+        Self::Trouble(Trouble::Unexpected, brief(error))
     }
 }
 

@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 
 use backon::{BackoffBuilder as _, ExponentialBuilder};
 use google_cloud_auth::credentials::{Builder as CredentialsBuilder, Credentials, anonymous};
-use google_cloud_gax::retry_policy::NeverRetry;
 use google_cloud_kms_v1::Error;
 use google_cloud_kms_v1::client::KeyManagementService;
 use tokio::sync::Mutex;
@@ -14,6 +13,7 @@ use signer_domain::Deadline;
 
 use super::error::Refusal;
 use super::settings::{GcpEndpoint, GcpSettings};
+use super::transport::Transport;
 use crate::providers::cloud::Pace;
 use crate::providers::cloud::{Trouble, told_that};
 
@@ -184,12 +184,11 @@ impl Line {
 }
 
 /// What the library calls extensions, of a type that it does not name for others.
-fn nothing<T: Default>() -> T {
+pub(super) fn nothing<T: Default>() -> T {
     T::default()
 }
 
-/// Reads the credentials anew. The library tries nothing by itself: it would neither count against the
-/// limits nor know the deadline.
+/// Reads the credentials anew.
 async fn open(endpoint: &GcpEndpoint) -> Result<Session, Refusal> {
     let credentials = if endpoint.is_emulator() {
         anonymous::Builder::new().build()
@@ -197,16 +196,11 @@ async fn open(endpoint: &GcpEndpoint) -> Result<Session, Refusal> {
         let found = CredentialsBuilder::default().build();
         found.map_err(|error| Refusal::of_file(&error))?
     };
-    let mut builder = KeyManagementService::builder()
-        .with_credentials(credentials.clone())
-        .with_retry_policy(NeverRetry);
-    if let Some(url) = endpoint.url() {
-        builder = builder.with_endpoint(url);
-    }
-    let built = builder.build().await;
+    let transport = Transport::new(credentials.clone(), endpoint.url()).await;
+    let transport = transport.map_err(|error| Refusal::of_building(&error))?;
     Ok(Session {
         since: Instant::now(),
         credentials,
-        service: built.map_err(|error| Refusal::of_building(&error))?,
+        service: KeyManagementService::from_stub(transport),
     })
 }

@@ -13,6 +13,7 @@ use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 
 use super::super::super::cloud::CloudLimits;
 use super::super::settings::AwsKmsSettings;
+use super::limited::limited;
 
 const CONNECT_PATIENCE: Duration = Duration::from_secs(2);
 /// How long one try of a call may take, so that a request of usual patience has room for three.
@@ -82,7 +83,7 @@ fn loader(settings: &AwsKmsSettings) -> ConfigLoader {
 fn base(profile: Option<&str>) -> ConfigLoader {
     let tls = Provider::Rustls(CryptoMode::Ring);
     let loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
-        .http_client(Builder::new().tls_provider(tls).build_https());
+        .http_client(limited(Builder::new().tls_provider(tls).build_https()));
     match profile {
         Some(profile) => loader.profile_name(profile),
         None => loader,
