@@ -102,7 +102,9 @@ impl ProviderActor {
             let context = &actor.context;
             let providers = &context.routes.providers;
             match checked {
-                Ok(()) => providers.note_ready(context.name()),
+                Ok(()) => {
+                    providers.note_ready(context.name(), context.provider.warning());
+                }
                 Err(error) => providers.note_ailment(context.name(), &error),
             }
             context

@@ -1,6 +1,6 @@
 //! The provider on the real service, with a key ring and credentials of whoever runs it.
 //!
-//! `GCP_KMS_LIVE_KEY_RING` names the key ring, `GCP_KMS_LIVE_LEVEL` the protection level (`hsm` unless it
+//! `GCP_KMS_LIVE_KEY_RING` names the key ring, `GCP_KMS_LIVE_LEVEL` the protection level (`software` unless it
 //! says `software`); credentials are found as in production. The test makes one key, which can be
 //! disabled but not removed, so it is never run by itself.
 
@@ -28,7 +28,8 @@ fn settings() -> GcpSettings {
     GcpSettings {
         key_ring: key_ring.parse().unwrap(),
         key_prefix: GcpKeyPrefix::default(),
-        protection_level: level.map_or(GcpProtectionLevel::Hsm, |level| level.parse().unwrap()),
+        protection_level: level
+            .map_or(GcpProtectionLevel::Software, |level| level.parse().unwrap()),
         endpoint: GcpEndpoint::of_google(),
         limits: CloudLimits {
             max_in_flight: NonZeroUsize::new(8).unwrap(),

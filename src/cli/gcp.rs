@@ -14,8 +14,8 @@ pub(crate) struct GcpArgs {
     /// PLEXSPHERE_SIGNER_GCP_KEY_PREFIX] [default: nothing]
     #[arg(id = "gcp_key_prefix", long = "gcp-key-prefix", value_name = "PREFIX")]
     pub(crate) key_prefix: Option<String>,
-    /// Where new keys are kept and used: hsm or software [env:
-    /// PLEXSPHERE_SIGNER_GCP_PROTECTION_LEVEL] [default: hsm]
+    /// Where new keys are kept and used: software, or hsm where Google offers Ed25519 there, which it
+    /// did not in 2026 [env: PLEXSPHERE_SIGNER_GCP_PROTECTION_LEVEL]
     #[arg(
         id = "gcp_protection_level",
         long = "gcp-protection-level",

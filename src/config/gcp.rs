@@ -17,7 +17,7 @@ const CALLS_PER_SECOND: &str = "40";
 pub(crate) struct GcpConfig {
     pub(crate) key_ring: Option<Setting<String>>,
     pub(crate) key_prefix: Option<Setting<String>>,
-    pub(crate) protection_level: Setting<String>,
+    pub(crate) protection_level: Option<Setting<String>>,
     pub(crate) endpoint_url: Option<Setting<String>>,
     pub(crate) max_in_flight: Setting<NonZeroUsize>,
     pub(crate) requests_per_second: Setting<NonZeroU32>,
@@ -42,11 +42,10 @@ impl GcpConfig {
                 &args.key_prefix,
                 &environment.gcp_key_prefix,
             ),
-            protection_level: pick_or(
+            protection_level: pick(
                 "--gcp-protection-level",
                 &args.protection_level,
                 &environment.gcp_protection_level,
-                "hsm",
             ),
             endpoint_url: pick(
                 "--gcp-endpoint-url",
@@ -73,13 +72,14 @@ impl GcpConfig {
     /// The first of these settings that somebody gave: for a custodian without the provider, which
     /// must not swallow it.
     pub(crate) fn first_given(&self) -> Option<Source> {
-        let optional = [&self.key_ring, &self.key_prefix, &self.endpoint_url]
-            .map(|setting| setting.as_ref().map(|setting| setting.source));
-        let defaulted = [
-            self.protection_level.source,
-            self.max_in_flight.source,
-            self.requests_per_second.source,
-        ];
+        let optional = [
+            &self.key_ring,
+            &self.key_prefix,
+            &self.protection_level,
+            &self.endpoint_url,
+        ]
+        .map(|setting| setting.as_ref().map(|setting| setting.source));
+        let defaulted = [self.max_in_flight.source, self.requests_per_second.source];
         optional
             .into_iter()
             .flatten()
@@ -101,9 +101,9 @@ mod tests {
     }
 
     #[test]
-    fn nobody_has_to_say_more_than_the_key_ring() {
+    fn limits_have_defaults_and_the_place_of_keys_has_none() {
         let config = resolve(&GcpArgs::default(), &[]).unwrap();
-        assert_eq!(config.protection_level.value, "hsm");
+        assert!(config.key_ring.is_none() && config.protection_level.is_none());
         assert_eq!(config.max_in_flight.value.get(), 64);
         assert_eq!(config.requests_per_second.value.get(), 40);
         assert_eq!(config.first_given(), None);
@@ -127,7 +127,7 @@ mod tests {
         assert_eq!(config.first_given(), Some(Source::Flag("--gcp-key-ring")));
         assert_eq!(config.key_ring.unwrap().value, "of-flag");
         assert_eq!(config.key_prefix.unwrap().value, "p");
-        assert_eq!(config.protection_level.value, "software");
+        assert_eq!(config.protection_level.unwrap().value, "software");
         assert_eq!(config.endpoint_url.unwrap().value, "https://e");
         assert_eq!(config.max_in_flight.value.get(), 7);
         assert_eq!(config.requests_per_second.value.get(), 8);

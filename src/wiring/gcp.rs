@@ -32,13 +32,19 @@ fn settings(config: &GcpConfig) -> Result<GcpSettings, Failure> {
              projects/PROJECT/locations/LOCATION/keyRings/RING",
         ));
     };
+    let Some(protection_level) = &config.protection_level else {
+        return Err(Failure::usage(
+            "--gcp-protection-level is required with --key-provider gcp-kms; name where new keys live: \
+             software, or hsm where Google offers Ed25519 there",
+        ));
+    };
     Ok(GcpSettings {
         key_ring: read(key_ring)?,
         key_prefix: match &config.key_prefix {
             Some(prefix) => read(prefix)?,
             None => GcpKeyPrefix::default(),
         },
-        protection_level: read(&config.protection_level)?,
+        protection_level: read(protection_level)?,
         endpoint: match &config.endpoint_url {
             Some(url) => read(url)?,
             None => GcpEndpoint::of_google(),

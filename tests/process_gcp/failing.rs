@@ -100,3 +100,20 @@ fn a_permission_that_is_missing_is_told_by_readiness() {
     house.kms.clear_faults();
     server.wait_until_ready();
 }
+
+#[test]
+fn a_level_at_which_google_has_no_ed25519_is_told_by_the_log_and_by_readiness() {
+    let house = House::with_emulator();
+    let server = house.serve(&["--gcp-protection-level", "hsm"]);
+    let wanted = r#"{"scope":"platform","key_id":"k1"}"#;
+    let refused = server.post("/v1/keys", wanted).expect_status(503);
+    assert_eq!(refused.problem_code(), "provider_unavailable");
+    let cure = "use --gcp-protection-level software";
+    server.wait_for_log(cure, |line| line.contains(cure));
+    // What there is signs on, so the custodian stays ready.
+    let readiness = || server.get("/readyz").expect_status(200).text().to_owned();
+    eventually("a warning", || readiness().contains(cure).then_some(()));
+    house.service.offer_hsm();
+    generate(&server, "k1");
+    eventually("no warning", || (!readiness().contains(cure)).then_some(()));
+}

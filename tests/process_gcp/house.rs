@@ -110,6 +110,10 @@ impl House {
             &url,
         ];
         flags.extend(gcp.iter().chain(more).map(|&flag| flag.to_owned()));
+        let level = "--gcp-protection-level";
+        if !more.contains(&level) {
+            flags.extend([level, "software"].map(str::to_owned));
+        }
         flags
     }
 

@@ -24,6 +24,13 @@ fn every_setting_that_cannot_be_right_ends_the_start_with_status_2() {
         "{sentence}"
     );
     let ring = ["--gcp-key-ring", KEY_RING];
+    let finished = refused(&house, &ring);
+    let sentence = finished.sentence();
+    assert!(
+        sentence.starts_with("--gcp-protection-level is required"),
+        "{sentence}"
+    );
+    let ring = [&ring[..], &["--gcp-protection-level", "software"]].concat();
     for (flag, value, problem) in [
         (
             "--gcp-key-ring",
@@ -54,7 +61,8 @@ fn every_setting_that_cannot_be_right_ends_the_start_with_status_2() {
         ),
     ] {
         let flags = match flag {
-            "--gcp-key-ring" => vec![flag, value],
+            "--gcp-key-ring" => vec![flag, value, "--gcp-protection-level", "software"],
+            "--gcp-protection-level" => vec!["--gcp-key-ring", KEY_RING, flag, value],
             _ => [&ring[..], &[flag, value]].concat(),
         };
         let finished = refused(&house, &flags);

@@ -25,6 +25,8 @@ struct ProviderRoute {
     status: ProviderStatus,
     /// Why it is down, in a sentence without anything that a caller or a back end has said.
     ailment: Option<String>,
+    /// What an operator has to cure although it is up.
+    warning: Option<&'static str>,
     /// As the provider says once it is up.
     signs_per_turn: NonZeroUsize,
     /// Who signs or generates with this provider.
@@ -42,6 +44,7 @@ impl ProviderRoutes {
             addr: None,
             status: ProviderStatus::Starting,
             ailment: None,
+            warning: None,
             signs_per_turn: NonZeroUsize::MIN,
             work: Admission::new(part),
             control: Admission::new(part),
@@ -116,10 +119,11 @@ impl ProviderRoutes {
     }
 
     /// Notes that a provider has proved that it works.
-    pub(crate) fn note_ready(&self, name: ProviderName) {
+    pub(crate) fn note_ready(&self, name: ProviderName, warning: Option<&'static str>) {
         self.change(name, |route| {
             route.status = ProviderStatus::Ready;
             route.ailment = None;
+            route.warning = warning;
         });
     }
 
@@ -131,15 +135,16 @@ impl ProviderRoutes {
         });
     }
 
-    /// One sentence for each provider that is down and whose cause is known.
+    /// One sentence for each provider that is down and whose cause is known, or that has to be cured.
     pub(crate) fn warnings(&self) -> Vec<String> {
         let table = self.table.read();
         let warning = |route: &ProviderRoute| {
-            let ailment = route.ailment.as_ref()?;
-            Some(format!(
-                "key provider \"{}\" is down: {ailment}",
-                route.name
-            ))
+            let name = route.name;
+            match (&route.ailment, route.warning) {
+                (Some(ailment), _) => Some(format!("key provider \"{name}\" is down: {ailment}")),
+                (None, Some(warning)) => Some(format!("key provider \"{name}\": {warning}")),
+                (None, None) => None,
+            }
         };
         table.iter().filter_map(warning).collect()
     }

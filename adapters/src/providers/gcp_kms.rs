@@ -140,6 +140,10 @@ impl KeyProvider for GcpKmsProvider {
         self.keys.locate(scope, key_id, deadline).await
     }
 
+    fn warning(&self) -> Option<&'static str> {
+        self.keys.warning()
+    }
+
     /// Reads the key ring: that needs a connection, good credentials and their permission, and costs
     /// nothing. Each signature is verified when it is made.
     async fn check(&self, deadline: Deadline) -> Result<(), KeyProviderError> {

@@ -63,9 +63,11 @@ async fn a_key_whose_private_half_was_outside_is_not_adopted() {
 
 #[tokio::test]
 async fn a_key_of_a_lower_level_is_not_adopted_and_one_of_a_higher_is() {
-    let software = Stage::of_software_level();
+    let software = Stage::new();
     software.generate("k1").await.unwrap();
+    software.fake.service.offer_hsm();
     let mut settings = software.fake.settings();
+    settings.protection_level = "hsm".parse().unwrap();
     let hsm = signer_adapters::providers::gcp_kms::GcpKmsProvider::new(settings.clone());
     let stage = Stage {
         provider: hsm,

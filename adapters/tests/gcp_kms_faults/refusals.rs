@@ -78,7 +78,7 @@ async fn a_key_ring_that_is_not_there_is_told_by_the_check_and_by_generate() {
 }
 
 #[tokio::test]
-async fn a_level_that_the_location_does_not_offer_is_told() {
+async fn a_request_that_the_service_does_not_take_is_told() {
     let stage = Stage::new();
     let refusal = gcp_refusal(400, "INVALID_ARGUMENT", "not supported in this location");
     stage
@@ -86,8 +86,30 @@ async fn a_level_that_the_location_does_not_offer_is_told() {
         .server
         .inject(1, is_create, Fault::Answer(refusal));
     let context = context(stage.generate("k1").await);
-    assert!(context.contains("protection level"), "{context}");
+    assert!(
+        context.contains("the location of the key ring"),
+        "{context}"
+    );
     stage.generate("k1").await.unwrap();
+}
+
+#[tokio::test]
+async fn a_level_at_which_google_has_no_ed25519_is_told_with_the_cure_until_it_has() {
+    let stage = Stage::of_hsm_level();
+    stage.check().await.unwrap();
+    assert_eq!(stage.provider.warning(), None, "nothing is known yet");
+    assert_fails!(stage.generate("k1").await, Misconfigured { .. });
+    let context = context(stage.generate("k1").await);
+    assert!(
+        context.contains("use --gcp-protection-level software"),
+        "{context}"
+    );
+    stage.check().await.unwrap();
+    assert_eq!(stage.provider.warning(), Some(context));
+    stage.fake.service.offer_hsm();
+    let key = stage.generate("k1").await.unwrap();
+    stage.sign(&key).await.unwrap();
+    assert_eq!(stage.provider.warning(), None);
 }
 
 #[tokio::test]

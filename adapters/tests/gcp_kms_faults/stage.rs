@@ -34,8 +34,9 @@ impl Stage {
         Self { fake, provider }
     }
 
-    pub(crate) fn of_software_level() -> Self {
-        Self::with(|settings| settings.protection_level = GcpProtectionLevel::Software)
+    /// With a provider that asks for keys in an HSM.
+    pub(crate) fn of_hsm_level() -> Self {
+        Self::with(|settings| settings.protection_level = GcpProtectionLevel::Hsm)
     }
 
     pub(crate) async fn generate(&self, name: &str) -> Outcome<GeneratedKey> {

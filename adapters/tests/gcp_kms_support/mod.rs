@@ -27,7 +27,7 @@ impl Fake {
         GcpSettings {
             key_ring: KEY_RING.parse().unwrap(),
             key_prefix: GcpKeyPrefix::default(),
-            protection_level: GcpProtectionLevel::Hsm,
+            protection_level: GcpProtectionLevel::Software,
             endpoint: self.server.url().parse().unwrap(),
             limits: CloudLimits {
                 max_in_flight: NonZeroUsize::new(64).unwrap(),

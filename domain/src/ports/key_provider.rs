@@ -92,6 +92,12 @@ pub trait KeyProvider: Send + Sync + fmt::Debug {
     /// # Errors
     /// As for every call.
     async fn check(&self, deadline: Deadline) -> Result<(), KeyProviderError>;
+
+    /// What an operator has to cure although the back end works, in the gerund and with the cure; asked
+    /// after each check that succeeds. `None` when there is nothing.
+    fn warning(&self) -> Option<&'static str> {
+        None
+    }
 }
 
 /// What a provider is and how much it can do at once.

@@ -15,6 +15,7 @@ mod tokens;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use hyper::Method;
 use parking_lot::Mutex;
@@ -31,6 +32,8 @@ pub use self::refusal::gcp_refusal;
 const PURPOSE: u64 = 5;
 const ED25519: u64 = 40;
 const P256: u64 = 12;
+/// The protection level `HSM`.
+const HSM: u64 = 2;
 
 /// A project with one key ring, and the service that issues access tokens.
 #[derive(Default)]
@@ -40,6 +43,8 @@ pub struct GcpKms {
     /// How many looks at a version that is new find it still being generated.
     looks_until_generated: Mutex<usize>,
     sign_with: Mutex<Option<SignWith>>,
+    /// Whether it offers Ed25519 in an HSM, as the service does not.
+    offers_hsm: AtomicBool,
     tokens: Tokens,
 }
 
@@ -96,6 +101,11 @@ impl GcpKms {
     /// Signs rightly again.
     pub fn sign_rightly(&self) {
         *self.sign_with.lock() = None;
+    }
+
+    /// From now on it offers Ed25519 in an HSM too, as the service may one day.
+    pub fn offer_hsm(&self) {
+        self.offers_hsm.store(true, Ordering::SeqCst);
     }
 
     /// Puts every version of a crypto key, named by its full name, into this state.
@@ -157,15 +167,16 @@ impl GcpKms {
         if number(&document["purpose"]) != PURPOSE || number(&template["algorithm"]) != ED25519 {
             return Err(gcp_refusal(400, "INVALID_ARGUMENT", "purpose or algorithm"));
         }
+        let level = number(&template["protectionLevel"]);
+        if level == HSM && !self.offers_hsm.load(Ordering::SeqCst) {
+            return Err(refusal::of_level());
+        }
         let name = format!("{}/cryptoKeys/{id}", self.key_ring);
         let mut keys = self.keys.lock();
         if keys.contains_key(&name) {
             return Err(gcp_refusal(409, "ALREADY_EXISTS", "the crypto key exists"));
         }
-        let version = Version::new(
-            number(&template["protectionLevel"]),
-            *self.looks_until_generated.lock(),
-        );
+        let version = Version::new(level, *self.looks_until_generated.lock());
         keys.insert(name.clone(), vec![version]);
         Ok(json!({ "name": name, "purpose": PURPOSE }))
     }

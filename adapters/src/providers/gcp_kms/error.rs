@@ -15,6 +15,12 @@ use crate::providers::cloud::{Trouble, in_doubt, told, told_that};
 /// Descriptions come from the service and go to the log; more of them is of no use there.
 const LONGEST_DESCRIPTION: usize = 300;
 
+/// The reason that the service gives for refusing an algorithm at a protection level.
+const NOT_AT_THIS_LEVEL: &str = "ALGORITHM_NOT_SUPPORTED_FOR_PROTECTION_LEVEL";
+/// What the operator is told then.
+pub(super) const LEVEL_NOT_OFFERED: &str = "making a key: Google offers no Ed25519 key at the configured protection level; use \
+     --gcp-protection-level software, or another provider for keys in an HSM";
+
 /// Why a call did not bring what it was made for.
 #[derive(Debug)]
 pub(super) enum Refusal {
@@ -26,6 +32,8 @@ pub(super) enum Refusal {
     WrongState(Cause),
     /// The service does not take the request as it is.
     Invalid(Cause),
+    /// The service offers no Ed25519 at the protection level that was asked for.
+    LevelNotOffered(Cause),
     /// The service that issues access tokens cannot be asked.
     NoToken(Cause),
     /// Anything else.
@@ -50,6 +58,7 @@ impl Refusal {
             | Self::AlreadyThere
             | Self::WrongState(_)
             | Self::Invalid(_)
+            | Self::LevelNotOffered(_)
             | Self::NoToken(_)
             | Self::Final(_) => false,
         }
@@ -67,6 +76,7 @@ impl Refusal {
             | Self::AlreadyThere
             | Self::WrongState(_)
             | Self::Invalid(_)
+            | Self::LevelNotOffered(_)
             | Self::NoToken(_) => false,
         }
     }
@@ -75,9 +85,11 @@ impl Refusal {
     /// service says of the state of things is true all the same.
     pub(super) fn after_doubt(self) -> Self {
         match self {
-            Self::Invalid(_) | Self::NoToken(_) | Self::Trouble(..) | Self::Final(_) => {
-                Self::Final(in_doubt(self.into()))
-            }
+            Self::Invalid(_)
+            | Self::LevelNotOffered(_)
+            | Self::NoToken(_)
+            | Self::Trouble(..)
+            | Self::Final(_) => Self::Final(in_doubt(self.into())),
             Self::NotFound | Self::AlreadyThere | Self::WrongState(_) => self,
         }
     }
@@ -109,6 +121,10 @@ impl From<Refusal> for KeyProviderError {
             Refusal::WrongState(cause) | Refusal::Invalid(cause) => {
                 Trouble::Unexpected.because(cause)
             }
+            Refusal::LevelNotOffered(cause) => Self::Misconfigured {
+                context: LEVEL_NOT_OFFERED,
+                source: Some(cause),
+            },
             Refusal::NoToken(cause) => Self::ProviderUnavailable {
                 context: "signing in to the key service: who issues access tokens cannot be asked",
                 retry_after: Duration::from_secs(1),
@@ -154,6 +170,9 @@ impl Refusal {
             Code::NotFound => return Self::NotFound,
             Code::AlreadyExists => return Self::AlreadyThere,
             Code::FailedPrecondition => return Self::WrongState(cause),
+            Code::InvalidArgument if has_reason(status, NOT_AT_THIS_LEVEL) => {
+                return Self::LevelNotOffered(cause);
+            }
             Code::InvalidArgument => return Self::Invalid(cause),
             Code::Unauthenticated => Trouble::CredentialsRefused,
             Code::PermissionDenied => Trouble::PermissionDenied,
@@ -215,6 +234,11 @@ fn of_connecting(error: &Error) -> Trouble {
         Some(_) => Trouble::Untrusted,
         None => Trouble::Unreachable,
     }
+}
+
+fn has_reason(status: &Status, reason: &str) -> bool {
+    let mut details = status.details.iter();
+    details.any(|detail| matches!(detail, StatusDetails::ErrorInfo(info) if info.reason == reason))
 }
 
 /// How long to wait, as the service says in its answer or in its header.

@@ -1,5 +1,6 @@
 //! What is done with keys.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use signer_domain::{Deadline, Digest, KeyId, PublicKey, Scope, Signature};
 
 use super::blueprint;
 use super::calls::Calls;
-use super::error::Refusal;
+use super::error::{LEVEL_NOT_OFFERED, Refusal};
 use super::key_ring::VersionName;
 use super::settings::GcpSettings;
 use super::standing::{Standing, require_ours};
@@ -22,6 +23,8 @@ const UNTIL_ABSENCE_TELLS: Duration = Duration::from_secs(1);
 pub(super) struct Keys {
     settings: GcpSettings,
     calls: Calls,
+    /// Whether the service refused the last key for its protection level.
+    is_level_refused: Arc<AtomicBool>,
 }
 
 /// What stands under the name of a key.
@@ -53,7 +56,11 @@ impl Absence {
 impl Keys {
     pub(super) fn new(settings: GcpSettings) -> Self {
         let calls = Calls::new(&settings);
-        Self { settings, calls }
+        Self {
+            settings,
+            calls,
+            is_level_refused: Arc::default(),
+        }
     }
 
     /// The same keys for those who want signatures.
@@ -61,6 +68,7 @@ impl Keys {
         Self {
             settings: self.settings.clone(),
             calls: self.calls.for_signatures(),
+            is_level_refused: Arc::clone(&self.is_level_refused),
         }
     }
 
@@ -75,7 +83,15 @@ impl Keys {
         let version = self.version_for(scope, key_id);
         let key = blueprint::crypto_key(scope, key_id, self.settings.protection_level);
         let id = self.id_of(scope, key_id);
-        let found = match self.calls.create(&id, key, deadline).await {
+        let created = self.calls.create(&id, key, deadline).await;
+        match &created {
+            Ok(()) => self.is_level_refused.store(false, Ordering::Relaxed),
+            Err(Refusal::LevelNotOffered(_)) => {
+                self.is_level_refused.store(true, Ordering::Relaxed)
+            }
+            Err(_) => {}
+        }
+        let found = match created {
             Ok(()) | Err(Refusal::AlreadyThere) => {
                 self.settled(&version, Absence::Passes, deadline).await?
             }
@@ -178,6 +194,12 @@ impl Keys {
         }
         let standing = self.standing(version, deadline).await?;
         Ok((standing == Standing::Retired).then_some(()))
+    }
+
+    /// What an operator must cure before a key can be made, as far as the service has said.
+    pub(super) fn warning(&self) -> Option<&'static str> {
+        let is_level_refused = self.is_level_refused.load(Ordering::Relaxed);
+        is_level_refused.then_some(LEVEL_NOT_OFFERED)
     }
 
     /// Reads the key ring.
@@ -302,12 +324,13 @@ fn not_created(refusal: Refusal) -> KeyProviderError {
     match refusal {
         Refusal::NotFound => no_key_ring(),
         Refusal::Invalid(cause) => KeyProviderError::Misconfigured {
-            context: "making a key: the service offers no such key here; see the protection level \
-                      and the location",
+            context: "making a key: the service does not take the request for it; see what it says in \
+                      the log, and the location of the key ring",
             source: Some(cause),
         },
         Refusal::AlreadyThere
         | Refusal::WrongState(_)
+        | Refusal::LevelNotOffered(_)
         | Refusal::NoToken(_)
         | Refusal::Trouble(..)
         | Refusal::Final(_) => refusal.into(),
