@@ -6,9 +6,9 @@ use super::{Environment, Setting, Source, limits};
 use crate::cli::AwsArgs;
 use crate::failure::Failure;
 
-/// As many calls as keep a quota of 300 a second busy at a latency of 200 ms.
+/// As many calls as keep 300 a second busy at a latency of 200 ms.
 const CALLS_AT_ONCE: &str = "64";
-/// AWS grants an account 300 signatures a second by elliptic-curve keys, in the older regions more, and
+/// AWS grants an account 1,000 signatures a second by elliptic-curve keys, and
 /// others may want some of them.
 const CALLS_PER_SECOND: &str = "200";
 
