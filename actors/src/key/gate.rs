@@ -326,7 +326,7 @@ mod tests {
             handle_id: HandleId::parse("software:platform|k1").unwrap(),
             scope: Scope::Platform,
             key_id: KeyId::parse("k1").unwrap(),
-            signature: Signature::new([0; 64]),
+            signature: Signature::from_bytes([0; 64]),
             hold: ReleaseHold::default(),
         }
     }
