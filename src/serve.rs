@@ -8,6 +8,7 @@ mod stop;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::thread::available_parallelism;
+use std::time::Duration;
 
 use actix_rt::System;
 use prometheus_client::registry::Registry as Metrics;
@@ -25,6 +26,10 @@ use entrance::take_places;
 use file_limit::FileLimitSignal;
 use reopen::ReopenSignal;
 use stop::{Stop, StopSignals};
+
+/// How long callers may count on an idle connection: longer than most of them keep one, for who lets go
+/// first loses no request.
+const IDLE_LIMIT: Duration = Duration::from_secs(75);
 
 /// Runs the custodian until it is told to stop.
 ///
@@ -166,6 +171,7 @@ fn http_settings(config: &Config) -> HttpSettings {
         workers: available_parallelism().map_or(1, NonZeroUsize::get),
         request_deadline: config.request_deadline,
         drain_timeout: config.drain_timeout,
+        idle_limit: IDLE_LIMIT,
     }
 }
 

@@ -1,5 +1,7 @@
 //! What goes back to the caller.
 
+use std::time::Duration;
+
 use actix_http::header::{self, HeaderName, HeaderValue};
 use actix_http::{ConnectionType, Response, StatusCode};
 use bytes::Bytes;
@@ -14,6 +16,7 @@ use crate::wire::Problem;
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const PROBLEM: HeaderValue = HeaderValue::from_static("application/problem+json");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 
 /// An answer, less what every answer has.
 #[derive(Debug)]
@@ -28,8 +31,8 @@ pub(crate) struct Answer {
 /// What becomes of the connection after the answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Afterwards {
-    /// It may carry the next request.
-    KeepAlive,
+    /// It may carry the next request, and is kept for so long until that comes.
+    KeepAlive(Duration),
     /// It is closed.
     Close,
 }
@@ -118,10 +121,16 @@ impl Answer {
         if let Some((name, value)) = self.extra {
             headers.insert(name, value);
         }
-        if afterwards == Afterwards::Close {
-            response
+        match afterwards {
+            Afterwards::KeepAlive(idle_limit) => {
+                let promise = format!("timeout={}", idle_limit.as_secs());
+                if let Ok(promise) = HeaderValue::from_str(&promise) {
+                    headers.insert(KEEP_ALIVE, promise);
+                }
+            }
+            Afterwards::Close => response
                 .head_mut()
-                .set_connection_type(ConnectionType::Close);
+                .set_connection_type(ConnectionType::Close),
         }
         response
     }

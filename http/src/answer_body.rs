@@ -42,8 +42,11 @@ impl MessageBody for AnswerBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Bytes, Infallible>>> {
-        // What is given here is in the parser's buffer before anything is sent or flushed.
-        self.untaken = None;
-        Pin::new(&mut self.bytes).poll_next(cx)
+        let part = Pin::new(&mut self.bytes).poll_next(cx);
+        // All of it is in the parser's buffer.
+        if matches!(part, Poll::Ready(None)) {
+            self.untaken = None;
+        }
+        part
     }
 }

@@ -46,6 +46,29 @@ pub(crate) fn has_body(headers: &HeaderMap) -> bool {
         || content_length(headers).is_some_and(|length| length > 0)
 }
 
+/// How the end of a body shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Framing {
+    /// There is none.
+    None,
+    /// By its length.
+    Length(u64),
+    /// By its last chunk.
+    Chunks,
+}
+
+/// How the end of a request's body shows, as the parser reads that head.
+pub(crate) fn framing(head: &RequestHead) -> Framing {
+    let headers = head.headers();
+    if headers.contains_key(header::TRANSFER_ENCODING) {
+        return Framing::Chunks;
+    }
+    match content_length(headers).map(u64::try_from) {
+        Some(Ok(length)) if length > 0 => Framing::Length(length),
+        Some(Ok(_) | Err(_)) | None => Framing::None,
+    }
+}
+
 /// Whether the caller asks for another protocol on this connection.
 ///
 /// It is not given one (RFC 9110 §7.8), but the HTTP parser may believe it is, and take everything

@@ -1,12 +1,12 @@
 //! One connection, between the kernel and the HTTP parser.
 //!
-//! Every byte that comes in goes to the parser as it came, and every answer goes out as it was given,
-//! but for one: where the parser answers of its own accord, with a status and nothing else, an answer
-//! like every other error's goes out in its place.
+//! Every byte that comes in goes to the parser as it came, though it has to wait until the answer to the
+//! request before it has gone. Every answer goes out as it was given, but for one: where the parser
+//! answers of its own accord, with a status and nothing else, an answer like every other error's goes
+//! out in its place. And the parser's `100 Continue` goes out only when somebody waits for the body.
 //!
-//! The parser waits a limited time for the first head and for the first byte of each further one. For
-//! the rest of that head, and for a caller who does not read its answers, it would wait for ever; here
-//! it does not.
+//! The parser waits a limited time for the first head. For a caller who is idle, slow with a further
+//! head, or does not read its answers, it would wait for ever; here it does not.
 
 use std::io;
 use std::pin::Pin;
@@ -21,13 +21,18 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::bare_answer::BareAnswer;
 use crate::countdown::Countdown;
+use crate::intake::{Intake, Share};
 use crate::peer::Accepted;
+use crate::room::{Room, Seat};
 use crate::service::Service;
 use crate::visit::Visit;
 
-/// How long after an answer the next head may be complete: half of it for its first byte, as the
-/// parser has it.
-const NEXT_HEAD_LIMIT: Duration = Duration::from_secs(10);
+/// How long a head may take from its first byte on.
+const HEAD_LIMIT: Duration = Duration::from_secs(5);
+/// How much longer than it was promised an idle connection is kept, for what is on its way already.
+const IDLE_GRACE: Duration = Duration::from_secs(5);
+/// What the parser says to a caller who waits with its body, before anybody has looked at the head.
+const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 /// How long a caller may take to read anything at all of what is ready for it.
 const DEAFNESS_LIMIT: Duration = Duration::from_secs(10);
 /// How often a caller who does not read signatures is looked at for a retirement that waits for them.
@@ -43,7 +48,9 @@ pub(crate) struct Connection<S> {
     /// Whether it has since it was told anything.
     is_speaking: bool,
     /// Runs from each answer on.
-    next_head: Countdown,
+    idleness: Countdown,
+    /// Runs from the first byte of each head on.
+    head: Countdown,
     /// Runs while the caller reads nothing of what is ready for it.
     deafness: Countdown,
     /// Runs while what it does not read are signatures.
@@ -51,18 +58,30 @@ pub(crate) struct Connection<S> {
     /// What is still to be sent at the end; in place of an answer of the parser's, which waits to see
     /// that one sent, or because the parser says nothing.
     last_words: Option<Bytes>,
+    intake: Intake,
+    seat: Option<Seat>,
 }
 
 impl<S: Accepted> Connection<S> {
-    pub(crate) fn new(stream: S, service: Rc<Service>) -> Self {
-        let visit = Visit::new(stream.ingress());
+    /// A connection that stays idle for as long as `idle_limit`. Where there is a `room`, it ends when
+    /// others need its seat there.
+    pub(crate) fn new(
+        stream: S,
+        service: Rc<Service>,
+        idle_limit: Duration,
+        room: Option<&Rc<Room>>,
+    ) -> Self {
+        let visit = Rc::new(Visit::new(stream.ingress(), idle_limit));
         Self {
             stream,
             service,
-            visit: Rc::new(visit),
+            seat: room.map(|room| room.enter(&visit)),
+            visit,
+            intake: Intake::default(),
             has_spoken: false,
             is_speaking: false,
-            next_head: Countdown::new(NEXT_HEAD_LIMIT),
+            idleness: Countdown::new(idle_limit + IDLE_GRACE),
+            head: Countdown::new(HEAD_LIMIT),
             deafness: Countdown::new(DEAFNESS_LIMIT),
             glance: Countdown::new(GLANCE),
             last_words: None,
@@ -93,15 +112,75 @@ impl<S> Connection<S> {
     /// Ready when the caller has not got on with its next request in time; it is told so if it had
     /// begun one.
     fn poll_impatience(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.visit.is_busy() || self.deafness.is_running() {
+        if self.visit.is_occupied() || self.deafness.is_running() {
             return Poll::Pending;
         }
-        ready!(self.next_head.poll_end(cx));
-        if self.is_speaking && self.last_words.is_none() {
+        if !self.is_speaking {
+            return self.idleness.poll_end(cx);
+        }
+        ready!(self.head.poll_end(cx));
+        if self.last_words.is_none() {
             let date = HttpDate::from(SystemTime::now()).to_string();
             self.last_words = self.replace(&BareAnswer::to_slow_head(&date));
         }
         Poll::Ready(())
+    }
+
+    /// Why nothing more is sent.
+    fn cut(&self) -> io::Error {
+        if self.seat.is_none() {
+            tracing::warn!(
+                peer = ?self.visit.ingress(),
+                "connection cut: the caller did not read signatures by a key that is now retired"
+            );
+        }
+        io::ErrorKind::ConnectionAborted.into()
+    }
+
+    /// Notes that the parser was shown so much.
+    fn note_shown(&mut self, bytes: usize) {
+        self.visit.note_taken(bytes);
+        if bytes > 0 && !self.visit.is_occupied() {
+            self.has_spoken = true;
+            if !self.is_speaking {
+                self.is_speaking = true;
+                self.head.start();
+            }
+        }
+    }
+}
+
+impl<S: AsyncRead + Unpin> Connection<S> {
+    /// Takes in a little while the parser may not be shown more, so that it shows when the caller has
+    /// left. What was taken in is shown later, when the parser asks again.
+    fn poll_ahead(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let stream = &mut self.stream;
+        let read = |chunk: &mut ReadBuf<'_>| Pin::new(&mut *stream).poll_read(cx, chunk);
+        self.intake.poll_fill(read)?;
+        Poll::Pending
+    }
+
+    /// Throws away what still comes after the last request, and says that nothing does once all that
+    /// belongs to it has come.
+    fn poll_rest(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let (discarded, mut has_ended) = self.intake.discard();
+        self.visit.note_taken(discarded);
+        while !has_ended {
+            let mut chunk = [0; 4096];
+            let mut chunk = ReadBuf::new(&mut chunk);
+            if Pin::new(&mut self.stream)
+                .poll_read(cx, &mut chunk)?
+                .is_pending()
+            {
+                if self.visit.has_rest() {
+                    return Poll::Pending;
+                }
+                break;
+            }
+            has_ended = chunk.filled().is_empty();
+            self.visit.note_taken(chunk.filled().len());
+        }
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -115,7 +194,7 @@ impl<S: AsyncWrite + Unpin> Connection<S> {
             return self.poll_deafness(cx).map(Err);
         };
         self.deafness.stop();
-        self.next_head.start();
+        self.idleness.start();
         self.is_speaking = false;
         Poll::Ready(sent)
     }
@@ -138,15 +217,6 @@ impl<S: AsyncWrite + Unpin> Connection<S> {
         Poll::Pending
     }
 
-    /// Why nothing more is sent.
-    fn cut(&self) -> io::Error {
-        tracing::warn!(
-            peer = ?self.visit.ingress(),
-            "connection cut: the caller did not read signatures by a key that is now retired"
-        );
-        io::ErrorKind::ConnectionAborted.into()
-    }
-
     /// Sends what is still to be sent at the end.
     fn poll_last_words(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while let Some(mut words) = self.last_words.take_if(|words| !words.is_empty()) {
@@ -165,23 +235,49 @@ impl<S: AsyncWrite + Unpin> Connection<S> {
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Connection<S> {
-    /// To the parser, a caller that does not get on looks like one that has nothing more to say.
+    /// To the parser, a caller that does not get on looks like one that has nothing more to say, and so
+    /// does one whose last request was read.
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        if Pin::new(&mut self.stream)
-            .poll_read(cx, buffer)?
-            .is_pending()
-        {
+        if self.seat.is_some() {
+            self.visit.note_waker(cx.waker());
+            if self.visit.is_cut() {
+                return Poll::Ready(Err(self.cut()));
+            }
+        }
+        if self.visit.is_over() {
+            return self.poll_rest(cx);
+        }
+        let share = self.visit.share();
+        if self.intake.take_pause() {
+            if let Poll::Ready(failed) = self.poll_ahead(cx) {
+                return Poll::Ready(failed);
+            }
+            if self.intake.has_more() {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
             return self.poll_impatience(cx).map(Ok);
         }
-        if buffer.filled().len() > before {
-            self.has_spoken = true;
-            self.is_speaking = true;
+        if share == Share::Nothing {
+            return self.poll_ahead(cx);
         }
+        let shown = if self.intake.has_more() {
+            self.intake.show_held(share, buffer)
+        } else {
+            let before = buffer.filled().len();
+            if Pin::new(&mut self.stream)
+                .poll_read(cx, buffer)?
+                .is_pending()
+            {
+                return self.poll_impatience(cx).map(Ok);
+            }
+            self.intake.show_read(share, buffer, before)
+        };
+        self.note_shown(shown);
         Poll::Ready(Ok(()))
     }
 }
@@ -194,6 +290,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Connection<S> {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        if bytes.starts_with(CONTINUE) && !self.visit.is_reading() {
+            return Poll::Ready(Ok(CONTINUE.len()));
+        }
         if self.last_words.is_none() {
             match BareAnswer::find_last(bytes) {
                 Some((0, bare)) => self.last_words = self.replace(&bare),
@@ -214,7 +313,13 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Connection<S> {
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.poll_last_words(cx))?;
         ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
-        self.visit.note_all_sent();
+        if self.visit.note_all_sent() {
+            if self.intake.has_more() {
+                cx.waker().wake_by_ref();
+            } else if self.idleness.poll_end(cx).is_ready() {
+                return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+            }
+        }
         Poll::Ready(Ok(()))
     }
 

@@ -8,6 +8,7 @@ use crate::demands::Body;
 use crate::patience::{Impatience, Patience};
 use crate::refusal::Refusal;
 use crate::routes::Call;
+use crate::visit::Visit;
 
 /// The longest path and header fields together, in bytes.
 const HEAD_LIMIT: usize = 32 * 1024;
@@ -58,6 +59,7 @@ impl<'r> Incoming<'r> {
         &mut self,
         call: Call<'_>,
         patience: &mut Patience<'_>,
+        visit: Option<&Visit>,
     ) -> Result<Bytes, Refusal> {
         let limit = match call.body() {
             Body::None => {
@@ -70,6 +72,10 @@ impl<'r> Incoming<'r> {
             Body::Optional { limit } | Body::Required { limit } => limit,
         };
         body::check_declaration(self.head, limit)?;
+        let _reading = match visit {
+            Some(visit) => Some(visit.read_body().await),
+            None => None,
+        };
         let collected = body::collect(self.head, &mut self.payload, limit);
         match patience.wait_for(collected).await {
             Ok(Ok(body)) => {

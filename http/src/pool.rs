@@ -7,7 +7,7 @@ use std::os::unix::net::UnixListener;
 use std::rc::Rc;
 use std::time::Duration;
 
-use actix_http::{HttpService, Protocol, Request};
+use actix_http::{HttpService, KeepAlive, Protocol, Request};
 use actix_service::{ServiceFactory, ServiceFactoryExt as _};
 use actix_web::dev::{Server, fn_service};
 use actix_web::rt::net::{TcpStream, UnixStream};
@@ -15,11 +15,12 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::connection::Connection;
 use crate::peer::Accepted;
+use crate::room::Room;
 use crate::seconds::whole_seconds;
 use crate::service::{Service, Shared};
 
-/// How long a connection may take to send the head of a request, or stay idle between two.
-const IDLE_LIMIT: Duration = Duration::from_secs(5);
+/// How long a new connection may take to send its first head.
+const FIRST_HEAD_LIMIT: Duration = Duration::from_secs(5);
 /// How long what a caller still sends is thrown away, so that it can read why nobody listens.
 const LINGER_LIMIT: Duration = Duration::from_secs(1);
 
@@ -30,6 +31,10 @@ pub(crate) struct Pool {
     /// How many connections one worker serves at once.
     pub(crate) max_connections: usize,
     pub(crate) shutdown_timeout: Duration,
+    /// How long a connection may stay idle between two requests.
+    pub(crate) idle_limit: Duration,
+    /// How many connections of one worker may stand about. None where they are limited otherwise.
+    pub(crate) seats: Option<usize>,
 }
 
 /// What a pool serves.
@@ -50,12 +55,15 @@ impl Pool {
             let stopping = stopping.clone();
             async move { stopping.notified().await }
         };
+        let Self {
+            idle_limit, seats, ..
+        } = *self;
         let builder = match listener {
             Listener::Socket(socket) => builder.listen_uds("socket", socket, move || {
-                connections::<UnixStream, _>(shared.clone(), stopping.clone())
+                connections::<UnixStream, _>(shared.clone(), stopping.clone(), idle_limit, seats)
             })?,
             Listener::Health(health) => builder.listen("health", health, move || {
-                connections::<TcpStream, _>(shared.clone(), stopping.clone())
+                connections::<TcpStream, _>(shared.clone(), stopping.clone(), idle_limit, seats)
             })?,
         };
         Ok(builder.run())
@@ -66,12 +74,15 @@ impl Pool {
 fn connections<S, F>(
     shared: Shared,
     stopping: impl Fn() -> F + 'static,
+    idle_limit: Duration,
+    seats: Option<usize>,
 ) -> impl ServiceFactory<S, Config = (), Response = (), InitError = ()>
 where
     S: Accepted + AsyncRead + AsyncWrite + Unpin + 'static,
     F: Future<Output = ()> + 'static,
 {
     let service = Service::new(shared);
+    let room = seats.map(|seats| Rc::new(Room::new(seats)));
     let requests = {
         let service = Rc::clone(&service);
         move |request: Request| {
@@ -80,14 +91,16 @@ where
         }
     };
     let http = HttpService::build()
-        .keep_alive(IDLE_LIMIT)
-        .client_request_timeout(IDLE_LIMIT)
+        // Our stream lets go of idle connections, and only when nothing has come over them.
+        .keep_alive(KeepAlive::Os)
+        .client_request_timeout(FIRST_HEAD_LIMIT)
         .client_disconnect_timeout(LINGER_LIMIT)
         .graceful_shutdown_signal(stopping)
         .on_connect_ext(|connection: &Connection<S>, data| connection.remember(data))
         .finish(fn_service(requests));
     fn_service(move |stream: S| {
-        let connection = Connection::new(stream, Rc::clone(&service));
+        let room = room.as_ref();
+        let connection = Connection::new(stream, Rc::clone(&service), idle_limit, room);
         async move { Ok((connection, Protocol::Http1, None)) }
     })
     .and_then(http)

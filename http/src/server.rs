@@ -26,12 +26,11 @@ const FAREWELL: Duration = Duration::from_millis(300);
 /// How long the last refusals have to be recorded and written before the workers are stopped.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
-/// What probes and scrapers need, and no more.
-const HEALTH: Pool = Pool {
-    workers: 1,
-    max_connections: 64,
-    shutdown_timeout: Duration::from_secs(1),
-};
+/// How many connections of probes and scrapers may stand about.
+const HEALTH_SEATS: usize = 64;
+/// How many connections the health listener takes from the kernel: those that stand about, and those
+/// that are on their way out because others came.
+const MAX_HEALTH_CONNECTIONS: usize = 512;
 
 /// How the server serves.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +41,8 @@ pub struct HttpSettings {
     pub request_deadline: Duration,
     /// How long requests may still take once the server was told to stop.
     pub drain_timeout: Duration,
+    /// How long a connection is kept for its next request, as callers are told. It stays a little longer.
+    pub idle_limit: Duration,
 }
 
 /// Serves `ports` on `socket`, and probes and metrics on `health`, until `shutdown` is ready and
@@ -81,11 +82,20 @@ pub async fn serve(
         workers: settings.workers.max(1),
         max_connections: MAX_CONNECTIONS,
         shutdown_timeout: settings.drain_timeout + LAST_WORDS,
+        idle_limit: settings.idle_limit,
+        seats: None,
+    };
+    let for_health = Pool {
+        workers: 1,
+        max_connections: MAX_HEALTH_CONNECTIONS,
+        shutdown_timeout: Duration::from_secs(1),
+        idle_limit: settings.idle_limit,
+        seats: Some(HEALTH_SEATS),
     };
     let servers = Servers {
         main: main.serve(Listener::Socket(listener), shared.clone())?,
         health: health
-            .map(|health| HEALTH.serve(Listener::Health(health), shared))
+            .map(|health| for_health.serve(Listener::Health(health), shared))
             .transpose()?,
     };
     run(servers, shutdown, &drain, &place, settings.drain_timeout).await

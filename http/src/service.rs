@@ -69,9 +69,11 @@ impl Service {
         let started = Instant::now();
         let payload = request.take_payload();
         let visit = request.conn_data::<Rc<Visit>>();
-        visit.inspect(|visit| visit.begin_work());
+        let visit = visit.map(Rc::clone);
+        let visit = visit.as_ref();
         let ingress = visit.map_or(Ingress::Unidentified, |visit| visit.ingress());
         let head = request.head();
+        visit.inspect(|visit| visit.begin_work(head));
         let request_id = RequestId::of(head.headers(), &self.fresh_ids);
         let call = Call::find(&head.method, head.uri.path());
         let op = call.map_or(Op::Unknown, |call| call.op());
@@ -84,7 +86,7 @@ impl Service {
             ingress,
             started,
         );
-        let outcome = self.attend(&mut incoming, call, ingress, &mut draft);
+        let outcome = self.attend(&mut incoming, call, visit.map(Rc::as_ref), &mut draft);
         let outcome = AssertUnwindSafe(outcome).catch_unwind().await;
         let outcome = outcome.unwrap_or_else(|_panic| {
             let id = request_id.as_str();
@@ -108,14 +110,13 @@ impl Service {
             latency_us = started.elapsed().as_micros(),
             "request answered"
         );
-        visit.inspect(|visit| visit.end_work());
-        let afterwards = self.afterwards(&incoming);
+        let afterwards = self.afterwards(&incoming, visit.map(Rc::as_ref));
         if afterwards == Afterwards::Close
             && let Some(visit) = visit
         {
             visit.end();
         }
-        let untaken = visit.map(|visit| visit.hold(answer.take_holds()));
+        let untaken = visit.map(|visit| visit.end_work(answer.take_holds()));
         let response = answer.into_response(request_id, afterwards);
         response.map_body(|_head, bytes| AnswerBody::new(bytes, incoming.into_rest(), untaken))
     }
@@ -142,9 +143,10 @@ impl Service {
         &self,
         incoming: &mut Incoming<'_>,
         call: Result<Call<'_>, NoCall>,
-        ingress: Ingress,
+        visit: Option<&Visit>,
         draft: &mut Draft<'_>,
     ) -> Result<Answer, Refusal> {
+        let ingress = visit.map_or(Ingress::Unidentified, Visit::ingress);
         // Nothing of what a stranger sends is looked at, let alone waited for.
         if !self.shared.access.admits(ingress, call.as_ref().ok()) {
             return Err(Refusal::denied());
@@ -153,7 +155,7 @@ impl Service {
         incoming.check_head()?;
         let deadline = Deadline::at(draft.started() + self.shared.request_deadline);
         let mut patience = Patience::until(deadline, &self.shared.drain);
-        let body = incoming.read_body(call, &mut patience).await?;
+        let body = incoming.read_body(call, &mut patience, visit).await?;
         self.expect_record_of(call)?;
         patience.extend(GRACE);
         let ports = &self.shared.ports;
@@ -250,13 +252,14 @@ impl Service {
 
     /// A connection is closed when the process stops, when the caller wishes it, or when no other
     /// request may follow this one.
-    fn afterwards(&self, incoming: &Incoming<'_>) -> Afterwards {
+    fn afterwards(&self, incoming: &Incoming<'_>, visit: Option<&Visit>) -> Afterwards {
         let is_stopping = self.shared.drain.stage() != Stage::Serving;
         let is_wished = incoming.head.connection_type() != ConnectionType::KeepAlive;
-        if is_stopping || is_wished || incoming.is_the_last() {
-            Afterwards::Close
-        } else {
-            Afterwards::KeepAlive
+        match visit {
+            Some(visit) if !(is_stopping || is_wished || incoming.is_the_last()) => {
+                Afterwards::KeepAlive(visit.idle_limit())
+            }
+            Some(_) | None => Afterwards::Close,
         }
     }
 }

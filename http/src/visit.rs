@@ -1,34 +1,65 @@
 //! What is known of a connection while it lasts, to its requests and to its stream.
 
 use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
 use std::rc::Rc;
+use std::task::{Poll, Waker};
+use std::time::{Duration, Instant};
 
+use actix_http::RequestHead;
 use signer_domain::ports::ReleaseHold;
 
+use crate::body::{self, Framing};
+use crate::intake::Share;
 use crate::peer::Ingress;
 
 /// What is known of a connection while it lasts.
 #[derive(Debug)]
 pub(crate) struct Visit {
     ingress: Ingress,
-    is_busy: Cell<bool>,
+    /// How long the caller is told that the connection may stay idle.
+    idle_limit: Duration,
+    stage: Cell<Stage>,
+    /// How much of the body of the request at hand has not been shown to the parser.
+    body: Cell<Framing>,
+    /// Whether that body is being read.
+    is_reading: Cell<bool>,
     is_over: Cell<bool>,
     is_cut: Cell<bool>,
-    /// How many answers are made whose bodies the parser has not taken yet.
-    untaken: Cell<usize>,
-    /// What goes with the signatures in answers that the kernel has not taken whole.
+    /// Whether an answer is made that the parser has not taken whole.
+    is_untaken: Cell<bool>,
+    /// What goes with the signatures in the answer, until the kernel has taken it whole.
     holds: RefCell<Vec<ReleaseHold>>,
+    /// When the connection began, or its last answer was made; and what wakes it when it must make room.
+    last_progress: Cell<Instant>,
+    waker: RefCell<Option<Waker>>,
+}
+
+/// How far the request at hand is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// There is none, or its head is not whole.
+    Awaited,
+    /// It is worked on.
+    InWork,
+    /// Its answer is on its way.
+    Answered,
 }
 
 impl Visit {
-    pub(crate) const fn new(ingress: Ingress) -> Self {
+    pub(crate) fn new(ingress: Ingress, idle_limit: Duration) -> Self {
         Self {
             ingress,
-            is_busy: Cell::new(false),
+            idle_limit,
+            stage: Cell::new(Stage::Awaited),
+            body: Cell::new(Framing::None),
+            is_reading: Cell::new(false),
             is_over: Cell::new(false),
             is_cut: Cell::new(false),
-            untaken: Cell::new(0),
+            is_untaken: Cell::new(false),
             holds: RefCell::new(Vec::new()),
+            last_progress: Cell::new(Instant::now()),
+            waker: RefCell::new(None),
         }
     }
 
@@ -36,18 +67,34 @@ impl Visit {
         self.ingress
     }
 
-    /// A request has come in whole, as far as its head goes, and is now worked on.
-    pub(crate) fn begin_work(&self) {
-        self.is_busy.set(true);
+    pub(crate) const fn idle_limit(&self) -> Duration {
+        self.idle_limit
     }
 
-    /// The answer to it is made.
-    pub(crate) fn end_work(&self) {
-        self.is_busy.set(false);
+    /// The head of a request has come in whole, and it is now worked on.
+    pub(crate) fn begin_work(&self, head: &RequestHead) {
+        self.stage.set(Stage::InWork);
+        self.body.set(body::framing(head));
     }
 
-    pub(crate) const fn is_busy(&self) -> bool {
-        self.is_busy.get()
+    /// The answer to it is made. What goes with its signatures is kept until the kernel has all of its
+    /// bytes. The parser has taken the answer whole once the result is dropped.
+    pub(crate) fn end_work(self: &Rc<Self>, holds: Vec<ReleaseHold>) -> Untaken {
+        self.stage.set(Stage::Answered);
+        self.is_untaken.set(true);
+        self.note_progress();
+        self.holds.replace(holds);
+        Untaken(Rc::clone(self))
+    }
+
+    /// Whether a request is at hand, or its answer not wholly sent.
+    pub(crate) fn is_occupied(&self) -> bool {
+        self.stage.get() != Stage::Awaited
+    }
+
+    /// Whether a request is worked on.
+    pub(crate) fn is_in_work(&self) -> bool {
+        self.stage.get() == Stage::InWork
     }
 
     /// Nothing more is said after the answer that is being given. Tells whether that was so before.
@@ -55,12 +102,54 @@ impl Visit {
         self.is_over.replace(true)
     }
 
-    /// Keeps what goes with the signatures in an answer until the kernel has all of its bytes. The
-    /// parser has taken the body once the result is dropped.
-    pub(crate) fn hold(self: &Rc<Self>, holds: Vec<ReleaseHold>) -> Untaken {
-        self.holds.borrow_mut().extend(holds);
-        self.untaken.set(self.untaken.get() + 1);
-        Untaken(Rc::clone(self))
+    /// Whether the answer that is being given is the last.
+    pub(crate) const fn is_over(&self) -> bool {
+        self.is_over.get()
+    }
+
+    /// The body of the request at hand is read until the result is dropped.
+    pub(crate) async fn read_body(&self) -> Reading<'_> {
+        self.is_reading.set(true);
+        // The stream may have been asked before, and told the parser that there is nothing to be had.
+        poll_fn(|cx| {
+            cx.waker().wake_by_ref();
+            Poll::Ready(Reading(&self.is_reading))
+        })
+        .await
+    }
+
+    /// Whether the body of the request at hand is being read.
+    pub(crate) const fn is_reading(&self) -> bool {
+        self.is_reading.get()
+    }
+
+    /// What the parser may be shown of what comes in.
+    pub(crate) fn share(&self) -> Share {
+        match (self.stage.get(), self.body.get()) {
+            (Stage::Awaited, _) => Share::ToEmptyLine,
+            (Stage::InWork, Framing::Length(left)) if self.is_reading.get() && left > 0 => {
+                Share::Length(left)
+            }
+            (Stage::InWork, Framing::Chunks) if self.is_reading.get() => Share::ToEmptyLine,
+            (Stage::InWork | Stage::Answered, _) => Share::Nothing,
+        }
+    }
+
+    /// So much of what came in was shown to the parser, or thrown away.
+    pub(crate) fn note_taken(&self, bytes: usize) {
+        if let Framing::Length(left) = self.body.get() {
+            let taken = u64::try_from(bytes).unwrap_or(u64::MAX);
+            self.body.set(Framing::Length(left.saturating_sub(taken)));
+        }
+    }
+
+    /// Whether more of the body of the last request may still come.
+    pub(crate) const fn has_rest(&self) -> bool {
+        match self.body.get() {
+            Framing::None => false,
+            Framing::Length(left) => left > 0,
+            Framing::Chunks => true,
+        }
     }
 
     /// Whether there are signatures that the kernel has not taken.
@@ -68,11 +157,14 @@ impl Visit {
         !self.holds.borrow().is_empty()
     }
 
-    /// The kernel has all that the parser had for it.
-    pub(crate) fn note_all_sent(&self) {
-        if self.untaken.get() == 0 {
+    /// The kernel has all that the parser had for it. Tells whether an answer is sent whole by that.
+    pub(crate) fn note_all_sent(&self) -> bool {
+        let is_sent = self.stage.get() == Stage::Answered && !self.is_untaken.get();
+        if is_sent {
+            self.stage.set(Stage::Awaited);
             self.holds.borrow_mut().clear();
         }
+        is_sent
     }
 
     /// Whether nothing more may be sent. Decides so when a retirement waits for signatures that the
@@ -85,14 +177,49 @@ impl Visit {
         }
         self.is_cut.get()
     }
+
+    /// Has the connection end at once, to make room for others.
+    pub(crate) fn make_room(&self) {
+        self.is_cut.set(true);
+        if let Some(waker) = self.waker.take() {
+            waker.wake();
+        }
+    }
+
+    /// What wakes the connection.
+    pub(crate) fn note_waker(&self, waker: &Waker) {
+        let mut known = self.waker.borrow_mut();
+        if !known.as_ref().is_some_and(|known| known.will_wake(waker)) {
+            *known = Some(waker.clone());
+        }
+    }
+
+    /// The caller has got on. That it says or reads a little is not enough.
+    pub(crate) fn note_progress(&self) {
+        self.last_progress.set(Instant::now());
+    }
+
+    pub(crate) const fn last_progress(&self) -> Instant {
+        self.last_progress.get()
+    }
 }
 
-/// The body of an answer that the parser has not taken yet.
+/// An answer that the parser has not taken whole.
 #[derive(Debug)]
 pub(crate) struct Untaken(Rc<Visit>);
 
 impl Drop for Untaken {
     fn drop(&mut self) {
-        self.0.untaken.set(self.0.untaken.get().saturating_sub(1));
+        self.0.is_untaken.set(false);
+    }
+}
+
+/// A body that is being read.
+#[derive(Debug)]
+pub(crate) struct Reading<'v>(&'v Cell<bool>);
+
+impl Drop for Reading<'_> {
+    fn drop(&mut self) {
+        self.0.set(false);
     }
 }

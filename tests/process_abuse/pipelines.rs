@@ -22,6 +22,7 @@ fn answers(name: &str, requests: &[Vec<u8>], answers: Vec<Answer>) -> Attack {
 pub(crate) fn attacks() -> Vec<Attack> {
     [
         behind_a_refused_one(),
+        behind_an_unread_body(),
         behind_a_large_one(),
         mixed(),
         hidden_in_another(),
@@ -36,22 +37,43 @@ fn behind_a_refused_one() -> Vec<Attack> {
         ("invalid_request", bare("POST", &sign_path())),
         ("invalid_request", bare("GET", "/v1/keys/..")),
         ("not_found", bare("GET", "/nowhere")),
-        ("not_found", post("/nowhere", coveted())),
         ("method_not_allowed", bare("DELETE", K1)),
         ("method_not_allowed", bare("BREW", "/v1/keys")),
         (
             "key_not_found",
             post("/v1/keys/software%3Aplatform%7Ck2/sign", coveted()),
         ),
-        (
-            "unsupported_media_type",
-            post_with(&sign_path(), "Content-Encoding: gzip\r\n", coveted()),
-        ),
     ];
     let attack = |(code, request): (&'static str, Vec<u8>)| {
         let expected = vec![Answer::Refused(code), Answer::Signed(ONE)];
         let name = format!("a good request behind {code}");
         answers(&name, &[request, sign(&ONE)], expected)
+    };
+    refused.into_iter().map(attack).collect()
+}
+
+/// A good request behind one whose body nobody wants: that one's answer closes the connection, and is
+/// the last.
+fn behind_an_unread_body() -> Vec<Attack> {
+    let refused: Vec<(&str, Vec<u8>)> = vec![
+        ("not_found", post("/nowhere", coveted())),
+        (
+            "invalid_request",
+            [
+                bare("GET", K1).strip_suffix(b"\r\n").unwrap(),
+                b"Content-Length: 2\r\n\r\n{}",
+            ]
+            .concat(),
+        ),
+        (
+            "unsupported_media_type",
+            post_with(&sign_path(), "Content-Encoding: gzip\r\n", coveted()),
+        ),
+    ];
+    let attack = |(code, request): (&'static str, Vec<u8>)| Attack {
+        name: format!("a good request behind {code} and an unread body"),
+        bytes: [request, sign(&ONE)].concat(),
+        expected: Expected::AnswersThenEnd(vec![Answer::Refused(code)]),
     };
     refused.into_iter().map(attack).collect()
 }

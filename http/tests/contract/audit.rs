@@ -14,6 +14,7 @@ use crate::support::{
 const SHORT: Options = Options {
     request_deadline: Duration::from_millis(600),
     drain_timeout: Duration::from_secs(20),
+    idle_limit: Duration::from_secs(2),
 };
 
 /// Everything that is known of a key of the platform.

@@ -1,6 +1,6 @@
 //! Callers who keep a connection and do not get on with it: each is let go of, one way or another.
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
@@ -50,7 +50,8 @@ fn half_a_head_behind_an_answer_is_a_timeout_and_recorded_but_silence_is_the_end
     let noted = server.audit.take_noted();
     let noted: Vec<_> = noted.iter().map(|it| (it.op, it.http_status)).collect();
     assert_eq!(noted, [("unknown", 408); 2]);
-    silent.read("GET").unwrap_err();
+    let ended = silent.read("GET").unwrap_err();
+    assert_eq!(ended.kind(), ErrorKind::UnexpectedEof);
     assert_eq!(server.audit.count(), 0);
 }
 

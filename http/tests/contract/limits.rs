@@ -9,6 +9,7 @@ use crate::support::{Client, Mood, Options, TestServer, sign_body, sign_path};
 const SHORT: Options = Options {
     request_deadline: Duration::from_millis(600),
     drain_timeout: Duration::from_secs(20),
+    idle_limit: Duration::from_secs(2),
 };
 
 fn announce(length: usize) -> String {

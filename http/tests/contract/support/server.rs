@@ -43,6 +43,7 @@ pub(crate) fn bind_with_mode(path: &Path, mode: u32) -> Result<BoundSocket, Bind
 pub(crate) struct Options {
     pub(crate) request_deadline: Duration,
     pub(crate) drain_timeout: Duration,
+    pub(crate) idle_limit: Duration,
 }
 
 impl Default for Options {
@@ -50,6 +51,7 @@ impl Default for Options {
         Self {
             request_deadline: Duration::from_secs(10),
             drain_timeout: Duration::from_secs(20),
+            idle_limit: Duration::from_secs(2),
         }
     }
 }
@@ -92,6 +94,7 @@ impl TestServer {
                 workers: 2,
                 request_deadline: options.request_deadline,
                 drain_timeout: options.drain_timeout,
+                idle_limit: options.idle_limit,
             };
             actix_web::rt::System::new().block_on(serve(
                 settings,
