@@ -121,10 +121,11 @@ fn a_broken_log_ends_with_7_and_the_number_of_the_first_bad_entry() {
     write_lines(&file, &sound[..2]);
     broken("entry 3 is missing: the log ends before it, while a checkpoint signed entry 3");
     fs::rename(place.file("audit.jsonl.checkpoint"), place.file("away")).unwrap();
-    let unsigned = audit(&place, &["verify", "audit.jsonl"]).expect_status(0);
+    broken("no checkpoint is there, although a custodian signs one before the first entry: ");
+    let unsigned = audit(&place, &["verify", "audit.jsonl", "--no-checkpoint"]).expect_status(0);
     assert_eq!(
         unsigned.text(),
-        "intact: 2 entries, 1 to 2; no checkpoint to compare with\n"
+        "intact: 2 entries, 1 to 2; compared with no checkpoint\n"
     );
     let named = ["verify", "audit.jsonl", "--checkpoint", "away"];
     audit(&place, &named).expect_status(7);
@@ -163,14 +164,76 @@ fn a_verdict_can_be_had_as_json() {
         "reason": "entry 3 is missing: the log ends before it, while a checkpoint signed entry 3"
     });
     assert_eq!(verdict(7), broken);
-    for kept in [".checkpoint", ""] {
-        fs::remove_file(place.file(&format!("audit.jsonl{kept}"))).unwrap();
-    }
+    fs::remove_file(place.file("audit.jsonl.checkpoint")).unwrap();
+    assert_eq!(verdict(7)["seq"], serde_json::Value::Null);
     fs::write(place.file("audit.jsonl"), "").unwrap();
+    let line = ["verify", "-o", "json", "audit.jsonl", "--no-checkpoint"];
+    let finished = audit(&place, &line).expect_status(0);
     let empty = serde_json::json!({
         "intact": true, "entries": 0, "first": null, "last": null, "signed": null
     });
-    assert_eq!(verdict(0), empty);
+    let stdout = String::from_utf8(finished.stdout).unwrap();
+    assert_eq!(
+        serde_json::from_str::<serde_json::Value>(&stdout).unwrap(),
+        empty
+    );
+}
+
+/// However the checkpoints are done away with, the log is not called intact, and the next start neither
+/// signs it nor changes it.
+#[test]
+fn a_log_whose_checkpoints_are_gone_is_neither_intact_nor_continued() {
+    for (how, status) in [("removed", 7), ("emptied", 7), ("long", 7), ("lone", 2)] {
+        let place = recorded();
+        let checkpoints = place.file("audit.jsonl.checkpoint");
+        let notes = fs::read(&checkpoints).unwrap();
+        match how {
+            "removed" => fs::remove_file(&checkpoints).unwrap(),
+            "emptied" => fs::write(&checkpoints, "").unwrap(),
+            "long" => {
+                let long = vec![b'x'; 5 * 1024 * 1024];
+                fs::write(&checkpoints, [&long[..], b"\n", &notes].concat()).unwrap();
+            }
+            _ => {
+                fs::remove_file(&checkpoints).unwrap();
+                for suffix in ["", ".pub"] {
+                    let key = place.file(&format!("audit.jsonl.checkpoint-key{suffix}"));
+                    fs::remove_file(key).unwrap();
+                }
+            }
+        }
+        let said = audit(&place, &["verify", "audit.jsonl"]).expect_status(status);
+        assert!(
+            said.sentence().contains("--no-checkpoint") || how == "long",
+            "{said:?}"
+        );
+        fs::write(place.file("seen"), "").unwrap();
+        audit(&place, &["reconcile", "seen", "--log", "audit.jsonl"]).expect_status(status);
+        audit(&place, &["verify", "audit.jsonl", "--no-checkpoint"]).expect_status(0);
+        let before = lines(&place);
+        if how != "long" {
+            let refused = refused_start(&place);
+            assert!(
+                refused.sentence().contains("holds no checkpoint"),
+                "{refused:?}"
+            );
+        }
+        assert_eq!(lines(&place), before, "{how}");
+    }
+}
+
+#[test]
+fn a_verifier_key_that_is_not_as_it_was_written_is_refused() {
+    let place = recorded();
+    let key = place.file("audit.jsonl.checkpoint-key.pub");
+    let text = fs::read_to_string(&key).unwrap();
+    for other in [text.trim(), &text[..20], &text.replace('\n', "\u{b}"), ""] {
+        fs::write(&key, other).unwrap();
+        audit(&place, &["verify", "audit.jsonl"]).expect_status(2);
+    }
+    fs::write(place.file("pasted"), text.trim()).unwrap();
+    let named = ["verify", "audit.jsonl", "--checkpoint-key", "pasted"];
+    audit(&place, &named).expect_status(0);
 }
 
 #[test]
@@ -181,6 +244,13 @@ fn what_cannot_be_read_ends_with_2() {
         &["verify", "none.jsonl"],
         &["verify", "audit.jsonl", "--checkpoint", "none"],
         &["verify", "audit.jsonl", "--checkpoint-key", "none"],
+        &[
+            "verify",
+            "audit.jsonl",
+            "--no-checkpoint",
+            "--checkpoint",
+            "audit.jsonl.checkpoint",
+        ],
         &["tail", "none.jsonl"],
         &["reconcile", "none", "--log", "audit.jsonl"],
         &["reconcile", "audit.jsonl", "--log", "audit.jsonl"],
@@ -391,11 +461,13 @@ fn the_checkpoint_is_in_the_log_stream_and_metrics_tell_of_the_log() {
     assert_eq!(server.metric("audit_failures_total"), 0);
     assert!(server.terminate().success());
     let log = server.take_log();
-    let line = log.lines().find(|line| line.contains("\"checkpoint\":"));
-    let line: serde_json::Value = serde_json::from_str(line.unwrap()).unwrap();
-    let note = line["checkpoint"].as_str().unwrap();
+    let lines = log.lines().filter(|line| line.contains("\"checkpoint\":"));
+    let notes = lines.map(|line| {
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        line["checkpoint"].as_str().unwrap().to_owned()
+    });
     assert_eq!(
-        note,
+        notes.collect::<String>(),
         fs::read_to_string(place.file("audit.jsonl.checkpoint")).unwrap()
     );
     let key = fs::read(place.file("audit.jsonl.checkpoint-key")).unwrap();

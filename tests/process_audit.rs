@@ -2,13 +2,16 @@
 //! kill.
 #![expect(
     clippy::unwrap_used,
+    clippy::indexing_slicing,
     reason = "a helper that fails is a test that fails"
 )]
 
-use std::fs;
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt as _;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Resource, Rlimit, prlimit};
+use rustix::process::{Resource, Rlimit, Signal, prlimit};
 use serde_json::Value;
 use signer_test_support::{
     Finished, K1, K1_HANDLE, Program, Server, Workplace, eventually, pause, sign_request,
@@ -151,7 +154,7 @@ fn requests_go_on_while_the_log_is_rotated() {
             place.file(&format!("old-{round}")),
         )
         .unwrap();
-        server.signal(rustix::process::Signal::HUP);
+        server.signal(Signal::HUP);
         sign(&server).expect_status(200);
         eventually("the next file", || {
             place.file("audit.jsonl").exists().then_some(())
@@ -164,6 +167,133 @@ fn requests_go_on_while_the_log_is_rotated() {
         verified.text().starts_with("intact: 11 entries, 1 to 11;"),
         "{verified:?}"
     );
+}
+
+/// The disk is full when the log is rotated as the documentation says, and has room again afterwards.
+#[test]
+fn a_log_that_is_rotated_while_its_disk_is_full_stays_intact() {
+    for room in [0, 1, 100, 300] {
+        let place = Workplace::with_seed();
+        let mut server = Server::start(&program(), &place, &[]);
+        server.generate("k1");
+        sign(&server).expect_status(200);
+        let length = fs::metadata(place.file("audit.jsonl")).unwrap().len();
+        limit_files(&server, Some(length + room));
+        sign(&server).expect_status(503);
+        fs::rename(place.file("audit.jsonl"), place.file("audit.jsonl.1")).unwrap();
+        limit_files(&server, None);
+        server.signal(Signal::HUP);
+        eventually("a signature after the rotation", || {
+            let answer = sign(&server);
+            pause(Duration::from_millis(20));
+            (answer.status == 200).then_some(())
+        });
+        let files = ["verify", "audit.jsonl.1", "audit.jsonl"];
+        audit(&place, &files).expect_status(0);
+        assert!(server.terminate().success());
+        audit(&place, &files).expect_status(0);
+        assert!(!server.take_log().contains("removed"));
+    }
+}
+
+/// Renamed and signalled as the documentation says, as often as the custodian keeps up, while others sign.
+#[test]
+fn a_documented_rotation_refuses_no_request_and_is_no_error_whenever_the_rename_comes() {
+    const ROTATIONS: usize = 60;
+    let place = Workplace::with_seed();
+    let mut server = Server::start(&program(), &place, &[]);
+    server.generate("k1");
+    let is_over = AtomicBool::new(false);
+    let log = place.file("audit.jsonl");
+    let refused: Vec<u16> = std::thread::scope(|scope| {
+        let callers: Vec<_> = (0..4)
+            .map(|_| {
+                let mut connection = server.connect();
+                let is_over = &is_over;
+                scope.spawn(move || {
+                    let mut refused = Vec::new();
+                    while !is_over.load(Ordering::Relaxed) {
+                        let path = format!("{K1}/sign");
+                        let body = sign_request(&[7; 64]);
+                        let answer = connection.ask("POST", &path, Some(&body)).unwrap();
+                        let status = answer.status;
+                        if status != 200 {
+                            refused.push(status);
+                        }
+                    }
+                    refused
+                })
+            })
+            .collect();
+        for number in 1..=ROTATIONS {
+            fs::rename(&log, place.file(&format!("audit.jsonl.{number}"))).unwrap();
+            for _ in 0..=number % 3 {
+                server.signal(Signal::HUP);
+            }
+            eventually("the next file", || log.exists().then_some(()));
+        }
+        is_over.store(true, Ordering::Relaxed);
+        let refused = callers.into_iter().map(|caller| caller.join().unwrap());
+        refused.flatten().collect()
+    });
+    assert_eq!(refused, Vec::<u16>::new());
+    assert!(server.terminate().success());
+    let told = server.take_log();
+    let errors: Vec<&str> = told.lines().filter(|line| line.contains("ERROR")).collect();
+    assert_eq!(errors, Vec::<&str>::new());
+    let files = (1..=ROTATIONS).map(|number| format!("audit.jsonl.{number}"));
+    let files: Vec<String> = files.chain(["audit.jsonl".to_owned()]).collect();
+    let line: Vec<&str> = ["verify"]
+        .into_iter()
+        .chain(files.iter().map(String::as_str))
+        .collect();
+    audit(&place, &line).expect_status(0);
+}
+
+#[test]
+fn the_seed_of_the_checkpoint_key_is_in_memory_once() {
+    let place = Workplace::with_seed();
+    let mut server = Server::start(&program(), &place, &[]);
+    server.generate("k1");
+    sign(&server).expect_status(200);
+    // Has it signed once more.
+    server.signal(Signal::HUP);
+    server.wait_for_log("the reopened log", |line| {
+        line.contains("audit log reopened")
+    });
+    let seed = fs::read(place.file("audit.jsonl.checkpoint-key")).unwrap();
+    assert_eq!(copies_in_memory(&server, &seed), 1);
+    assert!(server.terminate().success());
+}
+
+/// A page in which nothing was written.
+const PAGE: [u8; 4096] = [0; 4096];
+
+/// How often these bytes stand in the writable memory of a custodian.
+fn copies_in_memory(server: &Server, bytes: &[u8]) -> usize {
+    let process = format!("/proc/{}", server.pid().as_raw_nonzero());
+    let maps = fs::read_to_string(format!("{process}/maps")).unwrap();
+    let memory = File::open(format!("{process}/mem")).unwrap();
+    let mut copies = 0;
+    for line in maps.lines().filter(|line| line.contains(" rw")) {
+        let (range, _) = line.split_once(' ').unwrap();
+        let (start, end) = range.split_once('-').unwrap();
+        let start = u64::from_str_radix(start, 16).unwrap();
+        let end = u64::from_str_radix(end, 16).unwrap();
+        let mut region = vec![0; usize::try_from(end - start).unwrap()];
+        // What cannot be read is not there yet.
+        if memory.read_exact_at(&mut region, start).is_err() {
+            continue;
+        }
+        for page in (0..region.len()).step_by(PAGE.len()) {
+            if region[page..page + PAGE.len()] != PAGE {
+                let end = region.len().min(page + PAGE.len() + bytes.len() - 1);
+                let parts = region[page..end].windows(bytes.len());
+                copies += parts.filter(|part| *part == bytes).count();
+            }
+        }
+    }
+    copies
 }
 
 /// What a custodian leaves that was killed after its first signature.
@@ -235,7 +365,7 @@ fn a_custodian_that_is_killed_again_and_again_goes_on_and_may_rotate() {
         sign(&server).expect_status(200);
         if round == 1 {
             move_away(&place);
-            server.signal(rustix::process::Signal::HUP);
+            server.signal(Signal::HUP);
             eventually("the next file", || {
                 place.file("audit.jsonl").exists().then_some(())
             });

@@ -9,6 +9,8 @@ mod checkpoint_key;
 mod checkpoints;
 #[cfg(feature = "_testdouble")]
 mod crashing;
+#[cfg(test)]
+mod faults;
 mod file;
 mod found;
 mod gathering;
@@ -17,6 +19,8 @@ mod lines;
 mod losses;
 mod mark;
 mod metrics;
+#[cfg(test)]
+mod model;
 mod note;
 mod off;
 mod opening;

@@ -28,13 +28,16 @@ pub(crate) enum AuditCommand {
 /// Which checkpoints a log is compared with.
 #[derive(Debug, Args)]
 pub(crate) struct CheckpointArgs {
-    /// The checkpoints to compare with [default: those beside the last log file, if there are any]
+    /// The checkpoints to compare with [default: those beside the last log file]
     #[arg(long, value_name = "FILE")]
     pub(crate) checkpoint: Option<PathBuf>,
     /// The verifier key of the checkpoints, or a file that holds it [default: the file beside the
     /// checkpoints]
     #[arg(long, value_name = "VKEY|FILE", allow_hyphen_values = true)]
     pub(crate) checkpoint_key: Option<String>,
+    /// Compare with no checkpoint. A log that was rewritten as a whole passes then
+    #[arg(long, conflicts_with_all = ["checkpoint", "checkpoint_key"])]
+    pub(crate) no_checkpoint: bool,
 }
 
 /// `audit verify`.

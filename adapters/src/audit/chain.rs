@@ -115,6 +115,14 @@ impl Line {
             .all(|(found, expected)| found == expected)
     }
 
+    /// Whether these bytes, without a line feed, may be what a death left of a line.
+    pub(super) fn may_be_torn(bytes: &[u8]) -> bool {
+        let is_unwritten = || bytes.iter().all(|byte| *byte == 0);
+        let at = bytes.windows(HASH.len()).position(|window| window == HASH);
+        let behind_hash = at.map_or(0, |at| bytes.len() - at - HASH.len());
+        is_unwritten() || (Self::may_begin_with(bytes) && behind_hash <= 64 + END.len())
+    }
+
     /// Where the chain stands behind this line.
     pub(super) const fn position(&self) -> Position {
         Position {

@@ -16,59 +16,87 @@ use zeroize::Zeroizing;
 use super::file::{self, beside};
 use super::note::Note;
 use super::refusal::AuditRefusal;
+use super::steps::{Step, Steps};
 use super::verifier::CheckpointVerifier;
 
-/// A checkpoint key. The private half is wiped when it is dropped.
+/// A checkpoint key. The seed stays in one place on the heap, so that moving the key copies no secret,
+/// and is wiped there when it is dropped.
 pub(super) struct CheckpointKey {
-    key: SigningKey,
+    seed: Box<Zeroizing<[u8; 32]>>,
     verifier: CheckpointVerifier,
 }
 
 impl CheckpointKey {
     /// Reads the key of the log at `log`; `None` when there is none yet.
     pub(super) fn read(log: &Path) -> Result<Option<Self>, AuditRefusal> {
-        let path = path_of(log);
+        Self::read_from(path_of(log))
+    }
+
+    /// Reads a key that was drawn and has not been taken into use.
+    pub(super) fn read_draft(log: &Path) -> Option<Self> {
+        Self::read_from(draft_of(log)).ok().flatten()
+    }
+
+    fn read_from(path: PathBuf) -> Result<Option<Self>, AuditRefusal> {
         let Some(mut file) = file::open_existing(&path, file::Audience::OwnerOnly)? else {
             return Ok(None);
         };
-        let mut seed = Zeroizing::new([0; 32]);
         let mut surplus = Zeroizing::new([0; 1]);
-        let is_whole =
-            file.read_exact(seed.as_mut()).is_ok() && matches!(file.read(surplus.as_mut()), Ok(0));
-        if is_whole {
-            Ok(Some(Self::of_seed(&seed)))
-        } else {
-            Err(AuditRefusal::NoCheckpointKey { path })
+        let read = Self::of_seed(|seed| {
+            file.read_exact(seed)?;
+            match file.read(surplus.as_mut())? {
+                0 => Ok(()),
+                _ => Err(io::ErrorKind::InvalidData.into()),
+            }
+        });
+        match read {
+            Ok(key) => Ok(Some(key)),
+            Err(_not_32_bytes) => Err(AuditRefusal::NoCheckpointKey { path }),
         }
     }
 
-    /// Makes the key of the log at `log`, which has none. It appears whole or not at all.
-    pub(super) fn create(log: &Path) -> Result<Self, AuditRefusal> {
-        let path = path_of(log);
+    /// Draws a key for the log at `log`, which has none. It is not in use before it is
+    /// [settled](Self::settle).
+    pub(super) fn draw(log: &Path, steps: &Steps) -> Result<Self, AuditRefusal> {
         let failed = |error| AuditRefusal::Inaccessible {
-            path: path.clone(),
+            path: path_of(log),
             error,
         };
-        let mut seed = Zeroizing::new([0; 32]);
-        SystemRandom::new()
-            .fill(seed.as_mut())
-            .map_err(|_unspecific| failed(io::Error::other("the system gives no randomness")))?;
-        let draft = beside(&path, ".new");
+        let key = Self::of_seed(|seed| {
+            let drawn = SystemRandom::new().fill(seed);
+            drawn.map_err(|_unspecific| io::Error::other("the system gives no randomness"))
+        });
+        let key = key.map_err(failed)?;
         let put = || {
-            let mut file = fresh(&draft)?;
-            file.write_all(seed.as_ref())?;
-            file.sync_all()?;
-            fs::rename(&draft, &path)?;
-            file::sync_directory_of(&path)
+            let file = fresh(&draft_of(log))?;
+            steps.write_durably(Step::MakeKey, &file, key.seed.as_ref().as_ref())?;
+            file::sync_directory_of(log)
         };
         put().map_err(failed)?;
-        Ok(Self::of_seed(&seed))
+        Ok(key)
     }
 
-    fn of_seed(seed: &[u8; 32]) -> Self {
-        let key = SigningKey::from_bytes(seed);
-        let verifier = CheckpointVerifier::of_key(key.verifying_key().to_bytes());
-        Self { key, verifier }
+    /// Takes the key that was drawn into use. It appears whole or not at all.
+    pub(super) fn settle(log: &Path, steps: &Steps) -> Result<(), AuditRefusal> {
+        let path = path_of(log);
+        let put = || {
+            steps.take(Step::MakeKey, || {
+                fs::rename(draft_of(log), &path)?;
+                file::sync_directory_of(&path)
+            })
+        };
+        put().map_err(|error| AuditRefusal::Inaccessible {
+            path: path.clone(),
+            error,
+        })
+    }
+
+    fn of_seed(fill: impl FnOnce(&mut [u8; 32]) -> io::Result<()>) -> io::Result<Self> {
+        let mut seed = Box::new(Zeroizing::new([0; 32]));
+        fill(&mut seed)?;
+        let public_key = SigningKey::from_bytes(&seed).verifying_key().to_bytes();
+        let verifier = CheckpointVerifier::of_key(public_key);
+        Ok(Self { seed, verifier })
     }
 
     /// Refuses what stands at the place of the public half and is none: it would be replaced.
@@ -99,7 +127,7 @@ impl CheckpointKey {
     /// Writes the public half beside the key, unless it is there.
     pub(super) fn publish(&self, log: &Path) -> Result<(), AuditRefusal> {
         let path = public_path_of(log);
-        let text = format!("{}\n", self.verifier.to_text());
+        let text = self.verifier.to_file();
         if fs::read_to_string(&path).is_ok_and(|found| found == text) {
             return Ok(());
         }
@@ -118,8 +146,8 @@ impl CheckpointKey {
 
     /// A note of this text, signed.
     pub(super) fn sign(&self, text: &str) -> String {
-        let signature = self.key.sign(text.as_bytes()).to_bytes();
-        Note::compose(text, &self.verifier, &signature)
+        let signature = SigningKey::from_bytes(&self.seed).sign(text.as_bytes());
+        Note::compose(text, &self.verifier, &signature.to_bytes())
     }
 
     /// The public half.
@@ -137,6 +165,11 @@ fn path_of(log: &Path) -> PathBuf {
 
 fn public_path_of(log: &Path) -> PathBuf {
     beside(&path_of(log), ".pub")
+}
+
+/// Where a key is before it is in use.
+fn draft_of(log: &Path) -> PathBuf {
+    beside(&path_of(log), ".new")
 }
 
 /// An empty file that only we may read, in place of what a crash may have left of an earlier one.
@@ -161,7 +194,11 @@ mod tests {
 
     #[test]
     fn debug_shows_the_public_half_only() {
-        let key = CheckpointKey::of_seed(&[0xa7; 32]);
+        let key = CheckpointKey::of_seed(|seed| {
+            seed.fill(0xa7);
+            Ok(())
+        });
+        let key = key.unwrap();
         let shown = format!("{key:?}");
         assert_eq!(
             shown,

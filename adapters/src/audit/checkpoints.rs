@@ -1,7 +1,7 @@
 //! The file of checkpoints: when one is due, how it is written, what the last one says.
 
 use std::fs::File;
-use std::io::{self, BufReader, Read, Seek as _, SeekFrom, Write as _};
+use std::io::{self, BufReader, Read, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,7 +13,7 @@ use super::RegistryMark;
 use super::chain::Position;
 use super::checkpoint_key::CheckpointKey;
 use super::file::{self, Audience, beside};
-use super::note::{Checkpoint, FileBoundary, Note, next_note};
+use super::note::{self, Checkpoint, FileBoundary, NextNote, Note, next_note};
 use super::record::micros;
 use super::refusal::AuditRefusal;
 use super::run::Run;
@@ -92,6 +92,11 @@ impl Checkpoints {
         }
     }
 
+    /// The key that signs.
+    pub(super) const fn key(&self) -> &CheckpointKey {
+        &self.key
+    }
+
     /// Has the next one say that these entries, first and last, are given up.
     pub(super) fn give_up(&mut self, cut: (u64, u64)) {
         self.cut = Some(cut);
@@ -112,8 +117,18 @@ impl Checkpoints {
         }
     }
 
+    /// Signs that the log is empty. Every log begins with that, before its key is there, so that a key
+    /// without a checkpoint tells of checkpoints that were removed.
+    pub(super) fn sign_the_beginning(&mut self) -> io::Result<()> {
+        self.sign_by(Step::MakeKey, Position::BEGINNING, FileBoundary::None)
+    }
+
     /// Signs that the log goes as far as `position`, which has to be durable.
     pub(super) fn sign(&mut self, position: Position, file: FileBoundary) -> io::Result<()> {
+        self.sign_by(Step::SignCheckpoint, position, file)
+    }
+
+    fn sign_by(&mut self, step: Step, position: Position, file: FileBoundary) -> io::Result<()> {
         let Some(registry) = &self.registry else {
             // There is no registry to speak of; whoever goes on with the log signs.
             return Ok(());
@@ -130,7 +145,7 @@ impl Checkpoints {
         }
         .text();
         let note = self.key.sign(&text);
-        self.append(&note)?;
+        self.append(step, &note)?;
         info!(seq = position.seq, checkpoint = %note, "audit log signed");
         if let Some(run) = &self.run {
             run.cover();
@@ -142,20 +157,16 @@ impl Checkpoints {
         Ok(())
     }
 
-    fn append(&mut self, note: &str) -> io::Result<()> {
+    fn append(&mut self, step: Step, note: &str) -> io::Result<()> {
         let mut file = file::open_or_create(&self.path, Audience::Readers)?;
         if std::mem::replace(&mut self.torn, true) {
             let whole = length_of_whole_notes(&mut file)?;
-            file.set_len(whole)?;
+            self.steps.take(step, || file.set_len(whole))?;
         }
         // In two halves, because the kernel may as well: a test dies in between.
         let (front, back) = note.as_bytes().split_at(note.len() / 2);
-        let step = Step::SignCheckpoint;
-        self.steps.take(step, || file.write_all(front))?;
-        self.steps.take(step, || {
-            file.write_all(back)?;
-            file.sync_data()
-        })?;
+        self.steps.write(step, &file, front)?;
+        self.steps.write_durably(step, &file, back)?;
         self.torn = false;
         Ok(())
     }
@@ -176,7 +187,7 @@ pub(super) fn last(
     };
     let found = last_note(&mut file).map_err(failed)?;
     let behind = found.as_ref().map_or(0, |(_, end)| *end);
-    if !may_be_torn(&mut file, behind).map_err(failed)? {
+    if !may_be_torn(&mut file, behind, key).map_err(failed)? {
         let lack = "does not hold the checkpoints";
         return Err(AuditRefusal::Foreign { path, lack });
     }
@@ -194,17 +205,15 @@ pub(super) fn last(
 
 /// Whether what follows may be what a death left of a note. The next note cuts it away, so it must
 /// not be somebody's.
-fn may_be_torn(file: &mut File, offset: u64) -> io::Result<bool> {
+fn may_be_torn(file: &mut File, offset: u64, key: Option<&CheckpointKey>) -> io::Result<bool> {
     file.seek(SeekFrom::Start(offset))?;
-    let mut head = [0; ORIGIN.len()];
-    let mut length = 0;
-    while let Some(rest) = head.get_mut(length..) {
-        match file.read(rest)? {
-            0 => break,
-            read => length += read,
-        }
+    let mut rest = Vec::new();
+    let limit = u64::try_from(note::LONGEST).unwrap_or(u64::MAX);
+    Read::by_ref(file).take(limit).read_to_end(&mut rest)?;
+    if let Some(key) = key {
+        return Ok(note::may_be_torn(&rest, key.verifier().name()));
     }
-    let head = head.get(..length).unwrap_or_default();
+    let head = rest.get(..ORIGIN.len()).unwrap_or(&rest);
     Ok(ORIGIN.as_bytes().starts_with(head) || head.iter().all(|byte| *byte == 0))
 }
 
@@ -243,7 +252,7 @@ fn last_note_from(file: &mut File, start: u64) -> io::Result<Option<(Note, u64)>
     let mut source = BufReader::new(bytes.get(skipped..).unwrap_or_default());
     let mut end = start.saturating_add(u64::try_from(skipped).unwrap_or(u64::MAX));
     let mut last = None;
-    while let Some((note, length)) = next_note(&mut source)? {
+    while let NextNote::Note(note, length) = next_note(&mut source)? {
         end = end.saturating_add(length);
         last = Some((note, end));
     }

@@ -86,6 +86,15 @@ pub(super) fn open_existing(path: &Path, audience: Audience) -> Result<Option<Fi
     Ok(Some(file))
 }
 
+/// Opens a file for reading alone, whoever it belongs to.
+pub(super) fn open_to_read(path: &Path) -> io::Result<File> {
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    OpenOptions::new()
+        .read(true)
+        .custom_flags(flags.bits().cast_signed())
+        .open(path)
+}
+
 fn judge(path: &Path, file: &File, audience: Audience) -> Result<(), AuditRefusal> {
     let path = || path.to_owned();
     let inaccessible = |error: io::Error| AuditRefusal::Inaccessible {

@@ -4,13 +4,12 @@
 //! root, then lines of our own, an empty line, and a signature. The size is the number of the last
 //! entry and the root is its hash, so a checkpoint speaks for every entry up to that one.
 
-use std::io::{self, BufRead};
+use std::io::{self, BufRead, Read as _};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::chain::Position;
-use super::lines::{Next, next_line};
 use super::mark::RegistryState;
 use super::verifier::CheckpointVerifier;
 
@@ -102,6 +101,20 @@ pub(super) struct Note {
 const SIGNATURE: &str = "\u{2014} ";
 
 impl Note {
+    /// The note of these bytes, of which the text ends at `end`, before an empty line.
+    fn of(bytes: &[u8], end: usize) -> Self {
+        let (text, rest) = bytes.split_at_checked(end).unwrap_or_default();
+        let signature = String::from_utf8_lossy(rest);
+        let signature = signature.trim_matches('\n');
+        Self {
+            text: String::from_utf8_lossy(text).into_owned(),
+            signature: signature
+                .strip_prefix(SIGNATURE)
+                .unwrap_or_default()
+                .to_owned(),
+        }
+    }
+
     /// A note with one signature, as it is written.
     pub(super) fn compose(
         text: &str,
@@ -137,28 +150,83 @@ pub enum NoteFault {
     /// The key has not signed it.
     #[error("is not signed by the checkpoint key")]
     NotSigned,
+    /// It is longer than any checkpoint.
+    #[error("is longer than any checkpoint")]
+    TooLong,
 }
 
-/// Reads the next note. `None` at the end; a note that is cut off is no note.
-pub(super) fn next_note(source: &mut impl BufRead) -> io::Result<Option<(Note, u64)>> {
-    let mut note = Note::default();
-    let mut line = Vec::new();
-    let mut length: u64 = 0;
-    while next_line(source, &mut line)? == Next::Line {
-        length += u64::try_from(line.len()).unwrap_or(u64::MAX) + 1;
-        let text = String::from_utf8_lossy(&line);
-        if text.is_empty() {
-            if next_line(source, &mut line)? != Next::Line {
-                return Ok(None);
-            }
-            length += u64::try_from(line.len()).unwrap_or(u64::MAX) + 1;
-            let signature = String::from_utf8_lossy(&line);
-            let signature = signature.strip_prefix(SIGNATURE).unwrap_or_default();
-            signature.clone_into(&mut note.signature);
-            return Ok(Some((note, length)));
+/// More than the longest note: ids and numbers make up a few hundred bytes.
+pub(super) const LONGEST: usize = 16 * 1024;
+
+/// What comes next in a file of notes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum NextNote {
+    /// A whole note, and how many bytes it takes.
+    Note(Note, u64),
+    /// Bytes that do not make up a note, up to the end of the file.
+    Torn(Vec<u8>),
+    /// More bytes than any note has.
+    TooLong,
+    /// Nothing.
+    End,
+}
+
+/// Reads the next note. It ends with the line behind its first empty line.
+pub(super) fn next_note(source: &mut impl BufRead) -> io::Result<NextNote> {
+    let mut bytes = Vec::new();
+    let mut text_ends_at = None;
+    loop {
+        let start = bytes.len();
+        let room = u64::try_from(LONGEST - start).unwrap_or_default();
+        source.by_ref().take(room).read_until(b'\n', &mut bytes)?;
+        let line = bytes.get(start..).unwrap_or_default();
+        if !line.ends_with(b"\n") {
+            return Ok(match bytes.len() {
+                0 => NextNote::End,
+                LONGEST.. => NextNote::TooLong,
+                _ => NextNote::Torn(bytes),
+            });
         }
-        note.text.push_str(&text);
-        note.text.push('\n');
+        match text_ends_at {
+            Some(end) => return Ok(NextNote::Note(Note::of(&bytes, end), length_of(&bytes))),
+            None if line == b"\n" => text_ends_at = Some(start),
+            None => {}
+        }
     }
-    Ok(None)
+}
+
+/// Whether these bytes, which are no whole note, may be what a death left of one by the key of this name.
+pub(super) fn may_be_torn(bytes: &[u8], name: &str) -> bool {
+    // A loss of power may leave the end of a file unwritten.
+    let unwritten = bytes.iter().rev().take_while(|byte| **byte == 0).count();
+    let written = bytes.get(..bytes.len() - unwritten).unwrap_or_default();
+    let text = match str::from_utf8(written) {
+        Ok(text) => text,
+        Err(cut) if cut.error_len().is_none() => {
+            let whole = written.get(..cut.valid_up_to()).unwrap_or_default();
+            str::from_utf8(whole).unwrap_or_default()
+        }
+        Err(_) => return false,
+    };
+    let is_plain = text.chars().all(|c| c == '\n' || !c.is_control());
+    let begins = |text: &str, with: &str| text.starts_with(with) || with.starts_with(text);
+    let (text, signature) = match text.split_once("\n\n") {
+        Some((text, signature)) => (text, Some(signature)),
+        None => (text, None),
+    };
+    let dash = format!("{SIGNATURE}{name} ");
+    is_plain
+        && bytes.len() < LONGEST
+        && begins(text, &format!("{name}\n"))
+        && !text.contains('\u{2014}')
+        && signature.is_none_or(|line| {
+            begins(line, &dash) && line.len() <= dash.len() + SIGNATURE_LEN && !line.contains('\n')
+        })
+}
+
+/// The base64 of a key hash and a signature.
+const SIGNATURE_LEN: usize = 92;
+
+fn length_of(bytes: &[u8]) -> u64 {
+    u64::try_from(bytes.len()).unwrap_or(u64::MAX)
 }

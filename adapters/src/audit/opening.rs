@@ -1,6 +1,7 @@
 //! From a path to a log that goes on: claimed, looked through, and continued.
 
 use std::fs::{File, TryLockError};
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -18,10 +19,11 @@ use super::record::OwnEntry;
 use super::recovery::Tail;
 use super::refusal::{AuditRefusal, OpenAuditError};
 use super::run::{Claim, NotedStore, Run};
+use super::sink::Store;
 use super::stale::StaleRegistry;
-use super::steps::Steps;
+use super::steps::{Step, Steps};
 use super::trail::FileAuditTrail;
-use super::unfinished::{ReadNotesError, Unfinished};
+use super::unfinished::{LastRun, ReadNotesError};
 use super::writer::Writer;
 
 /// What the operator decided when a log was opened.
@@ -52,8 +54,8 @@ pub struct AuditOpening {
 /// # Errors
 /// When the log could not be opened.
 pub fn inspect(path: &Path) -> Result<Option<RegistryState>, OpenAuditError> {
-    let note = note_of_nobody(path);
-    let found = note.and_then(|note| Found::at(path, note)?.refuse_a_loss(path));
+    let last_run = run_that_ended(path);
+    let found = last_run.and_then(|last_run| Found::at(path, last_run)?.refuse_a_loss(path));
     match found {
         Ok(found) => Ok(found.checkpoint.map(|checkpoint| checkpoint.registry)),
         Err(refusal) => Err(OpenAuditError {
@@ -79,7 +81,12 @@ impl AuditOpening {
     #[cfg(feature = "_testdouble")]
     #[must_use]
     pub fn with_crash_points(self, points: crate::crash::CrashPoints) -> Self {
-        let steps = Steps::between(points);
+        self.with_steps(Steps::between(points))
+    }
+
+    /// Changes files by these steps.
+    #[cfg(any(test, feature = "_testdouble"))]
+    pub(super) fn with_steps(self, steps: Steps) -> Self {
         Self { steps, ..self }
     }
 
@@ -138,6 +145,24 @@ impl AuditOpening {
     }
 
     fn go_on(self, registry: Option<RegistryMark>) -> Result<FileAuditTrail, AuditRefusal> {
+        let path = self.path.clone();
+        #[cfg(feature = "_testdouble")]
+        let points = self.steps.points().clone();
+        #[cfg(feature = "_testdouble")]
+        let around = |store| super::crashing::CrashingStore::new(store, points);
+        #[cfg(not(feature = "_testdouble"))]
+        let around = std::convert::identity;
+        let (queue, writer, claim) = self.take_up(registry, around)?;
+        FileAuditTrail::spawn(queue, writer, claim)
+            .map_err(|error| AuditRefusal::Inaccessible { path, error })
+    }
+
+    /// Takes the log up where it ends. The writer writes to what `around` makes of the store.
+    pub(super) fn take_up<S: Store>(
+        self,
+        registry: Option<RegistryMark>,
+        around: impl FnOnce(FileStore) -> S,
+    ) -> Result<(Arc<Queue>, Writer<NotedStore<S>>, Claim), AuditRefusal> {
         let Self {
             path,
             claim,
@@ -150,17 +175,28 @@ impl AuditOpening {
             error,
         };
         let signed = found.signed();
+        let is_new = found.key.is_none();
         let key = match found.key {
             Some(key) => key,
-            None => CheckpointKey::create(&path)?,
+            None => CheckpointKey::draw(&path, &steps)?,
         };
-        key.publish(&path)?;
         let Tail {
             position,
             length,
             torn,
             ..
         } = found.tail;
+        let is_ahead = position.seq > signed || found.lost.is_some();
+        let run = Arc::new(Run::new(claim, is_ahead, steps.clone()));
+        let checkpoints = Checkpoints::new(&path, key, registry, signed);
+        let mut checkpoints = checkpoints.of_run(Arc::clone(&run), steps.clone());
+        if is_new {
+            checkpoints.sign_the_beginning().map_err(inaccessible)?;
+        }
+        if is_new || found.key_is_draft {
+            CheckpointKey::settle(&path, &steps)?;
+        }
+        checkpoints.key().publish(&path)?;
         if length == 0 && position.seq > 0 {
             let first = position.seq + 1;
             warn!(
@@ -171,24 +207,14 @@ impl AuditOpening {
         if torn > 0
             && let Some(file) = &found.file
         {
-            file.set_len(length).map_err(inaccessible)?;
+            let cut = steps.take(Step::CutTail, || file.set_len(length));
+            cut.map_err(inaccessible)?;
         }
         // Lines that a death left in the kernel's memory are about to be vouched for.
         if let Some(file) = &found.file {
             file.sync_data().map_err(inaccessible)?;
         }
-        let run = Run::new(
-            claim,
-            position.seq > signed || found.lost.is_some(),
-            steps.clone(),
-        );
-        let run = Arc::new(run);
-        let store = FileStore::new(path.clone());
-        #[cfg(feature = "_testdouble")]
-        let store = super::crashing::CrashingStore::new(store, steps.points().clone());
-        let store = NotedStore::new(store, Arc::clone(&run));
-        let mut checkpoints =
-            Checkpoints::new(&path, key, registry, signed).of_run(Arc::clone(&run), steps);
+        let store = NotedStore::new(around(FileStore::new(path.clone())), Arc::clone(&run));
         let mut own = Vec::new();
         if torn > 0 {
             own.push(OwnEntry::TailCut { bytes: torn });
@@ -212,7 +238,7 @@ impl AuditOpening {
         if acceptance != Acceptance::Nothing {
             writer.sign_checkpoint().map_err(inaccessible)?;
         }
-        FileAuditTrail::spawn(queue, writer, claim).map_err(inaccessible)
+        Ok((queue, writer, claim))
     }
 }
 
@@ -220,7 +246,7 @@ fn claim(path: &Path, acceptance: Acceptance) -> Result<AuditOpening, AuditRefus
     let lock = beside(path, ".lock");
     if !lock.exists() {
         // Nobody writes it. What is refused gets no lock file put beside it.
-        Found::at(path, None)?.permit(path, acceptance)?;
+        Found::at(path, LastRun::Unknown)?.permit(path, acceptance)?;
     }
     let inaccessible = |error| AuditRefusal::Inaccessible {
         path: lock.clone(),
@@ -228,16 +254,16 @@ fn claim(path: &Path, acceptance: Acceptance) -> Result<AuditOpening, AuditRefus
     };
     let mut claim = match file::open_existing(&lock, Audience::Readers)? {
         Some(file) => file,
-        None => file::open_or_create(&lock, Audience::Readers).map_err(inaccessible)?,
+        None => make_lock(&lock).map_err(inaccessible)?,
     };
     match claim.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => return Err(AuditRefusal::InUse),
         Err(TryLockError::Error(error)) => return Err(inaccessible(error)),
     }
-    let note = read_note(&mut claim, &lock)?;
+    let last_run = read_lock(&mut claim, &lock)?;
     Ok(AuditOpening {
-        found: Found::at(path, note)?.permit(path, acceptance)?,
+        found: Found::at(path, last_run)?.permit(path, acceptance)?,
         path: path.to_owned(),
         claim,
         acceptance,
@@ -245,23 +271,29 @@ fn claim(path: &Path, acceptance: Acceptance) -> Result<AuditOpening, AuditRefus
     })
 }
 
-/// The note of a run that has died. As long as one lives, what it noted is nobody else's concern: the
-/// claim says that the log is in use.
-fn note_of_nobody(path: &Path) -> Result<Option<Unfinished>, AuditRefusal> {
+/// Makes a lock file. An empty one would say that the last run ended in order.
+fn make_lock(lock: &Path) -> io::Result<File> {
+    let mut file = file::open_or_create(lock, Audience::Readers)?;
+    file.write_all(LastRun::NOTHING_KNOWN)?;
+    Ok(file)
+}
+
+/// What is known of the last run, which must not live any more.
+fn run_that_ended(path: &Path) -> Result<LastRun, AuditRefusal> {
     let lock = beside(path, ".lock");
     let Some(mut file) = file::open_existing(&lock, Audience::Readers)? else {
-        return Ok(None);
+        return Ok(LastRun::Unknown);
     };
     match file.try_lock_shared() {
-        Ok(()) => read_note(&mut file, &lock),
-        Err(TryLockError::WouldBlock) => Ok(None),
+        Ok(()) => read_lock(&mut file, &lock),
+        Err(TryLockError::WouldBlock) => Err(AuditRefusal::InUse),
         Err(TryLockError::Error(error)) => Err(AuditRefusal::Inaccessible { path: lock, error }),
     }
 }
 
-fn read_note(file: &mut File, lock: &Path) -> Result<Option<Unfinished>, AuditRefusal> {
+fn read_lock(file: &mut File, lock: &Path) -> Result<LastRun, AuditRefusal> {
     let path = || lock.to_owned();
-    Unfinished::read(file).map_err(|cause| match cause {
+    LastRun::read(file).map_err(|cause| match cause {
         ReadNotesError::Foreign => AuditRefusal::Foreign {
             path: path(),
             lack: "is not the lock file",

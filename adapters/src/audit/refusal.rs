@@ -118,6 +118,21 @@ pub enum AuditRefusal {
         /// The last entry that is known to have been in it.
         known: u64,
     },
+    /// The log has begun, and there is no checkpoint of it.
+    NoCheckpoint {
+        /// The log.
+        log: PathBuf,
+    },
+    /// The last run ended in order, so it signed its last entry; the last checkpoint speaks of an earlier
+    /// one.
+    Unsigned {
+        /// The log.
+        log: PathBuf,
+        /// The last entry of the log.
+        last: u64,
+        /// The last entry that is signed.
+        signed: u64,
+    },
     /// Nothing is missing at the end of the log, so there is no cut to accept.
     NotCut,
     /// There are checkpoints, but not the key that signed them.
@@ -233,6 +248,21 @@ impl fmt::Display for AuditRefusal {
                 log,
                 format_args!("ends with entry {last}"),
                 format_args!("behind entry {known}"),
+            ),
+            Self::NoCheckpoint { log } => write!(
+                f,
+                "{0}.checkpoint holds no checkpoint, although a custodian signs one before the first \
+                 entry, so they were removed; restore that file (the newest note of the log stream will \
+                 do), or move {0} and every file whose name begins with it away as evidence, and the \
+                 next start begins a new log",
+                log.display()
+            ),
+            Self::Unsigned { log, last, signed } => write!(
+                f,
+                "it goes on to entry {last} while its last checkpoint speaks of entry {signed}, although \
+                 the last custodian ended in order and signed all of it; restore {}.checkpoint, or move \
+                 the log away as evidence and the next start goes on behind the last checkpoint",
+                log.display()
             ),
             Self::NotCut => {
                 f.write_str("nothing is missing at its end; there is nothing to accept")

@@ -1,7 +1,7 @@
 //! The run under way: its claim to the log, and the note that it has not ended in order.
 
 use std::fs::File;
-use std::io::{self, Write as _};
+use std::io;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -48,10 +48,9 @@ impl Run {
     }
 
     fn note(&self, note: Unfinished) -> io::Result<()> {
-        self.steps.take(Step::NoteRun, || {
-            (&self.lock).write_all(note.line().as_bytes())?;
-            self.lock.sync_data()
-        })
+        let line = note.line();
+        self.steps
+            .write_durably(Step::NoteRun, &self.lock, line.as_bytes())
     }
 
     /// Takes the note back, unless the file holds what no checkpoint covers.

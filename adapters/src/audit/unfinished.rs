@@ -7,7 +7,9 @@
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read as _, Seek as _, SeekFrom};
+use std::path::Path;
 
+use super::file;
 use super::note::{Checkpoint, FileBoundary};
 
 /// The last note of a run that did not take it back.
@@ -17,6 +19,50 @@ pub(super) enum Unfinished {
     Begun(u64),
     /// The file held this entry durably.
     Holds(u64),
+}
+
+/// How the last run ended, as far as its lock file tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum LastRun {
+    /// Nobody knows: there is no lock file, or a live run holds it, or its note is torn.
+    Unknown,
+    /// In order. Every entry is signed then.
+    Ended,
+    /// It died, or lives.
+    Unfinished(Unfinished),
+}
+
+impl LastRun {
+    /// What makes a lock file tell nothing. An empty one says that the last run ended in order.
+    pub(super) const NOTHING_KNOWN: &[u8] = b"\n";
+
+    /// Reads a lock file.
+    pub(super) fn read(file: &mut File) -> Result<Self, ReadNotesError> {
+        Ok(match Unfinished::read(file)? {
+            Some(note) => Self::Unfinished(note),
+            None if file.metadata()?.len() == 0 => Self::Ended,
+            None => Self::Unknown,
+        })
+    }
+
+    /// What the lock file of the log at `log` tells a reader. The reader takes no lock, which would keep a
+    /// custodian from starting.
+    pub(super) fn of(log: &Path) -> Self {
+        let lock = file::beside(log, ".lock");
+        let read = file::open_to_read(&lock).ok().and_then(|mut file| {
+            let is_file = file.metadata().ok()?.is_file();
+            is_file.then(|| Self::read(&mut file).ok()).flatten()
+        });
+        read.unwrap_or(Self::Unknown)
+    }
+
+    /// The note of a run that did not take it back.
+    pub(super) const fn note(self) -> Option<Unfinished> {
+        match self {
+            Self::Unfinished(note) => Some(note),
+            Self::Unknown | Self::Ended => None,
+        }
+    }
 }
 
 /// What the file of the log holds now.

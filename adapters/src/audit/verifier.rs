@@ -34,12 +34,29 @@ impl CheckpointVerifier {
         }
     }
 
-    /// Reads a verifier key, `<name>+<hash>+<base64>`.
+    /// Reads a verifier key, `<name>+<hash>+<base64>`, with a line end or without.
     ///
     /// # Errors
     /// When it is none of an Ed25519 key.
     pub fn parse(text: &str) -> Result<Self, ParseVerifierError> {
-        Self::read(text.trim()).ok_or(ParseVerifierError)
+        let line = text.strip_suffix('\n').unwrap_or(text);
+        let line = line.strip_suffix('\r').unwrap_or(line);
+        Self::read(line).ok_or(ParseVerifierError)
+    }
+
+    /// Reads the file of a verifier key as a custodian wrote it, to the byte.
+    ///
+    /// # Errors
+    /// When it is cut off, or holds anything else.
+    pub fn parse_file(text: &str) -> Result<Self, ParseVerifierError> {
+        let verifier = Self::parse(text)?;
+        let is_as_written = text == verifier.to_file();
+        is_as_written.then_some(verifier).ok_or(ParseVerifierError)
+    }
+
+    /// The file of the verifier key.
+    pub(super) fn to_file(&self) -> String {
+        format!("{}\n", self.to_text())
     }
 
     fn read(text: &str) -> Option<Self> {

@@ -30,8 +30,10 @@ pub fn verify(
         at: None,
         first: None,
         entries: 0,
+        torn: 0,
     };
-    for path in files {
+    for (at, path) in files.iter().enumerate() {
+        let is_last = at + 1 == files.len();
         let failed = |error| ReadAuditError {
             path: path.clone(),
             error,
@@ -54,6 +56,10 @@ pub fn verify(
                     },
                     Err(fault) => fault,
                 },
+                Next::Partial if is_last && walk.may_be_torn(&bytes) => {
+                    walk.torn = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+                    break;
+                }
                 Next::Partial => LineFault::CutOff,
                 Next::TooLong => LineFault::TooLong,
                 Next::End => break,
@@ -108,6 +114,7 @@ struct Walk<'a> {
     at: Option<Position>,
     first: Option<u64>,
     entries: u64,
+    torn: u64,
 }
 
 enum Fault {
@@ -155,15 +162,26 @@ impl Walk<'_> {
         }
     }
 
+    /// Whether a last line without its line feed may be one that was being written. What is signed was whole
+    /// before.
+    fn may_be_torn(&self, bytes: &[u8]) -> bool {
+        let last = self.at.map_or(0, |at| at.seq);
+        self.ledger.is_some_and(|ledger| {
+            let is_signed = last >= ledger.last_signed() || ledger.ends_with_a_file();
+            ledger.is_unfinished() && is_signed
+        }) && Line::may_be_torn(bytes)
+    }
+
     fn end(self) -> Verdict {
         let last = self.at.map_or(0, |at| at.seq);
         if let Some(ledger) = self.ledger {
             let signed = ledger.last_signed();
-            if signed > last {
+            let is_fresh = self.entries == 0 && ledger.ends_with_a_file();
+            if signed > last && !is_fresh {
                 let seq = last + 1;
                 return Verdict::Broken(Breach::Tailless { seq, signed });
             }
-            if let Some(breach) = ledger.fault() {
+            if let Some(breach) = ledger.breach(last) {
                 return Verdict::Broken(breach);
             }
         }
@@ -172,6 +190,7 @@ impl Walk<'_> {
             first: self.first,
             last: self.at.map(|at| at.seq),
             signed: self.ledger.map(CheckpointLedger::last_signed),
+            torn: self.torn,
         })
     }
 }

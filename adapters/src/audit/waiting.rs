@@ -87,6 +87,12 @@ impl Waiting {
         }
     }
 
+    /// The request that it is of.
+    #[cfg(test)]
+    pub(super) fn request(&self) -> String {
+        self.entry.request_id.clone()
+    }
+
     /// How much memory its line takes, about.
     pub(super) fn size(&self) -> usize {
         self.members.len()

@@ -145,6 +145,11 @@ impl<S: Store> Writer<S> {
                 self.try_checkpoint();
             }
         }
+        self.end();
+    }
+
+    /// Signs what no checkpoint speaks of yet.
+    pub(super) fn end(&mut self) {
         if self.checkpoints.lag(self.position) > 0 {
             self.try_checkpoint();
         }
@@ -153,15 +158,26 @@ impl<S: Store> Writer<S> {
     /// Writes a batch, however often it takes. An empty one only looks after the file.
     fn record(&mut self, mut batch: Vec<Waiting>) {
         let mut pause = FIRST_PAUSE;
-        loop {
-            match self.try_batch(&batch) {
-                Ok(()) => break self.succeed(batch),
-                Err(cause) => self.fail(&cause, &mut batch),
-            }
+        while let Some(failed) = self.attempt(batch) {
             if !self.queue.pause(pause) {
-                return self.give_up(batch);
+                return self.give_up(failed);
             }
             pause = (pause * 2).min(LONGEST_PAUSE);
+            batch = failed;
+        }
+    }
+
+    /// Tries to write a batch. Gives it back, with every caller refused, when that fails.
+    pub(super) fn attempt(&mut self, mut batch: Vec<Waiting>) -> Option<Vec<Waiting>> {
+        match self.try_batch(&batch) {
+            Ok(()) => {
+                self.succeed(batch);
+                None
+            }
+            Err(cause) => {
+                self.fail(&cause, &mut batch);
+                Some(batch)
+            }
         }
     }
 

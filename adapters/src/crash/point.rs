@@ -62,6 +62,7 @@ port_calls! {
     LookAtLog = "audit_file.standing",
     NoteRun = "audit_file.note_run",
     SignCheckpoint = "audit_file.sign_checkpoint",
+    MakeKey = "audit_file.make_key",
 }
 
 impl PortCall {
@@ -96,7 +97,8 @@ impl PortCall {
             | Self::SyncLog
             | Self::TruncateLog
             | Self::NoteRun
-            | Self::SignCheckpoint => true,
+            | Self::SignCheckpoint
+            | Self::MakeKey => true,
             Self::Find
             | Self::AnyOf
             | Self::Current

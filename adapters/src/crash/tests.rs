@@ -44,7 +44,11 @@ const PORTS: [(&str, &str); 5] = [
 const WITHOUT_POINTS: [&str; 2] = ["provider.capabilities", "audit.status"];
 
 /// Steps that change files beside the log. That each of them has points holds the compiler.
-const STEPS: [&str; 2] = ["audit_file.note_run", "audit_file.sign_checkpoint"];
+const STEPS: [&str; 3] = [
+    "audit_file.note_run",
+    "audit_file.sign_checkpoint",
+    "audit_file.make_key",
+];
 
 fn calls_in(port: &str, source: &str) -> Vec<String> {
     let lines = source.lines().map(str::trim_start);

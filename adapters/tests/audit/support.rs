@@ -82,7 +82,8 @@ impl Place {
     }
 
     pub(crate) fn ledger(&self) -> CheckpointLedger {
-        CheckpointLedger::read(&self.checkpoints(), &self.verifier()).unwrap()
+        let ledger = CheckpointLedger::read(&self.checkpoints(), &self.verifier()).unwrap();
+        ledger.with_last_run_of(&self.log())
     }
 
     pub(crate) fn verifier(&self) -> CheckpointVerifier {
@@ -98,6 +99,13 @@ impl Place {
         names.sort();
         names
     }
+}
+
+/// How long the first note of a file is.
+pub(crate) fn first_note(notes: &[u8]) -> usize {
+    let blank = notes.windows(2).position(|pair| pair == b"\n\n").unwrap();
+    let signature = &notes[blank + 2..];
+    blank + 3 + signature.iter().position(|byte| *byte == b'\n').unwrap()
 }
 
 pub(crate) fn lines_of(path: &Path) -> Vec<String> {

@@ -15,13 +15,17 @@ for number, line in enumerate(open("audit.jsonl"), 1):
     entry = json.loads(line)
     assert entry["seq"] == number and entry["prev"] == prev
     prev = entry["hash"]
-origin, size, root, registry, time = open("audit.jsonl.checkpoint").read().split("\n\n")[0].split("\n")
+# The first checkpoint says that the log is empty.
+notes = open("audit.jsonl.checkpoint", encoding="utf-8").read()
+assert notes.split("\n")[1] == "0"
+note = notes.split("\n\n", 1)[1].split("\n", 1)[1]
+origin, size, root, registry, time = note.split("\n\n")[0].split("\n")
 assert int(size) == number and base64.b64decode(root).hex() == prev
 name, hash, key = open("audit.jsonl.checkpoint-key.pub").read().strip().split("+", 2)
 key = base64.b64decode(key)
 assert name == origin and key[0] == 1
 assert hashlib.sha256(name.encode() + b"\n" + key).hexdigest()[:8] == hash
-text, signature = open("audit.jsonl.checkpoint", encoding="utf-8").read().split("\n\n")
+text, signature = note.split("\n\n")
 dash, signer, body = signature.strip().split(" ")
 body = base64.b64decode(body)
 assert dash == "\u2014" and signer == name and body[:4].hex() == hash

@@ -8,13 +8,13 @@ use crate::cli::{AuditVerifyArgs, CheckpointArgs, OutputFormat};
 use crate::exit::Exit;
 use crate::failure::{Failure, quoted};
 use crate::output;
-use crate::wiring::audit_log::{self, CheckpointLedger, CheckpointVerifier, Summary, Verdict};
+use crate::wiring::audit_log::{
+    self, Breach, CheckpointLedger, CheckpointVerifier, ParseVerifierError, Summary, Verdict,
+};
 
 /// Says whether the log is what the custodian wrote.
 pub(super) fn verify(args: &AuditVerifyArgs) -> Result<(), Failure> {
-    let ledger = ledger(&args.checkpoints, &args.files)?;
-    let verdict = audit_log::verify(&args.files, ledger.as_ref(), |_, _| {});
-    let verdict = verdict.map_err(Failure::usage)?;
+    let verdict = settled_verdict(args)?;
     let is_json = args.output == Some(OutputFormat::Json);
     if is_json {
         output::write_line(as_json(&verdict).to_string())?;
@@ -26,6 +26,23 @@ pub(super) fn verify(args: &AuditVerifyArgs) -> Result<(), Failure> {
     }
 }
 
+/// How often to look again at a log that a live custodian may have left for another file meanwhile.
+const LOOKS: u32 = 5;
+
+fn settled_verdict(args: &AuditVerifyArgs) -> Result<Verdict, Failure> {
+    let mut looks = 0;
+    loop {
+        let ledger = ledger(&args.checkpoints, &args.files)?;
+        let verdict = audit_log::verify(&args.files, ledger.as_ref(), |_, _| {});
+        let verdict = verdict.map_err(Failure::usage)?;
+        looks += 1;
+        match verdict {
+            Verdict::Broken(Breach::Unsigned { .. }) if looks < LOOKS => {}
+            Verdict::Broken(_) | Verdict::Intact(_) => return Ok(verdict),
+        }
+    }
+}
+
 fn as_json(verdict: &Verdict) -> Value {
     match verdict {
         Verdict::Intact(Summary {
@@ -33,9 +50,16 @@ fn as_json(verdict: &Verdict) -> Value {
             first,
             last,
             signed,
-        }) => json!({
-            "intact": true, "entries": entries, "first": first, "last": last, "signed": signed,
-        }),
+            torn,
+        }) => {
+            let mut shown = json!({
+                "intact": true, "entries": entries, "first": first, "last": last, "signed": signed,
+            });
+            if *torn > 0 {
+                shown["torn"] = json!(torn);
+            }
+            shown
+        }
         Verdict::Broken(breach) => json!({
             "intact": false, "seq": breach.seq(), "reason": breach.to_string(),
         }),
@@ -50,32 +74,56 @@ fn describe(summary: &Summary) -> String {
         (None, _) | (_, None) => "intact: no entries".to_owned(),
     };
     let signed = match summary.signed {
-        None => "no checkpoint to compare with".to_owned(),
+        None => "compared with no checkpoint".to_owned(),
         Some(0) => "no checkpoint yet".to_owned(),
         Some(signed) => format!("signed up to {signed}"),
     };
-    let missing = match summary.first {
+    let missing = match (summary.first, summary.signed) {
         // A file that was emptied begins like one that was rotated.
-        Some(first @ 2..) => format!("; entries 1 to {} are not in these files", first - 1),
-        Some(_) | None => String::new(),
+        (Some(first @ 2..), _) => format!("; entries 1 to {} are not in these files", first - 1),
+        (None, Some(signed @ 1..)) => format!("; entries 1 to {signed} are not in these files"),
+        (Some(_) | None, _) => String::new(),
     };
-    format!("{entries}; {signed}{missing}")
+    let torn = match summary.torn {
+        0 => String::new(),
+        bytes => {
+            format!("; {bytes} bytes of an unfinished line follow, which the next start cuts off")
+        }
+    };
+    format!("{entries}; {signed}{missing}{torn}")
 }
 
-/// The checkpoints that were named, else those beside the last file, else none.
+/// The checkpoints that were named, else those beside the last file; none when none are wanted.
 pub(super) fn ledger(
     args: &CheckpointArgs,
     files: &[PathBuf],
 ) -> Result<Option<CheckpointLedger>, Failure> {
-    let found = files.last().map(|last| with_suffix(last, ".checkpoint"));
-    let path = match (&args.checkpoint, found) {
-        (Some(named), _) => named.clone(),
-        (None, Some(found)) if found.exists() => found,
-        (None, Some(_) | None) => return Ok(None),
+    let Some(last) = files.last().filter(|_| !args.no_checkpoint) else {
+        return Ok(None);
     };
-    let verifier = verifier(args.checkpoint_key.as_deref(), &path, files)?;
-    let ledger = CheckpointLedger::read(&path, &verifier).map_err(Failure::usage)?;
-    Ok(Some(ledger))
+    if let Some(named) = &args.checkpoint {
+        let verifier = verifier(args.checkpoint_key.as_deref(), named, files)?;
+        let ledger = CheckpointLedger::read(named, &verifier).map_err(Failure::usage)?;
+        return Ok(Some(ledger.with_last_run_of(last).kept_elsewhere()));
+    }
+    let beside = with_suffix(last, ".checkpoint");
+    if beside.exists() {
+        let verifier = verifier(args.checkpoint_key.as_deref(), &beside, files)?;
+        let ledger = CheckpointLedger::read(&beside, &verifier).map_err(Failure::usage)?;
+        return Ok(Some(ledger.with_last_run_of(last)));
+    }
+    let has_key = args.checkpoint_key.is_some()
+        || [".checkpoint-key.pub", ".checkpoint-key"]
+            .iter()
+            .any(|suffix| with_suffix(last, suffix).exists());
+    if has_key {
+        return Ok(Some(CheckpointLedger::missing()));
+    }
+    Err(Failure::usage(format_args!(
+        "--checkpoint is required: no checkpoints stand beside the log {}; --no-checkpoint looks at \
+         the chain alone, which a log that was rewritten as a whole passes",
+        quoted(last.display())
+    )))
 }
 
 fn verifier(
@@ -95,7 +143,7 @@ fn verifier(
         files.last().map(beside_log),
     ];
     match places.into_iter().flatten().find(|place| place.exists()) {
-        Some(place) => read_verifier(&place),
+        Some(place) => read_own_verifier(&place),
         None => Err(Failure::usage(format_args!(
             "--checkpoint-key is required: no key stands beside the checkpoints {}",
             quoted(checkpoints.display())
@@ -104,12 +152,24 @@ fn verifier(
 }
 
 fn read_verifier(path: &Path) -> Result<CheckpointVerifier, Failure> {
+    parse_verifier(path, CheckpointVerifier::parse)
+}
+
+/// Reads the verifier key that a custodian wrote, which has to be as it wrote it.
+fn read_own_verifier(path: &Path) -> Result<CheckpointVerifier, Failure> {
+    parse_verifier(path, CheckpointVerifier::parse_file)
+}
+
+fn parse_verifier(
+    path: &Path,
+    parse: impl FnOnce(&str) -> Result<CheckpointVerifier, ParseVerifierError>,
+) -> Result<CheckpointVerifier, Failure> {
     let refuse = |problem: &dyn std::fmt::Display| {
         let path = quoted(path.display());
         Failure::usage(format_args!("--checkpoint-key {path}: {problem}"))
     };
     let text = std::fs::read_to_string(path).map_err(|cause| refuse(&cause))?;
-    CheckpointVerifier::parse(&text).map_err(|must| refuse(&must))
+    parse(&text).map_err(|must| refuse(&must))
 }
 
 fn with_suffix(path: &Path, suffix: &str) -> PathBuf {

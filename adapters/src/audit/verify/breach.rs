@@ -26,6 +26,9 @@ pub struct Summary {
     /// The last entry that a checkpoint speaks of, when there were checkpoints to compare with; 0 when
     /// there are none yet.
     pub signed: Option<u64>,
+    /// How many bytes of a line follow that was never whole: a custodian writes it, or died while it did.
+    /// The next start cuts them off.
+    pub torn: u64,
 }
 
 /// The first thing that is wrong with a log.
@@ -68,6 +71,23 @@ pub enum Breach {
         /// The last entry that was signed.
         signed: u64,
     },
+    /// There is no checkpoint, although every log has one.
+    #[error(
+        "no checkpoint is there, although a custodian signs one before the first entry: they were \
+         removed; name others with --checkpoint, or look at the chain alone with --no-checkpoint"
+    )]
+    NoCheckpoint,
+    /// The log goes on behind its last checkpoint, although its last run signed all of it.
+    #[error(
+        "entry {seq} is not signed: the last checkpoint speaks of entry {signed}, although the last \
+         custodian ended in order and signed every entry"
+    )]
+    Unsigned {
+        /// The number of the first entry that is not signed.
+        seq: u64,
+        /// The last entry that is signed.
+        signed: u64,
+    },
     /// A checkpoint is not what it has to be.
     #[error("checkpoint {number} {fault}")]
     Checkpoint {
@@ -82,11 +102,12 @@ impl Breach {
     /// The number of the first bad entry, as far as it can be told.
     pub const fn seq(&self) -> Option<u64> {
         match self {
-            Self::Line { seq, .. } | Self::Disagrees { seq } | Self::Tailless { seq, .. } => {
-                Some(*seq)
-            }
+            Self::Line { seq, .. }
+            | Self::Disagrees { seq }
+            | Self::Tailless { seq, .. }
+            | Self::Unsigned { seq, .. } => Some(*seq),
             Self::Headless { .. } => Some(1),
-            Self::Checkpoint { .. } => None,
+            Self::NoCheckpoint | Self::Checkpoint { .. } => None,
         }
     }
 }

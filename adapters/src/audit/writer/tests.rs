@@ -17,6 +17,7 @@ use crate::audit::checkpoint_key::CheckpointKey;
 use crate::audit::metrics::AuditMetrics;
 use crate::audit::queue::Limits;
 use crate::audit::sink::Standing;
+use crate::audit::steps::Steps;
 use crate::audit::{FileAuditTrail, RegistryMark};
 
 /// What the next calls of a disk meet.
@@ -196,7 +197,7 @@ impl Lines for Vec<u8> {
 
 fn checkpoints(place: &Path) -> Checkpoints {
     let log = place.join("audit.jsonl");
-    let key = CheckpointKey::create(&log).unwrap();
+    let key = CheckpointKey::draw(&log, &Steps::plain()).unwrap();
     Checkpoints::new(&log, key, RegistryMark::new("r".to_owned(), || 7), 0)
 }
 
