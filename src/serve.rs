@@ -1,5 +1,6 @@
 //! `serve`: from a configuration to a custodian that serves, and back.
 
+mod clock;
 mod entrance;
 mod file_limit;
 mod reopen;
@@ -58,6 +59,7 @@ pub(crate) fn serve(args: &ServeArgs, set: ProviderSet) -> Result<(), Failure> {
         wiring::provide_development_seed(&dev::seed_file())?;
     }
     let audit = AuditPlace::of(&config, &registry)?;
+    clock::check()?;
     // A provider tells in the log what it makes of its token, whether or not the start is refused.
     telemetry::start(config.log).map_err(Failure::general)?;
     let opened = system.block_on(wiring::check_providers(&config))?;

@@ -13,11 +13,11 @@ use std::panic::AssertUnwindSafe;
 use std::time::Instant;
 
 use futures_util::FutureExt as _;
-use signer_domain::Timestamp;
 use signer_domain::ports::{AuditEntry, AuditPeer, AuditStatus, AuditTrail};
 
 use self::ending::Ending;
 use crate::answer::Answer;
+use crate::clock;
 use crate::demands::Recording;
 use crate::op::Op;
 use crate::peer::{Ingress, Peer};
@@ -114,7 +114,7 @@ impl<'r> Draft<'r> {
             Ok(_) | Err(_) => facts.key,
         };
         Some(AuditEntry {
-            time: Timestamp::now(),
+            time: clock::now(),
             request_id: self.request_id.as_str().to_owned(),
             op: self.call.map_or(Op::Unknown, |call| call.op()).as_str(),
             outcome: ending.outcome,

@@ -27,11 +27,11 @@ pub(crate) struct BareAnswer<'a> {
 
 impl<'a> BareAnswer<'a> {
     /// What the parser would say to a head that does not arrive in time.
-    pub(crate) const fn to_slow_head(date: &'a str) -> Self {
+    pub(crate) const fn to_slow_head(date: Option<&'a str>) -> Self {
         Self {
             version: "HTTP/1.1",
             status: StatusCode::REQUEST_TIMEOUT,
-            date: Some(date),
+            date,
         }
     }
 

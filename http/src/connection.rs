@@ -5,21 +5,21 @@
 //! answers of its own accord, with a status and nothing else, an answer like every other error's goes
 //! out in its place. And the parser's `100 Continue` goes out only when somebody waits for the body.
 //!
-//! The parser waits a limited time for the first head. For a caller who is idle, slow with a further
-//! head, or does not read its answers, it would wait for ever; here it does not.
+//! For a caller who is idle, slow with a head, or does not read its answers, the parser would wait for
+//! ever; here it does not.
 
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use actix_http::Extensions;
-use actix_http::header::HttpDate;
 use bytes::{Buf as _, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::bare_answer::BareAnswer;
+use crate::clock;
 use crate::countdown::Countdown;
 use crate::intake::{Intake, Share};
 use crate::peer::Accepted;
@@ -27,7 +27,7 @@ use crate::room::{Room, Seat};
 use crate::service::Service;
 use crate::visit::Visit;
 
-/// How long a head may take from its first byte on.
+/// How long a head may take from its first byte on; the first one of a connection from its beginning.
 const HEAD_LIMIT: Duration = Duration::from_secs(5);
 /// How much longer than it was promised an idle connection is kept, for what is on its way already.
 const IDLE_GRACE: Duration = Duration::from_secs(5);
@@ -49,7 +49,7 @@ pub(crate) struct Connection<S> {
     is_speaking: bool,
     /// Runs from each answer on.
     idleness: Countdown,
-    /// Runs from the first byte of each head on.
+    /// Runs from the first byte of each head on, or from the beginning of the connection.
     head: Countdown,
     /// Runs while the caller reads nothing of what is ready for it.
     deafness: Countdown,
@@ -72,6 +72,8 @@ impl<S: Accepted> Connection<S> {
         room: Option<&Rc<Room>>,
     ) -> Self {
         let visit = Rc::new(Visit::new(stream.ingress(), idle_limit));
+        let mut head = Countdown::new(HEAD_LIMIT);
+        head.start();
         Self {
             stream,
             service,
@@ -81,7 +83,7 @@ impl<S: Accepted> Connection<S> {
             has_spoken: false,
             is_speaking: false,
             idleness: Countdown::new(idle_limit + IDLE_GRACE),
-            head: Countdown::new(HEAD_LIMIT),
+            head,
             deafness: Countdown::new(DEAFNESS_LIMIT),
             glance: Countdown::new(GLANCE),
             last_words: None,
@@ -109,19 +111,24 @@ impl<S> Connection<S> {
         Some(bare.put_into_words(refusal, &request_id))
     }
 
+    /// Whether nothing was said behind an answer.
+    const fn is_idle(&self) -> bool {
+        !self.is_speaking && self.idleness.is_running()
+    }
+
     /// Ready when the caller has not got on with its next request in time; it is told so if it had
     /// begun one.
     fn poll_impatience(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if self.visit.is_occupied() || self.deafness.is_running() {
             return Poll::Pending;
         }
-        if !self.is_speaking {
+        if self.is_idle() {
             return self.idleness.poll_end(cx);
         }
         ready!(self.head.poll_end(cx));
         if self.last_words.is_none() {
-            let date = HttpDate::from(SystemTime::now()).to_string();
-            self.last_words = self.replace(&BareAnswer::to_slow_head(&date));
+            let date = clock::http_date();
+            self.last_words = self.replace(&BareAnswer::to_slow_head(date.as_deref()));
         }
         Poll::Ready(())
     }
@@ -141,11 +148,11 @@ impl<S> Connection<S> {
     fn note_shown(&mut self, bytes: usize) {
         self.visit.note_taken(bytes);
         if bytes > 0 && !self.visit.is_occupied() {
-            self.has_spoken = true;
-            if !self.is_speaking {
-                self.is_speaking = true;
+            if self.is_idle() {
                 self.head.start();
             }
+            self.has_spoken = true;
+            self.is_speaking = true;
         }
     }
 }

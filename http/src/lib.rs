@@ -16,6 +16,7 @@ mod audit;
 mod bare_answer;
 mod body;
 mod calls;
+mod clock;
 mod connection;
 mod countdown;
 mod demands;

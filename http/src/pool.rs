@@ -19,8 +19,6 @@ use crate::room::Room;
 use crate::seconds::whole_seconds;
 use crate::service::{Service, Shared};
 
-/// How long a new connection may take to send its first head.
-const FIRST_HEAD_LIMIT: Duration = Duration::from_secs(5);
 /// How long what a caller still sends is thrown away, so that it can read why nobody listens.
 const LINGER_LIMIT: Duration = Duration::from_secs(1);
 
@@ -91,9 +89,9 @@ where
         }
     };
     let http = HttpService::build()
-        // Our stream lets go of idle connections, and only when nothing has come over them.
+        // Our stream lets go of those who are idle or slow, and only when nothing has come from them.
         .keep_alive(KeepAlive::Os)
-        .client_request_timeout(FIRST_HEAD_LIMIT)
+        .client_request_timeout(Duration::ZERO)
         .client_disconnect_timeout(LINGER_LIMIT)
         .graceful_shutdown_signal(stopping)
         .on_connect_ext(|connection: &Connection<S>, data| connection.remember(data))
