@@ -1,5 +1,7 @@
 //! What a custodian makes of its token when it starts.
 
+use std::fs;
+
 use crate::token::{PIN, Token};
 
 /// What a refused start may leave: nothing.
@@ -89,6 +91,11 @@ fn every_setting_that_cannot_be_right_ends_the_start_with_status_2() {
             "first",
             "must be the number of a slot, label:NAME or serial:NUMBER",
         ),
+        (
+            "--pkcs11-slot",
+            "label:throwaway ",
+            "must neither end with a blank nor hold control characters",
+        ),
         ("--pkcs11-pin-file", "/nowhere", "there is no such file"),
         ("--pkcs11-label", "a:b", "must be 1 to 64 characters"),
         ("--pkcs11-label-max", "20", "must be at least 53"),
@@ -115,6 +122,50 @@ fn every_setting_that_cannot_be_right_ends_the_start_with_status_2() {
         );
     }
     assert_eq!(names_but_the_token(&token), Vec::<String>::new());
+}
+
+/// Each PIN that is offered and wrong costs one of a few tries.
+#[test]
+fn a_pin_that_an_editor_or_a_shell_has_spoilt_is_not_offered_from_wherever_it_comes() {
+    let token = Token::fresh();
+    for (spoilt, problem) in [
+        (format!("\u{feff}{PIN}"), "a byte order mark"),
+        (format!("{PIN} "), "ends with a blank"),
+        (format!("{PIN}\n\n"), "more than one line"),
+        (format!("{PIN}\u{1b}"), "a control character"),
+    ] {
+        let mut of_file = vec!["serve".to_owned()];
+        of_file.extend(token.serve_flags());
+        let at = of_file
+            .iter()
+            .position(|flag| flag == "--pkcs11-pin-file")
+            .unwrap();
+        let mut of_flag = of_file.clone();
+        of_flag.splice(at..at + 2, ["--pkcs11-pin".to_owned(), spoilt.clone()]);
+        let mut of_environment = of_file.clone();
+        of_environment.drain(at..at + 2);
+        fs::write(token.place.file("pin"), &spoilt).unwrap();
+        let program = token.program();
+        let with_variable = token
+            .program()
+            .with_variable("PLEXSPHERE_SIGNER_PKCS11_PIN", &spoilt);
+        for (program, line, opening) in [
+            (&program, of_file, "--pkcs11-pin-file"),
+            (&program, of_flag, "--pkcs11-pin"),
+            (&with_variable, of_environment, "--pkcs11-pin"),
+        ] {
+            let refused = program.run(token.place.path(), line);
+            assert_eq!(refused.status, Some(2), "{spoilt:?}: {refused:?}");
+            let sentence = refused.sentence_after_the_log();
+            // Every variable is held to be one line without control characters.
+            let of_all = "PLEXSPHERE_SIGNER_PKCS11_PIN must be one line of text";
+            let is_told = sentence.contains(problem) && sentence.contains(opening);
+            assert!(is_told || sentence.starts_with(of_all), "{sentence}");
+            assert!(!sentence.contains(PIN), "{sentence}");
+        }
+    }
+    fs::write(token.place.file("pin"), format!("{PIN}\r\n")).unwrap();
+    assert!(token.serve(&[]).terminate().success());
 }
 
 #[test]

@@ -28,8 +28,6 @@ enum Refusal {
     Length(u64),
     #[error("the file holds no text in UTF-8; a PIN is one line of text")]
     NotText,
-    #[error("the file holds more than one line; a PIN is one line of text")]
-    Lines,
     #[error("the file {0}")]
     Unusable(#[from] UnusablePin),
 }
@@ -59,12 +57,7 @@ fn read(path: &Path) -> Result<UserPin, Refusal> {
         .read_to_end(&mut bytes)
         .map_err(|cause| SecretFileRefusal::io("read", cause))?;
     let text = str::from_utf8(&bytes).map_err(|_unspecific| Refusal::NotText)?;
-    let line = text.strip_suffix('\n').unwrap_or(text);
-    let line = line.strip_suffix('\r').unwrap_or(line);
-    if line.contains(['\n', '\r']) {
-        return Err(Refusal::Lines);
-    }
-    Ok(UserPin::new(Zeroizing::new(line.to_owned()))?)
+    Ok(UserPin::from_text(text)?)
 }
 
 #[cfg(test)]
@@ -102,6 +95,8 @@ mod tests {
             (b"\n", "the file holds no PIN"),
             (b"ab\ncd\n", "more than one line"),
             (b"\xff\xfe", "no text in UTF-8"),
+            (b"\xef\xbb\xbf77", "a byte order mark"),
+            (b"77 \n", "ends with a blank"),
             (&[b'7'; 1025], "1025 bytes long"),
         ] {
             let path = file(&directory, content, 0o400);

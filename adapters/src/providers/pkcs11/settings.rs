@@ -93,6 +93,9 @@ impl FromStr for SlotChoice {
     type Err = ParseSlotChoiceError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text.ends_with(char::is_whitespace) || text.contains(char::is_control) {
+            return Err(ParseSlotChoiceError::Blank);
+        }
         let named = |name: &str| Some(name.to_owned()).filter(|name| !name.is_empty());
         let choice = if let Some(label) = text.strip_prefix("label:") {
             named(label).map(Self::Label)
@@ -103,14 +106,14 @@ impl FromStr for SlotChoice {
         } else {
             text.parse().ok().map(Self::Number)
         };
-        choice.ok_or(ParseSlotChoiceError)
+        choice.ok_or(ParseSlotChoiceError::Form)
     }
 }
 
 impl fmt::Display for SlotChoice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Number(number) => write!(f, "{number}"),
+            Self::Number(number) => write!(f, "slot {number}"),
             Self::Label(label) => write!(f, "label:{label}"),
             Self::Serial(serial) => write!(f, "serial:{serial}"),
         }
@@ -119,8 +122,14 @@ impl fmt::Display for SlotChoice {
 
 /// The text does not say which token is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("must be the number of a slot, label:NAME or serial:NUMBER of its token")]
-pub struct ParseSlotChoiceError;
+pub enum ParseSlotChoiceError {
+    /// It is of none of the three forms.
+    #[error("must be the number of a slot, label:NAME or serial:NUMBER of its token")]
+    Form,
+    /// No token is called so: names are padded with blanks.
+    #[error("must neither end with a blank nor hold control characters: no token is called so")]
+    Blank,
+}
 
 /// How the curve Ed25519 is named to the module when a pair is made. Modules differ in this, and a
 /// wrong form gives no telling error.
@@ -199,7 +208,12 @@ mod tests {
             assert_eq!(text.parse(), Ok(choice));
         }
         for text in ["", "-1", "label:", "serial:", "slot0", "0xg"] {
-            assert_eq!(text.parse::<SlotChoice>(), Err(ParseSlotChoiceError));
+            let refusal = text.parse::<SlotChoice>().unwrap_err();
+            assert_eq!(refusal, ParseSlotChoiceError::Form);
+        }
+        for text in ["label:tok ", "label:tok\n", "serial:1\t", "0 ", "label:\0"] {
+            let refusal = text.parse::<SlotChoice>().unwrap_err();
+            assert_eq!(refusal, ParseSlotChoiceError::Blank);
         }
     }
 
