@@ -1,7 +1,9 @@
 //! Data on standard output, messages on standard error.
 
 use std::fmt;
+use std::fs::File;
 use std::io::{self, Write as _};
+use std::os::fd::AsFd as _;
 
 use crate::failure::Failure;
 
@@ -21,9 +23,49 @@ pub(crate) fn write(data: impl AsRef<[u8]>) -> Result<(), Failure> {
 /// # Errors
 /// As [`write`](fn@write).
 pub(crate) fn write_line(data: impl AsRef<[u8]>) -> Result<(), Failure> {
+    write(line(data))
+}
+
+fn line(data: impl AsRef<[u8]>) -> Vec<u8> {
     let mut line = data.as_ref().trim_ascii_end().to_vec();
     line.push(b'\n');
-    write(line)
+    line
+}
+
+/// Standard output, kept for data: what else writes there, as the code of a vendor may, goes to standard
+/// error.
+#[derive(Debug)]
+pub(crate) struct DataOutput(File);
+
+impl DataOutput {
+    /// Takes standard output over, to the end of the process.
+    ///
+    /// # Errors
+    /// When that cannot be done.
+    pub(crate) fn take_over() -> Result<Self, Failure> {
+        let own = io::stdout().as_fd().try_clone_to_owned();
+        let own = own.map_err(|cause| Failure::output(&cause))?;
+        rustix::stdio::dup2_stdout(io::stderr()).map_err(|cause| Failure::output(&cause.into()))?;
+        Ok(Self(own.into()))
+    }
+
+    /// Writes data.
+    ///
+    /// # Errors
+    /// When nobody reads it, or it cannot be written.
+    pub(crate) fn write(&self, data: impl AsRef<[u8]>) -> Result<(), Failure> {
+        (&self.0)
+            .write_all(data.as_ref())
+            .map_err(|cause| Failure::output(&cause))
+    }
+
+    /// Writes data and one line feed.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write).
+    pub(crate) fn write_line(&self, data: impl AsRef<[u8]>) -> Result<(), Failure> {
+        self.write(line(data))
+    }
 }
 
 /// Writes why a command failed to standard error, on one line.

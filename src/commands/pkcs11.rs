@@ -6,7 +6,7 @@ use crate::cli::{AcceptTokenArgs, InspectArgs, OutputFormat, Pkcs11Args, Pkcs11C
 use crate::config::{Environment, Pkcs11Config};
 use crate::failure::Failure;
 use crate::hardening::harden;
-use crate::output;
+use crate::output::DataOutput;
 use crate::table::Table;
 use crate::wiring::{
     self, CheckDocument, MechanismsDocument, TokenDocument, check_token, mechanisms_of_token,
@@ -14,16 +14,17 @@ use crate::wiring::{
 
 /// Runs one of the commands.
 pub(crate) fn pkcs11(command: &Pkcs11Command) -> Result<(), Failure> {
+    let out = &DataOutput::take_over()?;
     match command {
-        Pkcs11Command::Mechanisms(args) => mechanisms(args),
-        Pkcs11Command::Check(args) => check(args),
-        Pkcs11Command::AcceptToken(args) => accept_token(args),
+        Pkcs11Command::Mechanisms(args) => mechanisms(args, out),
+        Pkcs11Command::Check(args) => check(args, out),
+        Pkcs11Command::AcceptToken(args) => accept_token(args, out),
     }
 }
 
-fn mechanisms(args: &InspectArgs) -> Result<(), Failure> {
+fn mechanisms(args: &InspectArgs, out: &DataOutput) -> Result<(), Failure> {
     let document = mechanisms_of_token(&configured(&args.token)?)?;
-    show(args, &document, mechanism_tables)?;
+    show(args, out, &document, mechanism_tables)?;
     if document.missing.is_empty() {
         return Ok(());
     }
@@ -33,19 +34,19 @@ fn mechanisms(args: &InspectArgs) -> Result<(), Failure> {
     )))
 }
 
-fn check(args: &InspectArgs) -> Result<(), Failure> {
+fn check(args: &InspectArgs, out: &DataOutput) -> Result<(), Failure> {
     let config = configured(&args.token)?;
     harden()?;
     let (document, verdict) = check_token(&config)?;
-    show(args, &document, check_tables)?;
+    show(args, out, &document, check_tables)?;
     verdict
 }
 
-fn accept_token(args: &AcceptTokenArgs) -> Result<(), Failure> {
+fn accept_token(args: &AcceptTokenArgs, out: &DataOutput) -> Result<(), Failure> {
     let config = configured(&args.token)?;
     harden()?;
     let done = super::ask(wiring::accept_token(&config))?;
-    output::write_line(done)
+    out.write_line(done)
 }
 
 fn configured(token: &Pkcs11Args) -> Result<Pkcs11Config, Failure> {
@@ -54,14 +55,15 @@ fn configured(token: &Pkcs11Args) -> Result<Pkcs11Config, Failure> {
 
 fn show<T: Serialize>(
     args: &InspectArgs,
+    out: &DataOutput,
     document: &T,
     tables: impl FnOnce(&T) -> String,
 ) -> Result<(), Failure> {
     match args.output {
         Some(OutputFormat::Json) => {
-            output::write_line(serde_json::to_vec(document).map_err(Failure::general)?)
+            out.write_line(serde_json::to_vec(document).map_err(Failure::general)?)
         }
-        Some(OutputFormat::Table) | None => output::write(tables(document)),
+        Some(OutputFormat::Table) | None => out.write(tables(document)),
     }
 }
 

@@ -1,5 +1,6 @@
 //! What happens between a call and the real module.
 
+use std::io::Write as _;
 use std::thread;
 use std::time::Duration;
 
@@ -53,6 +54,11 @@ pub(crate) fn pass(call: Call, forward: impl FnOnce(&Module, Option<&Effect>) ->
         Some(Effect::Delay(time)) => {
             note("held");
             wait(*time);
+            forward(module, None)
+        }
+        Some(Effect::Print) => {
+            // Nobody is left to tell when that cannot be written.
+            drop(std::io::stdout().write_all(b"the module has something to say\n"));
             forward(module, None)
         }
         Some(Effect::Behind(meddling)) => {

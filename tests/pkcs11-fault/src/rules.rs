@@ -15,6 +15,7 @@
 //! C_DestroyObject hide=CKR_GENERAL_ERROR       the object stays, and is hidden until C_Initialize
 //! C_GetAttributeValue origin=denied           no key was made in the token; also withheld
 //! C_GetTokenInfo stranger                     the token has another serial number
+//! C_GetInfo print                             first a line on standard output
 //! C_SignInit at=1 behind=logout               first C_Logout; also close-all, finalize, restart
 //! ```
 //!
@@ -80,6 +81,8 @@ pub(crate) enum Effect {
     Garble,
     /// `C_FindObjects` finds nothing.
     Empty,
+    /// The module prints a line on standard output, and the call is made.
+    Print,
     /// `C_DestroyObject` answers this, and the object is there but not shown until `C_Initialize`.
     Hide(CK_RV),
     /// `C_GetAttributeValue` answers differently where a key comes from.
@@ -193,6 +196,7 @@ fn parse_effect(word: &str, name: &str, value: &str) -> Result<Effect, String> {
     let effect = match (name, value) {
         ("hang", "") => Some(Effect::Hang),
         ("garble", "") => Some(Effect::Garble),
+        ("print", "") => Some(Effect::Print),
         ("empty", "") => Some(Effect::Empty),
         ("stranger", "") => Some(Effect::Stranger),
         ("rv", code) => codes::parse(code).map(Effect::Refuse),
@@ -245,6 +249,7 @@ const fn only_for(effect: &Effect) -> Option<&'static str> {
         | Effect::LoseReply(_)
         | Effect::Hang
         | Effect::Delay(_)
+        | Effect::Print
         | Effect::Behind(_) => None,
     }
 }
