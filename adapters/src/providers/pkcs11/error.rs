@@ -18,10 +18,11 @@ const RETRY_SOON: Duration = Duration::from_secs(1);
 /// How long a caller should wait until a token may have room again.
 const RETRY_ROOM: Duration = Duration::from_secs(5);
 
-/// Why one attempt at the token failed.
-#[derive(Debug)]
+/// Why one attempt at the token failed. The text is for the log.
+#[derive(Debug, thiserror::Error)]
 pub(super) enum Fault {
     /// The module refused a call.
+    #[error("{context}: {}", ModuleSaid(.source))]
     Refused {
         /// What was being done, in the gerund.
         context: &'static str,
@@ -29,15 +30,20 @@ pub(super) enum Fault {
         source: Error,
     },
     /// The session is not logged in, although the token was.
+    #[error("the session is not logged in any more")]
     LoggedOut,
     /// Nothing was tried: what did not help the last time is not repeated before this pause is over.
+    #[error("{context}: not tried again yet")]
     TooEarly {
-        /// What is waited for, in the gerund.
+        /// What failed the last time, in the gerund.
         context: &'static str,
-        /// How long, from now on.
+        /// How long to wait from now on.
         pause: Duration,
+        /// Why it failed.
+        source: Option<Cause>,
     },
     /// The token does not show what it must hold, so nothing that it shows can be relied on.
+    #[error("{context}{}", because(.source.as_ref()))]
     Doubtful {
         /// What was being done, in the gerund.
         context: &'static str,
@@ -46,13 +52,16 @@ pub(super) enum Fault {
     },
     /// An object that was to be destroyed is not seen, and may only be hidden as long as this epoch of the
     /// module lasts.
+    #[error("an object that was to be destroyed is not seen, and may only be hidden")]
     Concealed {
         /// The epoch.
         module_epoch: u64,
     },
     /// The token signed, but not with the key that was meant.
+    #[error("the token signed with another key")]
     WrongSignature,
     /// No fault at all: the answer to the call is an error of the port.
+    #[error("{}", in_full(.0))]
     Answer(KeyProviderError),
 }
 
@@ -102,6 +111,27 @@ impl Fault {
         )
     }
 
+    /// Says that what failed so is not tried again before a pause is over: the operator is told of the
+    /// cause and not of the pause.
+    pub(super) fn not_before(self, pause: Duration) -> Self {
+        let (context, source) = match self {
+            Self::Refused { context, source } => (context, Some(said(source))),
+            Self::TooEarly {
+                context, source, ..
+            }
+            | Self::Doubtful { context, source } => (context, source),
+            Self::LoggedOut => ("logging in to the token", None),
+            Self::Concealed { .. } => ("proving that a private key is gone", None),
+            Self::WrongSignature => ("verifying what the token signed", None),
+            Self::Answer(_) => return self,
+        };
+        Self::TooEarly {
+            context,
+            pause,
+            source,
+        }
+    }
+
     pub(super) fn remedy(&self) -> Remedy {
         match self {
             Self::Refused { source, .. } => remedy(source),
@@ -136,11 +166,15 @@ impl Fault {
                 },
             },
             Self::LoggedOut => unavailable("logging in to the token", None),
-            Self::TooEarly { context, pause } => KeyProviderError::ProviderUnavailable {
+            Self::TooEarly {
+                context,
+                pause,
+                source,
+            } => KeyProviderError::ProviderUnavailable {
                 context,
                 retry_after: pause,
                 outcome_unknown: touched,
-                source: None,
+                source,
             },
             Self::Doubtful { context, source } => unavailable(context, source),
             Self::Concealed { .. } => unavailable("proving that a private key is gone", None),
@@ -189,16 +223,23 @@ pub(super) fn with_unknown_outcome(error: KeyProviderError) -> KeyProviderError 
 }
 
 fn said(error: Error) -> Cause {
-    Box::new(ModuleSaid(error))
+    ModuleSaid(&error).to_string().into()
+}
+
+fn in_full(error: &KeyProviderError) -> String {
+    format!("{error}{}", because(std::error::Error::source(error)))
+}
+
+fn because(source: Option<impl fmt::Display>) -> String {
+    source.map_or_else(String::new, |source| format!(": {source}"))
 }
 
 /// What the module said, in the words of the standard.
-#[derive(Debug)]
-struct ModuleSaid(Error);
+struct ModuleSaid<'a>(&'a Error);
 
-impl fmt::Display for ModuleSaid {
+impl fmt::Display for ModuleSaid<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
+        match self.0 {
             Error::Pkcs11(code, function) => {
                 // The names that the binding gives them differ from the standard's in spelling alone.
                 let function = function.to_string();
@@ -209,8 +250,6 @@ impl fmt::Display for ModuleSaid {
         }
     }
 }
-
-impl std::error::Error for ModuleSaid {}
 
 /// The name of a code in the standard, or its number.
 fn name_of(code: RvError) -> String {

@@ -34,6 +34,7 @@ use super::key_cache::{Epoch, KeyCache};
 use super::label::Label;
 use super::mechanisms;
 use super::module::{Entered, Pkcs11Module};
+use super::oddities::Oddities;
 use super::sentinel::SentinelCount;
 use super::settings::Pkcs11Settings;
 use super::stopwatch::{Stopwatch, Until};
@@ -66,6 +67,7 @@ pub(super) struct Token {
     first_use: Mutex<FirstUse>,
     pub(super) sentinels: SentinelCount,
     pub(super) doubts: Doubts,
+    pub(super) oddities: Arc<Oddities>,
     /// Names whose pair is being made at this moment, by a call that may never return.
     unsettled: Mutex<HashSet<Label>>,
 }
@@ -80,6 +82,8 @@ pub(super) struct Standing {
 struct State {
     /// The pauses between logins that failed. Only one that succeeds ends them.
     login_backoff: Backoff,
+    /// How the last login failed.
+    login_failure: Option<String>,
     /// Of the token that was logged in to last, until its sentinel has been seen.
     identity: Option<Identity>,
     sentinel: Option<PublicKey>,
@@ -92,6 +96,7 @@ impl State {
     const fn new() -> Self {
         Self {
             login_backoff: Backoff::up_to(LONGEST_BETWEEN_LOGINS),
+            login_failure: None,
             identity: None,
             sentinel: None,
             anchor: None,
@@ -130,6 +135,7 @@ impl Token {
             first_use: Mutex::default(),
             sentinels: SentinelCount::default(),
             doubts: Doubts::new(),
+            oddities: Arc::default(),
             unsettled: Mutex::default(),
         }
     }
@@ -232,6 +238,11 @@ impl Token {
             token: Arc::clone(self),
             label: label.clone(),
         })
+    }
+
+    /// Whether the pair of `label` is being made.
+    pub(super) fn is_claimed(&self, label: &Label) -> bool {
+        self.unsettled.lock().contains(label)
     }
 
     fn lock(&self, until: Until<'_>) -> Result<MutexGuard<'_, State>, Fault> {

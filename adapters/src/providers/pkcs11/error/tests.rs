@@ -109,10 +109,15 @@ fn no_code_of_a_module_says_that_a_key_is_not_there() {
 
 #[test]
 fn the_log_names_functions_and_codes_as_the_standard_does() {
-    let says = |code| ModuleSaid(Error::Pkcs11(code, Function::Login)).to_string();
+    let says = |code| ModuleSaid(&Error::Pkcs11(code, Function::Login)).to_string();
     assert_eq!(
         says(RvError::PinIncorrect),
         "C_Login answered CKR_PIN_INCORRECT"
+    );
+    let cause = said(Error::Pkcs11(RvError::ArgumentsBad, Function::SignInit));
+    assert_eq!(
+        format!("{cause:?}"),
+        "\"C_SignInit answered CKR_ARGUMENTS_BAD\""
     );
     assert_eq!(
         says(RvError::VendorDefined(0x8000_002f)),
@@ -148,6 +153,7 @@ fn what_is_too_early_is_unavailable_for_the_length_of_the_pause() {
     let fault = Fault::TooEarly {
         context: "waiting",
         pause,
+        source: None,
     };
     let KeyProviderError::ProviderUnavailable {
         retry_after,
@@ -158,4 +164,36 @@ fn what_is_too_early_is_unavailable_for_the_length_of_the_pause() {
         panic!("not unavailable");
     };
     assert_eq!((retry_after, outcome_unknown), (pause, true));
+}
+
+#[test]
+fn a_pause_is_told_by_what_is_behind_it() {
+    let refused = Fault::refused("opening a session")(Error::Pkcs11(
+        RvError::DeviceRemoved,
+        Function::OpenSession,
+    ));
+    assert_eq!(
+        refused.to_string(),
+        "opening a session: C_OpenSession answered CKR_DEVICE_REMOVED"
+    );
+    let answer = refused
+        .not_before(Duration::from_secs(9))
+        .into_answer(false);
+    let KeyProviderError::ProviderUnavailable {
+        context,
+        retry_after,
+        source,
+        ..
+    } = answer
+    else {
+        panic!("not unavailable");
+    };
+    assert_eq!(
+        (context, retry_after),
+        ("opening a session", Duration::from_secs(9))
+    );
+    assert_eq!(
+        source.unwrap().to_string(),
+        "C_OpenSession answered CKR_DEVICE_REMOVED"
+    );
 }

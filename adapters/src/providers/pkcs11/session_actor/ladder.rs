@@ -39,14 +39,14 @@ impl Climb {
                 token.note_helpless();
                 Err(Fault::doubtful("waiting for the module"))
             }
-            Failed::Working(Fault::Concealed { module_epoch })
+            Failed::Working(fault @ Fault::Concealed { module_epoch })
                 if !self.has_initialised && !until.is_past() =>
             {
                 tracing::warn!(
                     "an object that was to be destroyed may only be hidden; initialising the module anew"
                 );
                 self.has_initialised = true;
-                token.initialise_module_in_doubt(module_epoch, until)
+                token.initialise_module_in_doubt(fault, module_epoch, until)
             }
             Failed::Working(fault) => {
                 // A handle that has come to mean another object also gives errors that no repetition
@@ -55,7 +55,7 @@ impl Climb {
                 if is_final || self.working_failed || until.is_past() {
                     return Err(fault);
                 }
-                tracing::warn!(cause = ?fault, "call to the token failed; trying on a new session");
+                tracing::warn!(cause = %fault, "call to the token failed; trying on a new session");
                 self.working_failed = true;
                 Ok(())
             }
@@ -86,8 +86,8 @@ impl Climb {
         module_epoch: u64,
         until: Until<'_>,
     ) -> Result<(), Fault> {
-        if let Fault::TooEarly { context, pause } = fault {
-            return wait_out(context, pause, until);
+        if let Fault::TooEarly { pause, .. } = fault {
+            return wait_out(fault, pause, until);
         }
         if fault.remedy() != Remedy::TryAgain {
             return Err(fault);
@@ -102,20 +102,16 @@ impl Climb {
         // A login is not repeated before something has been done about its failure.
         let is_conclusive = matches!(fault, Fault::Doubtful { .. }) || fault.is_of_login();
         if !self.opening_failed && !is_conclusive {
-            tracing::warn!(cause = ?fault, "session does not open; trying once more");
+            tracing::warn!(cause = %fault, "session does not open; trying once more");
             self.opening_failed = true;
             return Ok(());
         }
         if self.has_initialised {
             return Err(fault);
         }
-        tracing::warn!(cause = ?fault, "token not usable; initialising the module anew");
+        tracing::warn!(cause = %fault, "token not usable; initialising the module anew");
         self.has_initialised = true;
-        match token.initialise_module(module_epoch, until) {
-            // That it is too early says nothing of why it is wanted.
-            Err(Fault::TooEarly { .. }) => Err(fault),
-            outcome => outcome,
-        }
+        token.initialise_module(fault, module_epoch, until)
     }
 }
 

@@ -95,9 +95,10 @@ impl Token {
             Err(source) => {
                 state.login_backoff.count(Instant::now());
                 let fault = Fault::refused("logging in to the token")(source);
+                state.login_failure = Some(fault.to_string());
                 if fault.remedy() == Remedy::LatchPin {
                     *self.pin_refusal.lock() = Some(PinRefusal::Refused);
-                    tracing::error!(cause = ?fault, "PIN refused; it is not offered again");
+                    tracing::error!(cause = %fault, "PIN refused; it is not offered again");
                 }
                 Err(fault)
             }
@@ -134,6 +135,7 @@ impl State {
         Err(Fault::TooEarly {
             context: "logging in to the token, which failed a moment ago and is not tried again yet",
             pause,
+            source: self.login_failure.clone().map(Into::into),
         })
     }
 }

@@ -8,12 +8,14 @@ use crate::providers::pkcs11::module::Entered;
 use crate::providers::pkcs11::stopwatch::Until;
 
 impl Token {
-    /// Initialises the module anew: the last resort, and no more often than the pauses permit.
+    /// Initialises the module anew because of `fault`: the last resort, and no more often than the pauses
+    /// permit.
     ///
     /// # Errors
     /// When it is too early for that, or in vain.
     pub(in crate::providers::pkcs11) fn initialise_module(
         &self,
+        fault: Fault,
         seen: u64,
         until: Until<'_>,
     ) -> Result<(), Fault> {
@@ -25,7 +27,7 @@ impl Token {
         self.note_helpless();
         let pause = self.backoff.lock().pause(Instant::now());
         if !pause.is_zero() {
-            wait_out("waiting to initialise the module again", pause, until)?;
+            wait_out(fault, pause, until)?;
         }
         let initialised = self.module.initialise(seen, until);
         if !matches!(initialised, Ok(false)) {
@@ -41,15 +43,16 @@ impl Token {
     /// When it is too early for that, or in vain.
     pub(in crate::providers::pkcs11) fn initialise_module_in_doubt(
         &self,
+        fault: Fault,
         seen: u64,
         until: Until<'_>,
     ) -> Result<(), Fault> {
         let pause = self.doubts.pause(Instant::now());
         if !pause.is_zero() {
-            wait_out("proving that a private key is gone", pause, until)?;
+            return Err(fault.not_before(pause));
         }
         self.doubts.count(Instant::now());
-        self.initialise_module(seen, until)
+        self.initialise_module(fault, seen, until)
     }
 
     /// Notes that a session has proved the token to be whole.
@@ -89,18 +92,18 @@ impl Token {
     }
 }
 
-/// Waits for the end of a pause if it is a short one.
+/// Waits for the end of the pause behind a fault if it is a short one.
 ///
 /// # Errors
 /// When it is not, or ends too late.
 pub(in crate::providers::pkcs11) fn wait_out(
-    context: &'static str,
+    fault: Fault,
     pause: Duration,
     until: Until<'_>,
 ) -> Result<(), Fault> {
     let end = Instant::now() + pause;
     if pause > SHORT_PAUSE || end >= until.instant() {
-        return Err(Fault::TooEarly { context, pause });
+        return Err(fault.not_before(pause));
     }
     until.at_most(end).pass();
     Ok(())
