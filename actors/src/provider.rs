@@ -73,6 +73,13 @@ impl ProviderActor {
         Self { context, telling }
     }
 
+    fn note_warnings(&self) {
+        let context = &self.context;
+        let warnings = context.provider.warnings();
+        let providers = &context.routes.providers;
+        providers.note_warnings(context.name(), warnings);
+    }
+
     /// Asks the provider to prove that it works. The check runs as part of this actor, so that a
     /// panic in it ends the actor: a provider that cannot even be checked is rebuilt.
     fn check(&mut self, ctx: &mut Context<Self>) {
@@ -103,10 +110,11 @@ impl ProviderActor {
             let providers = &context.routes.providers;
             match checked {
                 Ok(()) => {
-                    providers.note_ready(context.name(), context.provider.warning());
+                    providers.note_ready(context.name());
                 }
                 Err(error) => providers.note_ailment(context.name(), &error),
             }
+            actor.note_warnings();
             context
                 .routes
                 .keys
@@ -121,6 +129,7 @@ impl Actor for ProviderActor {
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.set_mailbox_capacity(self.context.settings.max_in_flight.saturating_add(16));
         ctx.run_interval(self.context.settings.check_interval, Self::check);
+        self.note_warnings();
         self.begin_telling(ctx);
         self.sweep(ctx);
     }

@@ -70,9 +70,10 @@ impl OpenToken {
         always(ProviderName::Pkcs11, provider)
     }
 
-    /// Adds the metrics of the module.
+    /// Adds the metrics of the module and of its token.
     pub(super) fn register(&self, metrics: &mut Metrics) {
         self.module.register(metrics);
+        self.provider.register(metrics);
     }
 
     /// Ends when nothing but a new process can help.

@@ -9,6 +9,7 @@ mod adopting;
 mod checking;
 mod failing;
 mod keeping;
+mod meddling;
 mod moving;
 mod replacing;
 mod secrecy;

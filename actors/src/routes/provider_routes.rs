@@ -25,8 +25,8 @@ struct ProviderRoute {
     status: ProviderStatus,
     /// Why it is down, in a sentence without anything that a caller or a back end has said.
     ailment: Option<String>,
-    /// What an operator has to cure although it is up.
-    warning: Option<&'static str>,
+    /// What it says of itself although it serves.
+    warnings: Vec<String>,
     /// As the provider says once it is up.
     signs_per_turn: NonZeroUsize,
     /// Who signs or generates with this provider.
@@ -44,7 +44,7 @@ impl ProviderRoutes {
             addr: None,
             status: ProviderStatus::Starting,
             ailment: None,
-            warning: None,
+            warnings: Vec::new(),
             signs_per_turn: NonZeroUsize::MIN,
             work: Admission::new(part),
             control: Admission::new(part),
@@ -119,11 +119,10 @@ impl ProviderRoutes {
     }
 
     /// Notes that a provider has proved that it works.
-    pub(crate) fn note_ready(&self, name: ProviderName, warning: Option<&'static str>) {
+    pub(crate) fn note_ready(&self, name: ProviderName) {
         self.change(name, |route| {
             route.status = ProviderStatus::Ready;
             route.ailment = None;
-            route.warning = warning;
         });
     }
 
@@ -135,18 +134,24 @@ impl ProviderRoutes {
         });
     }
 
-    /// One sentence for each provider that is down and whose cause is known, or that has to be cured.
+    /// Notes what a provider says of itself although it serves.
+    pub(crate) fn note_warnings(&self, name: ProviderName, warnings: Vec<String>) {
+        self.change(name, |route| route.warnings = warnings);
+    }
+
+    /// One sentence for each provider that is down and whose cause is known, and what each says of
+    /// itself.
     pub(crate) fn warnings(&self) -> Vec<String> {
         let table = self.table.read();
-        let warning = |route: &ProviderRoute| {
+        let warnings = |route: &ProviderRoute| {
             let name = route.name;
-            match (&route.ailment, route.warning) {
-                (Some(ailment), _) => Some(format!("key provider \"{name}\" is down: {ailment}")),
-                (None, Some(warning)) => Some(format!("key provider \"{name}\": {warning}")),
-                (None, None) => None,
-            }
+            let ailment = route.ailment.as_ref();
+            let down = ailment.map(|ailment| format!("key provider \"{name}\" is down: {ailment}"));
+            let own = route.warnings.iter();
+            let own = own.map(|warning| format!("key provider \"{name}\": {warning}"));
+            down.into_iter().chain(own).collect::<Vec<_>>()
         };
-        table.iter().filter_map(warning).collect()
+        table.iter().flat_map(warnings).collect()
     }
 
     /// Where every configured provider stands.

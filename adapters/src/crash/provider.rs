@@ -35,6 +35,10 @@ impl<A: KeyProvider + ?Sized> KeyProvider for Crashing<A> {
         self.inner.capabilities()
     }
 
+    fn warnings(&self) -> Vec<String> {
+        self.inner.warnings()
+    }
+
     async fn generate(
         &self,
         scope: &Scope,

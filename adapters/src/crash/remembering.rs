@@ -109,6 +109,10 @@ impl<P: KeyProvider + ?Sized> KeyProvider for Remembering<P> {
         self.inner.sign(handle, digest, deadline).await
     }
 
+    fn warnings(&self) -> Vec<String> {
+        self.inner.warnings()
+    }
+
     fn forget(&self, handle: &HandleId) {
         self.inner.forget(handle);
     }

@@ -140,8 +140,9 @@ impl KeyProvider for GcpKmsProvider {
         self.keys.locate(scope, key_id, deadline).await
     }
 
-    fn warning(&self) -> Option<&'static str> {
-        self.keys.warning()
+    fn warnings(&self) -> Vec<String> {
+        let warning = self.keys.warning();
+        warning.map(str::to_owned).into_iter().collect()
     }
 
     /// Reads the key ring: that needs a connection, good credentials and their permission, and costs

@@ -31,9 +31,12 @@ mod making;
 mod mechanisms;
 mod module;
 mod objects;
+mod oddities;
 mod origin;
+mod pairs;
 mod pin_file;
 mod pool;
+mod registered;
 mod sentinel;
 mod session_actor;
 mod settings;
@@ -48,12 +51,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use prometheus_client::registry::Registry;
 
 use signer_domain::ports::{GeneratedKey, KeyProvider, KeyProviderError, ProviderCapabilities};
 use signer_domain::{Deadline, Digest, HandleId, KeyId, ProviderName, PublicKey, Scope, Signature};
 
+use self::keys::WantedKey;
 use self::label::Label;
 use self::pool::{Pool, Purpose};
+use self::registered::Registered;
 use self::token::Token;
 
 pub use self::inspection::{
@@ -63,6 +69,7 @@ pub use self::label::{LabelPrefix, LabelsTooShort, ParseLabelPrefixError};
 pub use self::mechanisms::NEEDED_MECHANISMS;
 pub use self::module::{Closing, LoadModuleError, ModulePathRefusal, Pkcs11Module};
 pub use self::pin_file::PinFileError;
+pub use self::registered::RegisteredKeys;
 pub use self::settings::{
     EcParams, ParseEcParamsError, ParseSlotChoiceError, Pkcs11Settings, SlotChoice,
 };
@@ -72,11 +79,14 @@ pub use self::user_pin::{UnusablePin, UserPin};
 /// Some tokens take seconds to make a pair, and pairs are made one at a time: the shortest time that
 /// is given to that, however soon a signature is given up.
 const ADMIN_PATIENCE: Duration = Duration::from_secs(8);
+/// How long a check waits for a look at all labels.
+const SURVEY_PATIENCE: Duration = Duration::from_secs(1);
 
 /// The provider of one token. It lives as long as the process: it heals by itself, and what it
 /// remembers of the token must not be lost.
 pub struct Pkcs11Provider {
     token: Arc<Token>,
+    registered: Registered,
     signers: Pool,
     admin: Pool,
 }
@@ -99,6 +109,7 @@ impl Pkcs11Provider {
         Self {
             signers: pool("p11-sign", sessions, patience),
             admin: pool("p11-admin", 1, patience.max(ADMIN_PATIENCE)),
+            registered: Registered::new(),
             token,
         }
     }
@@ -120,6 +131,12 @@ impl Pkcs11Provider {
     /// Tells what the registry knows of keys in this token.
     pub fn learn(&self, registry: RegistryKnows) {
         self.token.learn(registry);
+    }
+
+    /// Names who knows the registered public keys. They tell which pair is meant where a label does not
+    /// name exactly one.
+    pub fn ask_for_registered(&self, keys: Arc<dyn RegisteredKeys>) {
+        self.registered.ask(keys);
     }
 
     /// Whether the token has shown its sentinel, so that nobody takes it for an empty one any more.
@@ -146,6 +163,29 @@ impl Pkcs11Provider {
         self.admin.close(left) && signers_ended
     }
 
+    /// Adds what is measured of the token.
+    pub fn register(&self, registry: &mut Registry) {
+        oddities::register(&self.token.oddities, registry);
+    }
+
+    /// Looks for labels that do not name exactly one pair. A token that cannot be asked for all its
+    /// labels serves all the same.
+    async fn look_for_oddities(&self, deadline: Deadline) {
+        let is_hung = self.token.module.hung_calls() > 0;
+        if is_hung || !self.token.oddities.is_due() {
+            return;
+        }
+        let deadline = deadline.min(Deadline::after(SURVEY_PATIENCE));
+        let looked = self
+            .admin
+            .call("looking at all labels", deadline, move |actor| {
+                oddities::survey(actor, deadline)
+            });
+        if let Err(cause) = looked.await {
+            tracing::debug!(%cause, "labels of the token not looked at");
+        }
+    }
+
     async fn check_once(&self, deadline: Deadline) -> Result<(), KeyProviderError> {
         self.signers
             .call("checking the token", deadline, move |actor| {
@@ -158,9 +198,15 @@ impl Pkcs11Provider {
         self.token.settings.labels.of_key(scope, key_id)
     }
 
-    fn label_in(&self, handle: &HandleId) -> Result<Label, KeyProviderError> {
+    async fn wanted(
+        &self,
+        handle: &HandleId,
+        deadline: Deadline,
+    ) -> Result<WantedKey, KeyProviderError> {
         let label = self.token.settings.labels.in_handle(handle);
-        label.ok_or(KeyProviderError::KeyNotFound)
+        let label = label.ok_or(KeyProviderError::KeyNotFound)?;
+        let registered = self.registered.public_key_of(handle, deadline).await;
+        Ok(WantedKey { label, registered })
     }
 }
 
@@ -197,12 +243,12 @@ impl KeyProvider for Pkcs11Provider {
         digest: &Digest,
         deadline: Deadline,
     ) -> Result<Signature, KeyProviderError> {
-        let (label, digest) = (self.label_in(handle)?, *digest);
-        let (token, label_again) = (Arc::clone(&self.token), label.clone());
+        let (key, digest) = (self.wanted(handle, deadline).await?, *digest);
+        let (token, key_again) = (Arc::clone(&self.token), key.clone());
         let signed = self
             .signers
             .call("signing", deadline, move |actor| {
-                keys::sign(actor, deadline, &label, &digest)
+                keys::sign(actor, deadline, &key, &digest)
             })
             .await?;
         if let Some(signature) = signed.verified(&digest) {
@@ -210,13 +256,13 @@ impl KeyProvider for Pkcs11Provider {
         }
         self.signers
             .call("signing", deadline, move |actor| {
-                keys::sign_anew(actor, deadline, &token, &label_again, &digest)
+                keys::sign_anew(actor, deadline, &token, &key_again, &digest)
             })
             .await
     }
 
     fn forget(&self, handle: &HandleId) {
-        if let Ok(label) = self.label_in(handle) {
+        if let Some(label) = self.token.settings.labels.in_handle(handle) {
             self.token.keys.forget(&label);
         }
     }
@@ -226,19 +272,20 @@ impl KeyProvider for Pkcs11Provider {
         handle: &HandleId,
         deadline: Deadline,
     ) -> Result<PublicKey, KeyProviderError> {
-        let label = self.label_in(handle)?;
+        let key = self.wanted(handle, deadline).await?;
         self.admin
             .call("reading a public key", deadline, move |actor| {
-                keys::public_key(actor, deadline, &label)
+                keys::public_key(actor, deadline, &key)
             })
             .await
     }
 
     async fn retire(&self, handle: &HandleId, deadline: Deadline) -> Result<(), KeyProviderError> {
-        let (token, label) = (Arc::clone(&self.token), self.label_in(handle)?);
+        let key = self.wanted(handle, deadline).await?;
+        let token = Arc::clone(&self.token);
         self.admin
             .call("destroying a private key", deadline, move |actor| {
-                keys::retire(actor, deadline, &token, &label)
+                keys::retire(actor, deadline, &token, &key)
             })
             .await
     }
@@ -260,7 +307,7 @@ impl KeyProvider for Pkcs11Provider {
     /// Asks once more when the answer is that it is too early to try: a check comes seldom, and the
     /// token is to be found as soon as it is there again.
     async fn check(&self, deadline: Deadline) -> Result<(), KeyProviderError> {
-        match self.check_once(deadline).await {
+        let outcome = match self.check_once(deadline).await {
             Err(KeyProviderError::ProviderUnavailable { retry_after, .. })
                 if retry_after < deadline.remaining() =>
             {
@@ -268,7 +315,15 @@ impl KeyProvider for Pkcs11Provider {
                 self.check_once(deadline).await
             }
             outcome => outcome,
+        };
+        if outcome.is_ok() {
+            self.look_for_oddities(deadline).await;
         }
+        outcome
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        self.token.oddities.warnings()
     }
 }
 

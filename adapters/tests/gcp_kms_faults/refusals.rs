@@ -97,7 +97,7 @@ async fn a_request_that_the_service_does_not_take_is_told() {
 async fn a_level_at_which_google_has_no_ed25519_is_told_with_the_cure_until_it_has() {
     let stage = Stage::of_hsm_level();
     stage.check().await.unwrap();
-    assert_eq!(stage.provider.warning(), None, "nothing is known yet");
+    assert_eq!(stage.provider.warnings(), [""; 0], "nothing is known yet");
     assert_fails!(stage.generate("k1").await, Misconfigured { .. });
     let context = context(stage.generate("k1").await);
     assert!(
@@ -105,11 +105,11 @@ async fn a_level_at_which_google_has_no_ed25519_is_told_with_the_cure_until_it_h
         "{context}"
     );
     stage.check().await.unwrap();
-    assert_eq!(stage.provider.warning(), Some(context));
+    assert_eq!(stage.provider.warnings(), [context]);
     stage.fake.service.offer_hsm();
     let key = stage.generate("k1").await.unwrap();
     stage.sign(&key).await.unwrap();
-    assert_eq!(stage.provider.warning(), None);
+    assert_eq!(stage.provider.warnings(), [""; 0]);
 }
 
 #[tokio::test]

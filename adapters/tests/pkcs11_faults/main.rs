@@ -24,6 +24,7 @@ mod first_use;
 mod hangs;
 mod login;
 mod lost_replies;
+mod names;
 mod origins;
 mod retirements;
 mod sentinels;

@@ -4,6 +4,7 @@ pub(crate) mod others;
 mod process;
 mod token;
 
+use std::collections::HashMap;
 use std::fs;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -11,16 +12,18 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use async_trait::async_trait;
+use parking_lot::Mutex;
 use ring::signature::{ED25519, UnparsedPublicKey};
 use tokio::runtime::{Builder, Runtime};
 use zeroize::Zeroizing;
 
 use signer_adapters::providers::pkcs11::{
-    Closing, LabelPrefix, Pkcs11Module, Pkcs11Provider, Pkcs11Settings, RegistryKnows, SlotChoice,
-    UserPin,
+    Closing, LabelPrefix, Pkcs11Module, Pkcs11Provider, Pkcs11Settings, RegisteredKeys,
+    RegistryKnows, SlotChoice, UserPin,
 };
 use signer_domain::ports::{GeneratedKey, KeyProvider as _, KeyProviderError};
-use signer_domain::{Deadline, Digest, KeyId, Scope, Signature};
+use signer_domain::{Deadline, Digest, HandleId, KeyId, PublicKey, Scope, Signature};
 
 pub(crate) use self::process::in_a_process_of_its_own;
 pub(crate) use self::token::{Errand, TriesLeft, objects};
@@ -39,6 +42,18 @@ pub(crate) struct Stage {
     runtime: Runtime,
     module: Arc<Pkcs11Module>,
     provider: Pkcs11Provider,
+    registry: Arc<Registry>,
+}
+
+/// What the registry says of public keys.
+#[derive(Debug, Default)]
+struct Registry(Mutex<HashMap<HandleId, PublicKey>>);
+
+#[async_trait]
+impl RegisteredKeys for Registry {
+    async fn public_key_of(&self, handle: &HandleId) -> Option<PublicKey> {
+        self.0.lock().get(handle).copied()
+    }
 }
 
 pub(crate) type Outcome<T> = Result<T, KeyProviderError>;
@@ -49,8 +64,10 @@ impl Stage {
         token::make();
         let module = Pkcs11Module::load(&directory.join("fault.so")).unwrap();
         let runtime = Builder::new_multi_thread().enable_all().build().unwrap();
+        let registry = Arc::default();
         let stage = Self {
-            provider: provider(&module, settings(), token::PIN),
+            provider: provider(&module, &registry, settings(), token::PIN),
+            registry,
             directory,
             test,
             runtime,
@@ -83,7 +100,13 @@ impl Stage {
 
     fn replace_provider(&mut self, settings: Pkcs11Settings) {
         assert!(self.provider.close(LONG), "a session was not closed");
-        self.provider = provider(&self.module, settings, token::PIN);
+        self.provider = provider(&self.module, &self.registry, settings, token::PIN);
+    }
+
+    /// The key is in the registry.
+    pub(crate) fn the_registry_has(&self, key: &GeneratedKey) {
+        let mut keys = self.registry.0.lock();
+        keys.insert(key.handle_id.clone(), key.public_key);
     }
 
     /// Tells the provider what a registry would.
@@ -94,14 +117,14 @@ impl Stage {
     /// The same, with a PIN that is not the token's.
     pub(crate) fn with_a_wrong_pin(&mut self) {
         assert!(self.provider.close(LONG), "a session was not closed");
-        self.provider = provider(&self.module, settings(), "not-the-pin");
+        self.provider = provider(&self.module, &self.registry, settings(), "not-the-pin");
     }
 
     /// The module reads its store anew, and the provider remembers nothing of the token.
     pub(crate) fn restart_the_module(&mut self) {
         assert!(self.provider.close(LONG), "a session was not closed");
         assert_eq!(self.module.close(LONG), Closing::Finalized);
-        self.provider = provider(&self.module, settings(), token::PIN);
+        self.provider = provider(&self.module, &self.registry, settings(), token::PIN);
         let deadline = Deadline::after(LONG);
         // What it finds is for the case to see.
         let _found = self.runtime.block_on(self.provider.check(deadline));
@@ -114,7 +137,8 @@ impl Stage {
             test: self.test,
             runtime: Builder::new_multi_thread().enable_all().build().unwrap(),
             module: Arc::clone(&self.module),
-            provider: provider(&self.module, settings(), token::PIN),
+            registry: Arc::clone(&self.registry),
+            provider: provider(&self.module, &self.registry, settings(), token::PIN),
         }
     }
 
@@ -199,6 +223,25 @@ impl Stage {
         Ok(signature)
     }
 
+    pub(crate) fn public_key(&self, key: &GeneratedKey) -> Outcome<PublicKey> {
+        let deadline = Deadline::after(LONG);
+        let call = self.provider.public_key(&key.handle_id, deadline);
+        self.runtime.block_on(call)
+    }
+
+    /// What the provider says of itself.
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        self.provider.warnings()
+    }
+
+    /// Whatever the provider remembers of the token is of before its next login.
+    pub(crate) fn forgets(&self, key: &GeneratedKey) {
+        self.rules("C_SignInit at=1 behind=logout");
+        // What comes of it is for the case to see.
+        let _signed = self.sign(key);
+        self.no_rules();
+    }
+
     pub(crate) fn retire(&self, key: &GeneratedKey) -> Outcome<()> {
         let call = self.provider.retire(&key.handle_id, Deadline::after(LONG));
         self.runtime.block_on(call)
@@ -278,10 +321,17 @@ fn settings() -> Pkcs11Settings {
     settings.with_sessions(SESSIONS)
 }
 
-fn provider(module: &Arc<Pkcs11Module>, settings: Pkcs11Settings, pin: &str) -> Pkcs11Provider {
+fn provider(
+    module: &Arc<Pkcs11Module>,
+    registry: &Arc<Registry>,
+    settings: Pkcs11Settings,
+    pin: &str,
+) -> Pkcs11Provider {
     let pin = UserPin::new(Zeroizing::new(pin.to_owned())).unwrap();
     let provider = Pkcs11Provider::new(Arc::clone(module), settings, pin);
     provider.learn(RegistryKnows::NoKeys);
+    let registry = Arc::<Registry>::clone(registry);
+    provider.ask_for_registered(registry);
     provider
 }
 

@@ -93,10 +93,10 @@ pub trait KeyProvider: Send + Sync + fmt::Debug {
     /// As for every call.
     async fn check(&self, deadline: Deadline) -> Result<(), KeyProviderError>;
 
-    /// What an operator has to cure although the back end works, in the gerund and with the cure; asked
-    /// after each check that succeeds. `None` when there is nothing.
-    fn warning(&self) -> Option<&'static str> {
-        None
+    /// What the last checks met that an operator has to put right although the provider serves: one
+    /// sentence each, without anything that a caller or a back end has said.
+    fn warnings(&self) -> Vec<String> {
+        Vec::new()
     }
 }
 

@@ -1,11 +1,13 @@
 //! Whether an empty token may be taken into use: by what the registry knows, or by the operator's word.
 
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Duration;
 
-use signer_adapters::providers::pkcs11::RegistryKnows;
+use async_trait::async_trait;
+use signer_adapters::providers::pkcs11::{RegisteredKeys, RegistryKnows};
 use signer_domain::ports::{KeyProvider as _, KeyQuery, KeyRegistry, KeyRegistryError};
-use signer_domain::{Deadline, ProviderName};
+use signer_domain::{Deadline, HandleId, ProviderName, PublicKey};
 
 use super::{OpenToken, verdict};
 use crate::config::Pkcs11Config;
@@ -18,8 +20,8 @@ const PAGE: NonZeroU32 = NonZeroU32::new(1000).unwrap();
 const ACCEPTANCE_PATIENCE: Duration = Duration::from_secs(30);
 
 impl OpenToken {
-    /// Tells the provider whether the registry knows keys of its token. Only a token that has not shown
-    /// its sentinel makes that worth asking.
+    /// Tells the provider who knows the registered public keys, and whether the registry knows keys of its
+    /// token. Only a token that has not shown its sentinel makes that worth asking.
     ///
     /// # Errors
     /// When the registry cannot be read.
@@ -27,6 +29,8 @@ impl OpenToken {
         &self,
         registry: &OpenRegistry,
     ) -> Result<(), Failure> {
+        self.provider
+            .ask_for_registered(Arc::new(Registered(registry.port())));
         if self.provider.has_met_its_token() {
             return Ok(());
         }
@@ -35,6 +39,23 @@ impl OpenToken {
         })?;
         self.provider.learn(known);
         Ok(())
+    }
+}
+
+/// The public keys of the registry.
+#[derive(Debug)]
+struct Registered(Arc<dyn KeyRegistry>);
+
+#[async_trait]
+impl RegisteredKeys for Registered {
+    async fn public_key_of(&self, handle: &HandleId) -> Option<PublicKey> {
+        match self.0.find(handle).await {
+            Ok(found) => found.map(|fresh| fresh.key.public_key),
+            Err(cause) => {
+                tracing::warn!(%cause, "registered public key cannot be read");
+                None
+            }
+        }
     }
 }
 

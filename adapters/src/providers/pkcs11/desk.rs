@@ -65,17 +65,21 @@ impl Desk<'_> {
 
     /// Class and label of every Edwards key that the session sees.
     pub(super) fn list(&self) -> Result<Vec<Named>, Fault> {
-        let handles = self
-            .session
-            .find_objects(&objects::search_all())
-            .map_err(Fault::refused("listing the keys of the token"))?;
+        let handles = self.handles()?;
         handles
             .into_iter()
             .map(|handle| self.named(handle))
             .collect()
     }
 
-    fn named(&self, handle: ObjectHandle) -> Result<Named, Fault> {
+    /// Every Edwards key that the session sees.
+    pub(super) fn handles(&self) -> Result<Vec<ObjectHandle>, Fault> {
+        self.session
+            .find_objects(&objects::search_all())
+            .map_err(Fault::refused("listing the keys of the token"))
+    }
+
+    pub(super) fn named(&self, handle: ObjectHandle) -> Result<Named, Fault> {
         let mut named = Named::default();
         for attribute in self.attributes(handle, &[AttributeType::Class, AttributeType::Label])? {
             match attribute {

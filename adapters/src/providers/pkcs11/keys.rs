@@ -9,59 +9,11 @@ use signer_domain::{Deadline, Digest, PublicKey, Signature};
 
 use super::desk::Desk;
 use super::error::{Fault, with_unknown_outcome};
-use super::key_cache::{KnownKey, LiveKey};
+use super::key_cache::KnownKey;
 use super::label::Label;
+use super::pairs::{Pair, headless, look};
 use super::session_actor::SessionActor;
 use super::token::Token;
-
-/// What becomes visible of a pair.
-pub(super) enum Pair {
-    /// Both halves are there.
-    Live(LiveKey, ObjectHandle),
-    /// The private half was destroyed; the public one is its tombstone.
-    Retired(PublicKey, ObjectHandle),
-    /// Half of a pair, without the public key.
-    Headless(ObjectHandle),
-    /// There is certainly no such pair.
-    Absent,
-}
-
-/// Looks for a pair. What is not seen is believed to be gone only between two proofs that the session
-/// sees what the token holds, and within one login: between two of them there was none.
-pub(super) fn look(desk: &Desk<'_>, label: &Label) -> Result<Pair, Fault> {
-    let mut found = desk.find(label)?;
-    if found.private.is_empty() {
-        desk.witness()?;
-        found = desk.find(label)?;
-        desk.testify_again()?;
-        desk.token
-            .require_no_login_since(desk.standing, desk.until)?;
-    }
-    if found.private.is_empty() {
-        desk.require_no_doubt(label)?;
-    }
-    match (&*found.private, &*found.public, found.strange) {
-        ([private], [public], 0) => desk
-            .live(*private, *public)
-            .map(|key| Pair::Live(key, *private)),
-        ([], [public], 0) => Ok(Pair::Retired(desk.public_key(*public)?, *public)),
-        ([private], [], 0) => Ok(Pair::Headless(*private)),
-        ([], [], 0) => Ok(Pair::Absent),
-        _ => Err(Fault::misconfigured(
-            "looking for a key pair",
-            format!(
-                "the token holds more than one pair labelled {label}; which one is meant is not guessed"
-            ),
-        )),
-    }
-}
-
-pub(super) fn headless(label: &Label) -> Fault {
-    Fault::misconfigured(
-        "looking for the public half of a key pair",
-        format!("the token holds a private key labelled {label} without its public key"),
-    )
-}
 
 pub(super) fn retired() -> Fault {
     Fault::Answer(KeyProviderError::KeyRetired)
@@ -77,6 +29,14 @@ pub(super) fn check(actor: &mut SessionActor, deadline: Deadline) -> Result<(), 
         desk.prove()?;
         Ok(())
     })
+}
+
+/// A key that a caller asks for.
+#[derive(Debug, Clone)]
+pub(super) struct WantedKey {
+    pub(super) label: Label,
+    /// The public key that is registered for it, as far as known.
+    pub(super) registered: Option<PublicKey>,
 }
 
 /// What a token signed, and how to tell whether it signed with the key that was meant.
@@ -98,10 +58,10 @@ impl Signed {
 pub(super) fn sign(
     actor: &mut SessionActor,
     deadline: Deadline,
-    label: &Label,
+    key: &WantedKey,
     digest: &Digest,
 ) -> Result<Signed, KeyProviderError> {
-    actor.perform(deadline, |desk| sign_at(desk, label, digest))
+    actor.perform(deadline, |desk| sign_at(desk, key, digest))
 }
 
 /// Signs after a signature was wrong: an object number has come to mean another key, so nothing that
@@ -110,14 +70,15 @@ pub(super) fn sign_anew(
     actor: &mut SessionActor,
     deadline: Deadline,
     token: &Token,
-    label: &Label,
+    key: &WantedKey,
     digest: &Digest,
 ) -> Result<Signature, KeyProviderError> {
+    let label = &key.label;
     tracing::error!(%label, "token signed with another key; nothing was released");
     token.keys.forget(label);
     actor.close();
     actor.perform(deadline, |desk| {
-        let signed = sign_at(desk, label, digest)?;
+        let signed = sign_at(desk, key, digest)?;
         signed.verified(digest).ok_or_else(|| {
             tracing::error!(%label, "token signed with another key again");
             token.keys.forget(label);
@@ -126,10 +87,11 @@ pub(super) fn sign_anew(
     })
 }
 
-fn sign_at(desk: &Desk<'_>, label: &Label, digest: &Digest) -> Result<Signed, Fault> {
+fn sign_at(desk: &Desk<'_>, wanted: &WantedKey, digest: &Digest) -> Result<Signed, Fault> {
+    let label = &wanted.label;
     let known = match desk.known(label) {
         Some(known) => known,
-        None => meet(desk, label)?,
+        None => meet(desk, wanted)?,
     };
     let KnownKey::Live(key) = known else {
         return Err(retired());
@@ -147,8 +109,8 @@ fn sign_at(desk: &Desk<'_>, label: &Label, digest: &Digest) -> Result<Signed, Fa
 }
 
 /// Looks for a key and remembers it.
-fn meet(desk: &Desk<'_>, label: &Label) -> Result<KnownKey, Fault> {
-    let known = match look(desk, label)? {
+fn meet(desk: &Desk<'_>, WantedKey { label, registered }: &WantedKey) -> Result<KnownKey, Fault> {
+    let known = match look(desk, label, *registered)? {
         Pair::Live(key, _) => KnownKey::Live(key),
         Pair::Retired(..) => KnownKey::Retired,
         Pair::Headless(_) => return Err(headless(label)),
@@ -162,9 +124,9 @@ fn meet(desk: &Desk<'_>, label: &Label) -> Result<KnownKey, Fault> {
 pub(super) fn public_key(
     actor: &mut SessionActor,
     deadline: Deadline,
-    label: &Label,
+    WantedKey { label, registered }: &WantedKey,
 ) -> Result<PublicKey, KeyProviderError> {
-    actor.perform(deadline, |desk| match look(desk, label)? {
+    actor.perform(deadline, |desk| match look(desk, label, *registered)? {
         Pair::Live(key, _) => Ok(key.public_key),
         Pair::Retired(public_key, _) => Ok(public_key),
         Pair::Headless(_) => Err(headless(label)),
@@ -178,16 +140,17 @@ pub(super) fn retire(
     actor: &mut SessionActor,
     deadline: Deadline,
     token: &Token,
-    label: &Label,
+    key: &WantedKey,
 ) -> Result<(), KeyProviderError> {
+    let label = &key.label;
     let mut has_tried = false;
     let outcome = actor.perform_noting(deadline, |desk, touched| {
-        if let Some(private) = private_half(desk, label, has_tried)? {
+        if let Some(private) = private_half(desk, key, has_tried)? {
             has_tried = true;
             *touched = true;
             desk.token.keys.forget(label);
             desk.destroy(label, private)?;
-            if private_half(desk, label, has_tried)?.is_some() {
+            if private_half(desk, key, has_tried)?.is_some() {
                 desk.doubt(label);
                 return Err(Fault::doubtful("looking for a key that was just destroyed"));
             }
@@ -208,10 +171,10 @@ pub(super) fn retire(
 /// The private half of a pair, unless it is certainly gone.
 fn private_half(
     desk: &Desk<'_>,
-    label: &Label,
+    WantedKey { label, registered }: &WantedKey,
     was_there: bool,
 ) -> Result<Option<ObjectHandle>, Fault> {
-    match look(desk, label)? {
+    match look(desk, label, *registered)? {
         Pair::Live(_, private) => Ok(Some(private)),
         Pair::Headless(private) => {
             tracing::warn!(%label, "retiring a private key without its public key");

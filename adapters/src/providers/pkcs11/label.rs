@@ -130,6 +130,12 @@ impl Labels {
         Label(format!("{}:trial", self.prefix.0).into())
     }
 
+    /// The label of an object that belongs to this custodian.
+    pub(super) fn read(&self, label: &[u8]) -> Option<Label> {
+        let text = str::from_utf8(label).ok()?;
+        self.covers(label).then(|| Label(text.into()))
+    }
+
     /// Whether an object of this label belongs to this custodian.
     pub(super) fn covers(&self, label: &[u8]) -> bool {
         label

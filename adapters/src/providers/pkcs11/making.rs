@@ -11,8 +11,9 @@ use signer_domain::{Deadline, PublicKey};
 use super::desk::Desk;
 use super::error::{Fault, unavailable};
 use super::key_cache::{KnownKey, LiveKey};
-use super::keys::{Pair, headless, look, retired};
+use super::keys::retired;
 use super::label::Label;
+use super::pairs::{Pair, headless, look};
 use super::session_actor::SessionActor;
 use super::token::Token;
 
@@ -26,7 +27,7 @@ pub(super) fn locate(
     label: &Label,
 ) -> Result<Option<GeneratedKey>, KeyProviderError> {
     let found = unless_half_made(actor, deadline, |actor| {
-        actor.perform(deadline, |desk| match look(desk, label)? {
+        actor.perform(deadline, |desk| match look(desk, label, None)? {
             Pair::Live(key, private) => adopt(desk, label, key, private).map(Some),
             Pair::Retired(..) => Err(retired()),
             Pair::Headless(_) => Err(headless(label)),
@@ -84,7 +85,7 @@ fn make(
 ) -> Result<PublicKey, KeyProviderError> {
     let mut has_tried = false;
     actor.perform_noting(deadline, |desk, touched| {
-        match look(desk, label)? {
+        match look(desk, label, None)? {
             Pair::Live(key, private) => return adopt(desk, label, key, private),
             // Nothing of this name was there a moment ago, so this is no tombstone, but what is left
             // of our own try.

@@ -4,9 +4,11 @@
 
 use cryptoki::context::Pkcs11;
 use cryptoki::mechanism::Mechanism;
+use cryptoki::mechanism::eddsa::{EddsaParams, EddsaSignatureScheme};
 use cryptoki::object::{Attribute, AttributeType, KeyType, ObjectClass, ObjectHandle};
 use cryptoki::session::Session;
-use ring::signature::{Ed25519KeyPair, KeyPair as _};
+use ring::signature::{ED25519 as ED25519_RAW, Ed25519KeyPair, KeyPair as _, UnparsedPublicKey};
+use signer_domain::PublicKey;
 
 use super::token::{ours, real_module};
 
@@ -66,6 +68,37 @@ pub(crate) fn destroy(label: &str) {
             session.destroy_object(object).unwrap();
         }
     }
+}
+
+/// Destroys the public half that is found first.
+pub(crate) fn destroy_first_public(label: &str) {
+    let session = session();
+    let public = find(&session, label, ObjectClass::PUBLIC_KEY);
+    session.destroy_object(public[0]).unwrap();
+}
+
+/// Whether a private half of this label signs for a public key.
+pub(crate) fn signs_for(label: &str, public_key: &PublicKey) -> bool {
+    private_of(&session(), label, public_key).is_some()
+}
+
+/// Destroys the private half of a public key.
+pub(crate) fn destroy_private_of(label: &str, public_key: &PublicKey) {
+    let session = session();
+    let private = private_of(&session, label, public_key).unwrap();
+    session.destroy_object(private).unwrap();
+}
+
+fn private_of(session: &Session, label: &str, public_key: &PublicKey) -> Option<ObjectHandle> {
+    let message = [7; 64];
+    let signs = |private: &ObjectHandle| {
+        let pure = Mechanism::Eddsa(EddsaParams::new(EddsaSignatureScheme::Ed25519));
+        let signature = session.sign(&pure, *private, &message).unwrap();
+        let verifier = UnparsedPublicKey::new(&ED25519_RAW, public_key.as_bytes());
+        verifier.verify(&message, &signature).is_ok()
+    };
+    let found = find(session, label, ObjectClass::PRIVATE_KEY);
+    found.into_iter().find(signs)
 }
 
 fn session() -> Session {

@@ -47,9 +47,10 @@ impl Census {
             match (private, public) {
                 (1, 1) => census.live += 1,
                 (0, 1) => census.retired += 1,
-                _ => census
-                    .broken
-                    .push(String::from_utf8_lossy(&label).into_owned()),
+                _ => census.broken.push(format!(
+                    "{} (private halves: {private}, public halves: {public})",
+                    String::from_utf8_lossy(&label)
+                )),
             }
         }
         census.broken.sort_unstable();
@@ -104,7 +105,8 @@ mod tests {
         found.require_unique().unwrap();
         let found = census(&[("a", 2, 2), ("b", 1, 0), ("c", 1, 1)]);
         let refusal = format!("{:?}", found.require_unique().unwrap_err());
-        assert!(refusal.contains("exactly one pair: a, b"), "{refusal}");
+        let named = "exactly one pair: a (private halves: 2, public halves: 2), b (private halves: 1, public halves: 0)";
+        assert!(refusal.contains(named), "{refusal}");
         assert!(census(&[]).is_empty());
         assert!(!census(&[("a", 0, 1)]).is_empty());
     }
