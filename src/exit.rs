@@ -13,7 +13,7 @@ pub(crate) enum Exit {
     Usage,
     /// There is no such key, or no such rotation.
     NotFound,
-    /// A rotation is in progress.
+    /// A rotation is in progress, or the key is blocked.
     Conflict,
     /// The peer may not do this.
     Denied,
@@ -55,7 +55,7 @@ impl Exit {
             | "payload_too_large"
             | "unsupported_media_type" => Self::Usage,
             "key_not_found" | "rotation_not_found" | "not_found" => Self::NotFound,
-            "rotation_in_progress" => Self::Conflict,
+            "rotation_in_progress" | "key_blocked" => Self::Conflict,
             "denied" => Self::Denied,
             "overloaded"
             | "provider_unavailable"
@@ -95,6 +95,7 @@ mod tests {
             ("rotation_not_found", 3),
             ("not_found", 3),
             ("rotation_in_progress", 4),
+            ("key_blocked", 4),
             ("denied", 5),
             ("overloaded", 6),
             ("provider_unavailable", 6),

@@ -6,6 +6,7 @@ mod closing;
 mod crash;
 mod health;
 mod making;
+mod marking;
 mod rotating;
 mod signing;
 
@@ -22,6 +23,7 @@ use signer_domain::ports::{
 };
 use signer_domain::{Deadline, HandleId, SigningKey};
 
+use self::marking::Marking;
 use crate::admission::{Admission, Seat};
 use crate::errors::from_registry;
 use crate::key::{ReadFace, Retire};
@@ -108,7 +110,10 @@ impl ActorCustody {
         Ok(found.ok_or(CustodyError::KeyNotFound)?.key)
     }
 
-    fn shown(&self, key: SigningKey) -> ShownKey {
+    fn shown(&self, mut key: SigningKey) -> ShownKey {
+        // A quarantine holds before the registry has heard of it.
+        let gate = self.routes.keys.gate_of(&key.handle_id);
+        key.marks.quarantined |= gate.is_some_and(|gate| gate.is_suspect());
         ShownKey {
             presence: self.routes.missing.presence_of(&key),
             key,
@@ -225,13 +230,45 @@ impl Custody for ActorCustody {
         handle: HandleId,
         deadline: Deadline,
     ) -> Result<SigningKey, CustodyError> {
-        self.ask_key(
-            &handle,
-            Line::Control,
-            |seats| Retire { deadline, seats },
-            deadline,
-        )
-        .await?
+        let provider = handle.provider();
+        let retire = |seats| Retire { deadline, seats };
+        let asked = self.ask_key(&handle, Line::Control, retire, deadline).await;
+        let retired = match asked {
+            Err(CustodyError::ProviderUnavailable { .. }) => {
+                // There is no actor without its provider. The key is blocked all the same.
+                self.mark(handle, Marking::BeginRetirement, deadline).await
+            }
+            Ok(Err(error)) => {
+                // What was begun is finished soon, whatever failed.
+                self.finish_retirements(provider);
+                Err(error)
+            }
+            Ok(Ok(key)) => Ok(key),
+            Err(error) => Err(error),
+        };
+        self.look_at_registry();
+        retired
+    }
+
+    async fn block(&self, handle: HandleId, deadline: Deadline) -> Result<ShownKey, CustodyError> {
+        Ok(self.shown(self.mark(handle, Marking::Block, deadline).await?))
+    }
+
+    async fn unblock(
+        &self,
+        handle: HandleId,
+        deadline: Deadline,
+    ) -> Result<ShownKey, CustodyError> {
+        Ok(self.shown(self.mark(handle, Marking::Unblock, deadline).await?))
+    }
+
+    async fn release_quarantine(
+        &self,
+        handle: HandleId,
+        deadline: Deadline,
+    ) -> Result<ShownKey, CustodyError> {
+        let released = self.mark(handle, Marking::ReleaseQuarantine, deadline);
+        Ok(self.shown(released.await?))
     }
 
     async fn liveness(&self) -> Option<Liveness> {

@@ -1,5 +1,6 @@
 //! One actor for each handle in use: it decides who may sign with the key, and when.
 
+pub(crate) mod doubt;
 mod gate;
 mod retirement;
 mod seats;
@@ -74,6 +75,7 @@ impl KeyActor {
 
     /// Takes over a record, unless a later one was taken over meanwhile.
     fn adopt(&mut self, fresh: FreshKey, as_of: u64) {
+        self.face.gate.learn(&fresh.key);
         if fresh.key.version >= self.face.key.version {
             self.face = Arc::new(self.face.with_record(fresh, as_of));
         }
@@ -181,18 +183,30 @@ impl Handler<TakeTurn> for KeyActor {
             Grant::Now(turn) => Response::reply(Ok(turn)),
             Grant::Refused(error) => Response::reply(Err(error)),
             Grant::AfterOthers(seats) => {
-                Response::fut(turn::wait(Arc::clone(&self.face), deadline, seats))
+                let (face, myself) = (Arc::clone(&self.face), ctx.address());
+                Response::fut(async move {
+                    let turn = turn::wait(face, deadline, seats).await?;
+                    if turn.face().is_fresh() {
+                        return Ok(turn);
+                    }
+                    // Whoever held the turns may have changed the record, and not have learned how.
+                    turn.under(refreshed(&myself).await?)
+                })
             }
             Grant::AfterRefresh(seats) => {
                 let myself = ctx.address();
                 Response::fut(async move {
-                    let refreshed = myself.send(Refresh).await;
-                    let face = refreshed.map_err(|_died| CustodyError::Internal)??;
+                    let face = refreshed(&myself).await?;
                     turn::wait(face, deadline, seats).await
                 })
             }
         }
     }
+}
+
+async fn refreshed(actor: &Addr<KeyActor>) -> Result<Arc<KeyFace>, CustodyError> {
+    let refreshed = actor.send(Refresh).await;
+    refreshed.map_err(|_died| CustodyError::Internal)?
 }
 
 /// Reads the record again because it may no longer be relied on.

@@ -5,8 +5,8 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
-use signer_domain::ProviderName;
 use signer_domain::ports::ProviderStatus;
+use signer_domain::{KeyMarks, ProviderName, SigningKey};
 
 /// The counters of the actors. Cheap to clone; all clones count together.
 #[derive(Debug, Clone, Default)]
@@ -16,6 +16,11 @@ pub(crate) struct Metrics {
     restarts: Family<Restart, Counter>,
     status: Family<Status, Gauge>,
     keys_missing: Family<OfProvider, Gauge>,
+    keys_swapped: Family<OfProvider, Gauge>,
+    keys_blocked: Family<OfProvider, Gauge>,
+    keys_quarantined: Family<OfProvider, Gauge>,
+    retirements_unconfirmed: Family<OfProvider, Gauge>,
+    scopes_unable_to_sign: Gauge,
     reservations_unsettled: Family<OfProvider, Gauge>,
     rotations_open: Gauge,
     rotations_overdue: Gauge,
@@ -106,6 +111,31 @@ impl Metrics {
             "Registered keys that their provider does not show",
             metrics.keys_missing.clone(),
         );
+        add.0.register(
+            "keys_swapped",
+            "Registered keys in whose place their provider shows another public key",
+            metrics.keys_swapped.clone(),
+        );
+        add.0.register(
+            "keys_blocked",
+            "Keys that are blocked, by an operator or because their retirement has begun",
+            metrics.keys_blocked.clone(),
+        );
+        add.0.register(
+            "keys_quarantined",
+            "Keys that are quarantined because signatures by them did not verify",
+            metrics.keys_quarantined.clone(),
+        );
+        add.0.register(
+            "retirements_unconfirmed",
+            "Retired keys whose provider has not confirmed that they are unusable",
+            metrics.retirements_unconfirmed.clone(),
+        );
+        add.gauge(
+            "scopes_unable_to_sign",
+            "Scopes with keys and no current one, or a current one that is blocked or quarantined",
+            &metrics.scopes_unable_to_sign,
+        );
         add.gauge(
             "resident_keys",
             "Key actors in memory",
@@ -118,7 +148,15 @@ impl Metrics {
             };
             drop(metrics.signatures.get_or_create(&of_provider));
             drop(metrics.check_failures.get_or_create(&of_provider));
-            drop(metrics.keys_missing.get_or_create(&of_provider));
+            for gauges in [
+                &metrics.keys_missing,
+                &metrics.keys_swapped,
+                &metrics.keys_blocked,
+                &metrics.keys_quarantined,
+                &metrics.retirements_unconfirmed,
+            ] {
+                drop(gauges.get_or_create(&of_provider));
+            }
             drop(metrics.reservations_unsettled.get_or_create(&of_provider));
         }
         metrics
@@ -142,22 +180,31 @@ impl Metrics {
             .inc();
     }
 
-    /// Counts a key that its provider does not show.
-    pub(crate) fn key_missing(&self, provider: ProviderName) {
-        self.missing_of(provider).inc();
+    /// The gauge of the keys that a provider does not show.
+    pub(crate) fn missing_of(&self, provider: ProviderName) -> Gauge {
+        gauge_of(&self.keys_missing, provider)
     }
 
-    /// Counts a key that its provider shows again.
-    pub(crate) fn key_found(&self, provider: ProviderName) {
-        self.missing_of(provider).dec();
+    /// The gauge of the keys in whose place a provider shows others.
+    pub(crate) fn swapped_of(&self, provider: ProviderName) -> Gauge {
+        gauge_of(&self.keys_swapped, provider)
     }
 
-    fn missing_of(&self, provider: ProviderName) -> Gauge {
-        self.keys_missing
-            .get_or_create(&OfProvider {
-                provider: provider.as_str(),
-            })
-            .clone()
+    /// Shows how many keys of each provider bear which marks, and how many scopes cannot sign.
+    pub(crate) fn show_marks(&self, keys: &[SigningKey], scopes: usize) {
+        for (family, is_counted) in [
+            (
+                &self.keys_blocked,
+                (|marks| marks.blocked) as fn(KeyMarks) -> bool,
+            ),
+            (&self.keys_quarantined, |marks| marks.quarantined),
+            (&self.retirements_unconfirmed, |marks| marks.unconfirmed),
+        ] {
+            let marked = keys.iter().filter(|key| is_counted(key.marks));
+            show_counts(family, marked.map(SigningKey::provider));
+        }
+        self.scopes_unable_to_sign
+            .set(i64::try_from(scopes).unwrap_or(i64::MAX));
     }
 
     /// Shows how many rotations are open, and how many of them overdue.
@@ -169,24 +216,7 @@ impl Metrics {
 
     /// Shows how many reservations of each provider nobody has settled.
     pub(crate) fn show_unsettled(&self, providers: impl IntoIterator<Item = ProviderName>) {
-        let mut counts = [0_i64].repeat(ProviderName::ALL.len());
-        for provider in providers {
-            let place = ProviderName::ALL.iter().position(|name| *name == provider);
-            if let Some(count) = place.and_then(|place| counts.get_mut(place)) {
-                *count += 1;
-            }
-        }
-        for (provider, count) in ProviderName::ALL.iter().zip(counts) {
-            let of_provider = OfProvider {
-                provider: provider.as_str(),
-            };
-            // A provider that is not configured has a series once there is something to tell.
-            if count > 0 || self.reservations_unsettled.get(&of_provider).is_some() {
-                self.reservations_unsettled
-                    .get_or_create(&of_provider)
-                    .set(count);
-            }
-        }
+        show_counts(&self.reservations_unsettled, providers);
     }
 
     /// Counts a restart.
@@ -213,6 +243,34 @@ impl Metrics {
             self.status
                 .get_or_create(&label)
                 .set(i64::from(status == now));
+        }
+    }
+}
+
+fn gauge_of(family: &Family<OfProvider, Gauge>, provider: ProviderName) -> Gauge {
+    let provider = provider.as_str();
+    family.get_or_create(&OfProvider { provider }).clone()
+}
+
+/// Shows how often each provider was named. One that is not configured has a series once there is
+/// something to tell.
+fn show_counts(
+    family: &Family<OfProvider, Gauge>,
+    providers: impl IntoIterator<Item = ProviderName>,
+) {
+    let mut counts = [0_i64].repeat(ProviderName::ALL.len());
+    for provider in providers {
+        let place = ProviderName::ALL.iter().position(|name| *name == provider);
+        if let Some(count) = place.and_then(|place| counts.get_mut(place)) {
+            *count += 1;
+        }
+    }
+    for (provider, count) in ProviderName::ALL.iter().zip(counts) {
+        let of_provider = OfProvider {
+            provider: provider.as_str(),
+        };
+        if count > 0 || family.get(&of_provider).is_some() {
+            family.get_or_create(&of_provider).set(count);
         }
     }
 }

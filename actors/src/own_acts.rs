@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::process::{getegid, geteuid};
-use signer_domain::Timestamp;
 use signer_domain::ports::{AuditEntry, AuditKey, AuditOutcome, AuditPeer, AuditTrail};
+use signer_domain::{SigningKey, Timestamp};
 use uuid::Uuid;
 
 /// Records what nobody asked for in so many words: repairs, retirements that a provider confirmed late,
-/// and reservations that gave way.
+/// reservations that gave way, and quarantines.
 #[derive(Debug, Clone)]
 pub(crate) struct OwnActs {
     audit: Arc<dyn AuditTrail>,
@@ -36,6 +36,18 @@ impl OwnActs {
     pub(crate) fn abandoned(&self, key: AuditKey, began: Instant) {
         let entry = self.entry("rotation_abandon", key, began.elapsed());
         self.audit.note(entry);
+    }
+
+    /// Records that a key was quarantined. Nobody waits for the record.
+    pub(crate) fn quarantined(&self, key: &SigningKey, began: Instant) {
+        let key = AuditKey {
+            handle_id: Some(key.handle_id.clone()),
+            scope: Some(key.scope),
+            key_id: Some(key.key_id.clone()),
+            provider: Some(key.provider()),
+        };
+        self.audit
+            .note(self.entry("quarantine", key, began.elapsed()));
     }
 
     fn entry(&self, op: &'static str, key: AuditKey, latency: Duration) -> AuditEntry {

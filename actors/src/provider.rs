@@ -20,7 +20,7 @@ use signer_domain::{Deadline, HandleId, KeyId, ProviderName, Scope};
 
 pub(crate) use recognition::mistake;
 pub(crate) use repair::repair;
-pub(crate) use telling::TellRetired;
+pub(crate) use telling::{FinishRetirements, TellRetired};
 
 use self::telling::Telling;
 use crate::errors::RETRY_SOON;

@@ -3,7 +3,9 @@
 mod current_keys;
 mod key_routes;
 mod missing_keys;
+mod notice_watch;
 mod provider_routes;
+mod record_changes;
 mod rotation_watch;
 mod under_way;
 mod unsettled_watch;
@@ -17,7 +19,9 @@ use signer_domain::{Deadline, HandleId, KeyId, ProviderName, Scope};
 pub(crate) use current_keys::CurrentKeys;
 pub(crate) use key_routes::KeyRoutes;
 pub(crate) use missing_keys::MissingKeys;
+pub(crate) use notice_watch::NoticeWatch;
 pub(crate) use provider_routes::ProviderRoutes;
+pub(crate) use record_changes::RecordChanges;
 pub(crate) use rotation_watch::RotationWatch;
 pub(crate) use under_way::{GenerateOutcome, Made, OpenOutcome, Place, UnderWay};
 pub(crate) use unsettled_watch::UnsettledWatch;
@@ -40,8 +44,12 @@ pub(crate) struct Routes {
     pub(crate) generations: Arc<UnderWay<GeneratedOrStanding>>,
     /// The same for the new keys of rotations.
     pub(crate) openings: Arc<UnderWay<OpenedOrStanding>>,
+    /// The keys whose records are being changed.
+    pub(crate) changes: Arc<RecordChanges>,
     /// The keys that their providers do not show.
     pub(crate) missing: Arc<MissingKeys>,
+    /// What was last seen of the marks of keys, and of scopes that cannot sign.
+    pub(crate) notices: NoticeWatch,
     /// What was last seen of the rotations that are open.
     pub(crate) rotations: RotationWatch,
     /// What was last seen of reservations that nobody settles.
@@ -79,7 +87,9 @@ impl Routes {
             currents: Arc::default(),
             generations: Arc::default(),
             openings: Arc::default(),
+            changes: Arc::default(),
             missing: Arc::new(MissingKeys::new(metrics.clone())),
+            notices: NoticeWatch::new(metrics.clone()),
             rotations: RotationWatch::new(metrics.clone()),
             unsettled: UnsettledWatch::new(metrics.clone()),
             metrics,

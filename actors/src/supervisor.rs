@@ -24,8 +24,8 @@ use crate::settings::{CustodySettings, ProviderSpec};
 
 /// How often the supervisor looks whether its provider actors live, besides being told.
 const WATCH_INTERVAL: Duration = Duration::from_millis(500);
-/// How often the supervisor looks for rotations that are overdue, besides being told.
-const ROTATION_INTERVAL: Duration = Duration::from_secs(5);
+/// How often the supervisor looks for what an operator should know, besides being told.
+const LOOK_INTERVAL: Duration = Duration::from_secs(5);
 /// How long a provider may take to be built, checked and repaired.
 const OPEN_DEADLINE: Duration = Duration::from_secs(30);
 /// How long a provider may take to prove at start that it works.
@@ -167,17 +167,21 @@ impl SupervisorActor {
         }
     }
 
-    /// Shows which rotations are open, and which reservations nobody settles. What was seen last stands
-    /// while the registry cannot be asked.
-    fn look_at_rotations(&mut self, ctx: &mut Context<Self>) {
+    /// Shows which rotations are open, which reservations nobody settles, and which keys are marked. What
+    /// was seen last stands while the registry cannot be asked.
+    fn look_at_registry(&mut self, ctx: &mut Context<Self>) {
         let Shared { ports, routes, .. } = self.shared.clone();
         let look = async move {
             let open = ports.rotations.open_rotations();
-            if let Ok(Ok(open)) = tokio::time::timeout(ROTATION_INTERVAL, open).await {
+            if let Ok(Ok(open)) = tokio::time::timeout(LOOK_INTERVAL, open).await {
                 routes.rotations.show(&open, Timestamp::now());
             }
+            let notices = ports.registry.notices();
+            if let Ok(Ok(notices)) = tokio::time::timeout(LOOK_INTERVAL, notices).await {
+                routes.notices.show(&notices);
+            }
             let pending = ports.registry.pending();
-            if let Ok(Ok(mut idle)) = tokio::time::timeout(ROTATION_INTERVAL, pending).await {
+            if let Ok(Ok(mut idle)) = tokio::time::timeout(LOOK_INTERVAL, pending).await {
                 idle.retain(|pending| !routes.is_being_made(pending.scope, &pending.key_id));
                 let providers = &routes.providers;
                 routes
@@ -278,8 +282,8 @@ impl Actor for SupervisorActor {
             self.open(name, ctx);
         }
         ctx.run_interval(WATCH_INTERVAL, Self::bury_the_dead);
-        self.look_at_rotations(ctx);
-        ctx.run_interval(ROTATION_INTERVAL, Self::look_at_rotations);
+        self.look_at_registry(ctx);
+        ctx.run_interval(LOOK_INTERVAL, Self::look_at_registry);
     }
 }
 
@@ -309,15 +313,15 @@ impl Handler<LookAfterProviders> for SupervisorActor {
     }
 }
 
-/// Tells the supervisor that a rotation was opened or closed.
+/// Tells the supervisor that a rotation was opened or closed, or a key marked or retired.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
-pub(crate) struct LookAtRotations;
+pub(crate) struct LookAtRegistry;
 
-impl Handler<LookAtRotations> for SupervisorActor {
+impl Handler<LookAtRegistry> for SupervisorActor {
     type Result = ();
 
-    fn handle(&mut self, _: LookAtRotations, ctx: &mut Self::Context) {
-        self.look_at_rotations(ctx);
+    fn handle(&mut self, _: LookAtRegistry, ctx: &mut Self::Context) {
+        self.look_at_registry(ctx);
     }
 }

@@ -85,7 +85,7 @@ async fn rotate(
             None
         }
         // The first key of the scope, made by a victim that was killed right after.
-        RotationReservation::NameTaken => None,
+        RotationReservation::NameTaken | RotationReservation::KeyStands(_) => None,
         answer @ (RotationReservation::AlreadyPending(_)
         | RotationReservation::InProgress
         | RotationReservation::CurrentRetired) => panic!("{answer:?} was settled before"),

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::{HandleId, KeyId, KeyState, ProviderName, PublicKey, Scope};
+use crate::{HandleId, KeyId, KeyMarks, KeyState, ProviderName, PublicKey, Scope};
 
 /// What the registry knows of one key pair. It never holds secret bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub struct SigningKey {
     pub state: KeyState,
     /// Whether a sign that names only the scope uses this key. At most one key of a scope is.
     pub current: bool,
+    /// What else is noted of it.
+    pub marks: KeyMarks,
     /// When the key became active.
     pub valid_from: Timestamp,
     /// When the key was retired, or is due to be; none while it is active.
@@ -31,5 +33,10 @@ impl SigningKey {
     /// The provider that holds the private half.
     pub const fn provider(&self) -> ProviderName {
         self.handle_id.provider()
+    }
+
+    /// Whether the key may sign, as far as its record says.
+    pub const fn may_sign(&self) -> bool {
+        self.state.may_sign() && self.marks.permit_signing()
     }
 }

@@ -36,7 +36,9 @@ impl Call<'_> {
             | Self::RotationOpen(_)
             | Self::RotationClose(_) => Body::Required { limit: BODY_LIMIT },
             Self::Batch => Body::Required { limit: BATCH_LIMIT },
-            Self::Retire(_) => Body::Optional { limit: BODY_LIMIT },
+            Self::Retire(_) | Self::Block(_) | Self::Unblock(_) | Self::ReleaseQuarantine(_) => {
+                Body::Optional { limit: BODY_LIMIT }
+            }
             Self::List
             | Self::Show(_)
             | Self::PublicKey(_)
@@ -59,6 +61,9 @@ impl Call<'_> {
             | Self::Show(_)
             | Self::PublicKey(_)
             | Self::Retire(_)
+            | Self::Block(_)
+            | Self::Unblock(_)
+            | Self::ReleaseQuarantine(_)
             | Self::RotationOpen(_)
             | Self::RotationShow(_)
             | Self::RotationClose(_) => true,
@@ -78,6 +83,9 @@ impl Call<'_> {
             | Self::SignScope(_)
             | Self::Batch
             | Self::Retire(_)
+            | Self::Block(_)
+            | Self::Unblock(_)
+            | Self::ReleaseQuarantine(_)
             | Self::RotationOpen(_)
             | Self::RotationClose(_) => Recording::Assured,
             Self::List

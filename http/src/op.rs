@@ -11,6 +11,9 @@ pub(crate) enum Op {
     SignScope,
     SignBatch,
     Retire,
+    Block,
+    Unblock,
+    ReleaseQuarantine,
     RotationOpen,
     RotationShow,
     RotationClose,
@@ -24,7 +27,7 @@ pub(crate) enum Op {
 }
 
 impl Op {
-    pub(crate) const ALL: [Self; 17] = [
+    pub(crate) const ALL: [Self; 20] = [
         Self::Generate,
         Self::List,
         Self::Show,
@@ -33,6 +36,9 @@ impl Op {
         Self::SignScope,
         Self::SignBatch,
         Self::Retire,
+        Self::Block,
+        Self::Unblock,
+        Self::ReleaseQuarantine,
         Self::RotationOpen,
         Self::RotationShow,
         Self::RotationClose,
@@ -54,6 +60,9 @@ impl Op {
             Self::SignScope => "sign_scope",
             Self::SignBatch => "sign_batch",
             Self::Retire => "retire",
+            Self::Block => "block",
+            Self::Unblock => "unblock",
+            Self::ReleaseQuarantine => "release_quarantine",
             Self::RotationOpen => "rotation_open",
             Self::RotationShow => "rotation_show",
             Self::RotationClose => "rotation_close",

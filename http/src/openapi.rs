@@ -55,7 +55,7 @@ fn components() -> Components {
     collect::<wire::KeyDocument>(&mut schemas);
     collect::<wire::KeyListDocument>(&mut schemas);
     collect::<wire::GenerateRequest>(&mut schemas);
-    collect::<wire::RetireRequest>(&mut schemas);
+    collect::<wire::EmptyRequest>(&mut schemas);
     collect::<wire::SignRequest>(&mut schemas);
     collect::<wire::SignDocument>(&mut schemas);
     collect::<wire::BatchRequest>(&mut schemas);

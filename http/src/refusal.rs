@@ -153,6 +153,7 @@ impl From<CustodyError> for Refusal {
             },
             CustodyError::KeyNotFound => Self::new(Code::KeyNotFound, "signing: key not found"),
             CustodyError::KeyRetired => Self::new(Code::KeyRetired, "signing: key retired"),
+            CustodyError::KeyBlocked => Self::new(Code::KeyBlocked, "signing: key blocked"),
             CustodyError::RotationInProgress => {
                 Self::new(Code::RotationInProgress, "signing: rotation in progress")
             }

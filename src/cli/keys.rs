@@ -18,6 +18,12 @@ pub(crate) enum KeysCommand {
     PublicKey(PublicKeyArgs),
     /// Retire a key: it never signs again. Retiring it once more succeeds.
     Retire(HandleArgs),
+    /// Block a key at once, also while its provider is down: it signs no more until it is unblocked.
+    Block(HandleArgs),
+    /// Let a blocked key sign again.
+    Unblock(HandleArgs),
+    /// Let a quarantined key sign again, once you know why a signature by it did not verify.
+    ReleaseQuarantine(HandleArgs),
 }
 
 impl KeysCommand {
@@ -25,7 +31,11 @@ impl KeysCommand {
         match self {
             Self::Generate(args) => &args.client,
             Self::List(args) => &args.client,
-            Self::Show(args) | Self::Retire(args) => &args.client,
+            Self::Show(args)
+            | Self::Retire(args)
+            | Self::Block(args)
+            | Self::Unblock(args)
+            | Self::ReleaseQuarantine(args) => &args.client,
             Self::PublicKey(args) => &args.client,
         }
     }
@@ -60,7 +70,7 @@ pub(crate) struct ListArgs {
     pub(crate) client: ClientArgs,
 }
 
-/// `keys show` and `keys retire`.
+/// `keys show`, `keys retire` and the other commands that take a handle and nothing else.
 #[derive(Debug, Args)]
 pub(crate) struct HandleArgs {
     /// The handle of the key, as in 'software:platform|k1'

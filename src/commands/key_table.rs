@@ -23,11 +23,22 @@ pub(super) fn key_table(keys: &[KeyDocument]) -> String {
     table.render()
 }
 
-/// Where the key stands, and whether its provider does not show it.
+/// Where the key stands, and what else is to be known of it.
 fn state_of(key: &KeyDocument) -> String {
-    if key.missing == Some(true) {
-        format!("{} (missing)", key.state)
-    } else {
+    let marks = [
+        (key.blocked, "blocked"),
+        (key.quarantined, "quarantined"),
+        (key.missing == Some(true), "missing"),
+        (key.swapped == Some(true), "swapped"),
+        (key.unconfirmed == Some(true), "unconfirmed"),
+    ];
+    let marks: Vec<&str> = marks
+        .into_iter()
+        .filter_map(|(is_there, mark)| is_there.then_some(mark))
+        .collect();
+    if marks.is_empty() {
         key.state.to_string()
+    } else {
+        format!("{} ({})", key.state, marks.join(", "))
     }
 }

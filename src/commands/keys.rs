@@ -1,4 +1,4 @@
-//! `keys`: generate, list, show, public-key, retire.
+//! `keys`: generate, list, show, public-key, retire, block, unblock, release-quarantine.
 
 use signer_http::wire::{GenerateRequest, KeyDocument, KeyListDocument, escaped};
 
@@ -21,7 +21,10 @@ pub(crate) fn keys(command: &KeysCommand, client: &ClientArgs) -> Result<(), Fai
         KeysCommand::List(args) => list(args, client),
         KeysCommand::Show(args) => show(client, ask(find(args, client))?),
         KeysCommand::PublicKey(args) => public_key(args, client),
-        KeysCommand::Retire(args) => show(client, ask(retire(args, client))?),
+        KeysCommand::Retire(args) => act(args, client, "retire"),
+        KeysCommand::Block(args) => act(args, client, "block"),
+        KeysCommand::Unblock(args) => act(args, client, "unblock"),
+        KeysCommand::ReleaseQuarantine(args) => act(args, client, "release-quarantine"),
     }
 }
 
@@ -46,10 +49,14 @@ async fn find(args: &HandleArgs, client: &ClientArgs) -> Result<Answer<KeyDocume
         .await
 }
 
-async fn retire(args: &HandleArgs, client: &ClientArgs) -> Result<Answer<KeyDocument>, Failure> {
-    let path = format!("/v1/keys/{}/retire", escaped(&args.handle));
-    let mut custodian = Custodian::reach(client).await?;
-    custodian.post_empty(&path).await
+/// Has something done to a key that needs no more than its name.
+fn act(args: &HandleArgs, client: &ClientArgs, action: &str) -> Result<(), Failure> {
+    let path = format!("/v1/keys/{}/{action}", escaped(&args.handle));
+    let answer = ask(async {
+        let mut custodian = Custodian::reach(client).await?;
+        custodian.post_empty(&path).await
+    });
+    show(client, answer?)
 }
 
 fn show(client: &ClientArgs, answer: Answer<KeyDocument>) -> Result<(), Failure> {

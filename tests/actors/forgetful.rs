@@ -7,12 +7,11 @@ use async_trait::async_trait;
 use parking_lot::Mutex;
 use signer_adapters::registry::SqliteRegistry;
 use signer_domain::ports::{
-    Abandonment, CurrentKey, FreshKey, GeneratedKey, KeyPage, KeyQuery, KeyRegistry,
-    KeyRegistryError, PendingKey, Reservation, RetirementNote, RotationRegistry,
-    RotationReservation,
+    Abandonment, CurrentKey, FreshKey, GeneratedKey, KeyNotices, KeyPage, KeyQuery, KeyRegistry,
+    KeyRegistryError, PendingKey, Reservation, RotationRegistry, RotationReservation,
 };
 use signer_domain::{
-    HandleId, KeyId, ProviderName, RotationTransition, Scope, SigningKey, Timestamp,
+    HandleId, KeyId, KeyMark, ProviderName, RotationTransition, Scope, SigningKey, Timestamp,
 };
 use tokio::sync::oneshot;
 
@@ -111,12 +110,26 @@ impl KeyRegistry for Forgetful {
         self.inner.list(query).await
     }
 
-    async fn begin_retirement(&self, key: &SigningKey) -> Result<RetirementNote, KeyRegistryError> {
-        self.inner.begin_retirement(key).await
+    async fn mark(&self, handle: &HandleId, mark: KeyMark) -> Result<SigningKey, KeyRegistryError> {
+        let marked = self.inner.mark(handle, mark).await?;
+        self.lapses.answer(marked)
     }
 
-    async fn cancel_retirement(&self, handle: &HandleId) -> Result<(), KeyRegistryError> {
-        self.inner.cancel_retirement(handle).await
+    async fn unmark(
+        &self,
+        handle: &HandleId,
+        mark: KeyMark,
+    ) -> Result<SigningKey, KeyRegistryError> {
+        let unmarked = self.inner.unmark(handle, mark).await?;
+        self.lapses.answer(unmarked)
+    }
+
+    async fn notices(&self) -> Result<KeyNotices, KeyRegistryError> {
+        self.inner.notices().await
+    }
+
+    async fn begin_retirement(&self, handle: &HandleId) -> Result<SigningKey, KeyRegistryError> {
+        self.inner.begin_retirement(handle).await
     }
 
     async fn begun_retirements(&self) -> Result<Vec<SigningKey>, KeyRegistryError> {
@@ -161,6 +174,15 @@ impl RotationRegistry for Forgetful {
     ) -> Result<RotationTransition, KeyRegistryError> {
         let inner = &self.inner;
         inner.open_rotation(pending, generated, at, closes_at).await
+    }
+
+    async fn rotate_to(
+        &self,
+        key: &SigningKey,
+        at: Timestamp,
+        closes_at: Timestamp,
+    ) -> Result<RotationTransition, KeyRegistryError> {
+        self.inner.rotate_to(key, at, closes_at).await
     }
 
     async fn rotation(

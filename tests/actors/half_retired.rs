@@ -1,4 +1,4 @@
-//! Retirements that were begun: the next start finishes them, unless the provider did nothing.
+//! Retirements that were begun: the key is blocked, and they are finished as soon as that is possible.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,7 +37,11 @@ fn a_death_before_the_provider_was_told_is_finished_by_the_next_start() {
     run(async {
         let house = House::open(Plan::default()).await;
         let key = house.key("k1").await;
-        house.registry.begin_retirement(&key).await.unwrap();
+        house
+            .registry
+            .begin_retirement(&key.handle_id)
+            .await
+            .unwrap();
         let next = house.restarted().await;
         is_finished(&next, &key).await;
         assert_eq!(next.retires_asked(&key.handle_id), 1);
@@ -50,7 +54,11 @@ fn a_death_after_the_provider_was_told_is_finished_by_the_next_start() {
     run(async {
         let house = House::open(Plan::default()).await;
         let (key, other) = (house.key("k1").await, house.key("k2").await);
-        house.registry.begin_retirement(&key).await.unwrap();
+        house
+            .registry
+            .begin_retirement(&key.handle_id)
+            .await
+            .unwrap();
         let told = house.double.retire(&key.handle_id, soon()).await;
         told.unwrap();
         let next = house.restarted().await;
@@ -66,7 +74,11 @@ fn a_provider_that_was_built_anew_finishes_what_was_begun() {
         let key = house.key("k1").await;
         house.sign(&key).await.unwrap();
         house.sign_for_scope().await.unwrap();
-        house.registry.begin_retirement(&key).await.unwrap();
+        house
+            .registry
+            .begin_retirement(&key.handle_id)
+            .await
+            .unwrap();
         house.take_provider_down().await;
         house.bring_provider_back().await;
         is_finished(&house, &key).await;
@@ -79,7 +91,11 @@ fn a_start_finishes_the_retirement_of_the_old_key_of_an_open_rotation() {
     run(async {
         let house = House::open(Plan::default()).await;
         let old = house.key("old").await;
-        house.registry.begin_retirement(&old).await.unwrap();
+        house
+            .registry
+            .begin_retirement(&old.handle_id)
+            .await
+            .unwrap();
         let new = house.rotate_to("new").await;
         let next = house.restarted().await;
         is_finished(&next, &old).await;
@@ -88,30 +104,13 @@ fn a_start_finishes_the_retirement_of_the_old_key_of_an_open_rotation() {
     });
 }
 
+/// Whatever the first try met, and whether or not it may have had its effect.
 #[test]
-fn what_the_provider_certainly_refused_is_not_finished_by_the_next_start() {
-    run(async {
-        let house = House::open(Plan::default()).await;
-        let key = house.key("retire-unavailable-once").await;
-        let refused = house.retire(&key).await;
-        assert!(matches!(
-            refused,
-            Err(CustodyError::ProviderUnavailable {
-                outcome_unknown: false,
-                ..
-            })
-        ));
-        assert_eq!(begun(&house).await, []);
-        let next = house.restarted().await;
-        assert!(is_good(&next.sign(&key).await.unwrap(), &key));
-        assert_eq!(next.retires_asked(&key.handle_id), 1);
-        assert_eq!(next.metric("repairs_total"), 0);
-    });
-}
-
-#[test]
-fn a_retirement_whose_outcome_nobody_knows_is_finished_by_the_next_start() {
+fn a_retirement_that_failed_is_finished_without_a_start() {
     for script in [
+        "retire-unavailable-once",
+        "retire-misconfigured-once",
+        "retire-rotating-once",
         "retire-lost-once",
         "retire-panics-once",
         "retire-hangs-once",
@@ -122,27 +121,47 @@ fn a_retirement_whose_outcome_nobody_knows_is_finished_by_the_next_start() {
             let deadline = Deadline::after(Duration::from_millis(200));
             let failed = house.custody.retire(key.handle_id.clone(), deadline).await;
             failed.unwrap_err();
-            assert_eq!(begun(&house).await, std::slice::from_ref(&key), "{script}");
-            let next = house.restarted().await;
-            is_finished(&next, &key).await;
+            eventually(|| async { begun(&house).await.is_empty() }).await;
+            eventually(|| async { house.notes.taken().len() == 1 }).await;
+            is_finished(&house, &key).await;
         });
     }
 }
 
-/// The second try fails for certain, but the first one may have made the key unusable.
 #[test]
-fn a_refusal_does_not_cancel_what_an_earlier_call_has_begun() {
+fn a_retirement_that_keeps_failing_is_finished_by_the_next_start() {
     run(async {
         let house = House::open(Plan::default()).await;
-        let key = house.key("retire-lost-once").await;
-        house.retire(&key).await.unwrap_err();
+        let key = house.key("k1").await;
         house
             .double
-            .inject_failures(Operation::Retire, Failure::Misconfigured, 1);
+            .inject_failure(Operation::Retire, Failure::Misconfigured);
         house.retire(&key).await.unwrap_err();
-        assert_eq!(begun(&house).await, std::slice::from_ref(&key));
+        assert_eq!(begun(&house).await.len(), 1);
+        house.take_provider_down().await;
+        house.double.clear_failures();
         let next = house.restarted().await;
         is_finished(&next, &key).await;
+    });
+}
+
+#[test]
+fn a_key_is_blocked_by_its_retirement_also_while_its_provider_is_down() {
+    run(async {
+        let house = House::open(Plan::default()).await;
+        let (key, other) = (house.key("k1").await, house.key("k2").await);
+        house.take_provider_down().await;
+        let failed = house.retire(&key).await;
+        assert!(matches!(
+            failed,
+            Err(CustodyError::ProviderUnavailable { .. })
+        ));
+        assert!(house.record(&key.handle_id).await.marks.blocked);
+        house.bring_provider_back().await;
+        is_finished(&house, &key).await;
+        assert!(is_good(&house.sign(&other).await.unwrap(), &other));
+        house.take_provider_down().await;
+        assert_eq!(house.retire(&key).await.unwrap().state, KeyState::Retired);
     });
 }
 
@@ -151,16 +170,17 @@ fn a_begun_retirement_that_cannot_be_finished_keeps_nothing_from_being_served() 
     run(async {
         let house = House::open(Plan::default()).await;
         let (stuck, other) = (house.key("k1").await, house.key("k2").await);
-        house.registry.begin_retirement(&stuck).await.unwrap();
+        let noted = house.registry.begin_retirement(&stuck.handle_id).await;
+        let noted = noted.unwrap();
         house
             .double
-            .inject_failures(Operation::Retire, Failure::Misconfigured, 1);
+            .inject_failure(Operation::Retire, Failure::Misconfigured);
         let next = house.restarted().await;
-        for key in [&stuck, &other] {
-            assert!(is_good(&next.sign(key).await.unwrap(), key));
-        }
-        assert_eq!(begun(&next).await, std::slice::from_ref(&stuck));
+        assert_eq!(next.sign(&stuck).await, Err(CustodyError::KeyBlocked));
+        assert!(is_good(&next.sign(&other).await.unwrap(), &other));
+        assert_eq!(begun(&next).await, std::slice::from_ref(&noted));
         assert!(next.notes.taken().is_empty());
+        next.double.clear_failures();
         let retired = next.retire(&stuck).await.unwrap();
         assert_eq!(retired.state, KeyState::Retired);
         assert_eq!(begun(&next).await, []);
@@ -173,12 +193,17 @@ fn a_finished_retirement_that_is_not_on_record_lets_nobody_sign_and_gets_there_b
         let house = House::open(Plan::default()).await;
         // The provider would sign all the same.
         let key = house.key("retire-missing").await;
-        house.registry.begin_retirement(&key).await.unwrap();
+        house
+            .registry
+            .begin_retirement(&key.handle_id)
+            .await
+            .unwrap();
         house.take_provider_down().await;
-        house.refuse_retirements(1);
+        house.refuse_retirements(1000);
         house.bring_provider_back().await;
         assert_eq!(house.record(&key.handle_id).await.state, KeyState::Active);
         house.sign(&key).await.unwrap_err();
+        house.refuse_retirements(0);
         eventually(|| async { house.sign(&key).await == Err(CustodyError::KeyRetired) }).await;
         assert_eq!(house.signs_asked(&key), 0);
         assert_eq!(house.retires_asked(&key.handle_id), 1);
@@ -203,7 +228,11 @@ fn a_batch_releases_nothing_by_a_key_whose_retirement_was_finished_meanwhile() {
         let batch = actix_rt::spawn(async move { custody.sign_batch(requests, soon()).await });
         eventually(|| async { house.signs_asked(&quick) == 1 && house.signs_asked(&slow) == 1 })
             .await;
-        house.registry.begin_retirement(&quick).await.unwrap();
+        house
+            .registry
+            .begin_retirement(&quick.handle_id)
+            .await
+            .unwrap();
         assert!(house.custody.crash_provider(ProviderName::Testdouble).await);
         eventually(|| async { begun(&house).await.is_empty() }).await;
         assert!(!batch.is_finished(), "the batch was to be still waiting");

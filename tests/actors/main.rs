@@ -11,6 +11,7 @@ mod generating;
 mod half_retired;
 mod house;
 mod isolation;
+mod marking;
 mod notes;
 mod recovery;
 mod retiring;

@@ -123,17 +123,37 @@ fn a_retirement_waits_for_signs_under_way_even_when_the_keys_actor_died_meanwhil
 }
 
 #[test]
-fn a_retirement_that_the_provider_refuses_leaves_the_key_as_it_was() {
+fn a_retirement_that_the_provider_refuses_leaves_the_key_blocked_until_the_provider_has_done_it() {
     run(async {
         let house = House::open(Plan::default()).await;
-        let key = house.key("retire-unavailable-once").await;
+        let key = house.key("k1").await;
+        house.sign(&key).await.unwrap();
+        house
+            .double
+            .inject_failure(Operation::Retire, Failure::Misconfigured);
         let refused = house.retire(&key).await;
         assert!(matches!(
             refused,
             Err(CustodyError::ProviderUnavailable { .. })
         ));
-        assert_eq!(registered(&house, &key).await.state, KeyState::Active);
-        house.sign(&key).await.unwrap();
+        let record = registered(&house, &key).await;
+        assert_eq!(
+            (record.state, record.marks.blocked),
+            (KeyState::Active, true)
+        );
+        let asked = house.signs_asked(&key);
+        assert_eq!(house.sign(&key).await, Err(CustodyError::KeyBlocked));
+        assert_eq!(house.sign_for_scope().await, Err(CustodyError::KeyBlocked));
+        assert_eq!(house.signs_asked(&key), asked);
+        let unblocked = house.custody.unblock(key.handle_id.clone(), soon()).await;
+        assert_eq!(
+            unblocked,
+            Err(CustodyError::KeyBlocked),
+            "it is being retired"
+        );
+        house.double.clear_failures();
+        eventually(|| async { registered(&house, &key).await.state == KeyState::Retired }).await;
+        assert_eq!(house.sign(&key).await, Err(CustodyError::KeyRetired));
         assert_eq!(house.retire(&key).await.unwrap().state, KeyState::Retired);
     });
 }
@@ -151,7 +171,11 @@ fn a_lost_answer_of_the_provider_is_cured_by_retiring_again() {
                 ..
             })
         ));
-        assert_eq!(house.sign(&key).await, Err(CustodyError::KeyRetired));
+        let refused = house.sign(&key).await;
+        assert!(matches!(
+            refused,
+            Err(CustodyError::KeyBlocked | CustodyError::KeyRetired)
+        ));
         assert_eq!(house.retire(&key).await.unwrap().state, KeyState::Retired);
     });
 }
@@ -171,8 +195,9 @@ fn a_provider_that_panics_or_hangs_while_retiring_fails_that_call_only() {
     run(async {
         let house = House::open(Plan::default()).await;
         let panics = house.key("retire-panics-once").await;
+        let other = house.key("other").await;
         assert_eq!(house.retire(&panics).await, Err(CustodyError::Internal));
-        house.sign(&panics).await.unwrap();
+        house.sign(&other).await.unwrap();
         house.retire(&panics).await.unwrap();
         let hangs = house.key("retire-hangs").await;
         let soon = signer_domain::Deadline::after(Duration::from_millis(100));
@@ -181,7 +206,7 @@ fn a_provider_that_panics_or_hangs_while_retiring_fails_that_call_only() {
             refused,
             Err(CustodyError::ProviderUnavailable { .. } | CustodyError::DeadlineExceeded)
         ));
-        house.sign(&hangs).await.unwrap();
+        house.sign(&other).await.unwrap();
     });
 }
 

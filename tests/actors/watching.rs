@@ -231,7 +231,7 @@ fn missing_keys_are_noticed_without_anybody_asking_for_them_and_so_is_their_retu
 }
 
 #[test]
-fn a_key_whose_provider_shows_another_public_key_is_as_good_as_missing_and_harms_no_other() {
+fn a_key_whose_provider_shows_another_public_key_is_swapped_also_after_a_refused_sign() {
     run(async {
         let earlier = House::open(Plan::default()).await;
         let swapped = earlier.key("swapped").await;
@@ -243,19 +243,21 @@ fn a_key_whose_provider_shows_another_public_key_is_as_good_as_missing_and_harms
             ..Plan::default()
         };
         let house = House::open_over(plan, Arc::clone(&earlier.registry), None).await;
-        eventually(|| async { house.metric("keys_missing") == 1 }).await;
-        assert_eq!(presence(&house, &swapped).await, Presence::Missing);
+        eventually(|| async { house.metric("keys_swapped") == 1 }).await;
+        assert_eq!(presence(&house, &swapped).await, Presence::Swapped);
         let readiness = house.custody.readiness().await;
         assert!(readiness.is_ready());
         assert_eq!(
             readiness.warnings,
             [
-                "registered keys that key provider \"testdouble\" does not show: 1; \
-              \"keys list\" marks them as missing"
+                "registered keys in whose place key provider \"testdouble\" shows another public key: \
+                 1; \"keys list\" marks them as swapped"
             ]
         );
         let refused = house.sign(&swapped).await;
         assert_eq!(refused, Err(CustodyError::SignatureCheckFailed));
+        assert_eq!(presence(&house, &swapped).await, Presence::Swapped);
+        assert_eq!(house.metric("keys_swapped"), 1);
         let other = house.key("other").await;
         assert!(is_good(&house.sign(&other).await.unwrap(), &other));
     });

@@ -146,13 +146,15 @@ impl Client {
     }
 
     fn choose(&mut self) -> Operation {
-        match self.random.below(20) {
+        match self.random.below(24) {
             0..4 => Operation::Generate(self.name()),
             4..7 => Operation::SignBy(self.name()),
             7..11 => Operation::SignForScope,
             11..13 => Operation::Retire(self.name()),
             13..16 => Operation::Open(self.name()),
             16..19 => self.choose_to_close(),
+            19..21 => Operation::Block(self.name()),
+            21..23 => Operation::Unblock(self.name()),
             _ if self.random.below(2) == 0 => Operation::ShowRotation,
             _ => Operation::ShowKeys,
         }
@@ -259,6 +261,14 @@ async fn perform(
             let retired = custody.retire(handle(scope, name), deadline).await?;
             Outcome::Key(Novelty::Found, shown(&retired))
         }
+        Operation::Block(name) => {
+            let blocked = custody.block(handle(scope, name), deadline).await?;
+            Outcome::Key(Novelty::Found, shown(&blocked.key))
+        }
+        Operation::Unblock(name) => {
+            let unblocked = custody.unblock(handle(scope, name), deadline).await?;
+            Outcome::Key(Novelty::Found, shown(&unblocked.key))
+        }
         Operation::Open(name) => {
             let request = OpenRotation {
                 scope,
@@ -307,6 +317,7 @@ fn shown(key: &SigningKey) -> Key {
         name: name_of(&key.key_id),
         state: key.state,
         current: key.current,
+        blocked: key.marks.blocked,
     }
 }
 
@@ -323,6 +334,7 @@ fn refusal(error: &CustodyError) -> Outcome {
     match error {
         CustodyError::KeyNotFound => Outcome::Refused(Refusal::KeyNotFound),
         CustodyError::KeyRetired => Outcome::Refused(Refusal::KeyRetired),
+        CustodyError::KeyBlocked => Outcome::Refused(Refusal::KeyBlocked),
         CustodyError::RotationInProgress => Outcome::Refused(Refusal::RotationInProgress),
         CustodyError::RotationNotFound => Outcome::Refused(Refusal::RotationNotFound),
         CustodyError::NameTaken => Outcome::Refused(Refusal::NameTaken),

@@ -16,6 +16,8 @@ pub(crate) enum Operation {
     SignBy(Name),
     SignForScope,
     Retire(Name),
+    Block(Name),
+    Unblock(Name),
     Open(Name),
     Close { old: Name, new: Name },
     ShowRotation,
@@ -26,7 +28,12 @@ impl Operation {
     /// Whether it can leave something behind.
     pub(crate) const fn changes(self) -> bool {
         match self {
-            Self::Generate(_) | Self::Retire(_) | Self::Open(_) | Self::Close { .. } => true,
+            Self::Generate(_)
+            | Self::Retire(_)
+            | Self::Block(_)
+            | Self::Unblock(_)
+            | Self::Open(_)
+            | Self::Close { .. } => true,
             Self::SignBy(_) | Self::SignForScope | Self::ShowRotation | Self::ShowKeys => false,
         }
     }
@@ -38,6 +45,7 @@ pub(crate) struct Key {
     pub(crate) name: Name,
     pub(crate) state: KeyState,
     pub(crate) current: bool,
+    pub(crate) blocked: bool,
 }
 
 /// A rotation as a client sees it.
@@ -60,6 +68,7 @@ pub(crate) enum Novelty {
 pub(crate) enum Refusal {
     KeyNotFound,
     KeyRetired,
+    KeyBlocked,
     RotationInProgress,
     RotationNotFound,
     NameTaken,
@@ -88,16 +97,26 @@ pub(crate) struct Scope {
     opening: Option<(Name, Name)>,
     /// Rotations that were opened.
     rotations: Vec<Rotation>,
-    /// Keys whose provider made them unusable for a retirement that then failed: they sign no more,
-    /// and whoever retires them again has it recorded.
-    unusable: Vec<Name>,
+    /// Keys that an operator has blocked.
+    blocked: Vec<Name>,
+    /// Keys whose retirement has begun: they are blocked until it has ended.
+    retiring: Vec<Name>,
 }
 
 use Progress::{Begun, Done, Joined, NotBegun};
 
 impl Scope {
     fn key(&self, name: Name) -> Option<Key> {
-        self.keys.iter().copied().find(|key| key.name == name)
+        let key = self.keys.iter().copied().find(|key| key.name == name);
+        key.map(|key| self.shown(key))
+    }
+
+    fn shown(&self, key: Key) -> Key {
+        let is_marked = self.blocked.contains(&key.name) || self.retiring.contains(&key.name);
+        Key {
+            blocked: is_marked,
+            ..key
+        }
     }
 
     fn current(&self) -> Option<Name> {
@@ -127,10 +146,9 @@ impl Scope {
     fn sign(&self, name: Option<Name>) -> Outcome {
         match name.and_then(|name| self.key(name)) {
             None => Outcome::Refused(Refusal::KeyNotFound),
-            Some(key) if key.state.may_sign() && !self.unusable.contains(&key.name) => {
-                Outcome::Signed(key.name)
-            }
-            Some(_retired) => Outcome::Refused(Refusal::KeyRetired),
+            Some(key) if !key.state.may_sign() => Outcome::Refused(Refusal::KeyRetired),
+            Some(key) if key.blocked => Outcome::Refused(Refusal::KeyBlocked),
+            Some(key) => Outcome::Signed(key.name),
         }
     }
 
@@ -147,22 +165,53 @@ impl Scope {
             key.current = false;
         }
         if change == KeyChange::Retired {
-            self.unusable.retain(|unusable| *unusable != name);
+            self.blocked.retain(|blocked| *blocked != name);
+            self.retiring.retain(|retiring| *retiring != name);
         }
     }
 
-    /// Everything a retirement whose outcome is unknown can have led to so far.
-    fn retire_somehow(&self, name: Name, progress: Progress) -> Vec<(Self, Progress)> {
+    /// Everything a retirement can lead to: at once, or by way of a block. One whose outcome is unknown
+    /// is finished later by the custodian itself.
+    fn retire_in_steps(
+        &self,
+        name: Name,
+        told: &Outcome,
+        progress: Progress,
+    ) -> Vec<(Self, Progress)> {
         let (retired, outcome) = self.retire(name);
-        let mut steps = vec![(retired, Done)];
+        let mut steps = Vec::new();
+        if matches(told, &outcome) {
+            steps.push((retired, Done));
+        }
         let is_possible = matches!(outcome, Outcome::Key(..));
-        if progress == NotBegun && is_possible && !self.unusable.contains(&name) {
-            let mut unusable = self.clone();
-            unusable.unusable.push(name);
-            unusable.unusable.sort_unstable();
-            steps.push((unusable, Begun));
+        let is_standing = self.key(name).is_some_and(|key| key.state.may_sign());
+        if progress == NotBegun && is_possible && is_standing && !self.retiring.contains(&name) {
+            let mut begun = self.clone();
+            begun.retiring.push(name);
+            begun.retiring.sort_unstable();
+            steps.push((begun, Begun));
         }
         steps
+    }
+
+    /// Blocks a key or takes the block away.
+    fn mark(&self, name: Name, is_blocked: bool) -> (Self, Outcome) {
+        let mut after = self.clone();
+        let outcome = match self.key(name) {
+            None => Outcome::Refused(Refusal::KeyNotFound),
+            Some(key) if !key.state.may_sign() => Outcome::Refused(Refusal::KeyRetired),
+            Some(_) => {
+                after.blocked.retain(|blocked| *blocked != name);
+                after.blocked.extend(is_blocked.then_some(name));
+                after.blocked.sort_unstable();
+                if !is_blocked && after.retiring.contains(&name) {
+                    Outcome::Refused(Refusal::KeyBlocked)
+                } else {
+                    Outcome::Key(Novelty::Found, after.key(name).unwrap())
+                }
+            }
+        };
+        (after, outcome)
     }
 
     fn retire(&self, name: Name) -> (Self, Outcome) {
@@ -210,6 +259,7 @@ impl Scope {
             name,
             state: KeyState::Active,
             current: self.current().is_none() && !self.is_rotated(),
+            blocked: false,
         };
         completed.keys.push(key);
         let mut steps = Vec::new();
@@ -261,6 +311,7 @@ impl Scope {
             name: new,
             state: KeyState::Active,
             current: true,
+            blocked: false,
         });
         let rotation = Rotation {
             old,
@@ -290,6 +341,8 @@ impl Scope {
             } else {
                 Outcome::Rotation(Novelty::Found, rotation)
             }
+        } else if let Some(key) = self.key(new).filter(|key| self.may_succeed(*key)) {
+            return self.open_to_standing(key, outcome);
         } else if self.key(new).is_some() || self.reserved.contains(&new) {
             Outcome::Refused(Refusal::NameTaken)
         } else if self.opening.is_some_and(|(_, opening)| opening == new) {
@@ -306,6 +359,42 @@ impl Scope {
             Outcome::Refused(Refusal::KeyRetired)
         };
         self.only_if(matches(outcome, &at_once))
+    }
+
+    /// Whether the name of the key may be that of the new key of a rotation.
+    fn may_succeed(&self, key: Key) -> bool {
+        key.state == KeyState::Active && !key.current && self.rotation_to(key.name).is_none()
+    }
+
+    /// Everything that opening a rotation can lead to whose new key was generated ahead.
+    fn open_to_standing(&self, key: Key, outcome: &Outcome) -> Vec<(Self, Progress)> {
+        let refusal = if self.is_rotated() {
+            Refusal::RotationInProgress
+        } else if self.current().is_none() {
+            Refusal::KeyRetired
+        } else {
+            Refusal::KeyBlocked
+        };
+        let Some(old) = self
+            .current()
+            .filter(|_| !self.is_rotated() && !key.blocked)
+        else {
+            return self.only_if(matches(outcome, &Outcome::Refused(refusal)));
+        };
+        let mut opened = self.clone();
+        opened.change(old, KeyChange::Superseded);
+        for standing in opened.keys.iter_mut().filter(|one| one.name == key.name) {
+            standing.current = true;
+        }
+        let rotation = Rotation {
+            old,
+            new: key.name,
+            is_open: true,
+        };
+        opened.rotations.push(rotation);
+        let made = Outcome::Rotation(Novelty::Made, rotation);
+        let made = matches(outcome, &made).then_some((opened, Done));
+        made.into_iter().collect()
     }
 
     fn only_if(&self, holds: bool) -> Vec<(Self, Progress)> {
@@ -332,10 +421,9 @@ impl Specification for Scope {
         let (after, modelled) = match *operation {
             Operation::Generate(name) => return self.generate(name, outcome, progress),
             Operation::Open(new) => return self.open(new, outcome, progress),
-            Operation::Retire(name) if *outcome == Outcome::Unknown => {
-                return self.retire_somehow(name, progress);
-            }
-            Operation::Retire(name) => self.retire(name),
+            Operation::Retire(name) => return self.retire_in_steps(name, outcome, progress),
+            Operation::Block(name) => self.mark(name, true),
+            Operation::Unblock(name) => self.mark(name, false),
             Operation::Close { old, new } => self.close(old, new),
             Operation::SignBy(name) => (self.clone(), self.sign(Some(name))),
             Operation::SignForScope => (self.clone(), self.sign_for_scope()),
@@ -346,7 +434,10 @@ impl Specification for Scope {
                 });
                 (self.clone(), shown)
             }
-            Operation::ShowKeys => (self.clone(), Outcome::Keys(self.keys.clone())),
+            Operation::ShowKeys => {
+                let keys = self.keys.iter().map(|key| self.shown(*key)).collect();
+                (self.clone(), Outcome::Keys(keys))
+            }
         };
         if matches(outcome, &modelled) {
             vec![(after, Done)]
@@ -363,6 +454,8 @@ impl fmt::Display for Operation {
             Self::SignBy(name) => write!(f, "sign by k{name}"),
             Self::SignForScope => write!(f, "sign for the scope"),
             Self::Retire(name) => write!(f, "retire k{name}"),
+            Self::Block(name) => write!(f, "block k{name}"),
+            Self::Unblock(name) => write!(f, "unblock k{name}"),
             Self::Open(new) => write!(f, "open a rotation to k{new}"),
             Self::Close { old, new } => write!(f, "close the rotation from k{old} to k{new}"),
             Self::ShowRotation => write!(f, "show the open rotation"),
@@ -374,7 +467,8 @@ impl fmt::Display for Operation {
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let current = if self.current { ", current" } else { "" };
-        write!(f, "k{} {}{current}", self.name, self.state)
+        let blocked = if self.blocked { ", blocked" } else { "" };
+        write!(f, "k{} {}{current}{blocked}", self.name, self.state)
     }
 }
 

@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 use signer_test_support::{Server, pause};
 
 use crate::inspection::inspect;
-use crate::scenario::Act;
 use crate::trial::{AFTERMATH, Answer, Place, Trial, acknowledged};
 
 /// How often a step fails.
@@ -61,23 +60,6 @@ impl Trial<'_> {
             if let Ok(answer) = self.scenario.act.ask(&mut server.connect()) {
                 assert_eq!(answer.problem_code(), "audit_unavailable");
             }
-            self.note_death(&mut server);
-            self.recover(&place, &Answer::Cut, 0);
-        }
-    }
-
-    /// Dies before and after a retirement is cancelled that the provider has refused.
-    pub(crate) fn kill_while_cancelling(&mut self) {
-        if !matches!(self.scenario.act, Act::Retire(_)) {
-            return;
-        }
-        for moment in ["before", "after"] {
-            let place = Place::copy_of(&self.beginning);
-            let armed = "provider.retire.before:1=refuse,registry.cancel_retirement";
-            let mut server = place.spawn(&format!("{armed}.{moment}:1"));
-            assert_eq!(server.ready_or_ended(), None);
-            let cut = self.scenario.act.ask(&mut server.connect());
-            assert!(cut.is_err(), "{cut:?}");
             self.note_death(&mut server);
             self.recover(&place, &Answer::Cut, 0);
         }

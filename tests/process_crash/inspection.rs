@@ -37,10 +37,15 @@ pub(crate) fn inspect(connection: &mut Connection) -> State {
                 signed.text()
             ),
             "retired" => assert_eq!(signed.problem_code(), "key_retired", "{name}"),
+            "blocked" => assert_eq!(signed.problem_code(), "key_blocked", "{name}"),
             other => panic!("{name} is {other}"),
         }
         if *is_current {
             let by_scope = sign_for_scope(connection);
+            if key_state == "blocked" {
+                assert_eq!(by_scope.problem_code(), "key_blocked", "{name}");
+                continue;
+            }
             assert!(
                 key.has_signed(&DIGEST, &by_scope.expect_status(200)),
                 "{name}"
@@ -90,7 +95,7 @@ fn read(registry: &Path) -> (Vec<Row>, i64, Vec<String>) {
             .read_only(true);
         let mut connection = options.connect().await.unwrap();
         let keys =
-            sqlx::query_as("SELECT key_id, state, is_current FROM signing_key ORDER BY key_id")
+            sqlx::query_as("SELECT key_id, iif(blocked, 'blocked', state), is_current FROM signing_key ORDER BY key_id")
                 .fetch_all(&mut connection)
                 .await
                 .unwrap();
@@ -122,7 +127,7 @@ pub(crate) fn remains(registry: &Path, memory: &Path) -> String {
             fs::copy(from, copy.with_extension(suffix)).unwrap();
         }
     }
-    let rows = "SELECT key_id || state || is_current || unconfirmed || retiring || purpose FROM signing_key
+    let rows = "SELECT key_id || state || is_current || unconfirmed || retiring || blocked || purpose FROM signing_key
                 UNION ALL SELECT old_key_id || new_key_id || (opened_at IS NULL) || (closed_at IS NULL)
                 FROM rotation ORDER BY 1";
     let mut runtime = tokio::runtime::Builder::new_current_thread();

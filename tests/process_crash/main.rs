@@ -60,7 +60,6 @@ fn a_death_at_any_step_leaves_the_old_state_or_the_new_one() {
     let (points, deaths) = try_all(|trial| {
         trial.kill_at_every_step();
         trial.kill_while_cutting();
-        trial.kill_while_cancelling();
         trial.kill_at_the_end();
         trial.kill_while_rotating_the_record();
     });

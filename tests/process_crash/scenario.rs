@@ -13,7 +13,7 @@ pub(crate) struct State {
 }
 
 impl State {
-    /// `active*` marks the current key.
+    /// `active*` marks the current key; what is active may be `blocked`.
     fn of(keys: &[(&str, &str)], rotation: Option<(&str, &str)>) -> Self {
         let key = |(name, state): &(&str, &str)| {
             let is_current = state.ends_with('*');
@@ -32,8 +32,13 @@ impl State {
         let list = list.expect_status(200).json();
         let key = |document: &Value| {
             let text = |name: &str| document[name].as_str().unwrap().to_owned();
-            let is_current = document["current"].as_bool().unwrap();
-            (text("key_id"), (text("state"), is_current))
+            let is = |name: &str| document[name].as_bool().unwrap();
+            let state = if is("blocked") {
+                "blocked".to_owned()
+            } else {
+                text("state")
+            };
+            (text("key_id"), (state, is("current")))
         };
         let keys = list["keys"].as_array().unwrap().iter().map(key).collect();
         let path = "/v1/scopes/platform/rotations/current";
@@ -55,6 +60,8 @@ pub(crate) enum Act {
     Retire(&'static str),
     Open(&'static str),
     Close(&'static str, &'static str),
+    Block(&'static str),
+    Unblock(&'static str),
 }
 
 impl Act {
@@ -68,6 +75,12 @@ impl Act {
             Self::Sign(name) => (format!("{}/sign", path(name)), sign_request(&[7; 64])),
             Self::Retire(name) => {
                 return connection.ask("POST", &format!("{}/retire", path(name)), None);
+            }
+            Self::Block(name) => {
+                return connection.ask("POST", &format!("{}/block", path(name)), None);
+            }
+            Self::Unblock(name) => {
+                return connection.ask("POST", &format!("{}/unblock", path(name)), None);
             }
             Self::Open(name) => (
                 "/v1/scopes/platform/rotations".to_owned(),
@@ -99,7 +112,7 @@ pub(crate) struct Scenario {
 
 /// Every change there is.
 pub(crate) fn all() -> Vec<Scenario> {
-    use Act::{Close, Generate, Open, Retire, Sign};
+    use Act::{Block, Close, Generate, Open, Retire, Sign, Unblock};
     const TWO: &[Act] = &[Generate("k1"), Generate("k2")];
     const ROTATING: &[Act] = &[Generate("k1"), Open("k2")];
     let both_rotate = || State::of(&[("k1", "rotating"), ("k2", "active*")], Some(("k1", "k2")));
@@ -153,6 +166,27 @@ pub(crate) fn all() -> Vec<Scenario> {
             act: Retire("k1"),
             old: both_rotate(),
             new: State::of(&[("k1", "retired"), ("k2", "active*")], Some(("k1", "k2"))),
+        },
+        Scenario {
+            name: "rotating to a key that was generated ahead",
+            before: TWO,
+            act: Open("k2"),
+            old: State::of(&[("k1", "active*"), ("k2", "active")], None),
+            new: both_rotate(),
+        },
+        Scenario {
+            name: "blocking the current key",
+            before: TWO,
+            act: Block("k1"),
+            old: State::of(&[("k1", "active*"), ("k2", "active")], None),
+            new: State::of(&[("k1", "blocked*"), ("k2", "active")], None),
+        },
+        Scenario {
+            name: "unblocking a key",
+            before: &[Generate("k1"), Generate("k2"), Block("k1")],
+            act: Unblock("k1"),
+            old: State::of(&[("k1", "blocked*"), ("k2", "active")], None),
+            new: State::of(&[("k1", "active*"), ("k2", "active")], None),
         },
         Scenario {
             name: "closing a rotation whose old key was retired early",

@@ -11,6 +11,7 @@ use signer_domain::Deadline;
 use signer_domain::ports::{CustodyError, SignRequest, SignTarget, SignedDigest};
 
 use super::ActorCustody;
+use super::signing::is_bar;
 use crate::admission::Seat;
 use crate::key::{KeyGate, Turn};
 use crate::routes::Line;
@@ -44,12 +45,13 @@ struct Lease {
 }
 
 impl Made {
-    /// Whether a turn was had, and the key was retired before the signature was released.
+    /// Whether a turn was had, and the key was retired or blocked before the signature was released.
     fn is_lost(&self) -> bool {
-        let is_retired = |lease: &Arc<Lease>| {
-            lease.gate.is_closed() || self.signed == Err(CustodyError::KeyRetired)
+        let is_barred = |lease: &Arc<Lease>| {
+            let is_refused = self.signed.as_ref().is_err_and(is_bar);
+            lease.gate.is_closed() || lease.gate.is_blocked() || is_refused
         };
-        self.lease.as_ref().is_some_and(is_retired)
+        self.lease.as_ref().is_some_and(is_barred)
     }
 
     /// The result, unless the key was retired while other items of the batch were still under way:

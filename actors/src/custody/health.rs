@@ -35,6 +35,7 @@ impl Health {
             warnings: [
                 routes.providers.warnings(),
                 routes.missing.warnings(),
+                routes.notices.warnings(),
                 routes.rotations.warnings(),
                 routes.unsettled.warnings(),
             ]

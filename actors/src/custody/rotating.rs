@@ -14,7 +14,6 @@ use tokio::sync::oneshot;
 use super::closing::Closing;
 use super::{ActorCustody, within};
 use crate::provider::{Choice, Rotate};
-use crate::supervisor::LookAtRotations;
 
 /// Keys that are read from the registry at once.
 const PAGE: NonZeroU32 = NonZeroU32::new(500).unwrap();
@@ -39,7 +38,7 @@ impl Rotations for ActorCustody {
             deadline,
         };
         let opened = self.have_made(provider, rotate, deadline).await;
-        self.look_at_rotations();
+        self.look_at_registry();
         opened
     }
 
@@ -79,7 +78,7 @@ impl Rotations for ActorCustody {
             drop(reply.send(closing.close(rotation, deadline).await));
         });
         let closed = tokio::time::timeout(deadline.remaining(), closed).await;
-        self.look_at_rotations();
+        self.look_at_registry();
         closed
             .map_err(|_elapsed| CustodyError::DeadlineExceeded)?
             .unwrap_or(Err(CustodyError::Internal))
@@ -111,13 +110,5 @@ impl Rotations for ActorCustody {
                 None => return Ok(accepted),
             }
         }
-    }
-}
-
-impl ActorCustody {
-    /// Has the gauges and warnings follow at once instead of a little later.
-    fn look_at_rotations(&self) {
-        // A full mailbox means that it is looking already.
-        drop(self.supervisor.try_send(LookAtRotations));
     }
 }

@@ -1,21 +1,20 @@
 //! The way of a request to its key: through the routes, past a closed mailbox, into a turn.
 
 use std::future::Future;
-use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix::dev::{MessageResponse, ToEnvelope};
 use actix::{Handler, MailboxError, Message};
-use futures_util::FutureExt as _;
 use signer_domain::ports::{
     CurrentKey, CustodyError, KeyProviderError, Presence, SignRequest, SignTarget, SignedDigest,
 };
-use signer_domain::{Deadline, HandleId, PublicKey, Scope};
+use signer_domain::{Deadline, HandleId, ProviderName, PublicKey, Scope};
 
 use super::{ActorCustody, within};
 use crate::errors::{RETRY_SOON, provider_down};
-use crate::key::{KeyActor, KeyFace, Seats, TakeTurn, Turn};
-use crate::provider::OpenKey;
+use crate::key::{KeyActor, KeyFace, Seats, TakeTurn, Turn, doubt};
+use crate::provider::{FinishRetirements, OpenKey};
 use crate::routes::{Line, Way};
 use crate::supervisor::LookAfterProviders;
 
@@ -31,8 +30,8 @@ const GRACE: Duration = Duration::from_millis(100);
 const PUBLIC_KEY_PATIENCE: Duration = Duration::from_secs(2);
 
 impl ActorCustody {
-    /// Signs one digest. A request for a scope that meets the old key of a rotation when it is closed
-    /// goes on to the new one.
+    /// Signs one digest. A request for a scope that meets the old key of a rotation when it is closed or
+    /// blocked goes on to the new one.
     pub(super) async fn sign_one(
         &self,
         request: &SignRequest,
@@ -44,11 +43,11 @@ impl ActorCustody {
                 .await?;
             let signed = turn.sign(&request.digest, deadline).await;
             let signed = signed.and_then(|signed| turn.gate().hand_out(signed));
-            match (&signed, &request.target) {
-                (Err(CustodyError::KeyRetired), SignTarget::Scope(scope)) => {
-                    self.successor(*scope, turn.handle(), deadline).await?;
+            match (signed, &request.target) {
+                (Err(bar), SignTarget::Scope(scope)) if is_bar(&bar) => {
+                    self.successor(*scope, turn.handle(), bar, deadline).await?;
                 }
-                (Ok(_) | Err(_), _) => return signed,
+                (signed, _) => return signed,
             }
         }
         Err(CustodyError::KeyRetired)
@@ -73,8 +72,8 @@ impl ActorCustody {
         let mut handle = self.current_key(scope, deadline).await?;
         for _ in 0..SUCCESSORS {
             match self.turn_of(&handle, line, deadline).await {
-                Err(CustodyError::KeyRetired) => {
-                    handle = self.successor(scope, &handle, deadline).await?;
+                Err(bar) if is_bar(&bar) => {
+                    handle = self.successor(scope, &handle, bar, deadline).await?;
                 }
                 turn => return turn,
             }
@@ -82,20 +81,21 @@ impl ActorCustody {
         Err(CustodyError::KeyRetired)
     }
 
-    /// The key that took the place of one which was retired a moment ago.
+    /// The key that took the place of one which was retired or blocked a moment ago.
     ///
     /// # Errors
-    /// [`CustodyError::KeyRetired`] when none did; and others by cause.
+    /// `bar` when none did; and others by cause.
     async fn successor(
         &self,
         scope: Scope,
-        retired: &HandleId,
+        barred: &HandleId,
+        bar: CustodyError,
         deadline: Deadline,
     ) -> Result<HandleId, CustodyError> {
         self.routes.currents.forget(scope);
         let handle = self.current_key(scope, deadline).await?;
-        if handle == *retired {
-            return Err(CustodyError::KeyRetired);
+        if handle == *barred {
+            return Err(bar);
         }
         Ok(handle)
     }
@@ -195,6 +195,14 @@ impl ActorCustody {
         self.answer_of_provider(opened, deadline).await
     }
 
+    /// Has a provider asked again for the retirements that it has not confirmed. One that is down, or
+    /// whose mailbox is full, finds them in the registry later.
+    pub(super) fn finish_retirements(&self, name: ProviderName) {
+        if let Some(provider) = self.routes.providers.address(name) {
+            drop(provider.try_send(FinishRetirements));
+        }
+    }
+
     /// Waits for a provider actor's answer. A closed mailbox is a death, which the supervisor is told
     /// of at once.
     pub(super) async fn answer_of_provider<T>(
@@ -214,41 +222,40 @@ impl ActorCustody {
     }
 }
 
-/// Reads the public half from the provider; `None` when it cannot be asked, or shows another key
-/// than the registered one: then the handle is quarantined.
-pub(super) async fn read_public_key(face: &KeyFace, deadline: Deadline) -> Option<PublicKey> {
-    let mut shown = ask_public_key(face, deadline).await?;
-    if shown != face.key.public_key {
-        // A back end may answer wrongly once.
-        face.provider.forget(&face.key.handle_id);
-        shown = ask_public_key(face, deadline).await?;
-    }
-    if shown != face.key.public_key {
-        if face.key.state.may_sign() {
-            face.note_presence(Presence::Missing);
-        }
-        face.gate.quarantine();
-        face.metrics.check_failed(face.key.provider());
-        tracing::error!(key_id = %face.key.key_id, "provider shows another public key than the registered one");
-        return None;
-    }
-    face.note_shown();
-    Some(shown)
+/// Whether an error says that a key signs no more. By the time it was met another key may have taken
+/// its place in the scope.
+pub(super) const fn is_bar(error: &CustodyError) -> bool {
+    matches!(
+        error,
+        CustodyError::KeyRetired | CustodyError::KeyBlocked | CustodyError::SignatureCheckFailed
+    )
 }
 
-async fn ask_public_key(face: &KeyFace, deadline: Deadline) -> Option<PublicKey> {
-    let patience = deadline.remaining().min(PUBLIC_KEY_PATIENCE);
-    let call = face
-        .provider
-        .public_key(&face.key.handle_id, Deadline::after(patience));
-    let answer = tokio::time::timeout(patience, AssertUnwindSafe(call).catch_unwind()).await;
-    match answer.ok()?.ok()? {
-        Ok(shown) => Some(shown),
-        Err(error) => {
-            if matches!(error, KeyProviderError::KeyNotFound) && face.key.state.may_sign() {
-                face.note_presence(Presence::Missing);
+/// Reads the public half from the provider; `None` when it cannot be asked, or shows another key
+/// than the registered one: then nothing it signs for the handle is released, and the handle is
+/// quarantined where signatures are not verified.
+pub(super) async fn read_public_key(face: &Arc<KeyFace>, deadline: Deadline) -> Option<PublicKey> {
+    let patience = deadline.min(Deadline::after(PUBLIC_KEY_PATIENCE));
+    let shown = doubt::show(face.provider.as_ref(), &face.key, &face.metrics, patience).await;
+    let may_sign = face.key.state.may_sign();
+    match shown {
+        Ok(Some(shown)) if shown == face.key.public_key => {
+            face.note_shown();
+            Some(shown)
+        }
+        Ok(Some(_another)) => {
+            if may_sign {
+                face.note_presence(Presence::Swapped);
+            }
+            if may_sign && face.verifier.is_none() {
+                doubt::quarantine(face).await;
             }
             None
         }
+        Err(KeyProviderError::KeyNotFound) if may_sign => {
+            face.note_presence(Presence::Missing);
+            None
+        }
+        Ok(None) | Err(_) => None,
     }
 }

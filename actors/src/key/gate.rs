@@ -1,11 +1,11 @@
-//! What must outlive a key's actor: the turns that are out, the queue and the quarantine.
+//! What must outlive a key's actor: the turns that are out, the queue and the marks.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use signer_domain::Deadline;
 use signer_domain::ports::{CustodyError, Held, ReleaseHold, SignedDigest};
+use signer_domain::{Deadline, SigningKey};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::admission::{Admission, Seat};
@@ -18,6 +18,11 @@ const CONTROL_SEATS: usize = 32;
 const RELEASES: usize = 1 << 24;
 /// How long callers may take to read answers that hold up a retirement.
 const READING_TIME: Duration = Duration::from_millis(500);
+
+/// How the marks of a record are packed: two bits below the version.
+const BLOCKED: u64 = 1;
+const QUARANTINED: u64 = 2;
+const MARKS: u64 = 4;
 
 /// The turns of one key, first come first served. Holding all of them is the barrier of a retirement.
 ///
@@ -36,11 +41,15 @@ pub(crate) struct KeyGate {
     unreleased: Admission,
     /// Signatures that were handed out and may still leave the process.
     releases: Admission,
-    /// Whether those are to be thrown away.
-    are_recalled: Arc<AtomicBool>,
+    /// Which of those are to be thrown away.
+    recall: Arc<Recall>,
     turns: Arc<Semaphore>,
     max_turns: u32,
-    quarantined: AtomicBool,
+    /// The marks of the newest record that was seen, behind its version, so that of two the newer one is
+    /// the greater one.
+    marks: AtomicU64,
+    /// Whether a quarantine is not on record yet.
+    suspect: AtomicBool,
     retiring: AtomicBool,
     changes: AtomicU64,
 }
@@ -58,10 +67,11 @@ impl KeyGate {
             control: Admission::new(CONTROL_SEATS),
             unreleased: Admission::new(Semaphore::MAX_PERMITS),
             releases: Admission::new(RELEASES),
-            are_recalled: Arc::new(AtomicBool::new(false)),
+            recall: Arc::default(),
             turns: Arc::new(Semaphore::new(permits)),
             max_turns,
-            quarantined: AtomicBool::new(false),
+            marks: AtomicU64::new(0),
+            suspect: AtomicBool::new(false),
             retiring: AtomicBool::new(false),
             changes: AtomicU64::new(0),
         }
@@ -128,14 +138,38 @@ impl KeyGate {
         self.changes.load(Ordering::Acquire)
     }
 
-    /// Shuts the key away because a signature of its provider did not verify.
-    pub(crate) fn quarantine(&self) {
-        self.quarantined.store(true, Ordering::Release);
+    /// Takes over the marks of a record, unless a newer one was seen.
+    pub(crate) fn learn(&self, key: &SigningKey) {
+        let mark = |is_set: bool, bit: u64| if is_set { bit } else { 0 };
+        let marks = mark(key.marks.blocked, BLOCKED) | mark(key.marks.quarantined, QUARANTINED);
+        let dated = key.version.saturating_mul(MARKS) | marks;
+        self.marks.fetch_max(dated, Ordering::AcqRel);
     }
 
-    /// Whether the key is shut away.
+    /// Quarantines the key because a signature of its provider did not verify. The registry has to
+    /// hear of it.
+    pub(crate) fn quarantine(&self) {
+        self.suspect.store(true, Ordering::Release);
+    }
+
+    /// Notes that the quarantine is on record, or that an operator took it away.
+    pub(crate) fn settle_quarantine(&self) {
+        self.suspect.store(false, Ordering::Release);
+    }
+
+    /// Whether a quarantine is not on record yet.
+    pub(crate) fn is_suspect(&self) -> bool {
+        self.suspect.load(Ordering::Acquire)
+    }
+
+    /// Whether the key is quarantined.
     pub(crate) fn is_quarantined(&self) -> bool {
-        self.quarantined.load(Ordering::Acquire)
+        self.is_suspect() || self.marks.load(Ordering::Acquire) & QUARANTINED != 0
+    }
+
+    /// Whether the key is blocked.
+    pub(crate) fn is_blocked(&self) -> bool {
+        self.marks.load(Ordering::Acquire) & BLOCKED != 0
     }
 
     /// Notes that the provider has made the key unusable while the registry does not say so yet.
@@ -162,11 +196,11 @@ impl KeyGate {
         self.unreleased.enter()
     }
 
-    /// Hands a signature out, unless the key was retired before. From here on a retirement waits for
-    /// the hold that goes with it.
+    /// Hands a signature out, unless the key was retired or blocked before. From here on a retirement or
+    /// a block waits for the hold that goes with it.
     ///
     /// # Errors
-    /// [`CustodyError::KeyRetired`].
+    /// [`CustodyError::KeyRetired`], [`CustodyError::KeyBlocked`].
     pub(crate) fn hand_out(&self, signed: SignedDigest) -> Result<SignedDigest, CustodyError> {
         // The hold comes first and the look second: whoever shuts the gate does it the other way
         // round, so one of the two sees the other.
@@ -174,16 +208,21 @@ impl KeyGate {
         if self.is_closed() {
             return Err(CustodyError::KeyRetired);
         }
+        if self.is_blocked() {
+            return Err(CustodyError::KeyBlocked);
+        }
         let hold = ReleaseHold::of(Release {
             _seat: hold?,
-            is_recalled: Arc::clone(&self.are_recalled),
+            number: self.recall.number(),
+            recall: Arc::clone(&self.recall),
         });
         Ok(SignedDigest { hold, ..signed })
     }
 
     /// Waits until every signature that was handed out has left the process or was thrown away. After
-    /// the gate was shut no further one is handed out. Callers who do not read what is ready for them
-    /// hold this up for a moment only: then what they have not read is recalled.
+    /// the gate was shut, or while the key is blocked, no further one is handed out. Callers who do not
+    /// read what is ready for them hold this up for a moment only: then what they have not read is
+    /// recalled.
     ///
     /// # Errors
     /// [`CustodyError::DeadlineExceeded`] when one took too long.
@@ -192,12 +231,12 @@ impl KeyGate {
         if self.releases.empty(soon).await.is_ok() {
             return Ok(());
         }
-        self.are_recalled.store(true, Ordering::Release);
+        self.recall.call();
         self.releases.empty(deadline).await
     }
 
     /// Whether the gate holds nothing that must be remembered: nobody waits, no turn is out, nothing
-    /// is unreleased, and neither a quarantine nor a half-done retirement stands.
+    /// is unreleased, and no quarantine and no half-done retirement waits for the registry.
     pub(crate) fn is_idle(&self) -> bool {
         let rooms = [
             &self.singles,
@@ -208,20 +247,37 @@ impl KeyGate {
         ];
         let all_back =
             self.is_closed() || u32::try_from(self.turns.available_permits()) == Ok(self.max_turns);
-        let is_marked = self.is_quarantined() || self.is_retiring();
+        let is_marked = self.is_suspect() || self.is_retiring();
         all_back && !is_marked && rooms.into_iter().all(Admission::is_empty)
+    }
+}
+
+/// Which signatures are to be thrown away: all that were handed out before the last call. A key that was
+/// blocked may sign again, so later ones are not.
+#[derive(Debug, Default)]
+struct Recall(AtomicU64);
+
+impl Recall {
+    fn number(&self) -> u64 {
+        self.0.load(Ordering::Acquire)
+    }
+
+    fn call(&self) {
+        self.0.fetch_add(1, Ordering::AcqRel);
     }
 }
 
 /// One signature that was handed out.
 struct Release {
     _seat: Seat,
-    is_recalled: Arc<AtomicBool>,
+    /// How often signatures had been recalled by then.
+    number: u64,
+    recall: Arc<Recall>,
 }
 
 impl Held for Release {
     fn is_recalled(&self) -> bool {
-        self.is_recalled.load(Ordering::Acquire)
+        self.number < self.recall.number()
     }
 }
 
@@ -319,6 +375,21 @@ mod tests {
         assert!(gate.is_retiring() && !gate.is_idle());
         gate.close();
         assert!(!gate.is_retiring() && gate.is_idle());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_handed_out_after_a_block_was_taken_away_is_not_recalled() {
+        let gate = Arc::new(KeyGate::new(1, 8));
+        let deaf = gate.hand_out(signed()).unwrap();
+        let waiting = {
+            let gate = Arc::clone(&gate);
+            tokio::spawn(async move { gate.released(soon()).await })
+        };
+        tokio::time::sleep(READING_TIME * 2).await;
+        assert!(deaf.hold.is_recalled());
+        drop(deaf);
+        waiting.await.unwrap().unwrap();
+        assert!(!gate.hand_out(signed()).unwrap().hold.is_recalled());
     }
 
     fn signed() -> SignedDigest {

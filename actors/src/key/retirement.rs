@@ -3,21 +3,18 @@
 use std::panic::AssertUnwindSafe;
 
 use futures_util::FutureExt as _;
-use signer_domain::ports::{
-    CustodyError, KeyProviderError, KeyRegistry, KeyRegistryError, RetirementNote,
-};
+use signer_domain::ports::{CustodyError, KeyProviderError, KeyRegistry, KeyRegistryError};
 use signer_domain::{Deadline, KeyState, SigningKey, Timestamp};
 
 use super::KeyFace;
-use crate::errors::{certainly_did_nothing, from_provider, from_registry, provider_silent};
+use crate::errors::{from_provider, from_registry, provider_down, provider_silent};
 use crate::ports::DrivenPorts;
 
 /// Retires the key: waits until every turn has come back, notes in the registry what is about to happen,
 /// then the provider, then the registry, then until every signature has left. The new key of an open
-/// rotation is refused before its provider hears of it. What fails before the provider has done its
-/// part leaves the key as it was. After that there is no way back: nobody signs any more, and the
-/// retirement is finished by whoever calls next. When nobody can tell what the provider did, the
-/// note stays, and the next start of the provider finishes what was begun.
+/// rotation is refused before anything is noted. What fails before the note leaves the key as it was.
+/// With the note there is no way back: the key is blocked, and the provider's actor tries again until
+/// the provider has confirmed.
 ///
 /// # Errors
 /// By cause. The call may be repeated.
@@ -44,13 +41,16 @@ pub(crate) async fn retire(
         Err(error) => return Err(error),
     };
     if !face.gate.is_retiring() {
-        let noted = registry.begin_retirement(&face.key).await;
-        let note = noted.map_err(from_registry)?;
-        if let Err(failure) = tell_provider(face, deadline).await {
-            if failure.did_nothing && note == RetirementNote::New {
-                cancel(face, registry).await;
-            }
-            return Err(failure.error);
+        let noted = registry.begin_retirement(&face.key.handle_id).await;
+        // An answer that got lost may have been a yes, so the record is to be read again.
+        let noted = noted.inspect_err(|_lost| face.gate.note_change());
+        let noted = noted.map_err(from_registry)?;
+        if let Err(error) = tell_provider(face, deadline).await {
+            // Who waits for a turn learns of the retirement if it succeeds, and of the block only now.
+            face.gate.learn(&noted);
+            drop(barrier);
+            face.gate.released(deadline).await?;
+            return Err(error);
         }
         // The registry may take the change and its answer still be lost, so from here on the record
         // in memory is not to be signed under.
@@ -65,23 +65,7 @@ pub(crate) async fn retire(
     Ok(retired)
 }
 
-/// Why the provider has not confirmed that the key is unusable.
-struct Failure {
-    error: CustodyError,
-    /// Whether the key is certainly as it was.
-    did_nothing: bool,
-}
-
-impl Failure {
-    const fn with_unknown_outcome(error: CustodyError) -> Self {
-        Self {
-            error,
-            did_nothing: false,
-        }
-    }
-}
-
-async fn tell_provider(face: &KeyFace, deadline: Deadline) -> Result<(), Failure> {
+async fn tell_provider(face: &KeyFace, deadline: Deadline) -> Result<(), CustodyError> {
     let call = face.provider.retire(&face.key.handle_id, deadline);
     let guarded = AssertUnwindSafe(call).catch_unwind();
     match tokio::time::timeout(deadline.remaining(), guarded).await {
@@ -90,24 +74,17 @@ async fn tell_provider(face: &KeyFace, deadline: Deadline) -> Result<(), Failure
         Ok(Ok(Ok(()) | Err(KeyProviderError::KeyNotFound | KeyProviderError::KeyRetired))) => {
             Ok(())
         }
-        Ok(Ok(Err(error))) => Err(Failure {
-            did_nothing: certainly_did_nothing(&error),
-            error: from_provider(error),
+        Ok(Ok(Err(error))) => Err(match from_provider(error) {
+            // The key is blocked by now, so this is no refusal: the provider is asked again.
+            CustodyError::RotationInProgress => provider_down(),
+            error => error,
         }),
         Ok(Err(_panic)) => {
             face.metrics.panics.inc();
             tracing::error!(key_id = %face.key.key_id, "provider panicked while retiring");
-            Err(Failure::with_unknown_outcome(CustodyError::Internal))
+            Err(CustodyError::Internal)
         }
-        Err(_elapsed) => Err(Failure::with_unknown_outcome(provider_silent())),
-    }
-}
-
-/// The next start would retire a key that its provider refused to retire, so the note goes. Where it
-/// cannot be taken back that is what happens, and it is what was asked for.
-async fn cancel(face: &KeyFace, registry: &dyn KeyRegistry) {
-    if let Err(error) = registry.cancel_retirement(&face.key.handle_id).await {
-        tracing::warn!(key_id = %face.key.key_id, cause = ?error, "begun retirement is not cancelled");
+        Err(_elapsed) => Err(provider_silent()),
     }
 }
 

@@ -7,16 +7,17 @@ use std::time::Instant;
 use futures_util::FutureExt as _;
 use prometheus_client::metrics::counter::Counter;
 use signer_domain::ports::{
-    CustodyError, FreshKey, KeyProvider, KeyProviderError, Presence, ReleaseHold,
+    CustodyError, FreshKey, KeyProvider, KeyProviderError, KeyRegistry, Presence, ReleaseHold,
     SignatureVerifier, SignedDigest,
 };
 use signer_domain::{Deadline, Digest, HandleId, Scope, Signature, SigningKey};
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::{KeyGate, Seats};
+use super::{KeyGate, Seats, doubt};
 use crate::errors::{RETRY_SOON, from_provider, provider_silent};
 use crate::metrics::Metrics;
-use crate::routes::MissingKeys;
+use crate::own_acts::OwnActs;
+use crate::routes::{MissingKeys, RecordChanges};
 
 /// What is known of one key, and the way to its provider. Immutable: a change makes a new one.
 #[derive(Debug, Clone)]
@@ -28,7 +29,10 @@ pub(crate) struct KeyFace {
     pub(crate) provider: Arc<dyn KeyProvider>,
     /// None only where verification after signing is switched off.
     pub(crate) verifier: Option<Arc<dyn SignatureVerifier>>,
+    pub(crate) registry: Arc<dyn KeyRegistry>,
+    pub(crate) own_acts: OwnActs,
     pub(crate) gate: Arc<KeyGate>,
+    pub(crate) changes: Arc<RecordChanges>,
     pub(crate) missing: Arc<MissingKeys>,
     pub(crate) signatures: Counter,
     pub(crate) metrics: Metrics,
@@ -47,11 +51,18 @@ impl KeyFace {
 
     /// Whether the record may still be relied on.
     pub(crate) fn is_fresh(&self) -> bool {
-        self.as_of == self.gate.changes() && self.is_in_date()
+        let is_changing = self.changes.is_under_way(&self.key.handle_id);
+        !is_changing && self.as_of == self.gate.changes() && self.is_in_date()
     }
 
     fn is_in_date(&self) -> bool {
         self.valid_until.is_none_or(|until| Instant::now() < until)
+    }
+
+    /// Whether the signature verifies under the registered key.
+    pub(super) fn accepts(&self, digest: &Digest, signature: &Signature) -> bool {
+        let verifier = self.verifier.as_ref();
+        verifier.is_none_or(|verifier| verifier.accepts(digest, signature))
     }
 
     /// Notes whether the provider shows the key.
@@ -83,13 +94,18 @@ impl KeyFace {
         }
     }
 
-    /// The guard in front of the provider: state first, then quarantine.
+    /// The guard in front of the provider: state first, then block, then quarantine.
     ///
     /// # Errors
-    /// [`CustodyError::KeyRetired`], [`CustodyError::SignatureCheckFailed`].
+    /// [`CustodyError::KeyRetired`], [`CustodyError::KeyBlocked`],
+    /// [`CustodyError::SignatureCheckFailed`].
     pub(crate) fn may_sign(&self) -> Result<(), CustodyError> {
         if !self.key.state.may_sign() || self.gate.is_closed() {
             return Err(CustodyError::KeyRetired);
+        }
+        // While a retirement waits for the registry, its outcome is the better answer.
+        if self.gate.is_blocked() && !self.gate.is_retiring() {
+            return Err(CustodyError::KeyBlocked);
         }
         if self.gate.is_quarantined() {
             return Err(CustodyError::SignatureCheckFailed);
@@ -141,6 +157,20 @@ impl Turn {
         }
     }
 
+    /// What is known of the key.
+    pub(super) fn face(&self) -> &KeyFace {
+        &self.face
+    }
+
+    /// The same turn under another record of the key.
+    ///
+    /// # Errors
+    /// When the key may not sign under that record.
+    pub(super) fn under(self, face: Arc<KeyFace>) -> Result<Self, CustodyError> {
+        face.may_sign()?;
+        Ok(Self { face, ..self })
+    }
+
     /// The gate that granted the turn.
     pub(crate) fn gate(&self) -> &Arc<KeyGate> {
         &self.face.gate
@@ -169,7 +199,7 @@ impl Turn {
         if deadline.is_past() {
             return Err(CustodyError::DeadlineExceeded);
         }
-        // A quarantine or the end of a rotation may have come between the grant and now.
+        // A mark or the end of a rotation may have come between the grant and now.
         face.may_sign()?;
         // Nobody holds the barrier now, so a retirement that has begun came to a halt half-way.
         if face.gate.is_retiring() {
@@ -177,10 +207,11 @@ impl Turn {
                 retry_after: RETRY_SOON,
             });
         }
-        let mut signature = ask(face, digest, deadline).await?;
-        if !accepts(face, digest, &signature) {
-            signature = sign_anew(face, digest, deadline).await?;
-        }
+        let signature = match ask(face, digest, deadline).await? {
+            signature if face.accepts(digest, &signature) => signature,
+            _doubtful => doubt::second_try(&self.face, digest, deadline).await?,
+        };
+        face.note_presence(Presence::Assumed);
         // The end of a rotation does not wait for long for a provider that is slow.
         if face.gate.is_closed() {
             return Err(CustodyError::KeyRetired);
@@ -196,7 +227,7 @@ impl Turn {
     }
 }
 
-async fn ask(
+pub(super) async fn ask(
     face: &KeyFace,
     digest: &Digest,
     deadline: Deadline,
@@ -204,10 +235,7 @@ async fn ask(
     let signing = face.provider.sign(&face.key.handle_id, digest, deadline);
     let guarded = AssertUnwindSafe(signing).catch_unwind();
     match tokio::time::timeout(deadline.remaining(), guarded).await {
-        Ok(Ok(Ok(signature))) => {
-            face.note_presence(Presence::Assumed);
-            Ok(signature)
-        }
+        Ok(Ok(Ok(signature))) => Ok(signature),
         Ok(Ok(Err(error))) => {
             if matches!(error, KeyProviderError::KeyNotFound) {
                 face.note_presence(Presence::Missing);
@@ -224,40 +252,4 @@ async fn ask(
         }
         Err(_elapsed) => Err(provider_silent()),
     }
-}
-
-/// Whether the signature may be released. Counts the one that may not.
-fn accepts(face: &KeyFace, digest: &Digest, signature: &Signature) -> bool {
-    let verifier = face.verifier.as_ref();
-    let is_right = verifier.is_none_or(|verifier| verifier.accepts(digest, signature));
-    if !is_right {
-        face.metrics.check_failed(face.key.provider());
-    }
-    is_right
-}
-
-/// Signs once more after a signature that does not verify, with nothing remembered of the key: a back end
-/// may answer wrongly once. A second wrong signature quarantines the handle.
-async fn sign_anew(
-    face: &KeyFace,
-    digest: &Digest,
-    deadline: Deadline,
-) -> Result<Signature, CustodyError> {
-    tracing::warn!(
-        key_id = %face.key.key_id,
-        provider = %face.key.provider(),
-        "signature does not verify under the registered key; the provider is asked once more"
-    );
-    face.provider.forget(&face.key.handle_id);
-    let signature = ask(face, digest, deadline).await?;
-    if accepts(face, digest, &signature) {
-        return Ok(signature);
-    }
-    face.gate.quarantine();
-    tracing::error!(
-        key_id = %face.key.key_id,
-        provider = %face.key.provider(),
-        "signature does not verify under the registered key; handle quarantined"
-    );
-    Err(CustodyError::SignatureCheckFailed)
 }

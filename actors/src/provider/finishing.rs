@@ -1,4 +1,4 @@
-//! How retirements are finished that a crash or a lost answer cut off.
+//! How retirements are finished that a crash, a lost answer or a provider out of reach cut off.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -7,7 +7,7 @@ use futures_util::{StreamExt as _, stream};
 use signer_domain::ports::{CustodyError, Presence};
 use signer_domain::{Deadline, SigningKey};
 
-use super::telling::{AT_ONCE, is_unusable, of_key};
+use super::telling::{AT_ONCE, Left, is_unusable, of_key};
 use super::{ProviderContext, opening};
 use crate::errors::{from_registry, provider_down};
 use crate::key::{KeyGate, record_retirement};
@@ -18,37 +18,40 @@ const FINISH_DEADLINE: Duration = Duration::from_secs(5);
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Finishes the retirements of this provider that were begun: the provider first, then the registry.
-/// Runs before the provider takes requests, so that a key which may have been made unusable is not
-/// shown as one that signs. One that the provider does not confirm stays begun, and its key is what
-/// the registry says: the next call that retires it, or the next start, tries again. One that does not
-/// get on record lets nobody sign until it does.
+/// Runs before the provider takes requests, and again as long as something is left. A key whose
+/// retirement the provider does not confirm stays blocked.
 ///
 /// # Errors
 /// When the registry cannot be asked.
-pub(super) async fn finish(context: &ProviderContext) -> Result<(), CustodyError> {
+pub(super) async fn finish(context: &ProviderContext) -> Result<Left, CustodyError> {
     let deadline = Deadline::after(FINISH_DEADLINE);
     let left = context.ports.registry.begun_retirements().await;
     let left = left.map_err(from_registry)?;
     let mine = left
         .into_iter()
         .filter(|key| key.provider() == context.name());
-    stream::iter(mine)
-        .for_each_concurrent(AT_ONCE, |key| async move {
-            let began = Instant::now();
-            match finish_one(context, &key, deadline).await {
-                Ok(Finish::Done) => {
-                    tracing::info!(key_id = %key.key_id, scope = %key.scope, "begun retirement finished");
-                    context.metrics.repairs.inc();
-                    context.own_acts.repaired(of_key(key), began);
-                }
-                Ok(Finish::Superfluous) => {}
-                Err(error) => {
-                    tracing::error!(key_id = %key.key_id, cause = %error, "begun retirement not finished");
-                }
+    let finish = |key: SigningKey| async move {
+        let began = Instant::now();
+        match finish_one(context, &key, deadline).await {
+            Ok(Finish::Done) => {
+                tracing::info!(key_id = %key.key_id, scope = %key.scope, "begun retirement finished");
+                context.metrics.repairs.inc();
+                context.own_acts.repaired(of_key(key), began);
+                Left::Nothing
             }
-        })
-        .await;
-    Ok(())
+            Ok(Finish::Superfluous) => Left::Nothing,
+            Err(error) => {
+                tracing::error!(key_id = %key.key_id, cause = %error, "begun retirement not finished");
+                Left::Something
+            }
+        }
+    };
+    let finished = stream::iter(mine).map(finish).buffer_unordered(AT_ONCE);
+    let left: Vec<Left> = finished.collect().await;
+    Ok(left
+        .into_iter()
+        .find(|left| *left == Left::Something)
+        .unwrap_or(Left::Nothing))
 }
 
 /// What became of a retirement that was begun.

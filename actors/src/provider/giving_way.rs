@@ -24,6 +24,7 @@ pub(super) fn may_help(found: &RotationReservation, request: &Rotate) -> bool {
         RotationReservation::AlreadyPending(_)
         | RotationReservation::Reserved(_)
         | RotationReservation::Standing(_)
+        | RotationReservation::KeyStands(_)
         | RotationReservation::NameTaken
         | RotationReservation::CurrentRetired
         | RotationReservation::UnknownScope => false,

@@ -65,6 +65,7 @@ const fn tells_what_stands<T>(outcome: &Result<T, CustodyError>) -> bool {
             | CustodyError::KeyRetired
             | CustodyError::RotationInProgress
             | CustodyError::RotationNotFound
+            | CustodyError::KeyBlocked
             | CustodyError::NameTaken,
         ) => true,
         Err(

@@ -56,6 +56,7 @@ fn start(
     if context.routes.keys.is_resident(&handle) {
         return Ok(());
     }
+    gate.learn(&record.fresh.key);
     let face = face(context, record, Arc::clone(&gate))?;
     // Room is made first: the newcomer is idle until its first message arrives.
     let others = context.settings.resident_keys.saturating_sub(1);
@@ -89,7 +90,10 @@ fn face(
         VerifyAfterSign::Never => None,
     };
     Ok(KeyFace {
+        registry: Arc::clone(&context.ports.registry),
+        own_acts: context.own_acts.clone(),
         gate,
+        changes: Arc::clone(&context.routes.changes),
         missing: Arc::clone(&context.routes.missing),
         signatures: context.metrics.signatures_of(context.name()),
         metrics: context.metrics.clone(),

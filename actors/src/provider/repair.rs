@@ -45,7 +45,7 @@ pub(crate) async fn repair(context: &ProviderContext) -> Result<(), CustodyError
             }
         }
     }
-    finishing::finish(context).await
+    finishing::finish(context).await.map(drop)
 }
 
 /// What became of a reservation, and the key that it led to.

@@ -4,13 +4,14 @@
 use std::sync::Arc;
 
 use signer_domain::ports::{
-    CustodyError, GeneratedKey, KeyRegistryError, OpenedOrStanding, PendingKey, RotationReservation,
+    CustodyError, GeneratedKey, KeyRegistryError, OpenedOrStanding, PendingKey, Presence,
+    RotationReservation,
 };
-use signer_domain::{KeyState, RotationTransition, Timestamp};
+use signer_domain::{KeyState, RotationTransition, Scope, SigningKey, Timestamp};
 
 use super::making::{self, Origin};
-use super::{ProviderContext, Rotate, giving_way};
-use crate::errors::from_registry;
+use super::{Choice, ProviderContext, Rotate, giving_way};
+use crate::errors::{from_registry, provider_down};
 use crate::routes::OpenOutcome;
 
 /// Joins the call for this rotation that is under way, or starts it.
@@ -41,6 +42,7 @@ async fn rotate(context: ProviderContext, request: Rotate) -> OpenOutcome {
             context.routes.currents.forget(scope);
             return standing(&context, rotation).await;
         }
+        RotationReservation::KeyStands(key) => return rotate_to(&context, &request, key).await,
         RotationReservation::InProgress => return Err(CustodyError::RotationInProgress),
         RotationReservation::NameTaken => return Err(CustodyError::NameTaken),
         RotationReservation::CurrentRetired => return Err(CustodyError::KeyRetired),
@@ -55,6 +57,30 @@ async fn rotate(context: ProviderContext, request: Rotate) -> OpenOutcome {
         }
         Err(error) => return Err(from_registry(error)),
     };
+    Ok(OpenedOrStanding::Opened(rotation))
+}
+
+/// Puts a key that was generated ahead in the place of the current one. It must be able to sign there.
+async fn rotate_to(context: &ProviderContext, request: &Rotate, key: SigningKey) -> OpenOutcome {
+    if request.choice == Choice::Named && key.provider() != context.name() {
+        return Err(CustodyError::NameTaken);
+    }
+    if key.marks.blocked {
+        return Err(CustodyError::KeyBlocked);
+    }
+    if key.marks.quarantined {
+        return Err(CustodyError::SignatureCheckFailed);
+    }
+    let providers = &context.routes.providers;
+    let is_there = context.routes.missing.presence_of(&key) == Presence::Assumed;
+    if !is_there || providers.address(key.provider()).is_none() {
+        return Err(provider_down());
+    }
+    let opening = |now, closes_at| context.ports.rotations.rotate_to(&key, now, closes_at);
+    let rotation = open_by(context, key.scope, opening)
+        .await
+        .map_err(from_registry)?;
+    context.routes.keys.note_change(&rotation.new_handle_id);
     Ok(OpenedOrStanding::Opened(rotation))
 }
 
@@ -94,15 +120,25 @@ pub(super) async fn open(
     pending: &PendingKey,
     generated: &GeneratedKey,
 ) -> Result<RotationTransition, KeyRegistryError> {
+    let rotations = context.ports.rotations.as_ref();
+    let opening = |now, closes_at| rotations.open_rotation(pending, generated, now, closes_at);
+    open_by(context, pending.scope, opening).await
+}
+
+async fn open_by<O>(
+    context: &ProviderContext,
+    scope: Scope,
+    opening: impl FnOnce(Timestamp, Timestamp) -> O,
+) -> Result<RotationTransition, KeyRegistryError>
+where
+    O: Future<Output = Result<RotationTransition, KeyRegistryError>>,
+{
     let now = Timestamp::now();
     let closes_at = now
         .checked_add(context.settings.overlap_window)
         .unwrap_or(Timestamp::MAX);
-    let rotations = context.ports.rotations.as_ref();
-    let change = context.routes.currents.begin_change(pending.scope);
-    let opened = rotations
-        .open_rotation(pending, generated, now, closes_at)
-        .await;
+    let change = context.routes.currents.begin_change(scope);
+    let opened = opening(now, closes_at).await;
     drop(change);
     let rotation = opened?;
     context.routes.keys.note_change(&rotation.old_handle_id);

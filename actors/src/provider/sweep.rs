@@ -1,15 +1,14 @@
 //! How missing keys are noticed: the provider is asked for its keys, one after the other.
 
 use std::num::NonZeroU32;
-use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use actix::prelude::*;
-use futures_util::FutureExt as _;
 use signer_domain::ports::{KeyPage, KeyProviderError, KeyQuery, Presence};
 use signer_domain::{Deadline, KeyState, SigningKey};
 
 use super::{ProviderActor, ProviderContext};
+use crate::key::doubt;
 
 /// Keys that are read from the registry at once.
 const PAGE: NonZeroU32 = NonZeroU32::new(100).unwrap();
@@ -77,32 +76,20 @@ fn pace(context: &ProviderContext) -> Duration {
 
 async fn look_for(context: &ProviderContext, key: &SigningKey) {
     let deadline = Deadline::after(SHOW_DEADLINE);
-    let call = context.provider.public_key(&key.handle_id, deadline);
-    let guarded = AssertUnwindSafe(call).catch_unwind();
     let missing = &context.routes.missing;
-    match tokio::time::timeout(deadline.remaining(), guarded).await {
-        Ok(Ok(Ok(shown))) if shown == key.public_key => missing.note_shown(&key.handle_id),
+    match doubt::show(context.provider.as_ref(), key, &context.metrics, deadline).await {
+        Ok(Some(shown)) if shown == key.public_key => missing.note_shown(&key.handle_id),
         // The key that is registered is not there, whatever has taken its place.
-        Ok(Ok(Ok(_another))) => {
-            missing.note(&key.handle_id, Presence::Missing);
-            context.metrics.check_failed(context.name());
-            tracing::error!(key_id = %key.key_id, "provider shows another public key than the registered one");
-        }
-        Ok(Ok(Err(KeyProviderError::KeyNotFound))) => {
-            missing.note(&key.handle_id, Presence::Missing);
-        }
-        Ok(Err(_panic)) => {
-            context.metrics.panics.inc();
-            tracing::error!(key_id = %key.key_id, "provider panicked while showing a key");
-        }
+        Ok(Some(_another)) => missing.note(&key.handle_id, Presence::Swapped),
+        Err(KeyProviderError::KeyNotFound) => missing.note(&key.handle_id, Presence::Missing),
         // A provider that cannot be asked says nothing about its keys, and a key that it calls
         // retired may have been retired by us since the registry was read.
-        Ok(Ok(Err(
+        Ok(None)
+        | Err(
             KeyProviderError::KeyRetired
             | KeyProviderError::RotationInProgress
             | KeyProviderError::ProviderUnavailable { .. }
             | KeyProviderError::Misconfigured { .. },
-        )))
-        | Err(_) => {}
+        ) => {}
     }
 }

@@ -1,4 +1,4 @@
-//! How a provider learns of the keys that the end of a rotation retired.
+//! How a provider learns of the retirements that it has not confirmed, until it does.
 
 use std::collections::HashSet;
 use std::panic::AssertUnwindSafe;
@@ -9,7 +9,7 @@ use futures_util::{FutureExt as _, StreamExt as _, stream};
 use signer_domain::ports::{AuditKey, KeyProviderError};
 use signer_domain::{Deadline, HandleId, SigningKey};
 
-use super::{ProviderActor, ProviderContext};
+use super::{ProviderActor, ProviderContext, finishing};
 use crate::backoff::Backoff;
 use crate::settings::RestartPolicy;
 
@@ -53,7 +53,7 @@ impl Telling {
 
 /// What is left after a pass over the retirements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Left {
+pub(super) enum Left {
     Nothing,
     Something,
 }
@@ -116,7 +116,31 @@ impl Handler<TellRetired> for ProviderActor {
     }
 }
 
+/// Asks for the retirements to be finished that the provider has not confirmed.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct FinishRetirements;
+
+impl Handler<FinishRetirements> for ProviderActor {
+    type Result = ();
+
+    fn handle(&mut self, _: FinishRetirements, ctx: &mut Self::Context) {
+        self.tell(ctx);
+    }
+}
+
 async fn tell_all(context: ProviderContext, just_retired: HashSet<HandleId>) -> Left {
+    let (begun, retired) = tokio::join!(
+        finishing::finish(&context),
+        tell_of_retired(&context, just_retired)
+    );
+    match (begun, retired) {
+        (Ok(Left::Nothing), Left::Nothing) => Left::Nothing,
+        (Ok(Left::Nothing | Left::Something) | Err(_), _) => Left::Something,
+    }
+}
+
+async fn tell_of_retired(context: &ProviderContext, just_retired: HashSet<HandleId>) -> Left {
     let unconfirmed = match context.ports.rotations.unconfirmed_retirements().await {
         Ok(unconfirmed) => unconfirmed,
         Err(error) => {
@@ -129,7 +153,7 @@ async fn tell_all(context: ProviderContext, just_retired: HashSet<HandleId>) -> 
         .filter(|key| key.provider() == context.name());
     let tell = |key: SigningKey| {
         let is_late = !just_retired.contains(&key.handle_id);
-        tell_one(&context, key, is_late)
+        tell_one(context, key, is_late)
     };
     let told = stream::iter(mine).map(tell).buffer_unordered(AT_ONCE);
     let is_left = told

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::RwLock;
+use prometheus_client::metrics::gauge::Gauge;
 use signer_domain::ports::Presence;
 use signer_domain::{HandleId, SigningKey};
 
@@ -29,6 +30,8 @@ enum Lack {
     Everything,
     /// The private half: whatever it shows of the key, it does not sign with it any more.
     PrivateHalf,
+    /// The registered pair: it shows another one in its place.
+    Pair,
 }
 
 impl MissingKeys {
@@ -45,13 +48,15 @@ impl MissingKeys {
         match presence {
             Presence::Assumed => self.found(handle),
             Presence::Missing => self.missed(handle, Lack::Everything),
+            Presence::Swapped => self.missed(handle, Lack::Pair),
         }
     }
 
     /// Notes that the provider shows the public half of a key. It may have outlived the private one.
     pub(crate) fn note_shown(&self, handle: &HandleId) {
-        if self.lack_of(handle) == Some(Lack::Everything) {
-            self.found(handle);
+        match self.lack_of(handle) {
+            Some(Lack::Everything | Lack::Pair) => self.found(handle),
+            Some(Lack::PrivateHalf) | None => {}
         }
     }
 
@@ -63,24 +68,35 @@ impl MissingKeys {
     /// Whether the provider of a key has it, as far as known. What became of a retired key is its
     /// provider's own affair.
     pub(crate) fn presence_of(&self, key: &SigningKey) -> Presence {
-        if key.state.may_sign() && self.lack_of(&key.handle_id).is_some() {
-            Presence::Missing
-        } else {
-            Presence::Assumed
+        if !key.state.may_sign() {
+            return Presence::Assumed;
+        }
+        match self.lack_of(&key.handle_id) {
+            Some(Lack::Everything | Lack::PrivateHalf) => Presence::Missing,
+            Some(Lack::Pair) => Presence::Swapped,
+            None => Presence::Assumed,
         }
     }
 
-    /// One sentence for each provider that does not show keys.
+    /// A sentence for each provider that does not show keys, and for each that shows others.
     pub(crate) fn warnings(&self) -> Vec<String> {
-        let mut counts = BTreeMap::<&str, usize>::new();
-        for handle in self.handles.read().keys() {
-            *counts.entry(handle.provider().as_str()).or_default() += 1;
+        let mut counts = BTreeMap::<(&str, bool), usize>::new();
+        for (handle, lack) in self.handles.read().iter() {
+            let kind = (handle.provider().as_str(), *lack == Lack::Pair);
+            *counts.entry(kind).or_default() += 1;
         }
-        let warning = |(provider, count)| {
-            format!(
-                "registered keys that key provider \"{provider}\" does not show: {count}; \
-                 \"keys list\" marks them as missing"
-            )
+        let warning = |((provider, is_swapped), count)| {
+            if is_swapped {
+                format!(
+                    "registered keys in whose place key provider \"{provider}\" shows another \
+                     public key: {count}; \"keys list\" marks them as swapped"
+                )
+            } else {
+                format!(
+                    "registered keys that key provider \"{provider}\" does not show: {count}; \
+                     \"keys list\" marks them as missing"
+                )
+            }
         };
         counts.into_iter().map(warning).collect()
     }
@@ -94,17 +110,25 @@ impl MissingKeys {
 
     fn missed(&self, handle: &HandleId, lack: Lack) {
         let mut handles = self.handles.write();
-        if let Some(noted) = handles.get_mut(handle) {
-            *noted = lack;
-            return;
-        }
-        if handles.len() >= CAPACITY {
+        let noted = handles.get(handle).copied();
+        if noted == Some(lack) || noted.is_none() && handles.len() >= CAPACITY {
             return;
         }
         handles.insert(handle.clone(), lack);
         self.count.store(handles.len(), Ordering::Relaxed);
-        self.metrics.key_missing(handle.provider());
-        tracing::error!(provider = %handle.provider(), handle = %handle, "provider does not show a registered key");
+        if let Some(noted) = noted {
+            self.gauge(handle, noted).dec();
+        }
+        self.gauge(handle, lack).inc();
+        let provider = handle.provider();
+        match lack {
+            Lack::Everything | Lack::PrivateHalf => {
+                tracing::error!(%provider, %handle, "provider does not show a registered key");
+            }
+            Lack::Pair => {
+                tracing::error!(%provider, %handle, "provider shows another public key than the registered one");
+            }
+        }
     }
 
     fn found(&self, handle: &HandleId) {
@@ -112,9 +136,16 @@ impl MissingKeys {
             return;
         }
         let mut handles = self.handles.write();
-        if handles.remove(handle).is_some() {
+        if let Some(noted) = handles.remove(handle) {
             self.count.store(handles.len(), Ordering::Relaxed);
-            self.metrics.key_found(handle.provider());
+            self.gauge(handle, noted).dec();
+        }
+    }
+
+    fn gauge(&self, handle: &HandleId, lack: Lack) -> Gauge {
+        match lack {
+            Lack::Everything | Lack::PrivateHalf => self.metrics.missing_of(handle.provider()),
+            Lack::Pair => self.metrics.swapped_of(handle.provider()),
         }
     }
 }
@@ -139,6 +170,26 @@ mod tests {
         }
         assert!(missing.handles.read().is_empty());
         assert_eq!(missing.lack_of(&handle(0)), None);
+    }
+
+    #[test]
+    fn a_swapped_key_is_swapped_until_the_registered_one_is_shown_or_signs() {
+        let missing = MissingKeys::new(Metrics::default());
+        for end in [
+            MissingKeys::note_shown,
+            |missing: &MissingKeys, handle: &HandleId| {
+                missing.note(handle, Presence::Assumed);
+            },
+        ] {
+            missing.note(&handle(1), Presence::Missing);
+            missing.note(&handle(1), Presence::Swapped);
+            assert_eq!(missing.lack_of(&handle(1)), Some(Lack::Pair));
+            assert_eq!(missing.gauge(&handle(1), Lack::Everything).get(), 0);
+            assert_eq!(missing.gauge(&handle(1), Lack::Pair).get(), 1);
+            end(&missing, &handle(1));
+            assert_eq!(missing.lack_of(&handle(1)), None);
+            assert_eq!(missing.gauge(&handle(1), Lack::Pair).get(), 0);
+        }
     }
 
     #[test]

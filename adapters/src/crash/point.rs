@@ -34,13 +34,16 @@ port_calls! {
     AnyOf = "registry.any_of",
     Current = "registry.current",
     List = "registry.list",
+    Mark = "registry.mark",
+    Unmark = "registry.unmark",
+    Notices = "registry.notices",
     BeginRetirement = "registry.begin_retirement",
-    CancelRetirement = "registry.cancel_retirement",
     BegunRetirements = "registry.begun_retirements",
     Retire = "registry.retire",
     CheckRegistry = "registry.check",
     ReserveRotation = "rotations.reserve_rotation",
     OpenRotation = "rotations.open_rotation",
+    RotateTo = "rotations.rotate_to",
     Rotation = "rotations.rotation",
     RotationBetween = "rotations.rotation_between",
     OpenRotations = "rotations.open_rotations",
@@ -75,12 +78,14 @@ impl PortCall {
             | Self::Complete
             | Self::Abandon
             | Self::Pending
+            | Self::Mark
+            | Self::Unmark
             | Self::BeginRetirement
-            | Self::CancelRetirement
             | Self::BegunRetirements
             | Self::Retire
             | Self::ReserveRotation
             | Self::OpenRotation
+            | Self::RotateTo
             | Self::RotationBetween
             | Self::OpenRotations
             | Self::CloseRotation
@@ -103,6 +108,7 @@ impl PortCall {
             | Self::AnyOf
             | Self::Current
             | Self::List
+            | Self::Notices
             | Self::CheckRegistry
             | Self::Rotation
             | Self::PublicKeyAtProvider

@@ -3,11 +3,12 @@
 use async_trait::async_trait;
 use jiff::Timestamp;
 use signer_domain::ports::{
-    Abandonment, CurrentKey, FreshKey, GeneratedKey, KeyPage, KeyQuery, KeyRegistry,
-    KeyRegistryError, PendingKey, Reservation, RetirementNote, RotationRegistry,
-    RotationReservation,
+    Abandonment, CurrentKey, FreshKey, GeneratedKey, KeyNotices, KeyPage, KeyQuery, KeyRegistry,
+    KeyRegistryError, PendingKey, Reservation, RotationRegistry, RotationReservation,
 };
-use signer_domain::{HandleId, KeyId, ProviderName, RotationTransition, Scope, SigningKey};
+use signer_domain::{
+    HandleId, KeyId, KeyMark, ProviderName, RotationTransition, Scope, SigningKey,
+};
 
 use super::points::Struck;
 use super::{Crashing, PortCall};
@@ -82,14 +83,28 @@ impl<A: KeyRegistry + ?Sized> KeyRegistry for Crashing<A> {
         self.registry(PortCall::List, work).await
     }
 
-    async fn begin_retirement(&self, key: &SigningKey) -> Result<RetirementNote, KeyRegistryError> {
-        let work = self.inner.begin_retirement(key);
-        self.registry(PortCall::BeginRetirement, work).await
+    async fn mark(&self, handle: &HandleId, mark: KeyMark) -> Result<SigningKey, KeyRegistryError> {
+        let work = self.inner.mark(handle, mark);
+        self.registry(PortCall::Mark, work).await
     }
 
-    async fn cancel_retirement(&self, handle: &HandleId) -> Result<(), KeyRegistryError> {
-        let work = self.inner.cancel_retirement(handle);
-        self.registry(PortCall::CancelRetirement, work).await
+    async fn unmark(
+        &self,
+        handle: &HandleId,
+        mark: KeyMark,
+    ) -> Result<SigningKey, KeyRegistryError> {
+        let work = self.inner.unmark(handle, mark);
+        self.registry(PortCall::Unmark, work).await
+    }
+
+    async fn notices(&self) -> Result<KeyNotices, KeyRegistryError> {
+        let work = self.inner.notices();
+        self.registry(PortCall::Notices, work).await
+    }
+
+    async fn begin_retirement(&self, handle: &HandleId) -> Result<SigningKey, KeyRegistryError> {
+        let work = self.inner.begin_retirement(handle);
+        self.registry(PortCall::BeginRetirement, work).await
     }
 
     async fn begun_retirements(&self) -> Result<Vec<SigningKey>, KeyRegistryError> {
@@ -134,6 +149,16 @@ impl<A: RotationRegistry + ?Sized> RotationRegistry for Crashing<A> {
     ) -> Result<RotationTransition, KeyRegistryError> {
         let work = self.inner.open_rotation(pending, generated, at, closes_at);
         self.registry(PortCall::OpenRotation, work).await
+    }
+
+    async fn rotate_to(
+        &self,
+        key: &SigningKey,
+        at: Timestamp,
+        closes_at: Timestamp,
+    ) -> Result<RotationTransition, KeyRegistryError> {
+        let work = self.inner.rotate_to(key, at, closes_at);
+        self.registry(PortCall::RotateTo, work).await
     }
 
     async fn rotation(

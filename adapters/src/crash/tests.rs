@@ -11,8 +11,8 @@ use signer_domain::ports::{
     KeyQuery, KeyRegistry, PendingKey, Purpose, RotationRegistry,
 };
 use signer_domain::{
-    Deadline, Digest, HandleId, KeyId, KeyState, ProviderName, PublicKey, RotationTransition,
-    Scope, SigningKey,
+    Deadline, Digest, HandleId, KeyId, KeyMark, KeyMarks, KeyState, ProviderName, PublicKey,
+    RotationTransition, Scope, SigningKey,
 };
 
 use super::{Blow, CrashPoints, Crashing, Moment, Point, PortCall};
@@ -132,6 +132,7 @@ fn signing_key() -> SigningKey {
         public_key: PublicKey::from_bytes([7; 32]),
         state: KeyState::Active,
         current: true,
+        marks: KeyMarks::default(),
         valid_from: Timestamp::UNIX_EPOCH,
         valid_until: None,
         version: 1,
@@ -196,8 +197,10 @@ async fn call_registry(registry: &(impl KeyRegistry + RotationRegistry)) -> usiz
         registry.any_of(provider).await.is_err(),
         registry.current(&scope).await.is_err(),
         registry.list(&query()).await.is_err(),
-        registry.begin_retirement(&signing_key()).await.is_err(),
-        registry.cancel_retirement(&handle()).await.is_err(),
+        registry.mark(&handle(), KeyMark::Blocked).await.is_err(),
+        registry.unmark(&handle(), KeyMark::Blocked).await.is_err(),
+        registry.notices().await.is_err(),
+        registry.begin_retirement(&handle()).await.is_err(),
         registry.begun_retirements().await.is_err(),
         registry.retire(&signing_key(), at).await.is_err(),
         registry.check().await.is_err(),
@@ -209,6 +212,7 @@ async fn call_registry(registry: &(impl KeyRegistry + RotationRegistry)) -> usiz
             .open_rotation(&pending(), &generated(), at, at)
             .await
             .is_err(),
+        registry.rotate_to(&signing_key(), at, at).await.is_err(),
         registry.rotation(&scope).await.is_err(),
         registry
             .rotation_between(&scope, &key_id, &key_id)
@@ -268,7 +272,7 @@ impl AuditTrail for NoTrail {
 async fn every_call_passes_the_point_before_it_and_the_point_after_it() {
     let (points, passed) = recorder();
     let (sqlite, _place) = registry().await;
-    assert_eq!(call_registry(&behind(sqlite, points.clone())).await, 21);
+    assert_eq!(call_registry(&behind(sqlite, points.clone())).await, 24);
     let double = behind(TestDouble::new(), points.clone());
     assert_eq!(call_provider(&double).await, 6);
     let trail = behind(NoTrail, points);

@@ -8,6 +8,7 @@ mod failure;
 mod file;
 mod lock;
 mod lookup;
+mod marks;
 mod open;
 mod proof;
 mod queries;
@@ -25,10 +26,10 @@ use std::fmt;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use signer_domain::ports::{
-    Abandonment, CurrentKey, FreshKey, GeneratedKey, KeyPage, KeyQuery, KeyRegistry,
-    KeyRegistryError, PendingKey, Reservation, RetirementNote,
+    Abandonment, CurrentKey, FreshKey, GeneratedKey, KeyNotices, KeyPage, KeyQuery, KeyRegistry,
+    KeyRegistryError, PendingKey, Reservation,
 };
-use signer_domain::{HandleId, KeyId, ProviderName, Scope, SigningKey};
+use signer_domain::{HandleId, KeyId, KeyMark, ProviderName, Scope, SigningKey};
 use sqlx::sqlite::SqliteConnection;
 
 use self::connection::{Connection, Work};
@@ -239,18 +240,38 @@ impl KeyRegistry for SqliteRegistry {
             .await
     }
 
-    async fn begin_retirement(&self, key: &SigningKey) -> Result<RetirementNote, KeyRegistryError> {
-        let handle = key.handle_id.clone();
-        self.change("beginning a retirement", move |connection| {
-            Box::pin(retirement::begin(connection, handle))
+    async fn mark(&self, handle: &HandleId, mark: KeyMark) -> Result<SigningKey, KeyRegistryError> {
+        let handle = handle.clone();
+        self.change("marking a key", move |connection| {
+            Box::pin(marks::set(connection, handle, mark, true))
         })
         .await
     }
 
-    async fn cancel_retirement(&self, handle: &HandleId) -> Result<(), KeyRegistryError> {
+    async fn unmark(
+        &self,
+        handle: &HandleId,
+        mark: KeyMark,
+    ) -> Result<SigningKey, KeyRegistryError> {
         let handle = handle.clone();
-        self.change("cancelling a retirement", move |connection| {
-            Box::pin(retirement::cancel(connection, handle))
+        self.change("taking a mark from a key", move |connection| {
+            Box::pin(marks::set(connection, handle, mark, false))
+        })
+        .await
+    }
+
+    async fn notices(&self) -> Result<KeyNotices, KeyRegistryError> {
+        self.reader
+            .run("reading what an operator should know", |connection| {
+                Box::pin(marks::notices(connection))
+            })
+            .await
+    }
+
+    async fn begin_retirement(&self, handle: &HandleId) -> Result<SigningKey, KeyRegistryError> {
+        let handle = handle.clone();
+        self.change("beginning a retirement", move |connection| {
+            Box::pin(retirement::begin(connection, handle))
         })
         .await
     }

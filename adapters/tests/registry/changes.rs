@@ -5,7 +5,7 @@ use signer_domain::ports::{
     Abandonment, CurrentKey, GeneratedKey, KeyRegistry as _, KeyRegistryError, PendingKey,
     Reservation,
 };
-use signer_domain::{HandleId, KeyState, ProviderName, SigningKey, Timestamp};
+use signer_domain::{HandleId, KeyMarks, KeyState, ProviderName, SigningKey, Timestamp};
 
 use crate::support::{
     PLATFORM, Place, all, at, domain, find, generate, handle, name, names, pair, pair_salted,
@@ -75,6 +75,7 @@ async fn the_first_key_completed_in_a_scope_is_active_and_current() {
         public_key: pair(PLATFORM, "k1").public_key,
         state: KeyState::Active,
         current: true,
+        marks: KeyMarks::default(),
         valid_from: at(1),
         valid_until: None,
         version: 1,

@@ -6,8 +6,7 @@ use std::thread;
 use signer_adapters::registry::SqliteRegistry;
 use signer_domain::KeyState;
 use signer_domain::ports::{
-    KeyRegistry as _, KeyRegistryError, Reservation, RetirementNote, RotationRegistry as _,
-    RotationReservation,
+    KeyRegistry as _, KeyRegistryError, Reservation, RotationRegistry as _, RotationReservation,
 };
 
 use crate::support::{
@@ -201,12 +200,12 @@ fn of_32_beginnings_of_one_retirement_one_makes_the_note() {
     let begun = key.clone();
     let (registry, answers) = at_once(registry, move |registry, _| {
         let key = key.clone();
-        async move { registry.begin_retirement(&key).await.unwrap() }
+        async move { registry.begin_retirement(&key.handle_id).await.unwrap() }
     });
-    let new = answers.iter().filter(|note| **note == RetirementNote::New);
-    assert_eq!(new.count(), 1);
+    assert_eq!(answers[0].version, begun.version + 1);
+    assert!(answers.iter().all(|answer| *answer == answers[0]));
     let left = main.block_on(registry.begun_retirements()).unwrap();
-    assert_eq!(left, [begun]);
+    assert_eq!(left, answers[..1]);
 }
 
 /// Whoever comes first: the new key is refused while its rotation is open and noted once it is closed,
@@ -225,11 +224,11 @@ fn retirements_begun_while_a_rotation_opens_and_closes_note_what_may_be_retired(
                 registry.close_rotation(&transition, at(15)).await.unwrap();
                 return;
             }
-            registry.begin_retirement(&old).await.unwrap();
+            registry.begin_retirement(&old.handle_id).await.unwrap();
             let Some(new) = find(&registry, &pair(PLATFORM, "k2").handle_id).await else {
                 return;
             };
-            match registry.begin_retirement(&new).await {
+            match registry.begin_retirement(&new.handle_id).await {
                 Ok(_) | Err(KeyRegistryError::RotationInProgress) => {}
                 Err(error) => panic!("{error:?}"),
             }

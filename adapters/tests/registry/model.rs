@@ -7,9 +7,9 @@ use proptest::test_runner::Config;
 use signer_adapters::registry::SqliteRegistry;
 use signer_domain::ports::{
     CurrentKey, GeneratedKey, KeyQuery, KeyRegistry as _, KeyRegistryError, PendingKey, Purpose,
-    Reservation, RetirementNote, RotationRegistry as _, RotationReservation,
+    Reservation, RotationRegistry as _, RotationReservation,
 };
-use signer_domain::{KeyId, KeyState, RotationTransition, Scope, SigningKey};
+use signer_domain::{KeyId, KeyMark, KeyMarks, KeyState, RotationTransition, Scope, SigningKey};
 
 use crate::support::{
     PLATFORM, Place, at, domain, find, handle, pair_salted, reserve, reserve_rotation,
@@ -20,11 +20,12 @@ enum Step {
     Reserve(Name),
     Complete(Which, u8),
     Abandon(Which),
+    Mark(Which, KeyMark, bool),
     BeginRetirement(Which),
-    CancelRetirement(Which),
     Retire(Which, Belief),
     ReserveRotation(Name),
     OpenRotation(Which, u8),
+    RotateTo(Which),
     CloseRotation(Which),
     ConfirmRetirement(Which),
     Reopen,
@@ -86,6 +87,14 @@ fn beliefs() -> impl Strategy<Value = Belief> {
     prop_oneof![3 => Just(Belief::True), 1 => (0..4_u64).prop_map(Belief::Version)]
 }
 
+fn marks() -> impl Strategy<Value = KeyMark> {
+    prop_oneof![
+        Just(KeyMark::Blocked),
+        Just(KeyMark::Quarantined),
+        Just(KeyMark::Unconfirmed),
+    ]
+}
+
 /// Steps on their own and steps that follow each other, so that a history leads somewhere.
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let alone = prop_oneof![
@@ -93,7 +102,9 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         3 => (which(), salts()).prop_map(|(which, salt)| Step::Complete(which, salt)),
         1 => which().prop_map(Step::Abandon),
         3 => which().prop_map(Step::BeginRetirement),
-        1 => which().prop_map(Step::CancelRetirement),
+        4 => (which(), marks(), prop::bool::weighted(0.6))
+            .prop_map(|(which, mark, is_set)| Step::Mark(which, mark, is_set)),
+        2 => which().prop_map(Step::RotateTo),
         3 => (which(), beliefs()).prop_map(|(which, belief)| Step::Retire(which, belief)),
         3 => names().prop_map(Step::ReserveRotation),
         4 => (which(), salts()).prop_map(|(which, salt)| Step::OpenRotation(which, salt)),
@@ -128,10 +139,10 @@ struct Model {
     opening: Vec<(PendingKey, KeyId)>,
     /// The rotations that were opened, first to last.
     rotations: Vec<RotationTransition>,
-    /// The keys that were retired without word of their provider, first to last.
-    unconfirmed: Vec<SigningKey>,
     /// The names whose retirement was begun.
     begun: Vec<Name>,
+    /// The names that an operator has blocked.
+    blocked: Vec<Name>,
 }
 
 /// Why a change was refused.
@@ -233,11 +244,8 @@ impl Model {
     /// Takes in what the registry said to the reservation of a rotation, if it may say so.
     fn reserve_rotation(&mut self, name: Name, answer: &RotationReservation) {
         let waits = self.waits(name);
-        let expected = if self.key(name).is_some() {
-            self.rotation_to(name).cloned().map_or(
-                RotationReservation::NameTaken,
-                RotationReservation::Standing,
-            )
+        let expected = if let Some(key) = self.key(name).cloned() {
+            self.standing(name, key)
         } else if let Some(last) = waits {
             match last.purpose {
                 Purpose::Generate => RotationReservation::NameTaken,
@@ -258,6 +266,85 @@ impl Model {
             RotationReservation::UnknownScope
         };
         assert_eq!(*answer, expected);
+    }
+
+    /// What the reservation of a name leads to that belongs to a key.
+    fn standing(&mut self, name: Name, key: SigningKey) -> RotationReservation {
+        if let Some(rotation) = self.rotation_to(name) {
+            return RotationReservation::Standing(rotation.clone());
+        }
+        if key.state != KeyState::Active || key.current {
+            RotationReservation::NameTaken
+        } else if self.is_rotated(name.scope()) {
+            RotationReservation::InProgress
+        } else if self.current(name.scope()).is_some() {
+            RotationReservation::KeyStands(key)
+        } else {
+            RotationReservation::CurrentRetired
+        }
+    }
+
+    fn rotate_to(&mut self, name: Name, now: i64) -> Result<RotationTransition, Refusal> {
+        let key = self.key(name).cloned().ok_or(Refusal::Conflict)?;
+        let RotationReservation::KeyStands(new) = self.standing(name, key) else {
+            return Err(Refusal::Conflict);
+        };
+        let mut keys = self.keys.iter_mut();
+        let old = keys.find(|key| key.scope == new.scope && key.current);
+        let old = old.unwrap();
+        supersede(old, now);
+        let old = old.clone();
+        let key = self.key(name).unwrap();
+        key.current = true;
+        key.version += 1;
+        let transition = RotationTransition {
+            scope: new.scope,
+            old_key_id: old.key_id,
+            new_key_id: new.key_id,
+            old_handle_id: old.handle_id,
+            new_handle_id: new.handle_id,
+            opened_at: at(now),
+            closes_at: at(now + 50),
+            closed_at: None,
+        };
+        self.rotations.push(transition.clone());
+        Ok(transition)
+    }
+
+    /// Marks a key or takes the mark away; the record afterwards.
+    fn mark(&mut self, name: Name, mark: KeyMark, is_set: bool) -> Result<SigningKey, Refusal> {
+        let is_begun = self.begun.contains(&name);
+        let was_blocked = self.blocked.contains(&name);
+        let key = self.key(name).ok_or(Refusal::Conflict)?;
+        let is_possible = (mark == KeyMark::Unconfirmed) == (key.state == KeyState::Retired);
+        let marked = match mark {
+            KeyMark::Blocked => was_blocked,
+            KeyMark::Quarantined => key.marks.quarantined,
+            KeyMark::Unconfirmed => key.marks.unconfirmed,
+        };
+        if !is_possible || marked == is_set {
+            return Ok(key.clone());
+        }
+        key.version += 1;
+        match mark {
+            KeyMark::Blocked => key.marks.blocked = is_set || is_begun,
+            KeyMark::Quarantined => key.marks.quarantined = is_set,
+            KeyMark::Unconfirmed => key.marks.unconfirmed = is_set,
+        }
+        let key = key.clone();
+        if mark == KeyMark::Blocked {
+            self.blocked.retain(|blocked| *blocked != name);
+            self.blocked.extend(is_set.then_some(name));
+        }
+        Ok(key)
+    }
+
+    /// The retired keys whose provider has not confirmed, first to last.
+    fn unconfirmed(&self) -> Vec<SigningKey> {
+        let unconfirmed = self.keys.iter().filter(|key| key.marks.unconfirmed);
+        let mut unconfirmed: Vec<_> = unconfirmed.cloned().collect();
+        unconfirmed.sort_by_key(|key| key.valid_until);
+        unconfirmed
     }
 
     fn abandon(&mut self, pending: &PendingKey) {
@@ -301,6 +388,7 @@ impl Model {
             public_key: made.public_key,
             state: KeyState::Active,
             current,
+            marks: KeyMarks::default(),
             valid_from: at(now),
             valid_until: None,
             version: 1,
@@ -332,10 +420,7 @@ impl Model {
         let old = old.unwrap();
         if old.state == KeyState::Active {
             assert!(old.current);
-            old.state = KeyState::Rotating;
-            old.current = false;
-            old.valid_until = Some(at(now + 50));
-            old.version += 1;
+            supersede(old, now);
         }
         let old_handle_id = old.handle_id.clone();
         let new = self.activate(pending, made, true, now)?;
@@ -363,27 +448,31 @@ impl Model {
             let old = old.unwrap();
             if old.state != KeyState::Retired {
                 retire(old, now);
-                self.unconfirmed.push(old.clone());
+                old.marks.unconfirmed = true;
             }
             return transition;
         }
         transition.clone()
     }
 
-    fn begin_retirement(&mut self, name: Name) -> Result<RetirementNote, Refusal> {
+    fn begin_retirement(&mut self, name: Name) -> Result<SigningKey, Refusal> {
         let open = self.open_rotation_of(name.scope()).cloned();
+        let is_begun = self.begun.contains(&name);
         let key = self.key(name).ok_or(Refusal::Conflict)?;
         if key.state == KeyState::Retired {
-            return Ok(RetirementNote::Standing);
+            return Ok(key.clone());
         }
         if open.is_some_and(|open| open.new_key_id == key.key_id) {
             return Err(Refusal::RotationInProgress);
         }
-        if self.begun.contains(&name) {
-            return Ok(RetirementNote::Standing);
+        if is_begun {
+            return Ok(key.clone());
         }
+        key.version += 1;
+        key.marks.blocked = true;
+        let key = key.clone();
         self.begun.push(name);
-        Ok(RetirementNote::New)
+        Ok(key)
     }
 
     /// The keys whose retirement was begun and is not over.
@@ -407,14 +496,24 @@ impl Model {
             }
             retire(key, now);
         }
-        let key = key.clone();
-        self.unconfirmed.retain(|unconfirmed| *unconfirmed != key);
-        Ok(key)
+        if key.marks.unconfirmed {
+            key.marks.unconfirmed = false;
+            key.version += 1;
+        }
+        Ok(key.clone())
     }
+}
+
+fn supersede(key: &mut SigningKey, now: i64) {
+    key.state = KeyState::Rotating;
+    key.current = false;
+    key.valid_until = Some(at(now + 50));
+    key.version += 1;
 }
 
 fn retire(key: &mut SigningKey, now: i64) {
     key.state = KeyState::Retired;
+    key.marks = KeyMarks::default();
     key.current = false;
     key.valid_until = Some(at(now));
     key.version += 1;
@@ -484,9 +583,26 @@ async fn agree_on_rotations(registry: &SqliteRegistry, model: &Model) {
     let open: Vec<_> = open.cloned().collect();
     assert_eq!(registry.open_rotations().await.unwrap(), open);
     let unconfirmed = registry.unconfirmed_retirements().await.unwrap();
-    assert_eq!(unconfirmed, model.unconfirmed);
+    assert_eq!(unconfirmed, model.unconfirmed());
     let begun = registry.begun_retirements().await.unwrap();
     assert_eq!(begun, model.begun());
+    agree_on_notices(registry, model).await;
+}
+
+async fn agree_on_notices(registry: &SqliteRegistry, model: &Model) {
+    let notices = registry.notices().await.unwrap();
+    let is_marked = |key: &&SigningKey| key.marks != KeyMarks::default();
+    let mut marked: Vec<_> = model.keys.iter().filter(is_marked).cloned().collect();
+    let mut told = notices.keys;
+    for keys in [&mut marked, &mut told] {
+        keys.sort_by_key(|key| key.handle_id.to_string());
+    }
+    assert_eq!(told, marked, "each once");
+    let has_keys = |scope: &Scope| model.keys.iter().any(|key| key.scope == *scope);
+    let mut without_current = vec![PLATFORM, domain(1)];
+    without_current.retain(|scope| has_keys(scope) && model.current(*scope).is_none());
+    without_current.sort_by_key(ToString::to_string);
+    assert_eq!(notices.scopes_without_current, without_current);
 }
 
 async fn listed(
@@ -540,15 +656,28 @@ async fn replay(steps: Vec<Step>) {
                 let name = model.key_name(which);
                 if let Some(key) = name.and_then(|name| model.key(name)).cloned() {
                     let name = Name::of(key.scope, &key.key_id);
-                    let answer = registry.begin_retirement(&key).await;
+                    let answer = registry.begin_retirement(&key.handle_id).await;
                     assert_eq!(settled(answer), model.begin_retirement(name));
                 }
             }
-            Step::CancelRetirement(which) => {
+            Step::Mark(which, mark, is_set) => {
                 if let Some(name) = model.key_name(which) {
                     let handle = handle(name.scope(), name.key_id());
-                    registry.cancel_retirement(&handle).await.unwrap();
-                    model.begun.retain(|begun| *begun != name);
+                    let answer = if is_set {
+                        registry.mark(&handle, mark).await
+                    } else {
+                        registry.unmark(&handle, mark).await
+                    };
+                    assert_eq!(settled(answer), model.mark(name, mark, is_set));
+                }
+            }
+            Step::RotateTo(which) => {
+                let name = model.key_name(which);
+                if let Some(key) = name.and_then(|name| model.key(name)).cloned() {
+                    let name = Name::of(key.scope, &key.key_id);
+                    let closes_at = at(now + 50);
+                    let answer = registry.rotate_to(&key, at(now), closes_at).await;
+                    assert_eq!(settled(answer), model.rotate_to(name, now));
                 }
             }
             Step::Retire(which, belief) => {
@@ -590,7 +719,7 @@ async fn replay(steps: Vec<Step>) {
                 if let Some(name) = model.key_name(which) {
                     let handle = handle(name.scope(), name.key_id());
                     registry.confirm_retirement(&handle).await.unwrap();
-                    model.unconfirmed.retain(|key| key.handle_id != handle);
+                    drop(model.mark(name, KeyMark::Unconfirmed, false));
                 }
             }
             Step::Reopen => {

@@ -5,7 +5,9 @@ use signer_domain::ports::{
     CurrentKey, GeneratedKey, KeyQuery, KeyRegistry as _, KeyRegistryError, PendingKey, Purpose,
     Reservation, RotationRegistry as _, RotationReservation,
 };
-use signer_domain::{HandleId, KeyState, ProviderName, RotationTransition, SigningKey, Timestamp};
+use signer_domain::{
+    HandleId, KeyMarks, KeyState, ProviderName, RotationTransition, SigningKey, Timestamp,
+};
 
 use crate::support::{
     PLATFORM, Place, all, at, current, domain, find, generate, handle, name, names, pair,
@@ -111,6 +113,7 @@ async fn an_opened_rotation_has_two_keys_in_use_and_the_new_one_is_current() {
         public_key: pair(PLATFORM, "k2").public_key,
         state: KeyState::Active,
         current: true,
+        marks: KeyMarks::default(),
         valid_from: at(11),
         valid_until: None,
         version: 1,
@@ -281,9 +284,10 @@ async fn abandoning_a_reserved_rotation_frees_the_name_and_the_scope() {
         std::slice::from_ref(&newer)
     );
     registry.abandon(&newer).await.unwrap();
-    assert!(!generate(&registry, PLATFORM, "k2").await.current);
-    let taken = reserve_rotation(&registry, PLATFORM, "k2").await;
-    assert_eq!(taken, RotationReservation::NameTaken);
+    let ahead = generate(&registry, PLATFORM, "k2").await;
+    assert!(!ahead.current);
+    let standing = reserve_rotation(&registry, PLATFORM, "k2").await;
+    assert_eq!(standing, RotationReservation::KeyStands(ahead));
     rotate(&registry, PLATFORM, "k3").await;
 }
 
@@ -357,8 +361,13 @@ async fn closing_retires_the_old_key_and_leaves_its_provider_to_be_told() {
         ..transition.clone()
     };
     assert_eq!(closed, expected);
+    let unconfirmed = KeyMarks {
+        unconfirmed: true,
+        ..KeyMarks::default()
+    };
     let old = SigningKey {
         state: KeyState::Retired,
+        marks: unconfirmed,
         valid_until: Some(at(15)),
         version: 3,
         ..rotating
@@ -507,7 +516,7 @@ async fn closed(registry: &SqliteRegistry) -> SigningKey {
 }
 
 #[tokio::test]
-async fn a_confirmed_retirement_is_not_shown_again_and_the_key_is_what_it_was() {
+async fn a_confirmed_retirement_is_not_shown_again() {
     let (place, registry, _) = furnished().await;
     let old = closed(&registry).await;
     for unrelated in [handle(PLATFORM, "k2"), handle(PLATFORM, "k9")] {
@@ -524,14 +533,27 @@ async fn a_confirmed_retirement_is_not_shown_again_and_the_key_is_what_it_was() 
     drop(registry);
     let registry = place.open().await;
     assert_eq!(registry.unconfirmed_retirements().await.unwrap(), []);
-    assert_eq!(find(&registry, &old.handle_id).await, Some(old));
+    let confirmed = SigningKey {
+        marks: KeyMarks::default(),
+        version: old.version + 1,
+        ..old
+    };
+    assert_eq!(find(&registry, &confirmed.handle_id).await, Some(confirmed));
 }
 
 #[tokio::test]
 async fn retiring_a_key_that_a_rotation_has_retired_confirms_it() {
     let (_place, registry, _) = furnished().await;
     let old = closed(&registry).await;
-    assert_eq!(registry.retire(&old, at(16)).await.unwrap(), old);
+    let confirmed = registry.retire(&old, at(16)).await.unwrap();
+    assert_eq!(
+        find(&registry, &old.handle_id).await,
+        Some(confirmed.clone())
+    );
+    assert_eq!(
+        (confirmed.state, confirmed.valid_until),
+        (old.state, old.valid_until)
+    );
     assert_eq!(registry.unconfirmed_retirements().await.unwrap(), []);
 }
 

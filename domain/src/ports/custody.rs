@@ -73,13 +73,40 @@ pub trait Custody: Send + Sync {
     /// Retires one key. Once this has returned, no signature by the key is ever released.
     ///
     /// # Errors
-    /// [`CustodyError::RotationInProgress`] when it is the new key of an open rotation; and others by
+    /// [`CustodyError::RotationInProgress`] when it is the new key of an open rotation;
+    /// [`CustodyError::ProviderUnavailable`] when its provider has not confirmed that the private half
+    /// is unusable: then the key is blocked, and retired as soon as the provider does; and others by
     /// cause.
     async fn retire(
         &self,
         handle: HandleId,
         deadline: Deadline,
     ) -> Result<SigningKey, CustodyError>;
+
+    /// Blocks a key: once this has returned, no signature by it is released until it is unblocked. Asks
+    /// the registry alone, so it works while the provider is down.
+    ///
+    /// # Errors
+    /// [`CustodyError::KeyRetired`]; and others by cause.
+    async fn block(&self, handle: HandleId, deadline: Deadline) -> Result<ShownKey, CustodyError>;
+
+    /// Takes a block away.
+    ///
+    /// # Errors
+    /// [`CustodyError::KeyRetired`]; [`CustodyError::KeyBlocked`] when the retirement of the key has
+    /// begun; and others by cause.
+    async fn unblock(&self, handle: HandleId, deadline: Deadline)
+    -> Result<ShownKey, CustodyError>;
+
+    /// Lets a quarantined key sign again, because its operator knows why a signature did not verify.
+    ///
+    /// # Errors
+    /// [`CustodyError::KeyRetired`]; and others by cause.
+    async fn release_quarantine(
+        &self,
+        handle: HandleId,
+        deadline: Deadline,
+    ) -> Result<ShownKey, CustodyError>;
 
     /// Whether the process is alive: event loop and supervisor, never a back end. `None` when the
     /// supervisor does not answer.
@@ -199,6 +226,8 @@ pub enum Presence {
     Assumed,
     /// The provider answers, and does not show the key. It may be hidden or lost.
     Missing,
+    /// The provider shows another public key in its place.
+    Swapped,
 }
 
 /// One page of keys.
@@ -300,6 +329,9 @@ pub enum CustodyError {
     /// The key is retired.
     #[error("key retired")]
     KeyRetired,
+    /// The key is blocked.
+    #[error("key blocked")]
+    KeyBlocked,
     /// The keys of the scope are being rotated.
     #[error("rotation in progress")]
     RotationInProgress,

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use super::{Cause, GeneratedKey};
-use crate::{HandleId, KeyId, KeyState, ProviderName, Scope, SigningKey};
+use crate::{HandleId, KeyId, KeyMark, KeyState, ProviderName, Scope, SigningKey};
 
 /// The durable record of every key: the authority on which keys exist and which may sign.
 ///
@@ -83,26 +83,44 @@ pub trait KeyRegistry: Send + Sync + fmt::Debug {
     /// [`Unavailable`](KeyRegistryError::Unavailable).
     async fn list(&self, query: &KeyQuery) -> Result<KeyPage, KeyRegistryError>;
 
-    /// Notes, before the provider of a key is told to make it unusable, that it is about to be: whoever
-    /// starts next finds the note and finishes what was begun. The record that others read stays as it
-    /// is, its version too. Has no effect on a key that is noted or retired already.
+    /// Marks a key, and returns its record. Has no effect on a key that bears the mark, or cannot bear
+    /// it in its state.
+    ///
+    /// # Errors
+    /// [`Conflict`](KeyRegistryError::Conflict) when no key has this handle;
+    /// [`Unavailable`](KeyRegistryError::Unavailable), and then the mark may have been made.
+    async fn mark(&self, handle: &HandleId, mark: KeyMark) -> Result<SigningKey, KeyRegistryError>;
+
+    /// Takes a mark away, and returns the record of the key. Has no effect on a key without it. A key
+    /// whose retirement has begun stays blocked.
+    ///
+    /// # Errors
+    /// [`Conflict`](KeyRegistryError::Conflict) when no key has this handle;
+    /// [`Unavailable`](KeyRegistryError::Unavailable), and then the mark may be gone.
+    async fn unmark(
+        &self,
+        handle: &HandleId,
+        mark: KeyMark,
+    ) -> Result<SigningKey, KeyRegistryError>;
+
+    /// What an operator should know of keys and scopes.
+    ///
+    /// # Errors
+    /// [`Unavailable`](KeyRegistryError::Unavailable).
+    async fn notices(&self) -> Result<KeyNotices, KeyRegistryError>;
+
+    /// Notes, before the provider of a key is told to make it unusable, that it is about to be, and
+    /// returns the record: from here on the key is [blocked](crate::KeyMarks::blocked), and only its
+    /// retirement ends that. Has no effect on a key that is noted or retired already.
     ///
     /// # Errors
     /// [`Conflict`](KeyRegistryError::Conflict) when no key has this handle;
     /// [`RotationInProgress`](KeyRegistryError::RotationInProgress) when it is the new key of an open
     /// rotation; [`Unavailable`](KeyRegistryError::Unavailable), and then the note may have been made.
-    async fn begin_retirement(&self, key: &SigningKey) -> Result<RetirementNote, KeyRegistryError>;
+    async fn begin_retirement(&self, handle: &HandleId) -> Result<SigningKey, KeyRegistryError>;
 
-    /// Takes the note back because the provider certainly did nothing. Only for whoever made a
-    /// [new](RetirementNote::New) one: behind one that stood before there may be a provider that has
-    /// made the key unusable. Has no effect when there is none.
-    ///
-    /// # Errors
-    /// [`Unavailable`](KeyRegistryError::Unavailable).
-    async fn cancel_retirement(&self, handle: &HandleId) -> Result<(), KeyRegistryError>;
-
-    /// The keys whose retirement was begun, and neither recorded nor cancelled since, in the order in
-    /// which they became active.
+    /// The keys whose retirement was begun and not recorded since, in the order in which they became
+    /// active.
     ///
     /// # Errors
     /// [`Unavailable`](KeyRegistryError::Unavailable).
@@ -171,14 +189,17 @@ pub enum Abandonment {
     NotThere,
 }
 
-/// What [`KeyRegistry::begin_retirement`] led to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RetirementNote {
-    /// This call made the note.
-    New,
-    /// There was nothing to note: an earlier call did, or the key is retired.
-    Standing,
+/// What an operator should know of keys and scopes. Of each list at most [`NOTICES`] entries.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct KeyNotices {
+    /// The keys that are blocked or quarantined, or retired and unconfirmed.
+    pub keys: Vec<SigningKey>,
+    /// The scopes that have keys and no current one.
+    pub scopes_without_current: Vec<Scope>,
 }
+
+/// So many entries a list of [`KeyNotices`] has at most.
+pub const NOTICES: u32 = 10_000;
 
 /// A record, with the instant up to which it may be relied on.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -43,6 +43,19 @@ pub trait RotationRegistry: Send + Sync + fmt::Debug {
         closes_at: Timestamp,
     ) -> Result<RotationTransition, KeyRegistryError>;
 
+    /// Opens the rotation to a key that stands: it becomes current, and the old one
+    /// [rotating](crate::KeyState::Rotating) until `closes_at`.
+    ///
+    /// # Errors
+    /// [`Conflict`](KeyRegistryError::Conflict) when the record of the key is another one than `key`,
+    /// or the scope or the key do not permit it any more; [`Unavailable`](KeyRegistryError::Unavailable).
+    async fn rotate_to(
+        &self,
+        key: &SigningKey,
+        at: Timestamp,
+        closes_at: Timestamp,
+    ) -> Result<RotationTransition, KeyRegistryError>;
+
     /// The rotation of a scope that is open; `None` when there is none.
     ///
     /// # Errors
@@ -104,8 +117,10 @@ pub enum RotationReservation {
     Standing(RotationTransition),
     /// Another rotation of the scope is open or being opened.
     InProgress,
-    /// The name belongs to a key of the scope that no rotation made, in whatever state, or is
-    /// reserved for one.
+    /// The name belongs to an active key of the scope that no rotation made and that is not the current
+    /// one: [`rotate_to`](RotationRegistry::rotate_to) opens the rotation to it.
+    KeyStands(SigningKey),
+    /// The name belongs to another key of the scope that no rotation made, or is reserved for one.
     NameTaken,
     /// The scope has keys, but its current one was retired and none has followed yet.
     CurrentRetired,

@@ -61,7 +61,8 @@ impl ProblemCode {
             | Self::UnsupportedMediaType
             | Self::RotationInProgress
             | Self::RotationNotFound
-            | Self::KeyRetired => AuditOutcome::Invalid,
+            | Self::KeyRetired
+            | Self::KeyBlocked => AuditOutcome::Invalid,
             Self::Overloaded
             | Self::ProviderUnavailable
             | Self::RegistryUnavailable

@@ -22,7 +22,12 @@ pub(super) fn of_call(call: Call<'_>) -> AuditKey {
         Call::Show(handle)
         | Call::PublicKey(handle)
         | Call::Sign(handle)
-        | Call::Retire(handle) => parse_handle(handle).map_or(UNKNOWN, |handle| of_handle(&handle)),
+        | Call::Retire(handle)
+        | Call::Block(handle)
+        | Call::Unblock(handle)
+        | Call::ReleaseQuarantine(handle) => {
+            parse_handle(handle).map_or(UNKNOWN, |handle| of_handle(&handle))
+        }
         Call::SignScope(scope)
         | Call::RotationOpen(scope)
         | Call::RotationShow(scope)

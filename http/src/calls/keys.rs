@@ -3,7 +3,7 @@
 use actix_http::StatusCode;
 use actix_http::header::{self, HeaderValue};
 use signer_domain::HandleId;
-use signer_domain::ports::{GenerateKey, GeneratedOrStanding};
+use signer_domain::ports::{GenerateKey, GeneratedOrStanding, ShownKey};
 
 use super::Task;
 use crate::accept::KeyForm;
@@ -13,7 +13,7 @@ use crate::query::{encode_cursor, key_query};
 use crate::refusal::Refusal;
 use crate::segment::parse_handle;
 use crate::wire::{
-    GenerateRequest, Jwk, KeyDocument, KeyListDocument, PublicKeyDocument, RetireRequest, escaped,
+    EmptyRequest, GenerateRequest, Jwk, KeyDocument, KeyListDocument, PublicKeyDocument, escaped,
 };
 
 pub(crate) async fn generate(task: Task<'_>) -> Result<Answer, Refusal> {
@@ -56,13 +56,45 @@ pub(crate) async fn show(task: Task<'_>, handle: &str) -> Result<Answer, Refusal
 }
 
 pub(crate) async fn retire(task: Task<'_>, handle: &str) -> Result<Answer, Refusal> {
-    if !task.body.is_empty() {
-        let RetireRequest {} = task.document()?;
-    }
-    let handle = parse_handle(handle)?;
+    let handle = lone_handle(&task, handle)?;
     let key = task.custody.retire(handle, task.deadline).await?;
     task.subject.learn(|facts| facts.key = key::of_record(&key));
     Ok(Answer::json(StatusCode::OK, &KeyDocument::from(key)))
+}
+
+pub(crate) async fn block(task: Task<'_>, handle: &str) -> Result<Answer, Refusal> {
+    let handle = lone_handle(&task, handle)?;
+    let blocked = task.custody.block(handle, task.deadline).await?;
+    Ok(marked(task, blocked))
+}
+
+pub(crate) async fn unblock(task: Task<'_>, handle: &str) -> Result<Answer, Refusal> {
+    let handle = lone_handle(&task, handle)?;
+    let unblocked = task.custody.unblock(handle, task.deadline).await?;
+    Ok(marked(task, unblocked))
+}
+
+pub(crate) async fn release_quarantine(task: Task<'_>, handle: &str) -> Result<Answer, Refusal> {
+    let handle = lone_handle(&task, handle)?;
+    let released = task
+        .custody
+        .release_quarantine(handle, task.deadline)
+        .await?;
+    Ok(marked(task, released))
+}
+
+/// The handle of a request that says nothing else.
+fn lone_handle(task: &Task<'_>, handle: &str) -> Result<HandleId, Refusal> {
+    if !task.body.is_empty() {
+        let EmptyRequest {} = task.document()?;
+    }
+    parse_handle(handle)
+}
+
+fn marked(task: Task<'_>, shown: ShownKey) -> Answer {
+    task.subject
+        .learn(|facts| facts.key = key::of_record(&shown.key));
+    Answer::json(StatusCode::OK, &KeyDocument::from(shown))
 }
 
 pub(crate) async fn public_key(task: Task<'_>, handle: &str) -> Result<Answer, Refusal> {

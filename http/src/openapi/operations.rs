@@ -34,6 +34,18 @@ pub(super) fn paths() -> Paths {
             item([(HttpMethod::Post, retire())]),
         )
         .path(
+            "/v1/keys/{handle_id}/block",
+            item([(HttpMethod::Post, block())]),
+        )
+        .path(
+            "/v1/keys/{handle_id}/unblock",
+            item([(HttpMethod::Post, unblock())]),
+        )
+        .path(
+            "/v1/keys/{handle_id}/release-quarantine",
+            item([(HttpMethod::Post, release_quarantine())]),
+        )
+        .path(
             "/v1/scopes/{scope}/sign",
             item([(HttpMethod::Post, scopes::sign())]),
         )
@@ -124,11 +136,53 @@ fn retire() -> OperationBuilder {
         "Retire a key, for good; no signature by it is released afterwards",
     )
     .parameter(handle())
-    .request_body(Some(optional_body("RetireRequest")))
+    .request_body(Some(optional_body("EmptyRequest")))
     .responses(found(
         document("The retired key.", "KeyDocument"),
         &[GENERATING, BODY].concat(),
     ))
+}
+
+fn block() -> OperationBuilder {
+    marking(
+        "block",
+        "Block a key; no signature by it is released until it is unblocked",
+        "The blocked key.",
+        &[],
+    )
+}
+
+fn unblock() -> OperationBuilder {
+    marking(
+        "unblock",
+        "Let a blocked key sign again, unless its retirement has begun",
+        "The key.",
+        &[ProblemCode::KeyBlocked],
+    )
+}
+
+fn release_quarantine() -> OperationBuilder {
+    marking(
+        "release_quarantine",
+        "Let a quarantined key sign again, once the cause is known",
+        "The key.",
+        &[],
+    )
+}
+
+fn marking(
+    id: &'static str,
+    summary: &str,
+    answer: &str,
+    problems: &[ProblemCode],
+) -> OperationBuilder {
+    call(id, summary)
+        .parameter(handle())
+        .request_body(Some(optional_body("EmptyRequest")))
+        .responses(found(
+            document(answer, "KeyDocument"),
+            &[BODY, &[ProblemCode::KeyRetired], problems].concat(),
+        ))
 }
 
 fn sign() -> OperationBuilder {

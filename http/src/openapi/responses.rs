@@ -47,6 +47,7 @@ pub(super) const SIGNING: &[ProblemCode] = &[
     ProblemCode::KeyNotFound,
     ProblemCode::RotationInProgress,
     ProblemCode::KeyRetired,
+    ProblemCode::KeyBlocked,
     ProblemCode::SignatureCheckFailed,
     ProblemCode::ProviderUnavailable,
 ];

@@ -56,15 +56,19 @@ pub(super) fn open_rotation() -> OperationBuilder {
     );
     call(
         "rotation_open",
-        "Make a new key the current one of a scope; the old one still signs by its handle",
+        "Make a new key, or one that was generated ahead, the current one of a scope; the old one still \
+         signs by its handle",
     )
     .parameter(scope())
     .request_body(Some(body("OpenRotationRequest")))
     .responses(responses(
         [("201", opened), ("200", standing)],
-        &[ALWAYS, BODY, PERMITTED, GENERATING],
+        &[ALWAYS, BODY, PERMITTED, GENERATING, UNFIT],
     ))
 }
+
+/// What may be wrong with a key that was generated ahead.
+const UNFIT: &[ProblemCode] = &[ProblemCode::KeyBlocked, ProblemCode::SignatureCheckFailed];
 
 pub(super) fn show_rotation() -> OperationBuilder {
     call("rotation_show", "Show the open rotation of a scope")

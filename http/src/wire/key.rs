@@ -37,12 +37,12 @@ impl<'de> Deserialize<'de> for GenerateRequest {
     }
 }
 
-/// A request to retire a key. It says nothing; many clients send an object all the same.
+/// A request that says nothing but what its path says; many clients send an object all the same.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct RetireRequest {}
+pub struct EmptyRequest {}
 
-impl<'de> Deserialize<'de> for RetireRequest {
+impl<'de> Deserialize<'de> for EmptyRequest {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let [] = read_texts(deserializer, [])?;
         Ok(Self {})
@@ -95,19 +95,35 @@ pub struct KeyDocument {
     #[serde(with = "rfc3339::option")]
     #[schema(value_type = Option<texts::Time>, required = true)]
     pub valid_until: Option<Timestamp>,
+    /// Whether it is blocked: it signs no more until it is unblocked, or is being retired.
+    #[serde(default)]
+    #[schema(required = true)]
+    pub blocked: bool,
+    /// Whether it is quarantined: a signature by it did not verify, and it signs no more until it is
+    /// released.
+    #[serde(default)]
+    #[schema(required = true)]
+    pub quarantined: bool,
     /// There and true when the provider answers but does not show the key.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     #[schema(value_type = bool, required = false)]
     pub missing: Option<bool>,
+    /// There and true when the provider shows another public key in its place.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[schema(value_type = bool, required = false)]
+    pub swapped: Option<bool>,
+    /// There and true when the key is retired and its provider has not confirmed that the private half
+    /// is unusable.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[schema(value_type = bool, required = false)]
+    pub unconfirmed: Option<bool>,
 }
 
 impl From<ShownKey> for KeyDocument {
     fn from(shown: ShownKey) -> Self {
         Self {
-            missing: match shown.presence {
-                Presence::Assumed => None,
-                Presence::Missing => Some(true),
-            },
+            missing: (shown.presence == Presence::Missing).then_some(true),
+            swapped: (shown.presence == Presence::Swapped).then_some(true),
             ..Self::from(shown.key)
         }
     }
@@ -125,7 +141,11 @@ impl From<SigningKey> for KeyDocument {
             public_key: key.public_key,
             valid_from: key.valid_from,
             valid_until: key.valid_until,
+            blocked: key.marks.blocked,
+            quarantined: key.marks.quarantined,
             missing: None,
+            swapped: None,
+            unconfirmed: key.marks.unconfirmed.then_some(true),
         }
     }
 }

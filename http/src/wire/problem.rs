@@ -106,6 +106,8 @@ problem_codes! {
     RotationNotFound = "rotation_not_found", NOT_FOUND, "Rotation not found";
     /// The key signs no more.
     KeyRetired = "key_retired", GONE, "Key retired";
+    /// The key signs no more until it is unblocked.
+    KeyBlocked = "key_blocked", CONFLICT, "Key blocked";
     /// Too many requests wait.
     Overloaded = "overloaded", TOO_MANY_REQUESTS, "Overloaded";
     /// A defect of the custodian.
@@ -150,6 +152,7 @@ impl ProblemCode {
             | Self::RotationInProgress
             | Self::RotationNotFound
             | Self::KeyRetired
+            | Self::KeyBlocked
             | Self::Internal
             | Self::SignatureCheckFailed => false,
         }

@@ -35,8 +35,11 @@ fn has_every_call() {
         "GET /v1/scopes/{scope}/jwks",
         "GET /v1/scopes/{scope}/rotations/current",
         "POST /v1/keys",
+        "POST /v1/keys/{handle_id}/block",
+        "POST /v1/keys/{handle_id}/release-quarantine",
         "POST /v1/keys/{handle_id}/retire",
         "POST /v1/keys/{handle_id}/sign",
+        "POST /v1/keys/{handle_id}/unblock",
         "POST /v1/scopes/{scope}/rotations",
         "POST /v1/scopes/{scope}/rotations/close",
         "POST /v1/scopes/{scope}/sign",
@@ -103,7 +106,7 @@ fn requests_admit_no_other_fields_and_no_null() {
         "GenerateRequest",
         "SignRequest",
         "BatchRequest",
-        "RetireRequest",
+        "EmptyRequest",
         "OpenRotationRequest",
         "CloseRotationRequest",
     ] {
@@ -130,13 +133,16 @@ fn the_patterns_accept_what_the_server_accepts() {
 }
 
 #[test]
-fn only_retiring_may_do_without_its_body() {
+fn only_what_takes_a_handle_and_nothing_else_may_do_without_its_body() {
     let document = document();
     let paths = document["paths"].as_object().unwrap();
     for (path, item) in paths {
         let body = &item["post"]["requestBody"];
         let required = body["required"].as_bool();
-        let expected = item.get("post").map(|_| !path.ends_with("/retire"));
+        let is_lone = ["/retire", "/block", "/unblock", "/release-quarantine"]
+            .iter()
+            .any(|end| path.ends_with(end));
+        let expected = item.get("post").map(|_| !is_lone);
         assert_eq!(required, expected, "{path}");
     }
 }

@@ -2,11 +2,14 @@
 
 use jiff::Timestamp;
 use signer_domain::ports::{Abandonment, GeneratedKey, PendingKey, Purpose, Reservation};
-use signer_domain::{HandleId, KeyChange, KeyId, KeyState, ProviderName, Scope, SigningKey};
+use signer_domain::{
+    HandleId, KeyChange, KeyId, KeyMark, KeyState, ProviderName, Scope, SigningKey,
+};
 use sqlx::sqlite::SqliteConnection;
 
 use super::failure::Failure;
 use super::lookup::{by_handle, by_name};
+use super::marks::{self, note_current, note_no_current};
 use super::record::{Record, columns, purpose_name};
 use super::rotation;
 
@@ -120,6 +123,9 @@ pub(super) async fn activate(
     if handle_is_foreign || by_handle(connection, &generated.handle_id).await?.is_some() {
         return Err(Failure::Conflict);
     }
+    if activation.current {
+        note_current(connection, &pending.scope).await?;
+    }
     let seq = next_seq(connection).await?;
     let row = sqlx::query(concat!(
         "UPDATE signing_key
@@ -175,8 +181,7 @@ pub(super) async fn retire(
     let key = by_handle(connection, &handle).await?;
     let key = key.ok_or(Failure::Conflict)?;
     if key.state == KeyState::Retired {
-        rotation::confirm(connection, handle).await?;
-        return Ok(key);
+        return marks::set(connection, handle, KeyMark::Unconfirmed, false).await;
     }
     if key.version != version {
         return Err(Failure::Conflict);
@@ -187,8 +192,8 @@ pub(super) async fn retire(
     change_state(connection, &key, KeyChange::Retired, at).await
 }
 
-/// Lets `change` happen to a key, which is no more the current one from here on. Whoever retires it has
-/// settled what was noted of its retirement.
+/// Lets `change` happen to a key, which is no more the current one from here on. A retirement settles
+/// what was noted of it and takes the marks away that concern signing.
 pub(super) async fn change_state(
     connection: &mut SqliteConnection,
     key: &SigningKey,
@@ -196,11 +201,16 @@ pub(super) async fn change_state(
     valid_until: Timestamp,
 ) -> Result<SigningKey, Failure> {
     let state = key.state.after(change)?;
+    if key.current && change == KeyChange::Retired {
+        note_no_current(connection, &key.scope).await?;
+    }
     let seq = next_seq(connection).await?;
     let row = sqlx::query(concat!(
         "UPDATE signing_key
          SET state = ?3, is_current = 0, valid_until = ?4, version = version + 1, seq = ?5,
-             retiring = retiring AND ?3 <> 'retired'
+             retiring = retiring AND ?3 <> 'retired',
+             blocked = blocked AND ?3 <> 'retired',
+             quarantined = quarantined AND ?3 <> 'retired'
          WHERE handle_id = ?1 AND version = ?2
          RETURNING ",
         columns!()

@@ -4,7 +4,9 @@ use std::error::Error;
 
 use jiff::Timestamp;
 use signer_domain::ports::{Cause, PendingKey, Purpose};
-use signer_domain::{HandleId, KeyId, KeyState, ProviderName, PublicKey, Scope, SigningKey};
+use signer_domain::{
+    HandleId, KeyId, KeyMarks, KeyState, ProviderName, PublicKey, Scope, SigningKey,
+};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Decode, Row as _, Sqlite, Type};
 
@@ -12,7 +14,8 @@ use sqlx::{Decode, Row as _, Sqlite, Type};
 macro_rules! columns {
     () => {
         "id, listed, scope, key_id, provider, state, is_current, handle_id, public_key, \
-         valid_from, valid_until, version, purpose"
+         valid_from, valid_until, version, purpose, \
+         (blocked OR retiring) AS is_blocked, quarantined, unconfirmed"
     };
 }
 pub(super) use columns;
@@ -53,6 +56,11 @@ impl Record {
             public_key: row.bytes("public_key", PublicKey::from_slice)?,
             state,
             current: row.number("is_current", mark)?,
+            marks: KeyMarks {
+                blocked: row.number("is_blocked", mark)?,
+                quarantined: row.number("quarantined", mark)?,
+                unconfirmed: row.number("unconfirmed", mark)?,
+            },
             valid_from: row.number("valid_from", Timestamp::from_microsecond)?,
             valid_until: row.optional_number("valid_until", Timestamp::from_microsecond)?,
             version: row.number("version", u64::try_from)?,

@@ -11,7 +11,6 @@ use signer_domain::ports::{
 };
 use signer_domain::{HandleId, KeyId, ProviderName, RotationTransition, Scope, SigningKey};
 
-pub(super) use self::changes::confirm;
 pub(super) use self::queries::{is_newer_of_two, is_rotated};
 use super::SqliteRegistry;
 use super::changes::Wanted;
@@ -53,6 +52,24 @@ impl RotationRegistry for SqliteRegistry {
         self.change("opening a rotation", move |connection| {
             Box::pin(changes::open(connection, opening))
         })
+        .await
+    }
+
+    async fn rotate_to(
+        &self,
+        key: &SigningKey,
+        at: Timestamp,
+        closes_at: Timestamp,
+    ) -> Result<RotationTransition, KeyRegistryError> {
+        let succession = changes::Succession {
+            key: key.clone(),
+            at,
+            closes_at,
+        };
+        self.change(
+            "opening a rotation to a key that stands",
+            move |connection| Box::pin(changes::rotate_to(connection, succession)),
+        )
         .await
     }
 
@@ -112,7 +129,7 @@ impl RotationRegistry for SqliteRegistry {
     async fn confirm_retirement(&self, handle: &HandleId) -> Result<(), KeyRegistryError> {
         let handle = handle.clone();
         self.change("confirming a retirement", move |connection| {
-            Box::pin(confirm(connection, handle))
+            Box::pin(changes::confirm(connection, handle))
         })
         .await
     }

@@ -10,17 +10,18 @@ pub(super) const APPLICATION_ID: i32 = i32::from_be_bytes(*b"PSRG");
 
 /// The steps, each with the version it leads to from the one before. A step that has been released
 /// is never edited.
-pub(super) const MIGRATIONS: [(i64, &str); 3] = [
+pub(super) const MIGRATIONS: [(i64, &str); 4] = [
     (1, include_str!("../../../migrations/0001_signing_key.sql")),
     (2, include_str!("../../../migrations/0002_rotation.sql")),
     (
         3,
         include_str!("../../../migrations/0003_registry_proof.sql"),
     ),
+    (4, include_str!("../../../migrations/0004_key_marks.sql")),
 ];
 
 /// The schema version that [`migrate`] leads to.
-pub(super) const VERSION: i64 = 3;
+pub(super) const VERSION: i64 = 4;
 
 /// Decides whether this program may open a registry of schema version `found`. A registry takes its
 /// place only once it has a schema, so version 0 is never seen on a sound one.

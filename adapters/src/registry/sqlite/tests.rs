@@ -42,7 +42,7 @@ async fn a_change_is_on_the_disk_before_it_is_acknowledged() {
         ("PRAGMA mmap_size", "0"),
         ("PRAGMA cache_size", "-256"),
         ("PRAGMA trusted_schema", "0"),
-        ("PRAGMA user_version", "3"),
+        ("PRAGMA user_version", "4"),
         ("PRAGMA application_id", "1347637831"),
     ] {
         for connection in [&registry.writer, &registry.reader] {
@@ -100,6 +100,11 @@ async fn no_question_about_providers_rotations_and_retirements_reads_a_whole_tab
         (rotation::queries::OLD_KEY, "sqlite_autoindex_rotation_2"),
         (rotation::queries::UNCONFIRMED, "signing_key_unconfirmed"),
         (retirement::BEGUN, "signing_key_retiring"),
+        (marks::MARKED[0], "signing_key_blocked"),
+        (marks::MARKED[1], "signing_key_retiring"),
+        (marks::MARKED[2], "signing_key_quarantined"),
+        (marks::MARKED[3], "signing_key_unconfirmed"),
+        (marks::WITHOUT_CURRENT, "scope_without_current"),
         (lookup::ANY_OF, "sqlite_autoindex_signing_key_"),
     ] {
         let plan = registry.reader.run("asking for a plan", move |connection| {

@@ -12,8 +12,8 @@ use signer_domain::ports::{
     ShownKeys, SignRequest, SignTarget, SignedDigest,
 };
 use signer_domain::{
-    Deadline, DeploymentProfile, HandleId, KeyId, KeyState, ProviderName, PublicKey, Scope,
-    Signature, SigningKey, Timestamp,
+    Deadline, DeploymentProfile, HandleId, KeyId, KeyMarks, KeyState, ProviderName, PublicKey,
+    Scope, Signature, SigningKey, Timestamp,
 };
 
 const KEYS: u64 = 250;
@@ -44,6 +44,7 @@ pub(crate) fn key(name: &str) -> SigningKey {
         public_key: PublicKey::from_bytes([7; 32]),
         state: KeyState::Active,
         current: true,
+        marks: KeyMarks::default(),
         valid_from: Timestamp::UNIX_EPOCH,
         valid_until: None,
         version: 1,
@@ -56,6 +57,7 @@ pub(super) async fn play(name: &str) -> Result<(), CustodyError> {
     match name {
         "unknown" => Err(CustodyError::KeyNotFound),
         "retired" => Err(CustodyError::KeyRetired),
+        "blocked" => Err(CustodyError::KeyBlocked),
         "rotating" => Err(CustodyError::RotationInProgress),
         "not-rotated" => Err(CustodyError::RotationNotFound),
         "taken" => Err(CustodyError::NameTaken),
@@ -162,6 +164,7 @@ impl Custody for ScriptedCustody {
         play(name).await?;
         let presence = match name {
             "missing" => Presence::Missing,
+            "swapped" => Presence::Swapped,
             _ => Presence::Assumed,
         };
         let key = SigningKey {
@@ -227,6 +230,28 @@ impl Custody for ScriptedCustody {
             handle_id: handle,
             ..key("k1")
         })
+    }
+
+    async fn block(&self, handle: HandleId, deadline: Deadline) -> Result<ShownKey, CustodyError> {
+        let mut shown = self.key(handle, deadline).await?;
+        shown.key.marks.blocked = true;
+        Ok(shown)
+    }
+
+    async fn unblock(
+        &self,
+        handle: HandleId,
+        deadline: Deadline,
+    ) -> Result<ShownKey, CustodyError> {
+        self.key(handle, deadline).await
+    }
+
+    async fn release_quarantine(
+        &self,
+        handle: HandleId,
+        deadline: Deadline,
+    ) -> Result<ShownKey, CustodyError> {
+        self.key(handle, deadline).await
     }
 
     async fn liveness(&self) -> Option<Liveness> {

@@ -3,7 +3,9 @@
 
 use jiff::Timestamp;
 use signer_domain::ports::{CurrentKey, GeneratedKey, PendingKey, Purpose, RotationReservation};
-use signer_domain::{HandleId, KeyChange, KeyId, KeyState, RotationTransition, Scope};
+use signer_domain::{
+    HandleId, KeyChange, KeyId, KeyMark, KeyState, RotationTransition, Scope, SigningKey,
+};
 use sqlx::sqlite::SqliteConnection;
 
 use super::queries;
@@ -12,6 +14,7 @@ use crate::registry::sqlite::changes::{
 };
 use crate::registry::sqlite::failure::Failure;
 use crate::registry::sqlite::lookup::{by_handle, by_name};
+use crate::registry::sqlite::marks;
 use crate::registry::sqlite::queries::current;
 use crate::registry::sqlite::record::Record;
 
@@ -28,13 +31,7 @@ pub(super) async fn reserve(
                 Purpose::Rotate => RotationReservation::AlreadyPending(pending),
             });
         }
-        Some(Record::Standing(_)) => {
-            let made_by = queries::to(connection, &wanted.scope, &wanted.key_id).await?;
-            return Ok(made_by.map_or(
-                RotationReservation::NameTaken,
-                RotationReservation::Standing,
-            ));
-        }
+        Some(Record::Standing(key)) => return standing(connection, key).await,
         None => {}
     }
     if queries::is_rotated(connection, &wanted.scope).await? {
@@ -57,6 +54,77 @@ pub(super) async fn reserve(
     .execute(connection)
     .await?;
     Ok(RotationReservation::Reserved(pending))
+}
+
+/// What the reservation of a name leads to that belongs to a key. One that was generated ahead may take
+/// the place of the current key.
+async fn standing(
+    connection: &mut SqliteConnection,
+    key: SigningKey,
+) -> Result<RotationReservation, Failure> {
+    if let Some(rotation) = queries::to(connection, &key.scope, &key.key_id).await? {
+        return Ok(RotationReservation::Standing(rotation));
+    }
+    if key.state != KeyState::Active || key.current {
+        return Ok(RotationReservation::NameTaken);
+    }
+    if queries::is_rotated(connection, &key.scope).await? {
+        return Ok(RotationReservation::InProgress);
+    }
+    Ok(match current(connection, key.scope).await? {
+        CurrentKey::Key(_) => RotationReservation::KeyStands(key),
+        CurrentKey::Retired | CurrentKey::Unknown => RotationReservation::CurrentRetired,
+    })
+}
+
+/// A rotation to a key that stands.
+#[derive(Debug)]
+pub(super) struct Succession {
+    pub(super) key: SigningKey,
+    pub(super) at: Timestamp,
+    pub(super) closes_at: Timestamp,
+}
+
+/// Puts a key that stands in the place of the current one.
+pub(super) async fn rotate_to(
+    connection: &mut SqliteConnection,
+    succession: Succession,
+) -> Result<RotationTransition, Failure> {
+    let Succession { key, at, closes_at } = succession;
+    let found = by_handle(connection, &key.handle_id).await?;
+    let found = found
+        .filter(|found| *found == key)
+        .ok_or(Failure::Conflict)?;
+    let RotationReservation::KeyStands(key) = standing(connection, found).await? else {
+        return Err(Failure::Conflict);
+    };
+    let CurrentKey::Key(old) = current(connection, key.scope).await? else {
+        return Err(Failure::Conflict);
+    };
+    let old = change_state(connection, &old.key, KeyChange::Superseded, closes_at).await?;
+    let seq = next_seq(connection).await?;
+    sqlx::query(
+        "UPDATE signing_key SET is_current = 1, version = version + 1, seq = ?2
+         WHERE handle_id = ?1",
+    )
+    .bind(key.handle_id.as_str())
+    .bind(seq)
+    .execute(&mut *connection)
+    .await?;
+    let seq = next_seq(connection).await?;
+    sqlx::query(
+        "INSERT INTO rotation
+             (id, scope, old_key_id, new_key_id, reserved_at, opened_at, closes_at, seq)
+         SELECT id, scope, ?2, key_id, ?3, ?3, ?4, ?5 FROM signing_key WHERE handle_id = ?1",
+    )
+    .bind(key.handle_id.as_str())
+    .bind(old.key_id.as_str())
+    .bind(at.as_microsecond())
+    .bind(closes_at.as_microsecond())
+    .bind(seq)
+    .execute(&mut *connection)
+    .await?;
+    opened(connection, &key.scope, &key.key_id).await
 }
 
 /// A rotation that is to be opened.
@@ -186,22 +254,13 @@ pub(super) async fn close(
     opened(connection, scope, new_key_id).await
 }
 
-/// Notes that the provider of a retired key has been told. The record that others read is the same
-/// afterwards, so it keeps its version.
-pub(in crate::registry::sqlite) async fn confirm(
+/// Notes that the provider of a retired key has been told.
+pub(super) async fn confirm(
     connection: &mut SqliteConnection,
     handle: HandleId,
 ) -> Result<(), Failure> {
-    let is_owed = "SELECT EXISTS
-        (SELECT 1 FROM signing_key WHERE handle_id = ?1 AND unconfirmed = 1)";
-    let question = sqlx::query_scalar(is_owed).bind(handle.as_str());
-    if question.fetch_one(&mut *connection).await? {
-        let seq = next_seq(connection).await?;
-        sqlx::query("UPDATE signing_key SET unconfirmed = 0, seq = ?2 WHERE handle_id = ?1")
-            .bind(handle.as_str())
-            .bind(seq)
-            .execute(connection)
-            .await?;
+    if by_handle(connection, &handle).await?.is_some() {
+        marks::set(connection, handle, KeyMark::Unconfirmed, false).await?;
     }
     Ok(())
 }
