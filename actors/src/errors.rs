@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use signer_domain::ports::{CustodyError, KeyProviderError, KeyRegistryError};
+use signer_domain::ErrorChain;
+use signer_domain::ports::{Cause, CustodyError, KeyProviderError, KeyRegistryError};
+use tracing::field::{DisplayValue, display};
 
 /// How long a caller should wait when nobody knows better.
 pub(crate) const RETRY_SOON: Duration = Duration::from_secs(1);
@@ -24,20 +26,34 @@ pub(crate) fn from_provider(error: KeyProviderError) -> CustodyError {
             outcome_unknown,
             source,
         } => {
-            tracing::warn!(context, outcome_unknown, cause = ?source, "key provider unavailable");
+            tracing::warn!(
+                context,
+                outcome_unknown,
+                cause = told(source.as_ref()),
+                "key provider unavailable"
+            );
             CustodyError::ProviderUnavailable {
                 retry_after,
                 outcome_unknown,
             }
         }
         KeyProviderError::Misconfigured { context, source } => {
-            tracing::error!(context, cause = ?source, "key provider misconfigured");
+            tracing::error!(
+                context,
+                cause = told(source.as_ref()),
+                "key provider misconfigured"
+            );
             CustodyError::ProviderUnavailable {
                 retry_after: RETRY_SOON,
                 outcome_unknown: false,
             }
         }
     }
+}
+
+/// What stands in a log line for a cause, as far as there is one.
+fn told(cause: Option<&Cause>) -> Option<DisplayValue<ErrorChain<'_>>> {
+    cause.map(|cause| display(ErrorChain::of(&**cause)))
 }
 
 /// Whether a call of a provider that failed so certainly had no effect.
@@ -57,7 +73,11 @@ pub(crate) const fn certainly_did_nothing(error: &KeyProviderError) -> bool {
 pub(crate) fn from_registry(error: KeyRegistryError) -> CustodyError {
     match error {
         KeyRegistryError::Unavailable { context, source } => {
-            tracing::warn!(context, cause = ?source, "key registry unavailable");
+            tracing::warn!(
+                context,
+                cause = told(source.as_ref()),
+                "key registry unavailable"
+            );
         }
         KeyRegistryError::Conflict => {
             tracing::warn!("key record changed in the meantime");

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use actix::prelude::*;
 use signer_domain::ports::{CustodyError, KeyProvider, KeyProviderError};
-use signer_domain::{Deadline, HandleId, KeyId, ProviderName, Scope};
+use signer_domain::{Deadline, ErrorChain, HandleId, KeyId, ProviderName, Scope};
 
 pub(crate) use recognition::mistake;
 pub(crate) use repair::repair;
@@ -90,7 +90,7 @@ impl ProviderActor {
             match tokio::time::timeout(deadline.remaining(), answer).await {
                 Ok(checked) => {
                     if let Err(error) = &checked {
-                        tracing::warn!(provider = %context.name(), cause = ?error, "check failed");
+                        tracing::warn!(provider = %context.name(), cause = %ErrorChain::of(error), "check failed");
                     }
                     checked
                 }

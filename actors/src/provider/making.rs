@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use futures_util::FutureExt as _;
 use signer_domain::ports::{CustodyError, GeneratedKey, PendingKey};
-use signer_domain::{Deadline, KeyId, Scope};
+use signer_domain::{Deadline, ErrorChain, KeyId, Scope};
 
 use super::ProviderContext;
 use crate::errors::{certainly_did_nothing, from_provider, provider_down, provider_silent};
@@ -120,6 +120,6 @@ pub(super) async fn make(
 async fn give_back(context: &ProviderContext, pending: &PendingKey) {
     if let Err(error) = context.ports.registry.abandon(pending).await {
         // Not lost: start-up and the next call for this name meet the reservation again.
-        tracing::warn!(key_id = %pending.key_id, cause = ?error, "reservation not given back");
+        tracing::warn!(key_id = %pending.key_id, cause = %ErrorChain::of(&error), "reservation not given back");
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use actix::prelude::*;
 use signer_domain::ports::{KeyPage, KeyProviderError, KeyQuery, Presence};
-use signer_domain::{Deadline, KeyState, SigningKey};
+use signer_domain::{Deadline, ErrorChain, KeyState, SigningKey};
 
 use super::{ProviderActor, ProviderContext};
 use crate::key::doubt;
@@ -47,7 +47,7 @@ async fn sweep(context: ProviderContext) {
             let KeyPage { keys, next } = match context.ports.registry.list(&query).await {
                 Ok(page) => page,
                 Err(error) => {
-                    tracing::warn!(cause = ?error, "keys cannot be listed to look for missing ones");
+                    tracing::warn!(cause = %ErrorChain::of(&error), "keys cannot be listed to look for missing ones");
                     return;
                 }
             };

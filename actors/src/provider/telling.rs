@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use actix::prelude::*;
 use futures_util::{FutureExt as _, StreamExt as _, stream};
 use signer_domain::ports::{AuditKey, KeyProviderError};
-use signer_domain::{Deadline, HandleId, SigningKey};
+use signer_domain::{Deadline, ErrorChain, HandleId, SigningKey};
 
 use super::{ProviderActor, ProviderContext, finishing};
 use crate::backoff::Backoff;
@@ -144,7 +144,7 @@ async fn tell_of_retired(context: &ProviderContext, just_retired: HashSet<Handle
     let unconfirmed = match context.ports.rotations.unconfirmed_retirements().await {
         Ok(unconfirmed) => unconfirmed,
         Err(error) => {
-            tracing::warn!(cause = ?error, "unconfirmed retirements cannot be read");
+            tracing::warn!(cause = %ErrorChain::of(&error), "unconfirmed retirements cannot be read");
             return Left::Something;
         }
     };
@@ -175,7 +175,7 @@ async fn tell_one(context: &ProviderContext, key: SigningKey, is_late: bool) -> 
     }
     let rotations = context.ports.rotations.as_ref();
     if let Err(error) = rotations.confirm_retirement(&key.handle_id).await {
-        tracing::warn!(key_id = %key.key_id, cause = ?error, "retirement is not confirmed yet");
+        tracing::warn!(key_id = %key.key_id, cause = %ErrorChain::of(&error), "retirement is not confirmed yet");
         return Left::Something;
     }
     tracing::info!(key_id = %key.key_id, scope = %key.scope, "provider has retired the key");
@@ -198,7 +198,7 @@ pub(super) async fn is_unusable(
         // A provider that does not hold the key has nothing to make unusable.
         Ok(Ok(Ok(()) | Err(KeyProviderError::KeyNotFound | KeyProviderError::KeyRetired))) => true,
         Ok(Ok(Err(error))) => {
-            tracing::warn!(key_id = %key.key_id, cause = ?error, "provider did not retire a key");
+            tracing::warn!(key_id = %key.key_id, cause = %ErrorChain::of(&error), "provider did not retire a key");
             false
         }
         Ok(Err(_panic)) => {

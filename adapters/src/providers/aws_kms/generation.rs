@@ -21,8 +21,8 @@
 
 use std::time::{Duration, Instant};
 
-use signer_domain::Deadline;
 use signer_domain::ports::{GeneratedKey, KeyProviderError};
+use signer_domain::{Deadline, ErrorChain};
 
 use super::super::cloud::{Trouble, in_doubt, leaves_doubt, told_that, until_there};
 use super::arn::KeyArn;
@@ -265,7 +265,7 @@ impl Generation<'_> {
             ),
             Err(error) => tracing::warn!(
                 key = %arn,
-                cause = ?error,
+                cause = %ErrorChain::of(&error),
                 "there is a second key for one name, never in use; schedule its deletion"
             ),
         }

@@ -1,7 +1,7 @@
 //! How a key is put out of use.
 
-use signer_domain::Deadline;
 use signer_domain::ports::KeyProviderError;
+use signer_domain::{Deadline, ErrorChain};
 
 use super::super::cloud::{Trouble, in_doubt, told_that, until_there};
 use super::arn::KeyArn;
@@ -49,7 +49,7 @@ impl Retirement<'_> {
             Err(error @ KeyProviderError::Misconfigured { .. }) => {
                 tracing::warn!(
                     key = %self.key.as_str(),
-                    cause = ?error,
+                    cause = %ErrorChain::of(&error),
                     "retired key is disabled, and its deletion could not be scheduled"
                 );
                 Ok(())
