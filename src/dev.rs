@@ -9,6 +9,8 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
+use signer_domain::io_cure;
+
 use crate::failure::{Failure, quoted};
 
 const DIRECTORY: &str = ".plexsphere-signer";
@@ -43,8 +45,9 @@ pub(crate) fn prepare_directory() -> Result<(), Failure> {
             require_seed_of(&directory.join(REGISTRY))
         }
         Err(cause) => Err(Failure::general(format_args!(
-            "--dev cannot make the directory {} ({cause}): start in a directory you may write to",
-            quoted(DIRECTORY)
+            "--dev cannot make the directory {} ({cause}): {}",
+            quoted(DIRECTORY),
+            io_cure(&cause).unwrap_or("start in a directory you may write to")
         ))),
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use signer_domain::ShellWord;
+use signer_domain::{ShellWord, io_cure};
 
 use super::chain::LineFault;
 use super::note::NoteFault;
@@ -217,12 +217,13 @@ impl fmt::Display for AuditRefusal {
             Self::InUse => f.write_str(
                 "in use by another live process; stop that process, or name another file",
             ),
-            Self::Inaccessible { path, error } => write!(
-                f,
-                "cannot read and write {} ({error}); give it, and write access to its directory, \
-                 to the user that runs the custodian",
-                path.display()
-            ),
+            Self::Inaccessible { path, error } => {
+                let cure = io_cure(error).unwrap_or(
+                    "give it, and write access to its directory, to the user that runs the custodian",
+                );
+                let path = path.display();
+                write!(f, "cannot read and write {path} ({error}); {cure}")
+            }
             Self::NotALog => f.write_str("the file is no audit log; name another file"),
             Self::Broken { seq, fault } => write!(f, "entry {seq} {fault}; {SET_ASIDE}"),
             Self::Unanchored { first } => write!(

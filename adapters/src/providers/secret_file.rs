@@ -16,6 +16,7 @@ use std::path::Path;
 
 use rustix::fs::{Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
+use signer_domain::io_cure;
 
 use self::access::{FileFacts, Place};
 use crate::file_access::{Grantee, Process};
@@ -93,7 +94,10 @@ pub(super) enum SecretFileRefusal {
     OpenToOthers { mode: u32, stranger: Grantee },
     #[error("the kernel has no `openat2`, which opens the file safely; use Linux 5.6 or later")]
     OldKernel,
-    #[error("the file cannot be {action}: {cause}; check the path and its permissions")]
+    #[error(
+        "the file cannot be {action}: {cause}; {}",
+        io_cure(.cause).unwrap_or("check the path and its permissions")
+    )]
     Io {
         action: &'static str,
         cause: io::Error,

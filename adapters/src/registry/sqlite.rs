@@ -72,7 +72,7 @@ impl SqliteRegistry {
         let opened = open::open(url.path()).await;
         let opened = opened.map_err(|refusal| OpenRegistryError {
             url: url.clone(),
-            refusal,
+            refusal: refusal.explained(url.path()),
         })?;
         Ok(Self {
             reader: Connection::new(opened.reader),

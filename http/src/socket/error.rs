@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use signer_domain::ShellWord;
+use signer_domain::{ShellWord, io_cure};
 
 /// Why the socket could not be bound: one sentence for the operator, with the cure.
 #[derive(Debug, thiserror::Error)]
@@ -81,8 +81,9 @@ pub enum BindSocketError {
     },
     /// The operating system refused.
     #[error(
-        "--socket {}: failed while {context}: {source}; check the directory's owner and permissions",
-        .path.display()
+        "--socket {}: failed while {context}: {source}; {}",
+        .path.display(),
+        io_cure(.source).unwrap_or("check the directory's owner and permissions")
     )]
     Io {
         /// The path.

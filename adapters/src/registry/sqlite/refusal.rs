@@ -2,9 +2,9 @@
 
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use signer_domain::ShellWord;
+use signer_domain::{ShellWord, io_cure};
 
 use super::connection::BUSY_LIMIT;
 use crate::registry::RegistryUrl;
@@ -78,6 +78,8 @@ pub enum RegistryRefusal {
     },
     /// SQLite cannot write the database or the files beside it. Holds what it said.
     Unwritable(sqlx::Error),
+    /// The file system is full, or an allowance is used up. Holds what SQLite said.
+    NoRoom(sqlx::Error),
     /// The file system cannot hold a write-ahead log.
     NoWriteAheadLog,
     /// Anything else that SQLite said.
@@ -149,11 +151,17 @@ impl fmt::Display for RegistryRefusal {
                  close that program, or name another file",
                 BUSY_LIMIT.as_secs()
             ),
-            Self::Inaccessible { path, error } => write!(
+            Self::Inaccessible { path, error } => {
+                let cure = io_cure(error).unwrap_or(
+                    "give it, and write access to its directory, to the user that runs the custodian",
+                );
+                let path = path.display();
+                write!(f, "cannot read and write {path} ({error}); {cure}")
+            }
+            Self::NoRoom(error) => write!(
                 f,
-                "cannot read and write {} ({error}); give it, and write access to its directory, \
-                 to the user that runs the custodian",
-                path.display()
+                "cannot write the database or its -wal and -shm files ({error}); make room on \
+                 their file system (blocks and inodes)"
             ),
             Self::Unwritable(error) => write!(
                 f,
@@ -171,6 +179,26 @@ impl fmt::Display for RegistryRefusal {
     }
 }
 
+impl RegistryRefusal {
+    /// Names the full file system of `path` as the cause where SQLite does not: it tells a file that it
+    /// cannot make from one that it may not make by nothing.
+    pub(super) fn explained(self, path: &Path) -> Self {
+        match self {
+            Self::Unwritable(error) | Self::Failed(error) if is_full(path) => Self::NoRoom(error),
+            other => other,
+        }
+    }
+}
+
+/// Whether the file system that holds `path` has no block or no inode left.
+fn is_full(path: &Path) -> bool {
+    let directory = path.parent().unwrap_or(path);
+    rustix::fs::statvfs(directory).is_ok_and(|found| {
+        let has_no_inode = found.f_files > 0 && found.f_favail == 0;
+        found.f_bavail == 0 || has_no_inode
+    })
+}
+
 /// The primary result codes of SQLite (<https://www.sqlite.org/rescode.html>) that say why a database
 /// cannot be opened. Any other is told as it is.
 impl From<sqlx::Error> for RegistryRefusal {
@@ -182,6 +210,7 @@ impl From<sqlx::Error> for RegistryRefusal {
         match code.map(|extended| extended & 0xff) {
             Some(5 | 6) => Self::Locked,
             Some(8 | 14) => Self::Unwritable(error),
+            Some(13) => Self::NoRoom(error),
             Some(11 | 26) => Self::Corrupt(error.to_string()),
             _ => Self::Failed(error),
         }
