@@ -13,6 +13,8 @@ use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
+use signer_domain::OverflowIds;
+
 use self::acl::ACCESS_LIST;
 
 /// The user id of root.
@@ -26,14 +28,16 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// This process.
+    /// This process. Ids by which the kernel shows strangers too are none of its own.
     pub(crate) fn current() -> Self {
         let mut groups = vec![rustix::process::getegid().as_raw()];
         // Without the list only the effective group counts, which refuses more, never less.
         let others = rustix::process::getgroups().unwrap_or_default();
         groups.extend(others.into_iter().map(rustix::fs::Gid::as_raw));
+        let overflow = OverflowIds::of_this_process();
+        groups.retain(|group| overflow.certain_group(*group) == *group);
         Self {
-            user: rustix::process::geteuid().as_raw(),
+            user: overflow.certain_user(rustix::process::geteuid().as_raw()),
             groups,
         }
     }

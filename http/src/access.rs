@@ -1,5 +1,7 @@
 //! Who may use the custodian.
 
+use signer_domain::OverflowIds;
+
 use crate::peer::{Ingress, Peer};
 use crate::routes::Call;
 
@@ -10,10 +12,12 @@ pub(crate) struct Access {
 }
 
 impl Access {
-    /// The rule for the user this process runs as.
+    /// The rule for the user this process runs as. An id by which the kernel shows strangers too is
+    /// never the owner's.
     pub(crate) fn of_this_process() -> Self {
+        let user = rustix::process::geteuid().as_raw();
         Self {
-            owner: rustix::process::geteuid().as_raw(),
+            owner: OverflowIds::of_this_process().certain_user(user),
         }
     }
 

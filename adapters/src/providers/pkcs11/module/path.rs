@@ -14,6 +14,9 @@ use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Component, Path, PathBuf};
 
+use rustix::process::geteuid;
+use signer_domain::OverflowIds;
+
 /// The user id of root.
 const ROOT: u32 = 0;
 const STICKY: u32 = 0o1000;
@@ -100,7 +103,7 @@ impl Way {
             here: PathBuf::new(),
             ahead: VecDeque::new(),
             links: 0,
-            user: rustix::process::geteuid().as_raw(),
+            user: OverflowIds::of_this_process().certain_user(geteuid().as_raw()),
         };
         way.turn_to(path);
         // What a path begins with is passed by no step.
