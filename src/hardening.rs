@@ -4,9 +4,25 @@ use std::io;
 
 use rustix::fs::Mode;
 use rustix::process::{DumpableBehavior, Resource, Rlimit};
-use tracing::warn;
+use signer_domain::OverflowIds;
 
 use crate::failure::Failure;
+
+/// Refuses to serve as a user whom the kernel does not tell from strangers.
+///
+/// # Errors
+/// When the process runs under the overflow id in a user namespace that leaves ids unmapped.
+pub(crate) fn require_user_of_its_own() -> Result<(), Failure> {
+    let user = rustix::process::geteuid().as_raw();
+    if OverflowIds::of_this_process().certain_user(user) == user {
+        return Ok(());
+    }
+    Err(Failure::usage(format_args!(
+        "this user namespace leaves user ids unmapped, and the kernel shows all of them as {user}, the \
+         id that serve runs under, so every stranger would be taken for its owner; run it as another \
+         user (runAsUser: in Kubernetes, User= for systemd, --user for containers)"
+    )))
+}
 
 /// Hardens this process before it reads a secret.
 ///
@@ -32,16 +48,4 @@ fn close_what_is_open() -> io::Result<()> {
     rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
     rustix::thread::set_no_new_privs(true)?;
     Ok(())
-}
-
-/// Lifts the soft limit on open files to the hard one: each connection is an open file.
-pub(crate) fn raise_open_files() {
-    let limit = rustix::process::getrlimit(Resource::Nofile);
-    let raised = Rlimit {
-        current: limit.maximum,
-        maximum: limit.maximum,
-    };
-    if let Err(cause) = rustix::process::setrlimit(Resource::Nofile, raised) {
-        warn!(%cause, "limit on open files stays as it is");
-    }
 }

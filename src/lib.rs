@@ -17,6 +17,7 @@ mod place;
 mod places;
 mod public_key_file;
 mod serve;
+mod stream;
 mod table;
 mod telemetry;
 mod wiring;
@@ -38,7 +39,10 @@ use failure::Failure;
 /// Runs the command line and tells how it ended.
 pub fn run(args: impl IntoIterator<Item = OsString>, providers: ProviderSet) -> ExitCode {
     match parse(args).and_then(|cli| cli.map_or(Ok(()), |cli| dispatch(&cli, providers))) {
-        Ok(()) => Exit::Ok.into(),
+        Ok(()) => {
+            telemetry::flush();
+            Exit::Ok.into()
+        }
         Err(failure) => {
             output::say(&failure);
             failure.exit().into()

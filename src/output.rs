@@ -4,8 +4,14 @@ use std::fmt;
 use std::fs::File;
 use std::io::{self, Write as _};
 use std::os::fd::AsFd as _;
+use std::time::Duration;
 
 use crate::failure::Failure;
+use crate::stream::write_within;
+use crate::telemetry;
+
+/// How long a message waits for its reader. Nothing that ends hangs on one.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Writes data to standard output.
 ///
@@ -81,6 +87,12 @@ pub(crate) fn say_help(help: impl fmt::Display) {
 }
 
 fn write_error(text: fmt::Arguments<'_>) {
+    telemetry::flush();
+    let text = text.to_string();
     // Nobody is left to tell when standard error is gone.
-    drop(io::stderr().lock().write_fmt(text));
+    drop(write_within(
+        io::stderr().as_fd(),
+        text.as_bytes(),
+        Some(PATIENCE),
+    ));
 }

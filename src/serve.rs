@@ -3,12 +3,13 @@
 mod clock;
 mod entrance;
 mod file_limit;
+mod orphans;
 mod reopen;
+mod room;
 mod stop;
+mod stray;
 
-use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::thread::available_parallelism;
 use std::time::Duration;
 
 use actix_rt::System;
@@ -20,13 +21,14 @@ use tracing::{info, warn};
 use crate::cli::ServeArgs;
 use crate::config::{self, Config, Environment, Installation, Verification};
 use crate::failure::Failure;
-use crate::telemetry::{self, LogFormat};
+use crate::telemetry::{self, Log, LogFormat};
 use crate::wiring::{self, AuditPlace, OpenAudit, OpenProviders, ProviderSet, RegistryPlace};
 use crate::{dev, hardening};
 use entrance::take_places;
 use file_limit::FileLimitSignal;
 use reopen::ReopenSignal;
 use stop::{Stop, StopSignals};
+use stray::StraySignals;
 
 /// How long callers may count on an idle connection: longer than most of them keep one, for who lets go
 /// first loses no request.
@@ -39,11 +41,17 @@ const IDLE_LIMIT: Duration = Duration::from_secs(75);
 /// # Errors
 /// With one sentence that names the flag and the cure.
 pub(crate) fn serve(args: &ServeArgs, set: ProviderSet) -> Result<(), Failure> {
+    hardening::require_user_of_its_own()?;
+    room::require()?;
     // First of all: a stop that is asked for during the start is a stop in order.
     let system = System::new();
     let signals = system.block_on(async {
         FileLimitSignal::listen()?;
-        Ok((StopSignals::listen()?, ReopenSignal::listen()?))
+        Ok(Signals {
+            stop: StopSignals::listen()?,
+            reopen: ReopenSignal::listen()?,
+            stray: StraySignals::listen()?,
+        })
     });
     let signals = signals.map_err(|cause: std::io::Error| {
         Failure::general(format_args!("signals cannot be listened to: {cause}"))
@@ -61,10 +69,10 @@ pub(crate) fn serve(args: &ServeArgs, set: ProviderSet) -> Result<(), Failure> {
     let audit = AuditPlace::of(&config, &registry)?;
     clock::check()?;
     // A provider tells in the log what it makes of its token, whether or not the start is refused.
-    telemetry::start(config.log).map_err(Failure::general)?;
+    let log = telemetry::start(config.log)?;
     let opened = system.block_on(wiring::check_providers(&config))?;
     let places = Places { registry, audit };
-    let outcome = system.block_on(run(config, places, signals, &opened));
+    let outcome = system.block_on(run(config, places, signals, &opened, &log));
     // Last of all, for this may end the process on the spot: the audit log and the registry are
     // closed by now.
     opened.close(outcome)
@@ -78,6 +86,13 @@ fn default_format(args: &ServeArgs) -> LogFormat {
     }
 }
 
+/// The signals that are heard from the first moment on.
+struct Signals {
+    stop: StopSignals,
+    reopen: ReopenSignal,
+    stray: StraySignals,
+}
+
 /// Where the state of the custodian is kept.
 struct Places {
     registry: RegistryPlace,
@@ -87,8 +102,9 @@ struct Places {
 async fn run(
     config: Config,
     places: Places,
-    (stop, reopen): (StopSignals, ReopenSignal),
+    signals: Signals,
     opened: &OpenProviders,
+    log: &Log,
 ) -> Result<(), Failure> {
     let (registry, entrance) = take_places(&config, &places.registry).await?;
     let opening = async {
@@ -103,14 +119,16 @@ async fn run(
             return Err(refusal);
         }
     };
-    actix_rt::spawn(reopen.obey(audit.clone()));
-    hardening::raise_open_files();
+    actix_rt::spawn(signals.reopen.obey(audit.clone()));
+    actix_rt::spawn(signals.stray.ignore());
+    actix_rt::spawn(orphans::reap());
     let providers = wiring::providers(&config, opened)?;
     let mut metrics = Metrics::default();
     let http = HttpMetrics::register(&mut metrics);
     audit.register(&mut metrics);
+    log.register(&mut metrics);
     opened.register(&mut metrics);
-    let custody = Arc::new(ActorCustody::start(
+    let custody = ActorCustody::start(
         custody_settings(&config),
         DrivenPorts {
             registry: registry.port(),
@@ -120,7 +138,8 @@ async fn run(
         },
         providers,
         &mut metrics,
-    ));
+    );
+    let custody = Arc::new(custody.map_err(room::no_thread)?);
     let telemetry = Telemetry {
         http,
         registry: Arc::new(metrics),
@@ -133,7 +152,7 @@ async fn run(
         ));
     }
     let mut stop_of = Stop::Asked;
-    let stopping = async { stop_of = stop.received(opened.stuck()).await };
+    let stopping = async { stop_of = signals.stop.received(opened.stuck()).await };
     let served = signer_http::serve(
         http_settings(&config),
         entrance.socket,
@@ -170,7 +189,7 @@ fn custody_settings(config: &Config) -> CustodySettings {
 
 fn http_settings(config: &Config) -> HttpSettings {
     HttpSettings {
-        workers: available_parallelism().map_or(1, NonZeroUsize::get),
+        workers: room::workers(),
         request_deadline: config.request_deadline,
         drain_timeout: config.drain_timeout,
         idle_limit: IDLE_LIMIT,

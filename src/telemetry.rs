@@ -1,14 +1,26 @@
 //! Log lines on standard error: one JSON object a line, or text for people.
 
+mod log_queue;
 mod panic_hook;
 
 use std::io::{self, IsTerminal as _};
+use std::os::fd::AsFd as _;
+use std::sync::Arc;
+use std::time::Duration;
 
-use tracing::Level;
+use prometheus_client::registry::Registry as Metrics;
+use tracing::{Level, Subscriber};
 use tracing_subscriber::Layer as _;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
-use tracing_subscriber::util::{SubscriberInitExt as _, TryInitError};
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+use crate::failure::Failure;
+use crate::stream::write_within;
+use log_queue::LogQueue;
+
+/// How long the end of the process waits for the last log lines to be read.
+const LAST_LINES: Duration = Duration::from_secs(1);
 
 /// The crates whose lines the chosen level governs; others are heard from warnings upwards.
 const OWN_TARGETS: [&str; 5] = [
@@ -123,12 +135,40 @@ fn parser_level(level: LevelFilter) -> LevelFilter {
     }
 }
 
-/// Sends every log line of this process to standard error, panics included.
+/// The log of this process. Whoever logs never waits for it: see [`LogQueue`].
+#[derive(Debug, Clone)]
+pub(crate) struct Log(Arc<LogQueue>);
+
+impl Log {
+    /// Adds the metrics of the log.
+    pub(crate) fn register(&self, metrics: &mut Metrics) {
+        metrics.register(
+            "plexsphere_signer_log_lines_dropped",
+            "Log lines dropped because standard error was not read in time, or not writable",
+            self.0.dropped(),
+        );
+    }
+}
+
+/// Lets the subscriber, which is all that the end of the process can find, lead to the log.
+impl<S: Subscriber> tracing_subscriber::Layer<S> for Log {}
+
+/// Sends every log line of this process to standard error, panics included. Nothing waits until
+/// somebody reads them.
 ///
 /// # Errors
-/// When the process has a subscriber already.
-pub(crate) fn start(settings: LogSettings) -> Result<(), TryInitError> {
-    let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr);
+/// When there can be no further thread, or the process has a subscriber already.
+pub(crate) fn start(settings: LogSettings) -> Result<Log, Failure> {
+    let stderr = |line: &[u8]| write_within(io::stderr().as_fd(), line, None);
+    let queue = LogQueue::start(stderr).map_err(|cause| {
+        Failure::general(format_args!(
+            "no thread for the log can be started ({cause}); raise the limit on processes and \
+             threads (ulimit -u, TasksMax=, pids.max)"
+        ))
+    })?;
+    let lines = tracing_subscriber::fmt::layer()
+        .with_writer(Arc::clone(&queue))
+        .log_internal_errors(false);
     let lines = match settings.format {
         LogFormat::Json => lines.json().flatten_event(true).boxed(),
         LogFormat::Text => lines.with_ansi(io::stderr().is_terminal()).boxed(),
@@ -139,11 +179,23 @@ pub(crate) fn start(settings: LogSettings) -> Result<(), TryInitError> {
         .with_target(PARSER_TARGET, parser_level(level))
         .with_targets(SILENCED_TARGETS.map(|target| (target, LevelFilter::OFF)))
         .with_targets(OWN_TARGETS.map(|target| (target, level)));
+    let log = Log(queue);
     tracing_subscriber::registry()
         .with(lines.with_filter(filter))
-        .try_init()?;
+        .with(log.clone().with_filter(LevelFilter::OFF))
+        .try_init()
+        .map_err(Failure::general)?;
     panic_hook::install();
-    Ok(())
+    Ok(log)
+}
+
+/// Waits until what was logged is written, but no longer than a moment. For the end of the process.
+pub(crate) fn flush() {
+    tracing::dispatcher::get_default(|subscriber| {
+        if let Some(Log(queue)) = subscriber.downcast_ref() {
+            queue.flush(LAST_LINES);
+        }
+    });
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ mod rotating;
 mod signing;
 
 use std::fmt;
+use std::io;
 use std::sync::Arc;
 
 use actix::{Actor as _, Addr, Context};
@@ -61,12 +62,15 @@ impl fmt::Debug for ActorCustody {
 impl ActorCustody {
     /// Starts the supervisor, which opens the providers in the background. Their first one serves
     /// `generate` when a caller names none. Must be called inside an actix system.
+    ///
+    /// # Errors
+    /// When there can be no further thread.
     pub fn start(
         settings: CustodySettings,
         ports: DrivenPorts,
         providers: Vec<ProviderSpec>,
         metrics: &mut Registry,
-    ) -> Self {
+    ) -> io::Result<Self> {
         let names: Vec<_> = providers.iter().map(|spec| spec.name).collect();
         let metrics = Metrics::register(metrics, &names);
         let settings = Arc::new(settings);
@@ -77,10 +81,10 @@ impl ActorCustody {
             settings: Arc::clone(&settings),
             metrics: metrics.clone(),
         };
-        let arbiter = Arbiter::new();
+        let arbiter = Arbiter::try_new()?;
         let build = move |_: &mut Context<SupervisorActor>| SupervisorActor::new(providers, shared);
         let supervisor = SupervisorActor::start_in_arbiter(&arbiter.handle(), build);
-        Self {
+        Ok(Self {
             reads: Admission::new(settings.max_in_flight),
             batches: Admission::new(settings.max_in_flight),
             health: health::Health::default(),
@@ -90,7 +94,7 @@ impl ActorCustody {
             supervisor,
             metrics,
             arbiter,
-        }
+        })
     }
 
     fn admit(&self, room: &Admission) -> Result<Seat, CustodyError> {

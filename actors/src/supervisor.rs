@@ -1,6 +1,7 @@
 //! The actor that owns the provider actors and brings them back.
 
 use std::collections::HashMap;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -47,6 +48,17 @@ struct Child {
     capabilities: Option<ProviderCapabilities>,
 }
 
+impl Child {
+    /// The thread of the provider, started when there is none.
+    fn thread(&mut self) -> io::Result<ArbiterHandle> {
+        let arbiter = match self.arbiter.take() {
+            Some(arbiter) => arbiter,
+            None => Arbiter::try_new()?,
+        };
+        Ok(self.arbiter.insert(arbiter).handle())
+    }
+}
+
 enum Phase {
     Opening,
     Up(Addr<ProviderActor>),
@@ -84,7 +96,13 @@ impl SupervisorActor {
             return;
         };
         child.phase = Phase::Opening;
-        let arbiter = child.arbiter.get_or_insert_with(Arbiter::new).handle();
+        let arbiter = match child.thread() {
+            Ok(arbiter) => arbiter,
+            Err(cause) => {
+                tracing::warn!(provider = %name, %cause, "no thread for the provider can be started");
+                return self.retry(name, "start", ctx);
+            }
+        };
         let (reply, opened) = oneshot::channel();
         let opening = open_provider(child.spec.clone(), self.shared.clone(), arbiter.clone());
         // On the provider's own thread: a factory that blocks must not keep the supervisor from

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use signer_domain::ports::{Custody, CustodyError, KeyQuery};
@@ -25,11 +26,17 @@ pub(crate) async fn show_lines_to_try(socket: PathBuf, custody: Arc<dyn Custody>
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     let key_id = key_to_try(&*custody).await.unwrap_or_else(|cause| {
-        warn!(?cause, "keys not listed; the lines to try may not work");
+        warn!(%cause, "keys not listed; the lines to try may not work");
         FIRST.to_owned()
     });
-    if let Err(failure) = output::write(lines_to_try(&socket, &key_id)) {
-        warn!(cause = %failure, "lines to try not shown");
+    // A thread of its own: whoever reads standard output may take for ever.
+    let show = move || {
+        if let Err(failure) = output::write(lines_to_try(&socket, &key_id)) {
+            warn!(cause = %failure, "lines to try not shown");
+        }
+    };
+    if let Err(cause) = thread::Builder::new().name("dev".to_owned()).spawn(show) {
+        warn!(%cause, "lines to try not shown");
     }
 }
 

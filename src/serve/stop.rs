@@ -2,6 +2,7 @@
 
 use std::io;
 
+use rustix::process::Signal as Number;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::info;
 
@@ -34,11 +35,14 @@ impl Stop {
     }
 }
 
-/// Listens to SIGTERM and SIGINT from its making on, so that none is lost during the start.
+/// Listens to the signals that ask for the end from its making on, so that none is lost during the
+/// start. SIGXCPU is one: the limit on processor time is near, and behind it the process is killed.
 #[derive(Debug)]
 pub(super) struct StopSignals {
     terminate: Signal,
     interrupt: Signal,
+    quit: Signal,
+    processor_time: Signal,
 }
 
 impl StopSignals {
@@ -50,6 +54,8 @@ impl StopSignals {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
+            quit: signal(SignalKind::quit())?,
+            processor_time: signal(SignalKind::from_raw(Number::XCPU.as_raw()))?,
         })
     }
 
@@ -58,6 +64,8 @@ impl StopSignals {
         let name = tokio::select! {
             _ = self.terminate.recv() => "SIGTERM",
             _ = self.interrupt.recv() => "SIGINT",
+            _ = self.quit.recv() => "SIGQUIT",
+            _ = self.processor_time.recv() => "SIGXCPU",
             () = stuck => return Stop::Stuck,
         };
         info!(signal = name, "asked to stop");

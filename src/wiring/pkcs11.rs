@@ -27,6 +27,7 @@ use crate::config::{Pkcs11Config, Setting};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output;
+use crate::telemetry;
 
 /// How long the start waits for a token. One that is slower may still come.
 const START_PATIENCE: Duration = Duration::from_secs(5);
@@ -91,7 +92,10 @@ impl OpenToken {
         }
         tracing::warn!("a call to the token does not return; leaving without the module's consent");
         let exit = match outcome {
-            Ok(_) => Exit::Ok,
+            Ok(_) => {
+                telemetry::flush();
+                Exit::Ok
+            }
             Err(failure) => {
                 output::say(&failure);
                 failure.exit()

@@ -199,7 +199,8 @@ fn a_rotation_is_closed_even_when_no_provider_of_its_keys_is_configured_any_more
             verifier_for,
         };
         let settings = CustodySettings::new(DeploymentProfile::SelfhostedSingle);
-        let bare = ActorCustody::start(settings, ports, Vec::new(), &mut Registry::default());
+        let bare =
+            ActorCustody::start(settings, ports, Vec::new(), &mut Registry::default()).unwrap();
         let request = CloseRotation {
             scope: Scope::Platform,
             old_key_id: old.key_id.clone(),

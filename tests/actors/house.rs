@@ -114,7 +114,7 @@ impl House {
             verifier_for,
         };
         let mut metrics = Registry::default();
-        let custody = ActorCustody::start(plan.settings, ports, specs, &mut metrics);
+        let custody = ActorCustody::start(plan.settings, ports, specs, &mut metrics).unwrap();
         let custody = Arc::new(custody);
         let house = Self {
             custody,

@@ -58,7 +58,7 @@ impl House {
         };
         let settings = CustodySettings::new(DeploymentProfile::SelfhostedSingle);
         let mut metrics = Registry::default();
-        let custody = ActorCustody::start(settings, ports, vec![provider], &mut metrics);
+        let custody = ActorCustody::start(settings, ports, vec![provider], &mut metrics).unwrap();
         let house = Self {
             custody: Arc::new(custody),
             _directory: directory,

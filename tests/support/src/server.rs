@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::connection::request;
-use crate::{Connection, Finished, Program, Response, Workplace, eventually};
+use crate::{Connection, Finished, Program, Response, Workplace, eventually, pause};
 
 /// A running custodian. It is killed when this value is dropped.
 #[derive(Debug)]
@@ -80,6 +81,33 @@ impl Server {
             socket: socket.to_owned(),
             child,
             log: Some(log),
+            lines,
+        }
+    }
+
+    /// Starts `serve` with these streams, which nobody reads here, and does not wait.
+    pub fn spawn_onto<S: AsRef<OsStr>>(
+        program: &Program,
+        directory: &Path,
+        socket: &Path,
+        flags: &[S],
+        stdout: Stdio,
+        stderr: Stdio,
+    ) -> Self {
+        let child = program
+            .command(directory, ["serve"])
+            .args(flags)
+            .stdout(stdout)
+            .stderr(stderr)
+            .spawn()
+            .unwrap();
+        let (_, lines) = channel();
+        Self {
+            program: program.clone(),
+            directory: directory.to_owned(),
+            socket: socket.to_owned(),
+            child,
+            log: None,
             lines,
         }
     }
@@ -197,6 +225,19 @@ impl Server {
     pub fn terminate(&mut self) -> ExitStatus {
         self.signal(Signal::TERM);
         self.child.wait().unwrap()
+    }
+
+    /// Sends SIGTERM and waits for the end, but not for ever; panics when it does not come.
+    pub fn terminate_within(&mut self, patience: Duration) -> ExitStatus {
+        self.signal(Signal::TERM);
+        let until = Instant::now() + patience;
+        while Instant::now() < until {
+            if let Some(status) = self.ended() {
+                return status;
+            }
+            pause(Duration::from_millis(5));
+        }
+        panic!("still running after {patience:?}");
     }
 
     /// Sends SIGKILL and waits for the end.
