@@ -3,6 +3,8 @@
 use std::fmt;
 use std::io;
 
+use signer_domain::io_cure;
+
 use crate::exit::Exit;
 
 /// What stopped a command. Its text is the one line on standard error.
@@ -31,22 +33,17 @@ impl Failure {
         Self::new(Exit::General, sentence)
     }
 
-    /// Standard output could not be written. A reader that went away is told nothing.
+    /// Standard output could not be written.
     pub(crate) fn output(cause: &io::Error) -> Self {
-        match cause.kind() {
-            io::ErrorKind::BrokenPipe => Self::new(Exit::General, ""),
-            _ => Self::general(format_args!("standard output cannot be written: {cause}")),
-        }
+        let cure = io_cure(cause).map_or_else(String::new, |cure| format!("; {cure}"));
+        Self::general(format_args!(
+            "standard output cannot be written ({cause}), so part of it is lost{cure}"
+        ))
     }
 
     /// The reason to end.
     pub(crate) const fn exit(&self) -> Exit {
         self.exit
-    }
-
-    /// Whether there is anything to say.
-    pub(crate) const fn is_silent(&self) -> bool {
-        self.sentence.is_empty()
     }
 }
 

@@ -10,6 +10,7 @@ use sha2::{Digest as _, Sha512};
 use signer_domain::Digest;
 
 use crate::failure::{Failure, quoted};
+use crate::stream;
 use progress::Progress;
 
 const CHUNK: usize = 256 * 1024;
@@ -20,7 +21,7 @@ const CHUNK: usize = 256 * 1024;
 /// When the file cannot be read.
 pub(crate) fn hash_file(path: &Path) -> Result<Digest, Failure> {
     let hashed = if path.as_os_str() == "-" {
-        hash(io::stdin().lock(), &Progress::of_unknown_length())
+        stream::input().and_then(|input| hash(input, &Progress::of_unknown_length()))
     } else {
         File::open(path).and_then(|file| {
             let length = file.metadata()?.len();

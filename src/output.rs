@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::{self, Write as _};
+use std::io;
 use std::os::fd::AsFd as _;
 use std::time::Duration;
 
@@ -18,10 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// # Errors
 /// When nobody reads it, or it cannot be written.
 pub(crate) fn write(data: impl AsRef<[u8]>) -> Result<(), Failure> {
-    let mut out = io::stdout().lock();
-    out.write_all(data.as_ref())
-        .and_then(|()| out.flush())
-        .map_err(|cause| Failure::output(&cause))
+    write_within(io::stdout().as_fd(), data.as_ref(), None).map_err(|cause| Failure::output(&cause))
 }
 
 /// Writes data and one line feed to standard output.
@@ -60,9 +57,7 @@ impl DataOutput {
     /// # Errors
     /// When nobody reads it, or it cannot be written.
     pub(crate) fn write(&self, data: impl AsRef<[u8]>) -> Result<(), Failure> {
-        (&self.0)
-            .write_all(data.as_ref())
-            .map_err(|cause| Failure::output(&cause))
+        write_within(self.0.as_fd(), data.as_ref(), None).map_err(|cause| Failure::output(&cause))
     }
 
     /// Writes data and one line feed.
@@ -76,9 +71,7 @@ impl DataOutput {
 
 /// Writes why a command failed to standard error, on one line.
 pub(crate) fn say(failure: &Failure) {
-    if !failure.is_silent() {
-        write_error(format_args!("error: {failure}\n"));
-    }
+    write_error(format_args!("error: {failure}\n"));
 }
 
 /// Writes help that nobody asked for to standard error.

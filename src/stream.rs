@@ -1,14 +1,60 @@
-//! Standard streams, written so that the wait for a reader can be bounded.
+//! Standard streams as they are, not as the standard library shows them.
+//!
+//! It opens `/dev/null` in the place of one that is closed, and takes one that cannot be read or written
+//! for an empty one: what is signed or printed would be another thing, or nothing, without a word.
 
 use std::io;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::MetadataExt as _;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{OFlags, fcntl_getfl, fstat};
 use rustix::io::Errno;
+
+use crate::failure::Failure;
 
 /// As many bytes as a pipe takes at once when it says that it takes any (`PIPE_BUF`).
 const AT_ONCE: usize = 4096;
+
+/// Refuses to go on when standard output is closed, and with it lost what it is for. Known by the way in
+/// which the standard library opens `/dev/null`, for reading and writing; a shell that is told to throw
+/// the output away opens it for writing.
+///
+/// # Errors
+/// When it is closed.
+pub(crate) fn require_output() -> Result<(), Failure> {
+    let output = io::stdout();
+    let is_for_both =
+        fcntl_getfl(&output).is_ok_and(|flags| flags & OFlags::RWMODE == OFlags::RDWR);
+    if is_for_both && is_null(&output) {
+        return Err(Failure::usage(
+            "standard output is closed, so what is asked for would be lost; give it a pipe or a file \
+             (>/dev/null throws it away)",
+        ));
+    }
+    Ok(())
+}
+
+/// Standard input, if there can be anything in it.
+///
+/// # Errors
+/// When it is closed.
+pub(crate) fn input() -> io::Result<impl io::Read> {
+    let input = io::stdin();
+    if is_null(&input) {
+        return Err(io::Error::other(
+            "standard input is closed or /dev/null; give it a pipe or a file, or name /dev/null for an \
+             empty input",
+        ));
+    }
+    Ok(std::fs::File::from(input.as_fd().try_clone_to_owned()?))
+}
+
+fn is_null(stream: impl AsFd) -> bool {
+    let null = std::fs::metadata("/dev/null");
+    null.is_ok_and(|null| fstat(stream).is_ok_and(|found| found.st_rdev == null.rdev()))
+}
 
 /// Writes `data` whole. A `patience` that runs out ends it; without one the reader may take for ever.
 ///

@@ -11,6 +11,7 @@ use crate::cli::AuditReconcileArgs;
 use crate::exit::Exit;
 use crate::failure::{Failure, quoted};
 use crate::output;
+use crate::stream;
 use crate::wiring::audit_log::{self, Verdict, signature_fingerprint};
 
 /// Prints the signatures that the log does not hold. A log that is broken holds nothing.
@@ -52,10 +53,7 @@ pub(super) fn reconcile(args: &AuditReconcileArgs) -> Result<(), Failure> {
 fn read_seen(path: &Path) -> Result<Vec<(String, String)>, Failure> {
     let text = if path.as_os_str() == "-" {
         let mut text = String::new();
-        std::io::stdin()
-            .lock()
-            .read_to_string(&mut text)
-            .map(|_| text)
+        stream::input().and_then(|mut input| input.read_to_string(&mut text).map(|_| text))
     } else {
         std::fs::read_to_string(path)
     };
