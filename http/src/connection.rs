@@ -137,7 +137,7 @@ impl<S> Connection<S> {
     fn cut(&self) -> io::Error {
         if self.seat.is_none() {
             tracing::warn!(
-                peer = ?self.visit.ingress(),
+                peer = %self.visit.ingress(),
                 "connection cut: the caller did not read signatures by a key that is now retired"
             );
         }
@@ -212,7 +212,7 @@ impl<S: AsyncWrite + Unpin> Connection<S> {
             self.deafness.start();
         }
         if self.deafness.poll_end(cx).is_ready() {
-            tracing::debug!(peer = ?self.visit.ingress(), "caller does not read its answers");
+            tracing::debug!(peer = %self.visit.ingress(), "caller does not read its answers");
             return Poll::Ready(io::ErrorKind::TimedOut.into());
         }
         if self.visit.is_holding() {

@@ -1,5 +1,7 @@
 //! Who is at the other end of a connection, as the kernel tells it.
 
+use std::fmt;
+
 use actix_web::rt::net::{TcpStream, UnixStream};
 
 /// The process at the other end of the Unix socket, as it was when it connected.
@@ -22,6 +24,19 @@ pub(crate) enum Ingress {
     Health,
     /// The kernel did not say from whom.
     Unidentified,
+}
+
+impl fmt::Display for Ingress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Socket(Peer { uid, gid, pid }) => {
+                write!(f, "uid {uid} gid {gid}")?;
+                pid.map_or(Ok(()), |pid| write!(f, " pid {pid}"))
+            }
+            Self::Health => f.write_str("health listener"),
+            Self::Unidentified => f.write_str("unidentified"),
+        }
+    }
 }
 
 /// A connection that tells how it came in.

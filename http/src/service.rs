@@ -106,7 +106,7 @@ impl Service {
             request_id = request_id.as_str(),
             op = op.as_str(),
             outcome,
-            peer = ?ingress,
+            peer = %ingress,
             latency_us = started.elapsed().as_micros(),
             "request answered"
         );

@@ -8,6 +8,7 @@
 mod contract;
 mod crowds;
 mod keys;
+mod log_lines;
 mod peers;
 mod providers;
 mod registry;

@@ -46,7 +46,9 @@ impl Desk<'_> {
             Err(fault) => return Err(fault),
         };
         if denied.iter().all(|past| denied_of_every_key.contains(past)) {
-            tracing::warn!(%label, ?denied, "module denies the origin of every key");
+            let denied: Vec<_> = denied.iter().map(ToString::to_string).collect();
+            let denied = denied.join(", ");
+            tracing::warn!(%label, denied, "module denies the origin of every key");
             return Ok(());
         }
         Err(Fault::misconfigured(

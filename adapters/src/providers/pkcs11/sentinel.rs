@@ -62,7 +62,10 @@ impl Desk<'_> {
         self.probe(&sentinel)?;
         if pinned.is_none() {
             self.token.pin_sentinel(sentinel.public_key, self.until)?;
-            tracing::info!(public_key = ?sentinel.public_key, "sentinel found");
+            tracing::info!(
+                public_key = sentinel.public_key.to_base64(),
+                "sentinel found"
+            );
         }
         self.token.sentinels.note(seen.pairs);
         self.keep(&label, KnownKey::Live(sentinel));

@@ -79,7 +79,7 @@ impl Token {
         if may_end && self.stuck.note_helpless(Instant::now()) {
             tracing::error!(
                 module = %self.module.path().display(),
-                ?hung_on,
+                hung_on = hung_on.join(", "),
                 "calls to the token do not return, and nothing but a new process can use it again; \
                  the process ends for its supervisor to start it again"
             );
