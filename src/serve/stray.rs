@@ -2,6 +2,7 @@
 
 use std::future::poll_fn;
 use std::io;
+use std::ops::RangeInclusive;
 use std::task::{Context, Poll};
 
 use rustix::process::Signal as Number;
@@ -20,9 +21,16 @@ const STRAY: [(&str, Number); 9] = [
     ("SIGSTKFLT", Number::STKFLT),
 ];
 
+/// The numbers of the signals that programs use among themselves; musl keeps one more for its own use.
+const REALTIME: RangeInclusive<i32> = if cfg!(target_env = "musl") {
+    35..=64
+} else {
+    34..=64
+};
+
 /// Hears them from its making on, so that none ends the process during the start.
 #[derive(Debug)]
-pub(super) struct StraySignals(Vec<(&'static str, Signal)>);
+pub(super) struct StraySignals(Vec<(String, Signal)>);
 
 impl StraySignals {
     /// Starts to listen. Must be called inside a runtime.
@@ -32,7 +40,12 @@ impl StraySignals {
     pub(super) fn listen() -> io::Result<Self> {
         let mut heard = Vec::new();
         for (name, number) in STRAY {
-            heard.push((name, signal(SignalKind::from_raw(number.as_raw()))?));
+            let signal = signal(SignalKind::from_raw(number.as_raw()))?;
+            heard.push((name.to_owned(), signal));
+        }
+        for number in REALTIME {
+            let signal = signal(SignalKind::from_raw(number))?;
+            heard.push((number.to_string(), signal));
         }
         Ok(Self(heard))
     }
@@ -47,10 +60,10 @@ impl StraySignals {
         }
     }
 
-    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<&'static str>> {
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<String>> {
         for (name, signal) in &mut self.0 {
             if let Poll::Ready(heard) = signal.poll_recv(cx) {
-                return Poll::Ready(heard.map(|()| *name));
+                return Poll::Ready(heard.map(|()| name.clone()));
             }
         }
         Poll::Pending

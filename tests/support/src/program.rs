@@ -27,6 +27,7 @@ const OBEYED: [&str; 14] = [
 #[derive(Debug, Clone)]
 pub struct Program {
     path: PathBuf,
+    launcher: Vec<String>,
     variables: Vec<(String, String)>,
     user: Option<User>,
 }
@@ -43,6 +44,7 @@ impl Program {
     pub fn new(path: &str) -> Self {
         Self {
             path: path.into(),
+            launcher: Vec::new(),
             variables: Vec::new(),
             user: None,
         }
@@ -54,6 +56,13 @@ impl Program {
     pub fn run_by(mut self, uid: u32, groups: &[u32]) -> Self {
         let groups = groups.to_vec();
         self.user = Some(User { uid, groups });
+        self
+    }
+
+    /// The same program, started by another one that takes it and its arguments behind these words.
+    #[must_use]
+    pub fn behind(mut self, launcher: &[&str]) -> Self {
+        self.launcher = launcher.iter().map(|word| (*word).to_owned()).collect();
         self
     }
 
@@ -75,9 +84,14 @@ impl Program {
         directory: &Path,
         args: impl IntoIterator<Item = S>,
     ) -> Command {
-        let mut command = match &self.user {
-            None => Command::new(&self.path),
-            Some(user) => user.command(&self.path),
+        let mut command = match (&self.user, self.launcher.split_first()) {
+            (Some(user), _) => user.command(&self.path),
+            (None, Some((launcher, words))) => {
+                let mut command = Command::new(launcher);
+                command.args(words).arg(&self.path);
+                command
+            }
+            (None, None) => Command::new(&self.path),
         };
         command
             .args(args)
