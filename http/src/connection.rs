@@ -258,17 +258,12 @@ impl<S: AsyncRead + Unpin> AsyncRead for Connection<S> {
         if self.visit.is_over() {
             return self.poll_rest(cx);
         }
-        let share = self.visit.share();
         if self.intake.take_pause() {
-            if let Poll::Ready(failed) = self.poll_ahead(cx) {
-                return Poll::Ready(failed);
-            }
-            if self.intake.has_more() {
-                cx.waker().wake_by_ref();
-                return Poll::Pending;
-            }
-            return self.poll_impatience(cx).map(Ok);
+            // It looks now, and asks again.
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
         }
+        let share = self.visit.share();
         if share == Share::Nothing {
             return self.poll_ahead(cx);
         }
