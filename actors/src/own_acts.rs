@@ -1,12 +1,12 @@
 //! The record of what the process does of its own accord.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rustix::process::{getegid, geteuid};
 use signer_domain::ports::{AuditEntry, AuditKey, AuditOutcome, AuditPeer, AuditTrail};
 use signer_domain::{SigningKey, Timestamp};
-use uuid::Uuid;
+use uuid::{NoContext, Timestamp as Moment, Uuid};
 
 /// Records what nobody asked for in so many words: repairs, retirements that a provider confirmed late,
 /// reservations that gave way, and quarantines.
@@ -53,7 +53,7 @@ impl OwnActs {
     fn entry(&self, op: &'static str, key: AuditKey, latency: Duration) -> AuditEntry {
         AuditEntry {
             time: Timestamp::now(),
-            request_id: Uuid::now_v7().to_string(),
+            request_id: fresh_id().to_string(),
             op,
             outcome: AuditOutcome::Ok,
             http_status: 200,
@@ -66,4 +66,12 @@ impl OwnActs {
             latency,
         }
     }
+}
+
+/// An id that sorts by time, whatever the clock shows.
+fn fresh_id() -> Uuid {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    let since = since.unwrap_or_default();
+    let moment = Moment::from_unix(NoContext, since.as_secs(), since.subsec_nanos());
+    Uuid::new_v7(moment)
 }
