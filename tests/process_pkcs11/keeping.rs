@@ -49,6 +49,11 @@ fn a_private_half_that_was_destroyed_behind_our_back_is_retired_and_missed() {
         (410, "key_retired")
     );
     assert_eq!(server.metric("keys_missing"), 1);
+    let asked_for = server.post("/v1/keys", r#"{"scope":"platform","key_id":"k1"}"#);
+    assert_eq!(
+        (asked_for.status, asked_for.problem_code().as_str()),
+        (503, "provider_unavailable")
+    );
     let shown = server.get(&format!("{}/public-key", path_of(HANDLE)));
     assert_eq!(shown.expect_status(200).json()["cached"], false);
     let listed = server.get("/v1/keys").expect_status(200).json();

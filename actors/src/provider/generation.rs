@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use signer_domain::ports::{CustodyError, GeneratedOrStanding, KeyRegistryError, Reservation};
+use signer_domain::ports::{
+    CustodyError, GeneratedOrStanding, KeyRegistryError, Presence, Reservation,
+};
 use signer_domain::{KeyState, SigningKey, Timestamp};
 
 use super::making::{self, Origin};
 use super::{Generate, ProviderContext};
-use crate::errors::from_registry;
+use crate::errors::{from_registry, provider_down};
 use crate::routes::GenerateOutcome;
 
 /// Joins the call for this name that is under way, or starts it.
@@ -34,7 +36,7 @@ async fn generate(context: ProviderContext, request: Generate) -> GenerateOutcom
     let now = Timestamp::now();
     let reserved = registry.reserve(&scope, &key_id, context.name(), now).await;
     let (pending, origin) = match reserved.map_err(from_registry)? {
-        Reservation::Standing(key) => return standing(key),
+        Reservation::Standing(key) => return standing(&context, key),
         Reservation::Reserved(pending) => (pending, Origin::ThisCall),
         Reservation::AlreadyPending(pending) => (pending, Origin::EarlierCall),
         Reservation::RotationInProgress => return Err(CustodyError::RotationInProgress),
@@ -56,7 +58,12 @@ async fn generate(context: ProviderContext, request: Generate) -> GenerateOutcom
     Ok(GeneratedOrStanding::Generated(key))
 }
 
-fn standing(key: SigningKey) -> GenerateOutcome {
+/// A key that its provider is known not to have is no answer to who wants to sign with it.
+fn standing(context: &ProviderContext, key: SigningKey) -> GenerateOutcome {
+    if context.routes.missing.presence_of(&key) != Presence::Assumed {
+        tracing::error!(key_id = %key.key_id, scope = %key.scope, "provider does not have a registered key that was asked for");
+        return Err(provider_down());
+    }
     match key.state {
         KeyState::Active | KeyState::Rotating => Ok(GeneratedOrStanding::Standing(key)),
         KeyState::Retired => Err(CustodyError::KeyRetired),
