@@ -93,6 +93,31 @@ fn a_device_that_is_gone_turns_readiness_off_and_comes_back_without_a_restart() 
     assert!(started.elapsed() < Duration::from_secs(10));
 }
 
+/// As a token does whose store was remounted read-only, and its module hides what it did not destroy.
+#[test]
+fn a_retirement_that_the_token_did_not_do_is_not_answered_and_is_finished_by_the_next_start() {
+    let token = Token::behind_faults();
+    let mut server = token.serve(&[]);
+    server.generate("stuck");
+    let retire = format!("{}/retire", path_of(STUCK));
+    token.rules("C_DestroyObject hide=CKR_FUNCTION_FAILED\n");
+    for _ in 0..3 {
+        let refused = server.post(&retire, "");
+        assert_eq!(refused.status, 503, "{refused:?}");
+        assert_eq!(refused.problem_code(), "provider_unavailable");
+    }
+    let shown = server.get(&path_of(STUCK)).expect_status(200).json();
+    assert_ne!(shown["state"], "retired", "{shown}");
+    assert!(server.terminate().success());
+    assert_eq!(token.count("Private Key", "plexsphere:platform:stuck"), 1);
+
+    token.rules("");
+    let server = token.serve(&[]);
+    let shown = server.get(&path_of(STUCK)).expect_status(200).json();
+    assert_eq!(shown["state"], "retired", "{shown}");
+    assert_eq!(token.count("Private Key", "plexsphere:platform:stuck"), 0);
+}
+
 #[test]
 fn a_key_that_has_come_to_mean_another_is_looked_up_anew() {
     let token = Token::behind_faults();
