@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use actix::prelude::*;
 use signer_domain::ports::{CustodyError, KeyProvider, KeyProviderError};
-use signer_domain::{Deadline, ErrorChain, HandleId, KeyId, ProviderName, Scope};
+use signer_domain::{Deadline, ErrorChain, HandleId, KeyId, ProviderName, Scope, Timestamp};
 
 pub(crate) use recognition::mistake;
 pub(crate) use repair::repair;
@@ -42,6 +42,8 @@ pub(crate) struct ProviderContext {
     pub(crate) routes: Arc<Routes>,
     pub(crate) settings: Arc<CustodySettings>,
     pub(crate) metrics: Metrics,
+    /// When the provider was built, before anything was settled.
+    pub(crate) opened_at: Timestamp,
 }
 
 impl ProviderContext {
@@ -131,7 +133,7 @@ impl Actor for ProviderActor {
         ctx.run_interval(self.context.settings.check_interval, Self::check);
         self.note_warnings();
         self.begin_telling(ctx);
-        self.sweep(ctx);
+        self.sweep(self.context.opened_at, ctx);
     }
 }
 

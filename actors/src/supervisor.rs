@@ -211,25 +211,21 @@ impl SupervisorActor {
     }
 
     fn liveness(&self) -> Liveness {
-        let known = self
-            .children
-            .values()
-            .filter_map(|child| child.capabilities);
-        let mut warnings: Vec<_> = known.flat_map(cautions).collect();
+        let mut warnings: Vec<_> = self.children.values().flat_map(cautions).collect();
         warnings.sort_unstable();
         Liveness { warnings }
     }
 }
 
-/// What an operator should know of a provider although it is well.
-fn cautions(provider: ProviderCapabilities) -> impl Iterator<Item = String> {
-    let ProviderCapabilities {
-        name,
-        dev_only,
-        caution,
-        ..
-    } = provider;
-    let unfit = dev_only.then(|| format!("key provider \"{name}\" is dev-only"));
+/// What an operator should know of a provider, whether or not it is up.
+fn cautions(child: &Child) -> impl Iterator<Item = String> {
+    let name = child.spec.name;
+    let unfit = name
+        .is_dev_only()
+        .then(|| format!("key provider \"{name}\" is dev-only"));
+    let caution = child
+        .capabilities
+        .and_then(|capabilities| capabilities.caution);
     let caution = caution.map(|caution| format!("key provider \"{name}\": {caution}"));
     unfit.into_iter().chain(caution)
 }
@@ -263,6 +259,7 @@ async fn open_provider(
     } = shared;
     let context = ProviderContext {
         provider,
+        opened_at: Timestamp::now(),
         own_acts: OwnActs::new(Arc::clone(&ports.audit)),
         ports,
         routes,

@@ -49,6 +49,16 @@ impl ProviderName {
         }
     }
 
+    /// Whether the provider is unfit for production, as the boot log and `/livez` then say.
+    pub const fn is_dev_only(self) -> bool {
+        match self {
+            Self::Software => true,
+            #[cfg(feature = "_testdouble")]
+            Self::Testdouble => true,
+            Self::Pkcs11 | Self::AwsKms | Self::GcpKms | Self::AzureKv => false,
+        }
+    }
+
     /// Reads a provider name.
     ///
     /// # Errors

@@ -189,6 +189,33 @@ impl House {
         Self::open_over(plan, Arc::clone(&self.registry), None).await
     }
 
+    /// Starts the actors over a provider that cannot be built.
+    pub(crate) async fn open_down() -> Self {
+        let house = Self::open(Plan::default()).await;
+        let spec = ProviderSpec {
+            name: ProviderName::Testdouble,
+            factory: factory(
+                house.double.clone(),
+                Arc::clone(&house.built),
+                Arc::new(AtomicBool::new(true)),
+            ),
+        };
+        let ports = DrivenPorts {
+            registry: Arc::<SqliteRegistry>::clone(&house.registry),
+            rotations: Arc::<SqliteRegistry>::clone(&house.registry),
+            audit: Arc::<Notes>::clone(&house.notes),
+            verifier_for,
+        };
+        let settings = CustodySettings::new(DeploymentProfile::SelfhostedSingle);
+        let mut metrics = Registry::default();
+        let custody = ActorCustody::start(settings, ports, vec![spec], &mut metrics);
+        Self {
+            custody: Arc::new(custody.unwrap()),
+            metrics,
+            ..house
+        }
+    }
+
     /// Takes the provider away until it is brought back.
     pub(crate) async fn take_provider_down(&self) {
         self.is_down.store(true, Ordering::SeqCst);

@@ -45,6 +45,20 @@ fn a_quarantine_outlives_the_actor_of_its_key() {
 }
 
 #[test]
+fn that_a_provider_is_dev_only_is_told_whether_or_not_it_ever_came_up() {
+    run(async {
+        let house = House::open(Plan::default()).await;
+        let told = || async { house.custody.liveness().await.unwrap().warnings };
+        let wanted = ["key provider \"testdouble\" is dev-only"];
+        assert_eq!(told().await, wanted);
+        house.take_provider_down().await;
+        assert_eq!(told().await, wanted);
+        let next = House::open_down().await;
+        assert_eq!(next.custody.liveness().await.unwrap().warnings, wanted);
+    });
+}
+
+#[test]
 fn a_provider_that_died_is_built_anew_and_answers_unavailable_meanwhile() {
     run(async {
         let house = House::open(Plan::default()).await;

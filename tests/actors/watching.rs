@@ -263,6 +263,41 @@ fn a_key_whose_provider_shows_another_public_key_is_swapped_also_after_a_refused
     });
 }
 
+/// A back end that brought a retired key back, or never made it unusable, whoever asked it to.
+#[test]
+fn a_retired_key_that_may_still_be_usable_is_told_and_asked_for_until_the_provider_confirms() {
+    run(async {
+        let settings = CustodySettings {
+            sweep_interval: Duration::from_millis(20),
+            ..settings()
+        };
+        let house = House::open(Plan {
+            settings,
+            ..Plan::default()
+        })
+        .await;
+        let (doubtful, other) = (house.key("k1").await, house.key("k2").await);
+        for key in [&doubtful, &other] {
+            house.retire(key).await.unwrap();
+        }
+        let asked = house.retires_asked(&other.handle_id);
+        eventually(|| async { house.retires_asked(&other.handle_id) >= asked + 2 }).await;
+        assert_eq!(house.metric("retirements_unconfirmed"), 0);
+        house
+            .double
+            .inject_failure(Operation::Retire, Failure::Misconfigured);
+        eventually(|| async { house.metric("retirements_unconfirmed") == 2 }).await;
+        let told = house.custody.readiness().await.warnings;
+        assert!(told[0].starts_with("retired keys that key provider \"testdouble\""));
+        assert!(house.record(&doubtful.handle_id).await.marks.unconfirmed);
+        house.double.clear_failures();
+        for key in [&doubtful, &other] {
+            eventually(|| async { !house.record(&key.handle_id).await.marks.unconfirmed }).await;
+        }
+        assert_eq!(house.notes.taken().len(), 2, "each is a repair");
+    });
+}
+
 #[test]
 fn a_missing_key_that_is_retired_is_missed_no_more() {
     run(async {

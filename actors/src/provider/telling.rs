@@ -14,7 +14,7 @@ use crate::backoff::Backoff;
 use crate::settings::RestartPolicy;
 
 /// How long a provider may take to retire one key.
-const RETIRE_DEADLINE: Duration = Duration::from_secs(10);
+pub(super) const RETIRE_DEADLINE: Duration = Duration::from_secs(10);
 /// So many keys are retired at once: one over which the provider hangs keeps no other waiting.
 pub(super) const AT_ONCE: usize = 4;
 /// How often the registry is asked for what may have been overlooked.
@@ -67,7 +67,7 @@ impl ProviderActor {
     }
 
     /// Tells the provider of every retirement that it has not confirmed, as long as that takes.
-    fn tell(&mut self, ctx: &mut Context<Self>) {
+    pub(super) fn tell(&mut self, ctx: &mut Context<Self>) {
         if self.telling.is_under_way {
             self.telling.is_due_again = true;
             return;

@@ -224,7 +224,6 @@ impl KeyProvider for AwsKmsProvider {
             name: ProviderName::AwsKms,
             max_in_flight: self.settings.limits.for_one_key(),
             signs_per_turn: NonZeroUsize::MIN,
-            dev_only: false,
             caution: None,
             mistaken_secret: None,
         }

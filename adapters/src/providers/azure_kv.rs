@@ -138,7 +138,6 @@ impl KeyProvider for AzureKvProvider {
             name: ProviderName::AzureKv,
             max_in_flight: self.max_in_flight,
             signs_per_turn: NonZeroUsize::MIN,
-            dev_only: false,
             caution: match self.keeping {
                 Keeping::Native(_) => None,
                 Keeping::Envelope(_) => Some(CAUTION),

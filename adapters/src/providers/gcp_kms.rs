@@ -92,7 +92,6 @@ impl KeyProvider for GcpKmsProvider {
             name: ProviderName::GcpKms,
             max_in_flight: self.settings.limits.for_one_key(),
             signs_per_turn: NonZeroUsize::MIN,
-            dev_only: false,
             caution: self.settings.endpoint.is_emulator().then_some(EMULATED),
             mistaken_secret: None,
         }

@@ -217,7 +217,6 @@ impl KeyProvider for Pkcs11Provider {
             name: ProviderName::Pkcs11,
             max_in_flight: self.token.settings.sessions,
             signs_per_turn: NonZeroUsize::MIN,
-            dev_only: false,
             caution: None,
             mistaken_secret: None,
         }

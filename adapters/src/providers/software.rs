@@ -110,7 +110,6 @@ impl KeyProvider for SoftwareProvider {
             name: ProviderName::Software,
             max_in_flight: MAX_IN_FLIGHT,
             signs_per_turn: SIGNS_PER_TURN,
-            dev_only: true,
             caution: None,
             mistaken_secret: Some(OTHER_SEED),
         }

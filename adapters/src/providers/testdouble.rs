@@ -172,7 +172,6 @@ impl KeyProvider for TestDouble {
             name: ProviderName::Testdouble,
             max_in_flight: self.max_in_flight,
             signs_per_turn: self.signs_per_turn,
-            dev_only: true,
             caution: None,
             mistaken_secret: None,
         }

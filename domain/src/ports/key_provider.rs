@@ -66,7 +66,9 @@ pub trait KeyProvider: Send + Sync + fmt::Debug {
         deadline: Deadline,
     ) -> Result<PublicKey, KeyProviderError>;
 
-    /// Makes the private half unusable, for good. Idempotent: retiring a retired key succeeds.
+    /// Makes the private half unusable, for good, and succeeds only when that has been seen. Idempotent:
+    /// retiring a retired key looks, changes nothing where it is unusable, and succeeds. The custodian
+    /// asks this of retired keys from time to time, in case they became usable again.
     ///
     /// # Errors
     /// [`KeyNotFound`](KeyProviderError::KeyNotFound) when this provider never held the key, even
@@ -111,8 +113,6 @@ pub struct ProviderCapabilities {
     /// than one only where signing is a computation on the calling thread, so that they would not
     /// overlap anyway.
     pub signs_per_turn: NonZeroUsize,
-    /// Whether the provider is unfit for production, as the boot log and `/livez` then say.
-    pub dev_only: bool,
     /// What an operator must know of the way this provider keeps keys, as the boot log and `/livez`
     /// then say: "key material in process memory while signing". `None` when nothing is out of the
     /// ordinary.
