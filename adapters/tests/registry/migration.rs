@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use signer_adapters::registry::RegistryRefusal;
 use signer_domain::KeyState;
 use signer_domain::ports::{
     CurrentKey, KeyRegistry as _, Purpose, RotationRegistry as _, RotationReservation,
@@ -9,7 +10,8 @@ use signer_domain::ports::{
 use sqlx::Connection as _;
 
 use crate::support::{
-    PLATFORM, Place, all, at, current, domain, find, handle, names, pair, reserve_rotation, rotate,
+    PLATFORM, Place, all, at, current, domain, find, handle, names, open, pair, reserve_rotation,
+    rotate,
 };
 
 /// A file that schema version 1 was the newest for, written by the program of that time: `k1` of the
@@ -46,6 +48,9 @@ async fn a_registry_of_version_1_is_brought_to_this_version_with_all_it_holds() 
     assert_eq!(registry.begun_retirements().await.unwrap(), []);
     assert_eq!(registry.open_rotations().await.unwrap(), []);
     assert_eq!(registry.changes().last(), 11);
+    let notices = registry.notices().await.unwrap();
+    assert_eq!(notices.keys, []);
+    assert_eq!(notices.scopes_without_current, [domain(1)]);
 
     let made = pair(PLATFORM, "k3");
     registry.complete(&pending[0], &made, at(4)).await.unwrap();
@@ -83,6 +88,44 @@ async fn what_was_brought_to_this_version_has_the_schema_of_what_is_made_new() {
         raw.close().await.unwrap();
     }
     assert_eq!(schemas[0], schemas[1]);
+}
+
+/// Whatever somebody changed, and whichever version the registry is of.
+#[tokio::test]
+async fn a_registry_whose_schema_is_not_that_of_its_version_is_refused_and_left_as_it_is() {
+    for (change, object) in [
+        (
+            "ALTER TABLE signing_key DROP COLUMN reserved_at",
+            "signing_key",
+        ),
+        (
+            "ALTER TABLE signing_key ADD COLUMN note TEXT",
+            "signing_key",
+        ),
+        ("DROP INDEX signing_key_current", "signing_key_current"),
+        ("CREATE TABLE notes (id INTEGER)", "notes"),
+        (
+            "CREATE TRIGGER undo AFTER UPDATE ON signing_key BEGIN SELECT 1; END",
+            "undo",
+        ),
+    ] {
+        for place in [left_behind(), Place::new()] {
+            if !place.path().exists() {
+                place.open().await.close().await.unwrap();
+            }
+            let mut raw = place.open_raw().await;
+            sqlx::raw_sql(change).execute(&mut raw).await.unwrap();
+            raw.close().await.unwrap();
+            let before = fs::read(place.path()).unwrap();
+            let refusal = open(&place.path()).await.unwrap_err();
+            let is_told = matches!(
+                &refusal.refusal,
+                RegistryRefusal::OtherSchema { object: found, .. } if found == object
+            );
+            assert!(is_told, "{change}: {refusal}");
+            assert_eq!(fs::read(place.path()).unwrap(), before, "{change}");
+        }
+    }
 }
 
 /// A crash at any moment of the step leaves the version that was or the version that is to be.

@@ -121,7 +121,8 @@ pub(super) async fn check(
     reader: &mut SqliteConnection,
     rows_judged_up_to: i64,
 ) -> Result<(), RegistryRefusal> {
-    schema::permit(schema::version(reader).await?)?;
+    let version = schema::version(reader).await?;
+    schema::permit(version)?;
     let page_count = sqlx::query_scalar("PRAGMA page_count");
     let pages: i64 = page_count.fetch_one(&mut *reader).await?;
     if pages > rows_judged_up_to {
@@ -130,12 +131,11 @@ pub(super) async fn check(
             .await?;
     }
     let quick_check = sqlx::query_scalar("PRAGMA quick_check(1)");
-    let finding: String = quick_check.fetch_one(reader).await?;
-    if finding == "ok" {
-        Ok(())
-    } else {
-        Err(RegistryRefusal::Corrupt(finding.replace('\n', " ")))
+    let finding: String = quick_check.fetch_one(&mut *reader).await?;
+    if finding != "ok" {
+        return Err(RegistryRefusal::Corrupt(finding.replace('\n', " ")));
     }
+    schema::compare(reader, version).await
 }
 
 /// The connection that writes, once it has proved that it can, with what the registry says of itself:

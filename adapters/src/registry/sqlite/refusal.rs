@@ -61,6 +61,13 @@ pub enum RegistryRefusal {
         /// The newest schema version that this program reads.
         supported: i64,
     },
+    /// The file has a schema version of this program and another schema.
+    OtherSchema {
+        /// The schema version of the file.
+        version: i64,
+        /// The first table or index that differs, is missing, or is one too many.
+        object: String,
+    },
     /// The database is damaged. Holds what the check found.
     Corrupt(String),
     /// There is no database, but a log of one.
@@ -141,6 +148,11 @@ impl fmt::Display for RegistryRefusal {
                 "the database is missing, but its log {} is there; restore the database beside \
                  it, or remove the log to start with an empty registry",
                 path.display()
+            ),
+            Self::OtherSchema { version, object } => write!(
+                f,
+                "its \"{object}\" is not that of schema {version}: an unreleased version made it, or \
+                 somebody changed it; restore a backup of a released version, or name another file"
             ),
             Self::InUse => f.write_str(
                 "in use by another live process; stop that process, or name another file",

@@ -1,7 +1,9 @@
 //! The schema of the registry and the way from each version of it to the next.
 
-use sqlx::AssertSqlSafe;
-use sqlx::sqlite::SqliteConnection;
+use std::collections::BTreeMap;
+
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _};
 
 use super::refusal::RegistryRefusal;
 
@@ -59,6 +61,54 @@ pub(super) async fn migrate(connection: &mut SqliteConnection) -> Result<(), sql
             .await?;
     }
     run(connection, "COMMIT").await
+}
+
+/// Holds the schema of a registry against what the steps up to its version make. A registry that was
+/// made by steps which were edited later has the right version and lacks what later changes rely on.
+pub(super) async fn compare(
+    connection: &mut SqliteConnection,
+    version: i64,
+) -> Result<(), RegistryRefusal> {
+    let memory = SqliteConnectOptions::new().in_memory(true);
+    let mut reference = memory.connect().await?;
+    for (_, step) in MIGRATIONS.into_iter().filter(|(to, _)| *to <= version) {
+        run(&mut reference, step).await?;
+    }
+    let wanted = objects(&mut reference).await?;
+    let found = objects(connection).await?;
+    reference.close().await?;
+    let is_as_wanted = |name: &&String| wanted.get(*name) == found.get(*name);
+    match wanted
+        .keys()
+        .chain(found.keys())
+        .find(|name| !is_as_wanted(name))
+    {
+        None => Ok(()),
+        Some(name) => Err(RegistryRefusal::OtherSchema {
+            version,
+            object: name.clone(),
+        }),
+    }
+}
+
+/// What the schema consists of, by name. Comments and the layout of the text do not count.
+async fn objects(
+    connection: &mut SqliteConnection,
+) -> Result<BTreeMap<String, String>, sqlx::Error> {
+    let read = "SELECT name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\'";
+    let objects: Vec<(String, Option<String>)> = sqlx::query_as(read).fetch_all(connection).await?;
+    let objects = objects.into_iter();
+    Ok(objects
+        .map(|(name, sql)| (name, essence(&sql.unwrap_or_default())))
+        .collect())
+}
+
+fn essence(sql: &str) -> String {
+    let without_comments = sql
+        .lines()
+        .map(|line| line.split("--").next().unwrap_or_default());
+    let words: Vec<&str> = without_comments.flat_map(str::split_whitespace).collect();
+    words.join(" ")
 }
 
 async fn run(connection: &mut SqliteConnection, sql: &'static str) -> Result<(), sqlx::Error> {
