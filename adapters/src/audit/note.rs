@@ -208,21 +208,53 @@ pub(super) fn may_be_torn(bytes: &[u8], name: &str) -> bool {
         }
         Err(_) => return false,
     };
-    let is_plain = text.chars().all(|c| c == '\n' || !c.is_control());
-    let begins = |text: &str, with: &str| text.starts_with(with) || with.starts_with(text);
-    let (text, signature) = match text.split_once("\n\n") {
-        Some((text, signature)) => (text, Some(signature)),
-        None => (text, None),
-    };
+    if bytes.len() >= LONGEST {
+        return false;
+    }
     let dash = format!("{SIGNATURE}{name} ");
-    is_plain
-        && bytes.len() < LONGEST
-        && begins(text, &format!("{name}\n"))
-        && !text.contains('\u{2014}')
-        && signature.is_none_or(|line| {
-            begins(line, &dash) && line.len() <= dash.len() + SIGNATURE_LEN && !line.contains('\n')
-        })
+    if let Some((text, signature)) = text.split_once("\n\n") {
+        let lines: Vec<&str> = text.split('\n').collect();
+        let is_short = signature.len() <= dash.len() + SIGNATURE_LEN;
+        return lines.len() >= LINES
+            && is_short
+            && are_of_a_checkpoint(&lines, name)
+            && begins(signature, &dash, BASE64);
+    }
+    let mut lines: Vec<&str> = text.split('\n').collect();
+    let last = lines.pop().unwrap_or_default();
+    are_of_a_checkpoint(&lines, name)
+        && match lines.len() {
+            0 => begins(last, name, ""),
+            1 => begins(last, "", ""),
+            2 => begins(last, "", BASE64),
+            3 => begins(last, "registry ", " -_"),
+            4 => begins(last, "time ", "-:."),
+            _ => begins(last, "cut ", " ") || begins(last, "file ", ""),
+        }
 }
+
+/// How many lines every text has.
+const LINES: usize = 5;
+
+/// Whether these are the first lines of a text: those of an invented one make it whole.
+fn are_of_a_checkpoint(lines: &[&str], name: &str) -> bool {
+    let root = STANDARD.encode([0; 32]);
+    let invented = [name, "1", &root, "registry r 1", "time t"];
+    let rest = invented.get(lines.len()..).unwrap_or_default();
+    let text = [lines, rest].concat().join("\n") + "\n";
+    Checkpoint::parse(&text).is_some_and(|checkpoint| checkpoint.origin == name)
+}
+
+/// Whether a line that may be torn begins with `head`, with letters, digits and `others` behind it.
+fn begins(line: &str, head: &str, others: &str) -> bool {
+    let is_plain = |rest: &str| {
+        rest.chars()
+            .all(|c| c.is_ascii_alphanumeric() || others.contains(c))
+    };
+    head.starts_with(line) || line.strip_prefix(head).is_some_and(is_plain)
+}
+
+const BASE64: &str = "+/=";
 
 /// The base64 of a key hash and a signature.
 const SIGNATURE_LEN: usize = 92;

@@ -216,9 +216,13 @@ fn is_prefix_of_a_note(bytes: &[u8], name: &str) -> bool {
         };
         match at {
             0 => fits(name),
-            1 => is_of("", ""),
-            2 => is_of("", "+/="),
-            3 => is_of("registry ", " -"),
+            1 => line.chars().all(|c| c.is_ascii_digit()) && (is_last || !line.is_empty()),
+            2 => is_of("", "+/=") && (is_last || line.len() == 44),
+            3 => {
+                let words: Vec<&str> = line.split(' ').collect();
+                let is_whole = words.len() == 3 && words[2].parse::<u64>().is_ok();
+                is_of("registry ", " -") && (is_last || is_whole)
+            }
             4 => is_of("time ", "-:.") && !line.ends_with('J'),
             _ if line.is_empty() => true,
             _ if blank.is_some_and(|blank| at == blank + 1) => {
