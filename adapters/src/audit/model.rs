@@ -18,7 +18,7 @@ use std::thread;
 use world::World;
 
 /// How many sequences a run takes, unless `SIGNER_TEST_AUDIT_SEQUENCES` says otherwise.
-const SEQUENCES: u64 = 1_500;
+const SEQUENCES: u64 = 1_000;
 
 fn from_environment(name: &str, usual: u64) -> u64 {
     std::env::var(name).map_or(usual, |text| text.parse().unwrap())

@@ -273,7 +273,8 @@ impl fmt::Display for AuditRefusal {
                 write!(
                     f,
                     "its checkpoints are there, but not the key {log}.checkpoint-key that signed \
-                     them; restore the key, or move {log}.checkpoint away"
+                     them; restore the key, or move {log} and every file whose name begins with it away \
+                     as evidence, and the next start begins a new log"
                 )
             }
             Self::NoCheckpointKey { path } => write!(
