@@ -155,6 +155,29 @@ fn sign_hashes_here_and_verify_agrees() {
 }
 
 #[test]
+fn a_blocked_key_signs_for_nobody_until_it_is_unblocked_also_after_a_restart() {
+    let place = Workplace::with_seed();
+    let mut server = start(&place);
+    let sign = ["sign", "--scope", "platform", "/dev/null"];
+    server.cli(&sign).expect_status(0);
+    let blocked = server.cli(&["keys", "block", K1_HANDLE]).expect_status(0);
+    assert!(blocked.text().contains("active (blocked)"));
+    let refused = server.cli(&sign).expect_status(4);
+    assert!(refused.sentence().contains("signing: key blocked"));
+    assert!(server.terminate().success());
+    let server = Server::start(&program(), &place, &[]);
+    server.cli(&sign).expect_status(4);
+    let released = ["keys", "release-quarantine", K1_HANDLE];
+    server.cli(&released).expect_status(0);
+    server.cli(&["keys", "unblock", K1_HANDLE]).expect_status(0);
+    server.cli(&sign).expect_status(0);
+    let record = fs::read_to_string(place.file("audit.jsonl")).unwrap();
+    for op in ["block", "unblock", "release_quarantine"] {
+        assert!(record.contains(&format!(r#""op":"{op}""#)), "{op}");
+    }
+}
+
+#[test]
 fn the_exit_status_tells_what_stands_in_the_way() {
     let place = Workplace::with_seed();
     let server = start(&place);

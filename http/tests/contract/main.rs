@@ -14,6 +14,7 @@ mod errors;
 mod health;
 mod keys;
 mod limits;
+mod marks;
 mod openapi;
 mod peers;
 mod probes;
