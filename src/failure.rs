@@ -33,8 +33,11 @@ impl Failure {
         Self::new(Exit::General, sentence)
     }
 
-    /// Standard output could not be written.
+    /// Standard output could not be written. A reader that went away meanwhile is told nothing.
     pub(crate) fn output(cause: &io::Error) -> Self {
+        if cause.kind() == io::ErrorKind::BrokenPipe {
+            return Self::new(Exit::General, "");
+        }
         let cure = io_cure(cause).map_or_else(String::new, |cure| format!("; {cure}"));
         Self::general(format_args!(
             "standard output cannot be written ({cause}), so part of it is lost{cure}"
@@ -44,6 +47,11 @@ impl Failure {
     /// The reason to end.
     pub(crate) const fn exit(&self) -> Exit {
         self.exit
+    }
+
+    /// Whether there is anything to say.
+    pub(crate) const fn is_silent(&self) -> bool {
+        self.sentence.is_empty()
     }
 }
 

@@ -71,7 +71,9 @@ impl DataOutput {
 
 /// Writes why a command failed to standard error, on one line.
 pub(crate) fn say(failure: &Failure) {
-    write_error(format_args!("error: {failure}\n"));
+    if !failure.is_silent() {
+        write_error(format_args!("error: {failure}\n"));
+    }
 }
 
 /// Writes help that nobody asked for to standard error.

@@ -19,7 +19,7 @@ const AT_ONCE: usize = 4096;
 
 /// Refuses to go on when standard output is closed, and with it lost what it is for. Known by the way in
 /// which the standard library opens `/dev/null`, for reading and writing; a shell that is told to throw
-/// the output away opens it for writing.
+/// the output away opens it for writing. A pipe whose reader has gone already is as good as closed.
 ///
 /// # Errors
 /// When it is closed.
@@ -27,13 +27,22 @@ pub(crate) fn require_output() -> Result<(), Failure> {
     let output = io::stdout();
     let is_for_both =
         fcntl_getfl(&output).is_ok_and(|flags| flags & OFlags::RWMODE == OFlags::RDWR);
-    if is_for_both && is_null(&output) {
+    if (is_for_both && is_null(&output)) || has_lost_its_reader(&output) {
         return Err(Failure::usage(
             "standard output is closed, so what is asked for would be lost; give it a pipe or a file \
              (>/dev/null throws it away)",
         ));
     }
     Ok(())
+}
+
+fn has_lost_its_reader(output: &impl AsFd) -> bool {
+    let at_once = Timespec::default();
+    let mut polled = [PollFd::new(output, PollFlags::OUT)];
+    poll(&mut polled, Some(&at_once)).is_ok()
+        && polled
+            .iter()
+            .any(|output| output.revents().contains(PollFlags::ERR))
 }
 
 /// Standard input, if there can be anything in it.

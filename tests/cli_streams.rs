@@ -7,7 +7,7 @@
 
 use std::fs;
 use std::io::pipe;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use signer_test_support::{K1_HANDLE, Program, Server, Workplace};
 
@@ -98,20 +98,25 @@ fn an_output_that_is_lost_is_a_failure_with_a_sentence() {
 }
 
 #[test]
-fn a_reader_that_went_away_is_a_failure_with_a_sentence() {
+fn a_reader_that_went_away_is_a_failure_and_told_where_all_is_lost() {
     let (place, server) = custodian();
-    for command in [&["keys", "list"][..], &["openapi"], &["completion", "bash"]] {
+    for (command, is_told) in [
+        (&["sign", "--scope", "platform", "release"][..], true),
+        (&["keys", "public-key", K1_HANDLE], true),
+        (&["openapi"], true),
+        (&["completion", "bash"], true),
+        (&["keys", "list"], false),
+    ] {
         let (reader, writer) = pipe().unwrap();
         drop(reader);
         let mut run = server.client().command(place.path(), command);
-        expect_failure(
-            &run.stdout(writer)
-                .stderr(std::process::Stdio::piped())
-                .spawn()
-                .unwrap()
-                .wait_with_output()
-                .unwrap(),
-        );
+        let run = run.stdout(writer).stderr(Stdio::piped());
+        let ended = run.spawn().unwrap().wait_with_output().unwrap();
+        if is_told {
+            expect_failure(&ended);
+        } else {
+            assert_eq!(ended.status.code(), Some(1), "{ended:?}");
+        }
     }
 }
 
