@@ -1,6 +1,7 @@
 //! Standard error and standard output that nobody reads: no answer, probe or stop waits for a reader.
 #![expect(
     clippy::unwrap_used,
+    clippy::panic,
     reason = "a helper that fails is a test that fails"
 )]
 

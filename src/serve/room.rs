@@ -36,6 +36,10 @@ pub(super) fn require() -> Result<(), Failure> {
 }
 
 /// Says that there can be no further thread.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the form of what maps an error"
+)]
 pub(super) fn no_thread(cause: io::Error) -> Failure {
     Failure::general(format_args!(
         "no further thread can be started ({cause}); raise the limit on processes and threads (ulimit \

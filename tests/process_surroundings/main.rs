@@ -2,6 +2,8 @@
 //! stray signals, the place of process 1. It says so in one sentence, or serves.
 #![expect(
     clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
     reason = "a helper that fails is a test that fails"
 )]
 
