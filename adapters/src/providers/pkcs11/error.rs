@@ -115,7 +115,7 @@ impl Fault {
     /// cause and not of the pause.
     pub(super) fn not_before(self, pause: Duration) -> Self {
         let (context, source) = match self {
-            Self::Refused { context, source } => (context, Some(said(source))),
+            Self::Refused { context, source } => (context, Some(said(&source))),
             Self::TooEarly {
                 context, source, ..
             }
@@ -159,10 +159,10 @@ impl Fault {
         };
         match self {
             Self::Refused { context, source } => match remedy {
-                Remedy::TryAgain | Remedy::Wait => unavailable(context, Some(said(source))),
+                Remedy::TryAgain | Remedy::Wait => unavailable(context, Some(said(&source))),
                 Remedy::LatchPin | Remedy::Operator => KeyProviderError::Misconfigured {
                     context,
-                    source: Some(said(source)),
+                    source: Some(said(&source)),
                 },
             },
             Self::LoggedOut => unavailable("logging in to the token", None),
@@ -222,8 +222,8 @@ pub(super) fn with_unknown_outcome(error: KeyProviderError) -> KeyProviderError 
     }
 }
 
-fn said(error: Error) -> Cause {
-    ModuleSaid(&error).to_string().into()
+fn said(error: &Error) -> Cause {
+    ModuleSaid(error).to_string().into()
 }
 
 fn in_full(error: &KeyProviderError) -> String {

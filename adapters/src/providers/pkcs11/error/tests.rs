@@ -114,7 +114,7 @@ fn the_log_names_functions_and_codes_as_the_standard_does() {
         says(RvError::PinIncorrect),
         "C_Login answered CKR_PIN_INCORRECT"
     );
-    let cause = said(Error::Pkcs11(RvError::ArgumentsBad, Function::SignInit));
+    let cause = said(&Error::Pkcs11(RvError::ArgumentsBad, Function::SignInit));
     assert_eq!(
         format!("{cause:?}"),
         "\"C_SignInit answered CKR_ARGUMENTS_BAD\""
