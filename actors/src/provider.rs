@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
-use signer_domain::ports::{CustodyError, KeyProvider, KeyProviderError};
+use signer_domain::ports::{CustodyError, KeyProvider};
 use signer_domain::{Deadline, ErrorChain, HandleId, KeyId, ProviderName, Scope, Timestamp};
 
 pub(crate) use recognition::mistake;
@@ -23,7 +23,6 @@ pub(crate) use repair::repair;
 pub(crate) use telling::{FinishRetirements, TellRetired};
 
 use self::telling::Telling;
-use crate::errors::RETRY_SOON;
 use crate::metrics::Metrics;
 use crate::own_acts::OwnActs;
 use crate::ports::DrivenPorts;
@@ -89,7 +88,7 @@ impl ProviderActor {
         let check = async move {
             let deadline = Deadline::after(CHECK_DEADLINE);
             let answer = context.provider.check(deadline);
-            match tokio::time::timeout(deadline.remaining(), answer).await {
+            let checked = match tokio::time::timeout(deadline.remaining(), answer).await {
                 Ok(checked) => {
                     if let Err(error) = &checked {
                         tracing::warn!(provider = %context.name(), cause = %ErrorChain::of(error), "check failed");
@@ -98,23 +97,20 @@ impl ProviderActor {
                 }
                 Err(_elapsed) => {
                     tracing::warn!(provider = %context.name(), "check did not end in time");
-                    Err(KeyProviderError::ProviderUnavailable {
-                        context: "waiting for a check",
-                        retry_after: RETRY_SOON,
-                        outcome_unknown: false,
-                        source: None,
-                    })
+                    return None;
                 }
-            }
+            };
+            Some(checked)
         };
         ctx.spawn(check.into_actor(self).map(|checked, actor, _| {
             let context = &actor.context;
             let providers = &context.routes.providers;
             match checked {
-                Ok(()) => {
+                Some(Ok(())) => {
                     providers.note_ready(context.name());
                 }
-                Err(error) => providers.note_ailment(context.name(), &error),
+                Some(Err(error)) => providers.note_ailment(context.name(), &error),
+                None => providers.note_silence(context.name(), "it does not answer a check"),
             }
             actor.note_warnings();
             context

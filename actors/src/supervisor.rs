@@ -133,6 +133,8 @@ impl SupervisorActor {
             child.arbiter = None;
         }
         self.retry(name, "hang", ctx);
+        let providers = &self.shared.routes.providers;
+        providers.note_silence(name, "it does not come up in time");
     }
 
     fn admit(&mut self, name: ProviderName, opened: Opened) {

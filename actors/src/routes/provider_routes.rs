@@ -109,12 +109,12 @@ impl ProviderRoutes {
         });
     }
 
-    /// Forgets the address of a provider actor that has died.
+    /// Forgets the address of a provider actor that has died. Why it was down before is still the best
+    /// that is known.
     pub(super) fn bury(&self, name: ProviderName) {
         self.change(name, |route| {
             route.addr = None;
             route.status = ProviderStatus::Down;
-            route.ailment = None;
         });
     }
 
@@ -137,6 +137,14 @@ impl ProviderRoutes {
     /// Notes what a provider says of itself although it serves.
     pub(crate) fn note_warnings(&self, name: ProviderName, warnings: Vec<String>) {
         self.change(name, |route| route.warnings = warnings);
+    }
+
+    /// Notes that a provider is down and does not say why. What it said before is still the cause.
+    pub(crate) fn note_silence(&self, name: ProviderName, sentence: &'static str) {
+        self.change(name, |route| {
+            route.status = ProviderStatus::Down;
+            route.ailment.get_or_insert_with(|| sentence.to_owned());
+        });
     }
 
     /// One sentence for each provider that is down and whose cause is known, and what each says of
@@ -169,5 +177,27 @@ impl ProviderRoutes {
             change(route);
             self.metrics.show_status(name, route.status);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn silence_and_restarts_do_not_take_the_place_of_a_cause() {
+        let name = ProviderName::Pkcs11;
+        let routes = ProviderRoutes::new(&[name], 1, Metrics::default());
+        routes.note_silence(name, "it says nothing");
+        let silent = ["key provider \"pkcs11\" is down: it says nothing"];
+        assert_eq!(routes.warnings(), silent);
+        routes.note_ailment(name, &KeyProviderError::KeyNotFound);
+        let cause = routes.warnings();
+        assert_ne!(cause, silent);
+        routes.note_silence(name, "it says nothing");
+        routes.bury(name);
+        assert_eq!(routes.warnings(), cause);
+        routes.note_ready(name);
+        assert!(routes.warnings().is_empty());
     }
 }

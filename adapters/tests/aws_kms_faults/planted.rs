@@ -88,8 +88,8 @@ async fn a_key_that_a_stranger_put_in_our_place_is_never_taken_for_ours() {
         let generated = stage.generate().await;
         match planted.told {
             Some(words) => {
-                assert_told(located.map(|_| ()), words, planted.what);
-                assert_told(generated.map(|_| ()), words, planted.what);
+                assert_told(located.map(drop), words, planted.what);
+                assert_told(generated.map(drop), words, planted.what);
             }
             None => {
                 assert_eq!(located.unwrap(), None, "{}", planted.what);
@@ -111,9 +111,9 @@ async fn an_alias_that_was_pointed_elsewhere_serves_neither_this_process_nor_the
     stage.sign(&ours.handle_id).await.unwrap();
     let other = stage.another_process().await;
     for refused in [
-        stage.generate().await.map(|_| ()),
-        generate(&other).await.map(|_| ()),
-        locate(&other).await.map(|_| ()),
+        stage.generate().await.map(drop),
+        generate(&other).await.map(drop),
+        locate(&other).await.map(drop),
     ] {
         assert_told(refused, "does not bear our tag", "a moved alias");
     }
@@ -132,7 +132,9 @@ async fn a_key_that_loses_the_race_for_its_alias_to_a_strangers_is_not_exchanged
 }
 
 fn assert_told(outcome: Result<(), KeyProviderError>, words: &str, what: &str) {
-    let refused = outcome.expect_err(what);
+    let Err(refused) = outcome else {
+        panic!("{what}");
+    };
     assert!(
         matches!(refused, KeyProviderError::Misconfigured { .. }),
         "{what}: {refused:?}"

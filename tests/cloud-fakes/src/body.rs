@@ -64,8 +64,7 @@ impl Body for AnswerBody {
             return Poll::Ready(Some(Ok(Frame::data(begin))));
         }
         Poll::Ready(match &mut self.end {
-            End::Whole => None,
-            End::Endless { left: 0, .. } => None,
+            End::Whole | End::Endless { left: 0, .. } => None,
             End::Endless { left, taken } => {
                 *left = left.saturating_sub(CHUNK.len());
                 taken.fetch_add(CHUNK.len(), Ordering::SeqCst);
