@@ -41,20 +41,22 @@ impl Clients {
     }
 
     /// Replaces `used` when it may have learnt something wrong from this error. Tells whether another
-    /// client may do better.
+    /// client may do better at once. After a token was refused it would not, and the call would fail for
+    /// the second refusal, which says less.
     pub(super) fn renew(&self, used: &Arc<KeyClient>, error: &Error) -> bool {
         if !may_have_misled(error) {
             return false;
         }
+        let may_do_better = *error.kind() == ErrorKind::Other;
         let mut current = self.current.write();
         // Another call may have replaced it meanwhile.
         if !Arc::ptr_eq(&current, used) {
-            return true;
+            return may_do_better;
         }
         match (self.make)() {
             Ok(next) => {
                 *current = Arc::new(next);
-                true
+                may_do_better
             }
             Err(error) => {
                 tracing::warn!(%error, "client of the vault not made anew");
