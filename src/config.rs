@@ -68,6 +68,8 @@ pub(crate) struct Config {
     pub(crate) request_deadline: Duration,
     /// How many requests may be under way at once.
     pub(crate) max_in_flight: NonZeroUsize,
+    /// How many bytes callers may make the process hold, where somebody said so.
+    pub(crate) memory_budget: Option<usize>,
     /// How long accepted requests are still answered after a stop.
     pub(crate) drain_timeout: Duration,
     /// What is logged, and how.

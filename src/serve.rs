@@ -3,6 +3,7 @@
 mod clock;
 mod entrance;
 mod file_limit;
+mod memory_budget;
 mod orphans;
 mod reopen;
 mod room;
@@ -193,6 +194,9 @@ fn http_settings(config: &Config) -> HttpSettings {
         request_deadline: config.request_deadline,
         drain_timeout: config.drain_timeout,
         idle_limit: IDLE_LIMIT,
+        memory_budget: config
+            .memory_budget
+            .unwrap_or_else(memory_budget::default_budget),
     }
 }
 

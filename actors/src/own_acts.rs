@@ -64,6 +64,7 @@ impl OwnActs {
             signature: None,
             items: Vec::new(),
             latency,
+            count: None,
         }
     }
 }

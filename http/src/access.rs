@@ -2,6 +2,7 @@
 
 use signer_domain::OverflowIds;
 
+use crate::crowd::Guest;
 use crate::peer::{Ingress, Peer};
 use crate::routes::Call;
 
@@ -28,6 +29,21 @@ impl Access {
             Ingress::Socket(peer) => self.admits_peer(peer) || call.is_some_and(Call::is_probe),
             Ingress::Health => true,
             Ingress::Unidentified => call.is_some_and(Call::is_probe),
+        }
+    }
+
+    /// Whether nothing but probes is open to the caller.
+    pub(crate) fn is_stranger(self, ingress: Ingress) -> bool {
+        !self.admits(ingress, None)
+    }
+
+    /// Whose place a connection takes; none at the health listener, which has room of its own.
+    pub(crate) const fn guest(self, ingress: Ingress) -> Option<Guest> {
+        match ingress {
+            Ingress::Socket(peer) if self.admits_peer(peer) => Some(Guest::Admitted(peer.uid)),
+            Ingress::Socket(peer) => Some(Guest::Stranger(Some(peer.uid))),
+            Ingress::Unidentified => Some(Guest::Stranger(None)),
+            Ingress::Health => None,
         }
     }
 

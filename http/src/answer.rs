@@ -1,5 +1,6 @@
 //! What goes back to the caller.
 
+use std::fmt;
 use std::time::Duration;
 
 use actix_http::header::{self, HeaderName, HeaderValue};
@@ -8,6 +9,7 @@ use bytes::Bytes;
 use serde::Serialize;
 use signer_domain::ports::ReleaseHold;
 
+use crate::key_set::{Rest, without_end};
 use crate::refusal::{Hint, Refusal};
 use crate::request_id::RequestId;
 use crate::seconds::whole_seconds;
@@ -26,6 +28,19 @@ pub(crate) struct Answer {
     body: Bytes,
     extra: Option<(HeaderName, HeaderValue)>,
     holds: Vec<ReleaseHold>,
+    rest: Option<Unread>,
+}
+
+/// What follows the body, and is read while that leaves.
+struct Unread(Rest);
+
+/// What reading the rest of an answer takes.
+const READING: usize = 512 * 1024;
+
+impl fmt::Debug for Unread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Unread").finish_non_exhaustive()
+    }
 }
 
 /// What becomes of the connection after the answer.
@@ -65,6 +80,7 @@ impl Answer {
             body,
             extra: None,
             holds: Vec::new(),
+            rest: None,
         }
     }
 
@@ -89,6 +105,33 @@ impl Answer {
 
     pub(crate) const fn status(&self) -> StatusCode {
         self.status
+    }
+
+    /// The beginning of an answer, which `rest` continues.
+    pub(crate) fn continued_by(self, rest: Rest) -> Self {
+        Self {
+            body: without_end(self.body),
+            rest: Some(Unread(rest)),
+            ..self
+        }
+    }
+
+    /// Takes out what follows the body.
+    pub(crate) fn take_rest(&mut self) -> Option<Rest> {
+        self.rest.take().map(|Unread(rest)| rest)
+    }
+
+    /// How many bytes it takes until it has left.
+    pub(crate) const fn footprint(&self) -> usize {
+        match self.rest {
+            Some(_) => self.body.len() + READING,
+            None => self.body.len(),
+        }
+    }
+
+    /// Whether it says that the caller may not ask this.
+    pub(crate) fn is_denial(&self) -> bool {
+        self.status == StatusCode::FORBIDDEN
     }
 
     pub(crate) fn is_success(&self) -> bool {

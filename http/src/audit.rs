@@ -7,6 +7,7 @@ mod ending;
 pub(crate) mod key;
 mod subject;
 
+pub(crate) use ending::outcome_of;
 pub(crate) use subject::Subject;
 
 use std::panic::AssertUnwindSafe;
@@ -69,6 +70,11 @@ impl<'r> Draft<'r> {
         self.started
     }
 
+    /// What was asked.
+    pub(crate) fn op(&self) -> Op {
+        self.call.map_or(Op::Unknown, |call| call.op())
+    }
+
     /// What the work on the request needs of it: its id, and where to say what it is about.
     pub(crate) const fn parts(&mut self) -> (&'r RequestId, &mut Subject) {
         (self.request_id, &mut self.subject)
@@ -106,6 +112,11 @@ impl<'r> Draft<'r> {
         }
     }
 
+    /// Leaves the request without an entry: it is counted in that of others.
+    pub(crate) fn discard(mut self) {
+        self.subject.take();
+    }
+
     /// The entry, once; none when none is kept.
     fn finish(&mut self, ending: Ending) -> Option<AuditEntry> {
         let facts = self.subject.take()?;
@@ -116,7 +127,7 @@ impl<'r> Draft<'r> {
         Some(AuditEntry {
             time: clock::now(),
             request_id: self.request_id.as_str().to_owned(),
-            op: self.call.map_or(Op::Unknown, |call| call.op()).as_str(),
+            op: self.op().as_str(),
             outcome: ending.outcome,
             http_status: ending.http_status,
             code: ending.code,
@@ -126,6 +137,7 @@ impl<'r> Draft<'r> {
             signature: facts.signature,
             items: facts.items,
             latency: self.started.elapsed(),
+            count: None,
         })
     }
 }
@@ -138,7 +150,7 @@ impl Drop for Draft<'_> {
     }
 }
 
-fn peer_of(ingress: Ingress) -> Option<AuditPeer> {
+pub(crate) fn peer_of(ingress: Ingress) -> Option<AuditPeer> {
     match ingress {
         Ingress::Socket(Peer { uid, gid, pid }) => Some(AuditPeer {
             uid,

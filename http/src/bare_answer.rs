@@ -6,8 +6,9 @@
 use actix_http::StatusCode;
 use bytes::{BufMut as _, Bytes, BytesMut};
 
-use crate::refusal::Refusal;
+use crate::refusal::{Hint, Refusal};
 use crate::request_id::RequestId;
+use crate::seconds::whole_seconds;
 use crate::wire::Problem;
 
 /// The end of every head, and so of every answer without a body.
@@ -89,9 +90,13 @@ impl<'a> BareAnswer<'a> {
         let problem = Problem::new(refusal.code, refusal.detail, id);
         let body = serde_json::to_vec(&problem).unwrap_or_default();
         let date = self.date.map(|date| format!("date: {date}\r\n"));
+        let retry_after = match refusal.hint {
+            Hint::RetryAfter(delay) => format!("retry-after: {}\r\n", whole_seconds(delay)),
+            Hint::None | Hint::Allow(_) => String::new(),
+        };
         let head = format!(
             "{} {status}\r\ncontent-length: {}\r\nconnection: close\r\n\
-             content-type: application/problem+json\r\nx-request-id: {id}\r\n{}\r\n",
+             content-type: application/problem+json\r\nx-request-id: {id}\r\n{retry_after}{}\r\n",
             self.version,
             body.len(),
             date.unwrap_or_default(),

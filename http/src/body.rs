@@ -11,8 +11,9 @@ use serde_json::error::Category;
 use crate::refusal::Refusal;
 use crate::wire::ProblemCode;
 
-/// Refuses a body that is not declared as plain JSON, or as too large, before any of it is read.
-pub(crate) fn check_declaration(head: &RequestHead, limit: usize) -> Result<(), Refusal> {
+/// Refuses a body that is not declared as plain JSON, or as too large, before any of it is read. Tells
+/// how long it is at most.
+pub(crate) fn check_declaration(head: &RequestHead, limit: usize) -> Result<usize, Refusal> {
     let headers = head.headers();
     if !has_body(headers) {
         return Err(Refusal::invalid("body: is missing"));
@@ -28,7 +29,8 @@ pub(crate) fn check_declaration(head: &RequestHead, limit: usize) -> Result<(), 
     }
     match content_length(headers) {
         Some(length) if length > limit => Err(too_large(limit)),
-        _ => Ok(()),
+        Some(length) => Ok(length),
+        None => Ok(limit),
     }
 }
 
@@ -96,6 +98,9 @@ pub(crate) async fn collect(
     let mut rest = BytesMut::new();
     while let Some(chunk) = payload.next().await {
         if rest.is_empty() {
+            // A body of a known length is never moved for want of room.
+            let expected = content_length(head.headers()).unwrap_or_default();
+            rest.reserve(expected.min(limit));
             rest.extend_from_slice(&first);
         }
         rest.extend_from_slice(&chunk.map_err(broken)?);

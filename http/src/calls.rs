@@ -5,6 +5,8 @@ pub(crate) mod probes;
 pub(crate) mod rotations;
 pub(crate) mod sign;
 
+use std::sync::Arc;
+
 use actix_http::RequestHead;
 use serde::Deserialize;
 use signer_domain::Deadline;
@@ -18,7 +20,7 @@ use crate::request_id::RequestId;
 /// A request that was taken in, and what it takes to do what it asks for.
 pub(crate) struct Task<'r> {
     pub(crate) custody: &'r dyn Custody,
-    pub(crate) rotations: &'r dyn Rotations,
+    pub(crate) rotations: &'r Arc<dyn Rotations>,
     pub(crate) head: &'r RequestHead,
     pub(crate) body: &'r [u8],
     pub(crate) request_id: &'r RequestId,

@@ -21,6 +21,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use crate::bare_answer::BareAnswer;
 use crate::clock;
 use crate::countdown::Countdown;
+use crate::guarded::Guarded;
 use crate::intake::{Intake, Share};
 use crate::peer::Accepted;
 use crate::room::{Room, Seat};
@@ -62,11 +63,11 @@ pub(crate) struct Connection<S> {
     seat: Option<Seat>,
 }
 
-impl<S: Accepted> Connection<S> {
+impl<S: Accepted> Connection<Guarded<S>> {
     /// A connection that stays idle for as long as `idle_limit`. Where there is a `room`, it ends when
     /// others need its seat there.
     pub(crate) fn new(
-        stream: S,
+        stream: Guarded<S>,
         service: Rc<Service>,
         idle_limit: Duration,
         room: Option<&Rc<Room>>,
@@ -93,6 +94,7 @@ impl<S: Accepted> Connection<S> {
     /// Notes what is known of the connection, for its requests.
     pub(crate) fn remember(&self, data: &mut Extensions) {
         data.insert(Rc::clone(&self.visit));
+        data.insert(Rc::clone(self.stream.meter()));
     }
 }
 

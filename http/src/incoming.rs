@@ -5,6 +5,7 @@ use bytes::Bytes;
 
 use crate::body;
 use crate::demands::Body;
+use crate::meter::Holding;
 use crate::patience::{Impatience, Patience};
 use crate::refusal::Refusal;
 use crate::routes::Call;
@@ -18,6 +19,7 @@ pub(crate) struct Incoming<'r> {
     pub(crate) head: &'r RequestHead,
     payload: Payload,
     progress: Progress,
+    holding: Option<Holding>,
 }
 
 /// How far a body was read.
@@ -35,18 +37,28 @@ impl<'r> Incoming<'r> {
             head,
             payload,
             progress: Progress::Unread,
+            holding: None,
         }
     }
 
-    /// Refuses a head that is larger than any honest one.
-    pub(crate) fn check_head(&self) -> Result<(), Refusal> {
+    /// How many bytes of the stream the head has been, at least.
+    pub(crate) fn head_size(&self) -> usize {
+        let fields = self.head.headers().iter().count();
+        self.text_size() + 4 * fields
+    }
+
+    fn text_size(&self) -> usize {
         let fields = self.head.headers().iter();
         let fields: usize = fields
             .map(|(name, value)| name.as_str().len() + value.len())
             .sum();
         let uri = &self.head.uri;
-        let target = uri.path().len() + uri.query().map_or(0, str::len);
-        if fields + target > HEAD_LIMIT {
+        fields + uri.path().len() + uri.query().map_or(0, str::len)
+    }
+
+    /// Refuses a head that is larger than any honest one.
+    pub(crate) fn check_head(&self) -> Result<(), Refusal> {
+        if self.text_size() > HEAD_LIMIT {
             return Err(Refusal::invalid(format!(
                 "head: path and header fields must be at most {HEAD_LIMIT} bytes long together"
             )));
@@ -54,24 +66,29 @@ impl<'r> Incoming<'r> {
         Ok(())
     }
 
-    /// Reads the body of a call that takes one; refuses that of any other.
+    /// Reads the body of a call that takes one; refuses that of any other. What the call takes is
+    /// asked of `reserve` before anything is read.
     pub(crate) async fn read_body(
         &mut self,
         call: Call<'_>,
         patience: &mut Patience<'_>,
         visit: Option<&Visit>,
+        reserve: impl FnOnce(usize) -> Result<Option<Holding>, Refusal>,
     ) -> Result<Bytes, Refusal> {
         let limit = match call.body() {
             Body::None => {
                 body::expect_none(self.head)?;
-                return Ok(Bytes::new());
+                None
             }
-            Body::Optional { .. } if !body::has_body(self.head.headers()) => {
-                return Ok(Bytes::new());
-            }
-            Body::Optional { limit } | Body::Required { limit } => limit,
+            Body::Optional { .. } if !body::has_body(self.head.headers()) => None,
+            Body::Optional { limit } | Body::Required { limit } => Some(limit),
         };
-        body::check_declaration(self.head, limit)?;
+        let Some(limit) = limit else {
+            self.holding = reserve(call.memory(0))?;
+            return Ok(Bytes::new());
+        };
+        let expected = body::check_declaration(self.head, limit)?;
+        self.holding = reserve(call.memory(expected))?;
         let _reading = match visit {
             Some(visit) => Some(visit.read_body().await),
             None => None,
@@ -86,6 +103,13 @@ impl<'r> Incoming<'r> {
             Err(Impatience::DeadlinePassed) => Err(Refusal::slow_body()),
             Err(Impatience::DrainExpired) => Err(Refusal::draining()),
         }
+    }
+
+    /// What is held for the request, and now for an answer of so many bytes.
+    pub(crate) fn take_holding(&mut self, answer: usize) -> Option<Holding> {
+        let mut holding = self.holding.take()?;
+        holding.shrink_to(answer);
+        Some(holding)
     }
 
     /// Whether there is more of a body than anybody wants.

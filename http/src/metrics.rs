@@ -35,6 +35,9 @@ type Durations = Family<[(&'static str, &'static str); 1], Histogram, Bounds>;
 pub struct HttpMetrics {
     requests: Requests,
     in_flight: Gauge,
+    connections: Gauge,
+    connections_refused: Counter,
+    memory_held: Gauge,
     /// What nearly every request touches, looked up once, in the order of [`Op::ALL`].
     frequent: Arc<[Frequent]>,
 }
@@ -86,6 +89,25 @@ impl HttpMetrics {
             "Requests that are not answered yet",
             in_flight.clone(),
         );
+        let connections = Gauge::default();
+        let connections_refused = Counter::default();
+        let memory_held = Gauge::default();
+        registry.register(
+            "plexsphere_signer_http_connections",
+            "Connections to the socket",
+            connections.clone(),
+        );
+        registry.register(
+            "plexsphere_signer_http_connections_refused",
+            "Connections to the socket that were closed because there was no room for them",
+            connections_refused.clone(),
+        );
+        registry.register_with_unit(
+            "plexsphere_signer_http_memory_held",
+            "Memory reserved for large heads, bodies and answers, of the memory budget",
+            Unit::Bytes,
+            memory_held.clone(),
+        );
         registry.register(
             "plexsphere_signer_build",
             "The build that is running",
@@ -99,8 +121,23 @@ impl HttpMetrics {
         Self {
             requests,
             in_flight,
+            connections,
+            connections_refused,
+            memory_held,
             frequent: Arc::new(frequent),
         }
+    }
+
+    pub(crate) fn connections(&self) -> Gauge {
+        self.connections.clone()
+    }
+
+    pub(crate) fn connections_refused(&self) -> Counter {
+        self.connections_refused.clone()
+    }
+
+    pub(crate) fn memory_held(&self) -> Gauge {
+        self.memory_held.clone()
     }
 
     /// Starts to measure one request.

@@ -14,6 +14,7 @@ use actix_web::rt::net::{TcpStream, UnixStream};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::connection::Connection;
+use crate::guarded::Guarded;
 use crate::peer::Accepted;
 use crate::room::Room;
 use crate::seconds::whole_seconds;
@@ -21,6 +22,9 @@ use crate::service::{Service, Shared};
 
 /// How long what a caller still sends is thrown away, so that it can read why nobody listens.
 const LINGER_LIMIT: Duration = Duration::from_secs(1);
+
+/// How much of an answer waits to be sent before the next part of it is asked for.
+const WRITE_BUFFER: usize = 16 * 1024;
 
 /// How one listener is served. Each listener has threads and connections of its own, so that a crowd
 /// at one cannot starve the other.
@@ -94,12 +98,17 @@ where
         .client_request_timeout(Duration::ZERO)
         .client_disconnect_timeout(LINGER_LIMIT)
         .graceful_shutdown_signal(stopping)
-        .on_connect_ext(|connection: &Connection<S>, data| connection.remember(data))
+        .h1_write_buffer_size(WRITE_BUFFER)
+        .on_connect_ext(|connection: &Connection<Guarded<S>>, data| connection.remember(data))
         .finish(fn_service(requests));
     fn_service(move |stream: S| {
-        let room = room.as_ref();
-        let connection = Connection::new(stream, Rc::clone(&service), idle_limit, room);
-        async move { Ok((connection, Protocol::Http1, None)) }
+        let service = Rc::clone(&service);
+        let room = room.clone();
+        async move {
+            let stream = Guarded::admit(stream, &service).await?;
+            let connection = Connection::new(stream, service, idle_limit, room.as_ref());
+            Ok((connection, Protocol::Http1, None))
+        }
     })
     .and_then(http)
 }

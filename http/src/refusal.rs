@@ -126,6 +126,24 @@ impl Refusal {
         )
     }
 
+    /// Callers hold as much memory as they may.
+    pub(crate) const fn no_memory() -> Self {
+        Self::for_now(
+            ProblemCode::Overloaded,
+            "signing: too much memory in use; try again later",
+            SOON,
+        )
+    }
+
+    /// There are as many connections as there may be.
+    pub(crate) const fn no_place() -> Self {
+        Self::for_now(
+            ProblemCode::Overloaded,
+            "signing: too many connections; try again later",
+            SOON,
+        )
+    }
+
     pub(crate) const fn draining() -> Self {
         Self::for_now(ProblemCode::Draining, "signing: draining", SOON)
     }

@@ -4,22 +4,31 @@ use std::convert::Infallible;
 use std::io;
 use std::net::TcpListener;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix_web::dev::Server;
-use actix_web::rt::time::sleep;
+use actix_web::rt::time::{interval, sleep};
 use futures_util::future::{OptionFuture, join};
 
 use crate::access::Access;
+use crate::crowd::{ConnectionLimits, Crowd};
+use crate::denials::Denials;
 use crate::drain::Drain;
+use crate::memory::MemoryBudget;
 use crate::metrics::Telemetry;
 use crate::pool::{Listener, Pool};
 use crate::ports::Ports;
 use crate::service::Shared;
 use crate::socket::{BoundSocket, SocketPlace};
+use signer_domain::ports::AuditTrail;
 
-/// How many connections one worker of the socket serves at once.
-const MAX_CONNECTIONS: usize = 25_000;
+/// How many connections more than it serves a worker takes from the kernel: those that leave, and those
+/// that are turned away.
+const IN_PASSING: usize = 1024;
+/// How often what was counted meanwhile is looked at.
+const TICK: Duration = Duration::from_secs(1);
+/// How often the log says that connections were turned away.
+const REMINDER: Duration = Duration::from_secs(10);
 /// How long callers that had already found the socket are still accepted after it is gone, and how
 /// long open connections have to carry the news that they will be closed.
 const FAREWELL: Duration = Duration::from_millis(300);
@@ -43,6 +52,8 @@ pub struct HttpSettings {
     pub drain_timeout: Duration,
     /// How long a connection is kept for its next request, as callers are told. It stays a little longer.
     pub idle_limit: Duration,
+    /// How many bytes callers may make the process hold, for connections, heads, bodies and answers.
+    pub memory_budget: usize,
 }
 
 /// Serves `ports` on `socket`, and probes and metrics on `health`, until `shutdown` is ready and
@@ -70,7 +81,15 @@ pub async fn serve(
     let (listener, place) = socket.into_parts();
     let drain = Arc::new(Drain::default());
     let place = Arc::new(place);
+    let limits = ConnectionLimits::fitting(settings.memory_budget, most_open_files());
+    let http = &telemetry.http;
+    let crowd = Crowd::new(limits, http.connections(), http.connections_refused());
+    let denials = Arc::<Denials>::default();
+    let trail = Arc::clone(&ports.audit);
     let shared = Shared {
+        crowd: Arc::clone(&crowd),
+        budget: MemoryBudget::new(settings.memory_budget, http.memory_held()),
+        denials: Arc::clone(&denials),
         ports,
         telemetry,
         drain: Arc::clone(&drain),
@@ -80,7 +99,7 @@ pub async fn serve(
     };
     let main = Pool {
         workers: settings.workers.max(1),
-        max_connections: MAX_CONNECTIONS,
+        max_connections: limits.total() + IN_PASSING,
         shutdown_timeout: settings.drain_timeout + LAST_WORDS,
         idle_limit: settings.idle_limit,
         seats: None,
@@ -98,7 +117,44 @@ pub async fn serve(
             .map(|health| for_health.serve(Listener::Health(health), shared))
             .transpose()?,
     };
-    run(servers, shutdown, &drain, &place, settings.drain_timeout).await
+    let serving = run(servers, shutdown, &drain, &place, settings.drain_timeout);
+    let served = tokio::select! {
+        served = serving => served,
+        never = keep_counts(&*trail, &denials, &crowd) => match never {},
+    };
+    denials.take_all().into_iter().for_each(|it| trail.note(it));
+    served
+}
+
+/// Records what was counted of strangers, and says when connections were turned away.
+async fn keep_counts(trail: &dyn AuditTrail, denials: &Denials, crowd: &Crowd) -> Infallible {
+    let mut tick = interval(TICK);
+    let mut told: Option<Instant> = None;
+    loop {
+        tick.tick().await;
+        let now = Instant::now();
+        denials
+            .take_ended(now)
+            .into_iter()
+            .for_each(|it| trail.note(it));
+        if told.is_none_or(|told| told + REMINDER <= now) {
+            let refused = crowd.take_turned_away();
+            if refused > 0 {
+                tracing::warn!(
+                    refused,
+                    "connections turned away: there is no room for more"
+                );
+                told = Some(now);
+            }
+        }
+    }
+}
+
+/// How many files this process may have open.
+fn most_open_files() -> usize {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+    let current = limit.current.and_then(|files| files.try_into().ok());
+    current.unwrap_or(usize::MAX)
 }
 
 /// The servers, each with its own pool.

@@ -9,6 +9,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix_http::{ConnectionType, Request, Response};
+use actix_web::rt::time::sleep;
+use bytes::Bytes;
 use futures_util::FutureExt as _;
 use signer_domain::Deadline;
 use signer_domain::ports::{AuditStatus, CheckState};
@@ -16,17 +18,24 @@ use signer_domain::ports::{AuditStatus, CheckState};
 use crate::access::Access;
 use crate::answer::{Afterwards, Answer};
 use crate::answer_body::AnswerBody;
-use crate::audit::Draft;
+use crate::audit::{Draft, peer_of};
+use crate::bare_answer::BareAnswer;
 use crate::calls::{Task, keys, probes, rotations, sign};
-use crate::demands::Recording;
+use crate::clock;
+use crate::crowd::Crowd;
+use crate::demands::{Recording, beyond_flat_rate};
+use crate::denials::{Denial, Denials, Noting};
 use crate::drain::{Drain, Stage};
 use crate::incoming::Incoming;
+use crate::memory::MemoryBudget;
+use crate::meter::{Holding, Meter};
 use crate::metrics::{FAILING, OK, Telemetry};
 use crate::op::Op;
 use crate::patience::{Impatience, Patience};
 use crate::peer::Ingress;
 use crate::ports::Ports;
 use crate::query;
+use crate::reception::Reception;
 use crate::refusal::Refusal;
 use crate::request_id::{FreshIds, RequestId};
 use crate::routes::{Call, NoCall};
@@ -47,6 +56,9 @@ pub(crate) struct Shared {
     pub(crate) drain: Arc<Drain>,
     pub(crate) socket: Arc<SocketPlace>,
     pub(crate) access: Access,
+    pub(crate) crowd: Arc<Crowd>,
+    pub(crate) budget: Arc<MemoryBudget>,
+    pub(crate) denials: Arc<Denials>,
     pub(crate) request_deadline: Duration,
 }
 
@@ -54,13 +66,17 @@ pub(crate) struct Shared {
 pub(crate) struct Service {
     shared: Shared,
     fresh_ids: FreshIds,
+    reception: Reception,
 }
 
 impl Service {
     pub(crate) fn new(shared: Shared) -> Rc<Self> {
+        let Shared { crowd, budget, .. } = &shared;
+        let reception = Reception::new(shared.access, Arc::clone(crowd), Arc::clone(budget));
         Rc::new(Self {
             shared,
             fresh_ids: FreshIds::new(),
+            reception,
         })
     }
 
@@ -71,6 +87,8 @@ impl Service {
         let visit = request.conn_data::<Rc<Visit>>();
         let visit = visit.map(Rc::clone);
         let visit = visit.as_ref();
+        let meter = request.conn_data::<Rc<Meter>>().map(Rc::clone);
+        let meter = meter.as_ref();
         let ingress = visit.map_or(Ingress::Unidentified, |visit| visit.ingress());
         let head = request.head();
         visit.inspect(|visit| visit.begin_work(head));
@@ -79,6 +97,7 @@ impl Service {
         let op = call.map_or(Op::Unknown, |call| call.op());
         let mut measurement = self.shared.telemetry.http.start(op, started);
         let mut incoming = Incoming::new(head, payload);
+        meter.inspect(|meter| meter.begin(incoming.head_size()));
         let mut draft = Draft::open(
             &*self.shared.ports.audit,
             &request_id,
@@ -86,14 +105,20 @@ impl Service {
             ingress,
             started,
         );
-        let outcome = self.attend(&mut incoming, call, visit.map(Rc::as_ref), &mut draft);
+        let outcome = self.attend(
+            &mut incoming,
+            meter,
+            call,
+            visit.map(Rc::as_ref),
+            &mut draft,
+        );
         let outcome = AssertUnwindSafe(outcome).catch_unwind().await;
         let outcome = outcome.unwrap_or_else(|_panic| {
             let id = request_id.as_str();
             tracing::error!(request_id = id, op = op.as_str(), "handler panicked");
             Err(Refusal::internal())
         });
-        let (mut answer, outcome) = match draft.close(outcome).await {
+        let (answer, outcome) = match self.conclude(draft, outcome, ingress, &request_id).await {
             Ok(answer) if answer.is_success() => (answer, OK),
             Ok(answer) => (answer, FAILING),
             Err(refusal) => {
@@ -110,15 +135,121 @@ impl Service {
             latency_us = started.elapsed().as_micros(),
             "request answered"
         );
-        let afterwards = self.afterwards(&incoming, visit.map(Rc::as_ref));
+        let counted = meter.filter(|_| ingress != Ingress::Health);
+        let (mut answer, holding) = self.hold(answer, &mut incoming, counted, &request_id);
+        let afterwards = if answer.is_denial() {
+            Afterwards::Close
+        } else {
+            self.afterwards(&incoming, visit.map(Rc::as_ref))
+        };
+        meter.inspect(|meter| match afterwards {
+            Afterwards::KeepAlive(_) => meter.end(),
+            Afterwards::Close => meter.finish(),
+        });
         if afterwards == Afterwards::Close
             && let Some(visit) = visit
         {
             visit.end();
         }
         let untaken = visit.map(|visit| visit.end_work(answer.take_holds()));
+        let rest = answer.take_rest();
         let response = answer.into_response(request_id, afterwards);
-        response.map_body(|_head, bytes| AnswerBody::new(bytes, incoming.into_rest(), untaken))
+        response.map_body(|_head, bytes| {
+            AnswerBody::new(bytes, rest, incoming.into_rest(), (untaken, holding))
+        })
+    }
+
+    /// Records how a request ended. What a stranger repeats is counted, and answered later.
+    async fn conclude(
+        &self,
+        draft: Draft<'_>,
+        outcome: Result<Answer, Refusal>,
+        ingress: Ingress,
+        request_id: &RequestId,
+    ) -> Result<Answer, Refusal> {
+        let op = draft.op();
+        match &outcome {
+            Err(refusal) if self.shared.access.is_stranger(ingress) => {
+                if let Noting::Counted(pause) = self.note_denial(refusal, op, ingress, request_id) {
+                    draft.discard();
+                    sleep(pause).await;
+                    return outcome;
+                }
+            }
+            Ok(_) | Err(_) => {}
+        }
+        draft.close(outcome).await
+    }
+
+    fn note_denial(
+        &self,
+        refusal: &Refusal,
+        op: Op,
+        ingress: Ingress,
+        request_id: &RequestId,
+    ) -> Noting {
+        let denial = Denial {
+            code: refusal.code,
+            op,
+            peer: peer_of(ingress),
+            request_id: request_id.as_str(),
+        };
+        self.shared.denials.note(denial, Instant::now())
+    }
+
+    /// Reserves what a long answer takes until it has left, unless the request did so before.
+    fn hold(
+        &self,
+        answer: Answer,
+        incoming: &mut Incoming<'_>,
+        meter: Option<&Rc<Meter>>,
+        request_id: &RequestId,
+    ) -> (Answer, Option<Holding>) {
+        let length = beyond_flat_rate(answer.footprint());
+        let holding = incoming.take_holding(length.unwrap_or_default());
+        match (length, meter) {
+            (Some(length), Some(meter)) if holding.is_none() => {
+                match self.reception.reserve(meter, length) {
+                    None => (Answer::problem(Refusal::no_memory(), request_id), None),
+                    holding => (answer, holding),
+                }
+            }
+            _ => (answer, holding),
+        }
+    }
+
+    /// Takes in a connection, or says in what words it is turned away: without any, if it is that of
+    /// a stranger.
+    pub(crate) fn welcome(&self, ingress: Ingress) -> Result<(u64, Rc<Meter>), Bytes> {
+        self.reception.welcome(ingress).ok_or_else(|| {
+            if self.shared.access.is_stranger(ingress) {
+                Bytes::new()
+            } else {
+                Self::in_full(Refusal::no_place(), &self.fresh_id())
+            }
+        })
+    }
+
+    /// A connection has ended.
+    pub(crate) fn forget(&self, number: u64) {
+        self.reception.forget(number);
+    }
+
+    /// What a caller is told who brings a head for which there is no room, as it is recorded.
+    pub(crate) fn farewell(&self, meter: &Meter, ingress: Ingress) -> Bytes {
+        let refusal = if meter.is_stranger() {
+            Refusal::denied()
+        } else {
+            Refusal::no_memory()
+        };
+        let request_id = self.note_unreadable(&refusal, ingress);
+        Self::in_full(refusal, &request_id)
+    }
+
+    /// The whole answer, head and body, behind which the connection ends.
+    fn in_full(refusal: Refusal, request_id: &RequestId) -> Bytes {
+        let date = clock::http_date();
+        BareAnswer::to_slow_head(date.as_deref()).put_into_words(refusal, request_id)
     }
 
     /// Records what the HTTP parser refused before there was a request, and gives it an id.
@@ -129,7 +260,15 @@ impl Service {
         measurement.set_outcome(refusal.code.as_str());
         let call = Err(NoCall::UnknownPath);
         let trail = &*self.shared.ports.audit;
-        Draft::open(trail, &request_id, call, ingress, started).note(refusal);
+        let draft = Draft::open(trail, &request_id, call, ingress, started);
+        let is_stranger = self.shared.access.is_stranger(ingress);
+        if is_stranger
+            && self.note_denial(refusal, Op::Unknown, ingress, &request_id) != Noting::Alone
+        {
+            draft.discard();
+        } else {
+            draft.note(refusal);
+        }
         request_id
     }
 
@@ -142,6 +281,7 @@ impl Service {
     async fn attend(
         &self,
         incoming: &mut Incoming<'_>,
+        meter: Option<&Rc<Meter>>,
         call: Result<Call<'_>, NoCall>,
         visit: Option<&Visit>,
         draft: &mut Draft<'_>,
@@ -155,7 +295,11 @@ impl Service {
         incoming.check_head()?;
         let deadline = Deadline::at(draft.started() + self.shared.request_deadline);
         let mut patience = Patience::until(deadline, &self.shared.drain);
-        let body = incoming.read_body(call, &mut patience, visit).await?;
+        let reserve = |bytes| self.reserve(meter, bytes);
+        let body = incoming
+            .read_body(call, &mut patience, visit, reserve)
+            .await?;
+        meter.inspect(|meter| meter.work());
         self.expect_record_of(call)?;
         patience.extend(GRACE);
         let ports = &self.shared.ports;
@@ -164,7 +308,7 @@ impl Service {
             call,
             Task {
                 custody: &*ports.custody,
-                rotations: &*ports.rotations,
+                rotations: &ports.rotations,
                 head: incoming.head,
                 body: &body,
                 request_id,
@@ -176,6 +320,24 @@ impl Service {
             Ok(outcome) => outcome,
             Err(Impatience::DeadlinePassed) => Err(Refusal::deadline_exceeded()),
             Err(Impatience::DrainExpired) => Err(Refusal::draining()),
+        }
+    }
+
+    /// Reserves what a request takes, and lets its body in.
+    fn reserve(&self, meter: Option<&Rc<Meter>>, bytes: usize) -> Result<Option<Holding>, Refusal> {
+        let Some(meter) = meter else {
+            return Ok(None);
+        };
+        let holding = match bytes {
+            0 => None,
+            bytes => Some(self.reception.reserve(meter, bytes)),
+        };
+        match holding {
+            Some(None) => Err(Refusal::no_memory()),
+            None | Some(Some(_)) => {
+                meter.receive();
+                Ok(holding.flatten())
+            }
         }
     }
 

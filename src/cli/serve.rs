@@ -73,6 +73,11 @@ pub(crate) struct ServeArgs {
     /// 1024]
     #[arg(long, value_name = "N")]
     pub(crate) max_in_flight: Option<String>,
+    /// How many bytes callers may take up with connections, heads, bodies and answers; what goes
+    /// beyond is refused [env: PLEXSPHERE_SIGNER_MEMORY_BUDGET] [default: half of the memory limit of
+    /// the control group, else a quarter of the memory, at most 1 GiB]
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) memory_budget: Option<String>,
     /// How long to go on answering what was accepted before a stop [env:
     /// PLEXSPHERE_SIGNER_DRAIN_TIMEOUT] [default: 20s]
     #[arg(long, value_name = "DURATION")]

@@ -26,6 +26,7 @@ pub(crate) struct Environment {
     pub(super) software_seed_file: Option<String>,
     pub(super) request_deadline: Option<String>,
     pub(super) max_in_flight: Option<String>,
+    pub(super) memory_budget: Option<String>,
     pub(super) drain_timeout: Option<String>,
     pub(super) pkcs11_module: Option<String>,
     pub(super) pkcs11_slot: Option<String>,

@@ -13,6 +13,8 @@ use crate::failure::quoted;
 const LONGEST: Duration = Duration::from_hours(1);
 const LONGEST_OVERLAP: Duration = Duration::from_hours(366 * 24);
 const MOST_IN_FLIGHT: usize = 1_000_000;
+/// Fewer connections and bodies make no service.
+const LEAST_MEMORY: usize = 8 * 1024 * 1024;
 const MOST_SESSIONS: usize = 256;
 /// A module that is given less hangs whenever the machine is busy.
 const SHORTEST_CALL: Duration = Duration::from_millis(50);
@@ -120,6 +122,14 @@ pub(super) fn max_in_flight(text: &str) -> Result<NonZeroUsize, &'static str> {
         .ok()
         .filter(|count: &NonZeroUsize| count.get() <= MOST_IN_FLIGHT)
         .ok_or("must be a number from 1 to 1000000")
+}
+
+/// A number of bytes that callers may take up.
+pub(super) fn memory_budget(text: &str) -> Result<usize, &'static str> {
+    text.parse()
+        .ok()
+        .filter(|bytes| *bytes >= LEAST_MEMORY)
+        .ok_or("must be a number of bytes, at least 8388608 (8 MiB), such as 134217728 for 128 MiB")
 }
 
 /// A number of sessions that sign at once.
@@ -244,6 +254,14 @@ mod tests {
         assert_eq!(call_timeout("1m"), Ok(Duration::from_mins(1)));
         for text in ["0s", "49ms", "61s", "1", "-1s", ""] {
             assert!(call_timeout(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_memory_budget_is_a_number_of_bytes_and_not_too_few() {
+        assert_eq!(memory_budget("134217728"), Ok(128 * 1024 * 1024));
+        for text in ["0", "8388607", "128M", "128MiB", "-1", ""] {
+            assert!(memory_budget(text).is_err(), "{text}");
         }
     }
 

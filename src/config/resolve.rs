@@ -48,6 +48,9 @@ pub(crate) fn resolve(
         .parse(limits::overlap_window)?;
     let max_in_flight = pick!("--max-in-flight", max_in_flight of args, environment, else "1024")
         .parse(limits::max_in_flight)?;
+    let memory_budget = pick!("--memory-budget", memory_budget of args, environment)
+        .map(|text| text.parse(limits::memory_budget))
+        .transpose()?;
     let drain_timeout = pick!("--drain-timeout", drain_timeout of args, environment, else "20s")
         .parse(limits::drain_timeout)?;
     let custody = if args.dev {
@@ -78,6 +81,7 @@ pub(crate) fn resolve(
         verification,
         request_deadline: request_deadline.value,
         max_in_flight: max_in_flight.value,
+        memory_budget: memory_budget.map(|budget| budget.value),
         drain_timeout: drain_timeout.value,
         log,
     })

@@ -23,8 +23,8 @@ fn generates_asked(house: &House) -> usize {
 async fn verifying(house: &House, selection: VerificationKeys) -> Vec<String> {
     let keys = house
         .custody
-        .verification_keys(Scope::Platform, selection, soon());
-    let keys = keys.await.unwrap().into_iter();
+        .verification_keys(Scope::Platform, selection, None, soon());
+    let keys = keys.await.unwrap().keys.into_iter();
     keys.map(|key| key.key_id.as_str().to_owned()).collect()
 }
 

@@ -68,13 +68,16 @@ fn no_request_for_a_scope_fails_and_every_signature_verifies_under_the_key_it_na
             thread.stop();
             thread.join().unwrap();
         }
-        let keys =
-            house
-                .custody
-                .verification_keys(Scope::Platform, VerificationKeys::WithRetired, soon());
+        let keys = house.custody.verification_keys(
+            Scope::Platform,
+            VerificationKeys::WithRetired,
+            None,
+            soon(),
+        );
         let keys: HashMap<_, _> = keys
             .await
             .unwrap()
+            .keys
             .into_iter()
             .map(|key| (key.handle_id.clone(), key))
             .collect();

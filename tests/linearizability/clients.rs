@@ -295,8 +295,10 @@ async fn perform(
         }
         Operation::ShowKeys => {
             let all = VerificationKeys::WithRetired;
-            let keys = custody.verification_keys(scope, all, deadline).await?;
-            Outcome::Keys(keys.iter().map(shown).collect())
+            let keys = custody
+                .verification_keys(scope, all, None, deadline)
+                .await?;
+            Outcome::Keys(keys.keys.iter().map(shown).collect())
         }
     };
     Ok(Answer {

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use signer_domain::ports::{
-    CloseRotation, CustodyError, KeyQuery, OpenRotation, OpenedOrStanding, Rotations,
+    CloseRotation, CustodyError, KeyPage, KeyQuery, OpenRotation, OpenedOrStanding, Rotations,
     VerificationKeys,
 };
-use signer_domain::{Deadline, RotationTransition, Scope, SigningKey};
+use signer_domain::{Deadline, RotationTransition, Scope};
 use tokio::sync::oneshot;
 
 use super::closing::Closing;
@@ -88,27 +88,21 @@ impl Rotations for ActorCustody {
         &self,
         scope: Scope,
         selection: VerificationKeys,
+        after: Option<u64>,
         deadline: Deadline,
-    ) -> Result<Vec<SigningKey>, CustodyError> {
+    ) -> Result<KeyPage, CustodyError> {
         let _seat = self.admit(&self.reads)?;
-        let mut query = KeyQuery {
+        let query = KeyQuery {
             scope: Some(scope),
             state: None,
             limit: PAGE,
-            after: None,
+            after,
         };
-        let mut accepted = Vec::new();
-        loop {
-            let page = within(deadline, self.ports.registry.list(&query)).await?;
-            let verifies = |key: &SigningKey| match selection {
-                VerificationKeys::InUse => key.state.may_sign(),
-                VerificationKeys::WithRetired => true,
-            };
-            accepted.extend(page.keys.into_iter().filter(verifies));
-            match page.next {
-                Some(after) => query.after = Some(after),
-                None => return Ok(accepted),
-            }
-        }
+        let mut page = within(deadline, self.ports.registry.list(&query)).await?;
+        page.keys.retain(|key| match selection {
+            VerificationKeys::InUse => key.state.may_sign(),
+            VerificationKeys::WithRetired => true,
+        });
+        Ok(page)
     }
 }

@@ -1,6 +1,7 @@
 //! What one line says, apart from its place in the chain.
 
 use std::borrow::Cow;
+use std::num::NonZeroU64;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -54,8 +55,8 @@ pub struct AuditRecord<'a> {
     pub items: Vec<RecordedItem<'a>>,
     /// From the head of the request to the answer, in microseconds.
     pub latency_us: u64,
-    /// How many: bytes that were cut (`tail_cut`), entries that were lost (`entries_dropped`) or given
-    /// up (`accept_cut`).
+    /// How many: requests of one caller that the entry stands for, bytes that were cut (`tail_cut`),
+    /// entries that were lost (`entries_dropped`) or given up (`accept_cut`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub count: Option<u64>,
 }
@@ -131,7 +132,7 @@ impl<'a> AuditRecord<'a> {
             signature_sha256: entry.signature.map(fingerprint),
             items: entry.items.iter().map(RecordedItem::of).collect(),
             latency_us: u64::try_from(entry.latency.as_micros()).unwrap_or(u64::MAX),
-            count: None,
+            count: entry.count.map(NonZeroU64::get),
         }
     }
 

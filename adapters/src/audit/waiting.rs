@@ -159,6 +159,7 @@ pub(super) mod tests {
             signature: None,
             items: Vec::new(),
             latency: std::time::Duration::ZERO,
+            count: None,
         }
     }
 

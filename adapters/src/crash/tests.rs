@@ -175,6 +175,7 @@ fn entry() -> AuditEntry {
         signature: None,
         items: Vec::new(),
         latency: Duration::ZERO,
+        count: None,
     }
 }
 

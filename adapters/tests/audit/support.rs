@@ -142,6 +142,7 @@ pub(crate) fn entry(name: &str) -> AuditEntry {
         signature: Some(Signature::from_bytes([8; 64])),
         items: Vec::new(),
         latency: Duration::from_micros(40),
+        count: None,
     }
 }
 

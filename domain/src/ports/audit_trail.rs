@@ -1,6 +1,7 @@
 //! The driven port to the record of who asked for what.
 
 use std::fmt;
+use std::num::NonZeroU64;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -78,6 +79,8 @@ pub struct AuditEntry {
     pub items: Vec<AuditItem>,
     /// From the head of the request to the answer.
     pub latency: Duration,
+    /// For how many requests of one caller the entry stands, where it is not one.
+    pub count: Option<NonZeroU64>,
 }
 
 /// The key that an entry is about, as far as known: of a rotation that was opened the new one, of a

@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 
-use super::CustodyError;
-use crate::{Deadline, KeyId, ProviderName, RotationTransition, Scope, SigningKey};
+use super::{CustodyError, KeyPage};
+use crate::{Deadline, KeyId, ProviderName, RotationTransition, Scope};
 
 /// What the outside may ask about the rotation of keys. Every call is safe to repeat: opening is
 /// idempotent on (scope, new key id), closing on the transition.
@@ -47,8 +47,9 @@ pub trait Rotations: Send + Sync {
         deadline: Deadline,
     ) -> Result<RotationTransition, CustodyError>;
 
-    /// The keys of a scope whose signatures are to be accepted, in the order in which they became
-    /// active. A scope that never had a key has none.
+    /// One page of the keys of a scope whose signatures are to be accepted, in the order in which they
+    /// became active: what follows the page that named the cursor `after`. A page may be empty and not
+    /// be the last. A scope that never had a key has none.
     ///
     /// # Errors
     /// By cause.
@@ -56,8 +57,9 @@ pub trait Rotations: Send + Sync {
         &self,
         scope: Scope,
         selection: VerificationKeys,
+        after: Option<u64>,
         deadline: Deadline,
-    ) -> Result<Vec<SigningKey>, CustodyError>;
+    ) -> Result<KeyPage, CustodyError>;
 }
 
 /// A request to open a rotation.

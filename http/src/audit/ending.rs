@@ -46,6 +46,11 @@ impl Ending {
     }
 }
 
+/// What a request that ends with this problem led to.
+pub(crate) const fn outcome_of(code: ProblemCode) -> AuditOutcome {
+    code.audit_outcome()
+}
+
 impl ProblemCode {
     /// What a request that ends with this problem led to.
     const fn audit_outcome(self) -> AuditOutcome {

@@ -9,6 +9,7 @@ use super::Task;
 use crate::accept::KeySetForm;
 use crate::answer::Answer;
 use crate::audit::key;
+use crate::key_set::KeySet;
 use crate::query::verification_keys;
 use crate::refusal::Refusal;
 use crate::segment::parse_scope;
@@ -60,14 +61,15 @@ pub(crate) async fn close(task: Task<'_>, scope: &str) -> Result<Answer, Refusal
 pub(crate) async fn jwks(task: Task<'_>, scope: &str) -> Result<Answer, Refusal> {
     let scope = parse_scope(scope)?;
     let selection = verification_keys(task.head.uri.query())?;
-    let keys = task
-        .rotations
-        .verification_keys(scope, selection, task.deadline)
-        .await?;
+    let mut keys = KeySet::new(task.rotations, scope, selection);
+    let first = keys.part(task.deadline).await?;
     let form = KeySetForm::preferred(task.head.headers());
     let media_type = HeaderValue::from_static(form.media_type());
-    let document = JwkSetDocument::from(keys);
-    let answer = Answer::typed_json(StatusCode::OK, media_type, &document);
+    let document = JwkSetDocument { keys: first };
+    let mut answer = Answer::typed_json(StatusCode::OK, media_type, &document);
+    if !keys.is_read() {
+        answer = answer.continued_by(keys.into_rest());
+    }
     Ok(answer.with(header::VARY, HeaderValue::from_static("accept")))
 }
 

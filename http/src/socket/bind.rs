@@ -15,8 +15,9 @@ use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use super::inspect::{Occupant, inspect, inspect_directory, inspect_length};
 use super::{BindSocketError, BoundSocket, Identity, SocketPlace, SocketSettings};
 
-/// How many connections may wait to be accepted; the kernel caps it at `somaxconn`.
-const BACKLOG: i32 = 4096;
+/// How many connections may wait to be accepted. Each waits for those before it, so a crowd of callers
+/// who only connect must not be able to make it long.
+const BACKLOG: i32 = 512;
 
 /// Only the owner may connect, until the socket has the mode it was asked for.
 const TIGHT_UMASK: Mode = Mode::from_raw_mode(0o177);

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use signer_domain::ports::{PublicKeySource, PublishedKey};
-use signer_domain::{HandleId, KeyState, PublicKey, SigningKey};
+use signer_domain::{HandleId, KeyState, PublicKey};
 use utoipa::ToSchema;
 
 use super::texts;
@@ -74,15 +74,6 @@ impl Jwk {
 pub struct JwkSetDocument {
     /// The keys, in the order in which they became active.
     pub keys: Vec<Jwk>,
-}
-
-impl From<Vec<SigningKey>> for JwkSetDocument {
-    fn from(keys: Vec<SigningKey>) -> Self {
-        let jwk = |key: SigningKey| Jwk::new(key.handle_id, &key.public_key);
-        Self {
-            keys: keys.into_iter().map(jwk).collect(),
-        }
-    }
 }
 
 #[cfg(test)]

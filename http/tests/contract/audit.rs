@@ -8,13 +8,14 @@ use signer_domain::ports::{AuditEntry, AuditKey, AuditOutcome, AuditPeer};
 use signer_domain::{Digest, KeyId, ProviderName, Scope, Signature};
 
 use crate::support::{
-    Client, Mood, Options, SLOWNESS, TestServer, digest, handle, sign_body, sign_path,
+    Client, Mood, Options, PLENTY, SLOWNESS, TestServer, digest, handle, sign_body, sign_path,
 };
 
 const SHORT: Options = Options {
     request_deadline: Duration::from_millis(600),
     drain_timeout: Duration::from_secs(20),
     idle_limit: Duration::from_secs(2),
+    memory_budget: PLENTY,
 };
 
 /// Everything that is known of a key of the platform.

@@ -4,12 +4,13 @@ use std::io::Write as _;
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
-use crate::support::{Client, Mood, Options, TestServer, sign_body, sign_path};
+use crate::support::{Client, Mood, Options, PLENTY, TestServer, sign_body, sign_path};
 
 const SHORT: Options = Options {
     request_deadline: Duration::from_millis(600),
     drain_timeout: Duration::from_secs(20),
     idle_limit: Duration::from_secs(2),
+    memory_budget: PLENTY,
 };
 
 fn announce(length: usize) -> String {

@@ -8,6 +8,7 @@
 mod abuse;
 mod audit;
 mod audit_failing;
+mod crowds;
 mod dawdling;
 mod drain;
 mod errors;

@@ -33,6 +33,7 @@ fn entry() -> AuditEntry {
         signature: Some(Signature::from_bytes([0xcd; 64])),
         items: Vec::new(),
         latency: Duration::from_micros(217),
+        count: None,
     }
 }
 

@@ -403,5 +403,6 @@ fn entry(name: &str) -> AuditEntry {
         signature: None,
         items: Vec::new(),
         latency: Duration::ZERO,
+        count: None,
     }
 }

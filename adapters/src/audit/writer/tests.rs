@@ -215,6 +215,7 @@ fn entry(name: &str) -> AuditEntry {
         signature: Some(Signature::from_bytes([2; 64])),
         items: Vec::new(),
         latency: Duration::ZERO,
+        count: None,
     }
 }
 

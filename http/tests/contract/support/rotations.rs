@@ -2,7 +2,8 @@
 
 use async_trait::async_trait;
 use signer_domain::ports::{
-    CloseRotation, CustodyError, OpenRotation, OpenedOrStanding, Rotations, VerificationKeys,
+    CloseRotation, CustodyError, KeyPage, OpenRotation, OpenedOrStanding, Rotations,
+    VerificationKeys,
 };
 use signer_domain::{
     Deadline, HandleId, KeyId, KeyState, ProviderName, RotationTransition, Scope, SigningKey,
@@ -11,6 +12,14 @@ use signer_domain::{
 
 use super::ScriptedCustody;
 use super::custody::{key, play};
+
+/// How many keys the scope with more keys than fit into one part has.
+pub(crate) const CROWD: u64 = 2345;
+
+/// That scope.
+pub(crate) fn crowded() -> Scope {
+    Scope::parse("domain:22222222-2222-4222-8222-222222222222").unwrap()
+}
 
 /// A rotation that was opened a minute after the epoch, and is due an hour later.
 fn transition(scope: Scope, old: &KeyId, new: &KeyId) -> RotationTransition {
@@ -84,18 +93,27 @@ impl Rotations for ScriptedCustody {
         &self,
         scope: Scope,
         selection: VerificationKeys,
+        after: Option<u64>,
         _deadline: Deadline,
-    ) -> Result<Vec<SigningKey>, CustodyError> {
+    ) -> Result<KeyPage, CustodyError> {
+        let page = |keys, next| Ok(KeyPage { keys, next });
+        if scope == crowded() {
+            let first = after.unwrap_or_default();
+            let last = (first + 500).min(CROWD);
+            let keys = (first..last).map(|number| key(&format!("k{number}")));
+            return page(keys.collect(), (last < CROWD).then_some(last));
+        }
         if scope != Scope::Platform {
-            return Ok(Vec::new());
+            return page(Vec::new(), None);
         }
         let retired = SigningKey {
             state: KeyState::Retired,
             ..key("k0")
         };
-        Ok(match selection {
+        let keys = match selection {
             VerificationKeys::InUse => vec![key("k1"), key("k2")],
             VerificationKeys::WithRetired => vec![retired, key("k1"), key("k2")],
-        })
+        };
+        page(keys, None)
     }
 }

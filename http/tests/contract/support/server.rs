@@ -44,7 +44,11 @@ pub(crate) struct Options {
     pub(crate) request_deadline: Duration,
     pub(crate) drain_timeout: Duration,
     pub(crate) idle_limit: Duration,
+    pub(crate) memory_budget: usize,
 }
+
+/// More than any test takes that is not about that.
+pub(crate) const PLENTY: usize = 256 * 1024 * 1024;
 
 impl Default for Options {
     fn default() -> Self {
@@ -52,6 +56,7 @@ impl Default for Options {
             request_deadline: Duration::from_secs(10),
             drain_timeout: Duration::from_secs(20),
             idle_limit: Duration::from_secs(2),
+            memory_budget: PLENTY,
         }
     }
 }
@@ -95,6 +100,7 @@ impl TestServer {
                 request_deadline: options.request_deadline,
                 drain_timeout: options.drain_timeout,
                 idle_limit: options.idle_limit,
+                memory_budget: options.memory_budget,
             };
             actix_web::rt::System::new().block_on(serve(
                 settings,
