@@ -171,6 +171,7 @@ const SET_ASIDE: &str = "restore the log, or move it away as evidence and the ne
                          behind the last checkpoint, or says how to accept what is lost";
 
 impl fmt::Display for AuditRefusal {
+    #[expect(clippy::too_many_lines, reason = "one sentence for each variant")]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoDirectory(path) => write!(
