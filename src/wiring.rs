@@ -9,6 +9,7 @@ mod azure;
 mod crash;
 #[cfg_attr(not(feature = "gcp-kms"), path = "wiring/gcp/left_out.rs")]
 mod gcp;
+mod only_one;
 #[cfg_attr(not(feature = "pkcs11"), path = "wiring/pkcs11/left_out.rs")]
 mod pkcs11;
 mod pkcs11_report;
@@ -144,7 +145,17 @@ impl RegistryPlace {
     /// When it cannot be relied on.
     pub(crate) async fn open(&self) -> Result<OpenRegistry, Failure> {
         let opened = open(&self.url).await;
-        opened.map_err(|refusal| self.source.explain(refusal))
+        let registry = opened.map_err(|refusal| self.source.explain(refusal))?;
+        let Err(holder) = only_one::take_name_of(registry.0.id()) else {
+            return Ok(registry);
+        };
+        // How that went matters less than the refusal; nothing has been written.
+        drop(registry.close().await);
+        Err(self.source.explain(format_args!(
+            "--registry {}: {holder} serves this registry, or a copy of it; stop that process, or name \
+             another file",
+            self.url
+        )))
     }
 }
 

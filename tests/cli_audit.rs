@@ -322,7 +322,7 @@ fn the_log_may_be_named_by_flag_and_by_environment() {
 #[test]
 fn a_second_custodian_cannot_write_the_same_log() {
     let place = Workplace::with_seed();
-    let _server = Server::start(&program(), &place, &[]);
+    let server = Server::start(&program(), &place, &[]);
     let other = Workplace::with_seed();
     let log = place.file("audit.jsonl").display().to_string();
     let mut line = vec!["serve".to_owned(), "--audit-log".to_owned(), log.clone()];
@@ -331,8 +331,9 @@ fn a_second_custodian_cannot_write_the_same_log() {
     assert_eq!(
         refused.sentence(),
         format!(
-            "--audit-log {log}: in use by another live process; stop that process, or name another \
-             file"
+            "--audit-log {log}: in use by another live process ({}); stop that process, or name \
+             another file",
+            server.pid_and_uid()
         )
     );
 }

@@ -148,8 +148,9 @@ fn a_custodian_that_shares_only_the_registry_is_refused_and_creates_nothing() {
     assert_eq!(
         refused.sentence(),
         format!(
-            "--registry {registry}: in use by another live process; stop that process, or name \
-             another file"
+            "--registry {registry}: in use by another live process ({}); stop that process, or \
+             name another file",
+            server.pid_and_uid()
         )
     );
     assert_eq!((first.names(), second.names()), before);

@@ -9,6 +9,7 @@ mod checkpoint_key;
 mod checkpoints;
 #[cfg(feature = "_testdouble")]
 mod crashing;
+mod facts;
 #[cfg(test)]
 mod faults;
 mod file;
@@ -24,6 +25,7 @@ mod model;
 mod note;
 mod off;
 mod opening;
+mod own_files;
 mod queue;
 mod record;
 mod recovery;
@@ -41,6 +43,7 @@ mod waiting;
 mod writer;
 
 pub use chain::LineFault;
+pub use facts::{KeyFact, KnownKey};
 pub use mark::{RegistryMark, RegistryState};
 pub use note::NoteFault;
 pub use off::NoAuditTrail;

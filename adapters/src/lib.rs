@@ -11,6 +11,7 @@ pub mod conformance;
 #[cfg(feature = "_testdouble")]
 pub mod crash;
 mod file_access;
+mod ownership;
 pub mod providers;
 pub mod registry;
 mod rfc8032;

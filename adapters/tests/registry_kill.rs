@@ -150,7 +150,7 @@ async fn kill_after(path: &Path, first: u64, delay: Duration) -> Vec<(u64, Told)
     told.read_line(&mut greeting).unwrap();
     assert_eq!(greeting, "open\n");
     let refusal = SqliteRegistry::open(&url(path)).await.unwrap_err().refusal;
-    assert!(matches!(refusal, RegistryRefusal::InUse), "{refusal}");
+    assert!(matches!(refusal, RegistryRefusal::InUse(_)), "{refusal}");
     tokio::time::sleep(delay).await;
     victim.kill().unwrap();
     victim.wait().unwrap();

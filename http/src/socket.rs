@@ -3,6 +3,7 @@
 
 mod bind;
 mod error;
+mod holder;
 mod inspect;
 
 use std::fs::File;
@@ -55,8 +56,8 @@ impl BoundSocket {
 pub(crate) struct SocketPlace {
     path: PathBuf,
     identity: Identity,
-    /// Held, never read: the lock goes with the file.
-    _lock: File,
+    /// Held, never read: the lock goes with the file. None where another user put a file there.
+    _lock: Option<File>,
 }
 
 impl SocketPlace {

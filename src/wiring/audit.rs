@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use prometheus_client::registry::Registry as Metrics;
 use signer_adapters::audit::{
-    Acceptance, AuditOpening, FileAuditTrail, NoAuditTrail, RegistryMark, StaleRegistry,
-    StaleRegistryError, inspect,
+    Acceptance, AuditOpening, FileAuditTrail, KeyFact, KnownKey, NoAuditTrail, RegistryMark,
+    StaleRegistry, StaleRegistryError, inspect,
 };
 use signer_adapters::registry::RegistryUrl;
 use signer_domain::KeyState;
-use signer_domain::ports::{AuditTrail, KeyRegistry as _};
+use signer_domain::ports::{AuditTrail, CurrentKey, KeyRegistry as _, KeyRegistryError};
 use tracing::{info, warn};
 
 use super::{OpenRegistry, RegistryPlace};
@@ -63,15 +63,11 @@ impl AuditPlace {
         let opening = opening.with_crash_points(super::crash::points());
         let compared = opening.compare(&registry.mark().state());
         compared.map_err(|why| self.stale(path, why))?;
-        for handle in opening.retired() {
-            let found = registry.0.find(handle).await;
-            let found = found.map_err(|cause| {
+        for known in opening.known_keys() {
+            let agreed = registry.agrees_with(&known).await.map_err(|cause| {
                 Failure::general(format_args!("--registry {}: {cause}", self.registry))
             })?;
-            if found.is_none_or(|found| found.key.state != KeyState::Retired) {
-                let handle = handle.to_string();
-                return Err(self.stale(path, StaleRegistry::NotRetired { handle }));
-            }
+            agreed.map_err(|why| self.stale(path, why))?;
         }
         let trail = opening.start(registry.mark()).map_err(explain)?;
         Ok(OpenAudit::Kept(Arc::new(trail)))
@@ -100,6 +96,35 @@ impl OpenRegistry {
     pub(super) fn mark(&self) -> RegistryMark {
         let changes = self.0.changes();
         RegistryMark::new(self.0.id().to_owned(), move || changes.last())
+    }
+
+    /// Whether the registry knows what an entry of the log says of a key.
+    async fn agrees_with(
+        &self,
+        known: &KnownKey,
+    ) -> Result<Result<(), StaleRegistry>, KeyRegistryError> {
+        let (handle, entry) = (known.handle.to_string(), known.entry);
+        let found = self.0.find(&known.handle).await?.map(|found| found.key);
+        Ok(match (known.fact, found) {
+            (KeyFact::Retired, Some(key)) if key.state == KeyState::Retired => Ok(()),
+            (KeyFact::Retired, _) => Err(StaleRegistry::NotRetired { handle }),
+            (KeyFact::Stands | KeyFact::Rotated | KeyFact::Blocked, None) => {
+                Err(StaleRegistry::Lacks { handle, entry })
+            }
+            (KeyFact::Blocked, Some(key)) if key.may_sign() => {
+                Err(StaleRegistry::NotBlocked { handle, entry })
+            }
+            // A key that was superseded or retired since is not active any more.
+            (KeyFact::Rotated, Some(key)) if key.state == KeyState::Active => {
+                match self.0.current(&key.scope).await? {
+                    CurrentKey::Key(current) if current.key.handle_id == key.handle_id => Ok(()),
+                    CurrentKey::Key(_) | CurrentKey::Retired | CurrentKey::Unknown => {
+                        Err(StaleRegistry::NotRotated { handle, entry })
+                    }
+                }
+            }
+            (KeyFact::Stands | KeyFact::Rotated | KeyFact::Blocked, Some(_)) => Ok(()),
+        })
     }
 }
 

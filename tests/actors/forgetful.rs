@@ -145,6 +145,10 @@ impl KeyRegistry for Forgetful {
         self.lapses.answer(self.inner.retire(key, at).await?)
     }
 
+    fn stands(&self) -> Result<(), KeyRegistryError> {
+        self.inner.stands()
+    }
+
     async fn check(&self) -> Result<(), KeyRegistryError> {
         self.inner.check().await
     }

@@ -91,7 +91,8 @@ impl ActorCustody {
             made.extend(batch.sign_these(positions).await);
         }
         made.sort_unstable_by_key(|made| made.position);
-        made.into_iter().map(Made::release).collect()
+        let release = |made: Made| self.while_it_stands(made.release()?);
+        made.into_iter().map(release).collect()
     }
 }
 

@@ -12,7 +12,7 @@ use signer_domain::ports::{
 use signer_domain::{Deadline, HandleId, ProviderName, PublicKey, Scope};
 
 use super::{ActorCustody, within};
-use crate::errors::{RETRY_SOON, provider_down};
+use crate::errors::{RETRY_SOON, from_registry, provider_down};
 use crate::key::{KeyActor, KeyFace, Seats, TakeTurn, Turn, doubt};
 use crate::provider::{FinishRetirements, OpenKey};
 use crate::routes::{Line, Way};
@@ -43,6 +43,7 @@ impl ActorCustody {
                 .await?;
             let signed = turn.sign(&request.digest, deadline).await;
             let signed = signed.and_then(|signed| turn.gate().hand_out(signed));
+            let signed = signed.and_then(|signed| self.while_it_stands(signed));
             match (signed, &request.target) {
                 (Err(bar), SignTarget::Scope(scope)) if is_bar(&bar) => {
                     self.successor(*scope, turn.handle(), bar, deadline).await?;
@@ -53,6 +54,12 @@ impl ActorCustody {
         Err(CustodyError::KeyRetired)
     }
 
+    /// Gives what was made by what is remembered of the registry, as long as that is the registry still.
+    pub(super) fn while_it_stands<T>(&self, made: T) -> Result<T, CustodyError> {
+        self.ports.registry.stands().map_err(from_registry)?;
+        Ok(made)
+    }
+
     /// Waits for permission to sign with the key that is meant.
     pub(super) async fn turn_for(
         &self,
@@ -60,6 +67,7 @@ impl ActorCustody {
         line: Line,
         deadline: Deadline,
     ) -> Result<Turn, CustodyError> {
+        self.while_it_stands(())?;
         let scope = match target {
             SignTarget::Handle(handle) => {
                 let turn = self.turn_of(handle, line, deadline).await?;

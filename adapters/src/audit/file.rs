@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::OFlags;
 
 use super::chain::Position;
+use super::own_files::{LastTry, OwnFiles};
 use super::recovery;
 use super::refusal::AuditRefusal;
 use super::sink::{Place, Sink, Standing, Store};
@@ -152,11 +153,12 @@ pub(super) fn open_or_create(path: &Path, audience: Audience) -> io::Result<File
 #[derive(Debug)]
 pub(super) struct FileStore {
     path: PathBuf,
+    files: OwnFiles,
 }
 
 impl FileStore {
-    pub(super) const fn new(path: PathBuf) -> Self {
-        Self { path }
+    pub(super) const fn new(path: PathBuf, files: OwnFiles) -> Self {
+        Self { path, files }
     }
 }
 
@@ -164,7 +166,7 @@ impl Store for FileStore {
     type Sink = FileSink;
 
     fn open(&mut self, position: Position) -> io::Result<(FileSink, u64)> {
-        let mut file = open_or_create(&self.path, Audience::Readers)?;
+        let mut file = self.files.open(&self.path)?;
         let length = file.metadata()?.len();
         let durable = if length == 0 {
             0
@@ -179,6 +181,7 @@ impl Store for FileStore {
             device: opened.dev(),
             inode: opened.ino(),
             file,
+            last_try: LastTry::default(),
         };
         Ok((sink, durable))
     }
@@ -191,23 +194,33 @@ pub(super) struct FileSink {
     device: u64,
     inode: u64,
     file: File,
+    last_try: LastTry,
 }
 
 impl Sink for FileSink {
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.last_try.append(bytes);
         self.file.write_all(bytes)
     }
 
     fn sync(&mut self) -> io::Result<()> {
+        self.last_try.end();
         self.file.sync_data()
     }
 
     fn truncate(&mut self, length: u64) -> io::Result<()> {
+        if !self.last_try.may_cut(&self.file, length)? {
+            return Err(io::Error::other(
+                "another process writes entries into it, and they are not cut off; stop that process \
+                 and move the file away",
+            ));
+        }
         self.file.set_len(length)?;
         self.file.sync_data()
     }
 
     fn standing(&mut self) -> io::Result<Standing> {
+        self.last_try.end();
         let is_in_place = match fs::symlink_metadata(&self.path) {
             Ok(found) => found.dev() == self.device && found.ino() == self.inode,
             Err(error) if error.kind() == io::ErrorKind::NotFound => false,

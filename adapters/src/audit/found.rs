@@ -11,6 +11,7 @@ use super::opening::Acceptance;
 use super::recovery::{self, Tail};
 use super::refusal::AuditRefusal;
 use super::unfinished::{Holding, LastRun, Lost};
+use crate::ownership::has_a_second_name;
 
 /// What stands at the path of a log.
 #[derive(Debug)]
@@ -50,8 +51,11 @@ impl Found {
                     path: path.to_owned(),
                     error,
                 };
-                let length = file.metadata().map_err(inaccessible)?.len();
-                recovery::read(file, length, checkpoint.as_ref())
+                let opened = file.metadata().map_err(inaccessible)?;
+                if has_a_second_name(&opened) {
+                    return Err(AuditRefusal::SecondName);
+                }
+                recovery::read(file, opened.len(), checkpoint.as_ref())
             }
             None => recovery::read(&mut std::io::empty(), 0, checkpoint.as_ref()),
         };

@@ -5,15 +5,16 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use signer_domain::HandleId;
 use tracing::warn;
 
 use super::checkpoint_key::CheckpointKey;
 use super::checkpoints::Checkpoints;
+use super::facts::KnownKey;
 use super::file::{self, Audience, FileStore, beside};
 use super::found::Found;
 use super::mark::{RegistryMark, RegistryState};
 use super::metrics::AuditMetrics;
+use super::own_files::OwnFiles;
 use super::queue::{Limits, Queue};
 use super::record::OwnEntry;
 use super::recovery::Tail;
@@ -25,6 +26,7 @@ use super::steps::{Step, Steps};
 use super::trail::FileAuditTrail;
 use super::unfinished::{LastRun, ReadNotesError};
 use super::writer::Writer;
+use crate::ownership::{Watch, holder_of};
 
 /// What the operator decided when a log was opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -43,6 +45,7 @@ pub enum Acceptance {
 pub struct AuditOpening {
     path: PathBuf,
     claim: File,
+    files: OwnFiles,
     found: Found,
     acceptance: Acceptance,
     steps: Steps,
@@ -114,9 +117,9 @@ impl AuditOpening {
         }
     }
 
-    /// The keys that entries behind the last checkpoint call retired. The registry has to agree.
-    pub fn retired(&self) -> &[HandleId] {
-        &self.found.tail.retired
+    /// What entries behind the last checkpoint say of keys. The registry has to agree.
+    pub fn known_keys(&self) -> Vec<KnownKey> {
+        self.found.tail.facts.keys()
     }
 
     /// Goes on with the log.
@@ -166,6 +169,7 @@ impl AuditOpening {
         let Self {
             path,
             claim,
+            files,
             found,
             acceptance,
             steps,
@@ -187,7 +191,10 @@ impl AuditOpening {
             ..
         } = found.tail;
         let is_ahead = position.seq > signed || found.lost.is_some();
-        let run = Arc::new(Run::new(claim, is_ahead, steps.clone()));
+        let lock = Watch::over([lock_path(&path)]);
+        let lock = lock.map_err(|(path, error)| AuditRefusal::Inaccessible { path, error })?;
+        let run = Run::new(claim, is_ahead, steps.clone()).as_long_as(lock);
+        let run = Arc::new(run);
         let checkpoints = Checkpoints::new(&path, key, registry, signed);
         let mut checkpoints = checkpoints.of_run(Arc::clone(&run), steps.clone());
         if is_new {
@@ -214,7 +221,10 @@ impl AuditOpening {
         if let Some(file) = &found.file {
             file.sync_data().map_err(inaccessible)?;
         }
-        let store = NotedStore::new(around(FileStore::new(path.clone())), Arc::clone(&run));
+        let store = NotedStore::new(
+            around(FileStore::new(path.clone(), files)),
+            Arc::clone(&run),
+        );
         let mut own = Vec::new();
         if torn > 0 {
             own.push(OwnEntry::TailCut { bytes: torn });
@@ -243,7 +253,7 @@ impl AuditOpening {
 }
 
 fn claim(path: &Path, acceptance: Acceptance) -> Result<AuditOpening, AuditRefusal> {
-    let lock = beside(path, ".lock");
+    let lock = lock_path(path);
     if !lock.exists() {
         // Nobody writes it. What is refused gets no lock file put beside it.
         Found::at(path, LastRun::Unknown)?.permit(path, acceptance)?;
@@ -258,17 +268,25 @@ fn claim(path: &Path, acceptance: Acceptance) -> Result<AuditOpening, AuditRefus
     };
     match claim.try_lock() {
         Ok(()) => {}
-        Err(TryLockError::WouldBlock) => return Err(AuditRefusal::InUse),
+        Err(TryLockError::WouldBlock) => return Err(AuditRefusal::InUse(holder_of(&claim))),
         Err(TryLockError::Error(error)) => return Err(inaccessible(error)),
     }
     let last_run = read_lock(&mut claim, &lock)?;
+    // Before it is looked through: nobody adds to it from here on.
+    let files = OwnFiles::claim(path)?;
     Ok(AuditOpening {
+        files,
         found: Found::at(path, last_run)?.permit(path, acceptance)?,
         path: path.to_owned(),
         claim,
         acceptance,
         steps: Steps::plain(),
     })
+}
+
+/// The path of the lock file of the log at `path`.
+fn lock_path(path: &Path) -> PathBuf {
+    beside(path, ".lock")
 }
 
 /// Makes a lock file. An empty one would say that the last run ended in order.
@@ -280,13 +298,13 @@ fn make_lock(lock: &Path) -> io::Result<File> {
 
 /// What is known of the last run, which must not live any more.
 fn run_that_ended(path: &Path) -> Result<LastRun, AuditRefusal> {
-    let lock = beside(path, ".lock");
+    let lock = lock_path(path);
     let Some(mut file) = file::open_existing(&lock, Audience::Readers)? else {
         return Ok(LastRun::Unknown);
     };
     match file.try_lock_shared() {
         Ok(()) => read_lock(&mut file, &lock),
-        Err(TryLockError::WouldBlock) => Err(AuditRefusal::InUse),
+        Err(TryLockError::WouldBlock) => Err(AuditRefusal::InUse(holder_of(&file))),
         Err(TryLockError::Error(error)) => Err(AuditRefusal::Inaccessible { path: lock, error }),
     }
 }

@@ -2,12 +2,10 @@
 
 use std::io::{self, BufRead as _, BufReader, Read, Seek, SeekFrom};
 
-use signer_domain::HandleId;
-
 use super::chain::{Line, LineFault, Position};
+use super::facts::Facts;
 use super::lines::{Next, next_line};
 use super::note::Checkpoint;
-use super::record::AuditRecord;
 
 /// The end of a log file.
 #[derive(Debug)]
@@ -20,8 +18,8 @@ pub(super) struct Tail {
     pub(super) length: u64,
     /// How many bytes of a torn line follow.
     pub(super) torn: u64,
-    /// The keys that entries behind the checkpoint call retired.
-    pub(super) retired: Vec<HandleId>,
+    /// What entries behind the checkpoint say of keys.
+    pub(super) facts: Facts,
 }
 
 /// Why the end of a file cannot be continued.
@@ -60,7 +58,7 @@ pub(super) fn read(
         inside: start > 0,
         at: None,
         offset: start,
-        retired: Vec::new(),
+        facts: Facts::default(),
     };
     let mut line = Vec::new();
     let torn = loop {
@@ -92,7 +90,7 @@ pub(super) fn read(
         held: reader.at.map_or(0, |at| at.seq),
         length: reader.offset,
         torn,
-        retired: reader.retired,
+        facts: reader.facts,
     })
 }
 
@@ -102,7 +100,7 @@ struct TailReader {
     inside: bool,
     at: Option<Position>,
     offset: u64,
-    retired: Vec<HandleId>,
+    facts: Facts,
 }
 
 impl TailReader {
@@ -133,7 +131,7 @@ impl TailReader {
             return Err(TailFault::Disagrees { seq: at.seq });
         }
         if at.seq > self.anchor.seq {
-            self.retired.extend(retired(&line.record));
+            self.facts.take(at.seq, &line.record);
         }
         self.at = Some(at);
         Ok(true)
@@ -184,17 +182,6 @@ impl TailReader {
         let claimed = || Line::claimed_seq(bytes).filter(|seq| *seq <= self.anchor.seq);
         let next = self.at.map(|at| at.seq + 1);
         next.or_else(claimed).unwrap_or(self.anchor.seq + 1)
-    }
-}
-
-/// The key that a record says was retired. A repair may have been one of a key that is not.
-fn retired(record: &AuditRecord<'_>) -> Option<HandleId> {
-    let retires = matches!(&*record.op, "retire" | "rotation_close");
-    let handle = record.handle_id.as_deref()?;
-    if retires && record.outcome == "ok" {
-        HandleId::parse(handle).ok()
-    } else {
-        None
     }
 }
 

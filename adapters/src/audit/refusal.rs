@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use signer_domain::{ShellWord, io_cure};
+use signer_domain::{LockHolder, ShellWord, io_cure};
 
 use super::chain::LineFault;
 use super::note::NoteFault;
@@ -63,7 +63,9 @@ pub enum AuditRefusal {
         lack: &'static str,
     },
     /// Another live custodian writes the log.
-    InUse,
+    InUse(LockHolder),
+    /// The file has a second name, behind which another custodian could write it.
+    SecondName,
     /// A file cannot be used.
     Inaccessible {
         /// The file.
@@ -215,8 +217,13 @@ impl fmt::Display for AuditRefusal {
                 "{} {lack} of an audit log; move it away, or name another log",
                 path.display()
             ),
-            Self::InUse => f.write_str(
-                "in use by another live process; stop that process, or name another file",
+            Self::InUse(holder) => write!(
+                f,
+                "in use by {holder}; stop that process, or name another file"
+            ),
+            Self::SecondName => f.write_str(
+                "the file has a second name (a hard link), by which another custodian could write it; \
+                 remove that name, or make a copy of the file in its place",
             ),
             Self::Inaccessible { path, error } => {
                 let cure = io_cure(error).unwrap_or(

@@ -11,11 +11,14 @@ use super::chain::Position;
 use super::sink::{Sink, Standing, Store};
 use super::steps::{Step, Steps};
 use super::unfinished::Unfinished;
+use crate::ownership::Watch;
 
 /// A run of a custodian, with the lock file that it holds for as long as it writes the log.
 #[derive(Debug)]
 pub(super) struct Run {
     lock: File,
+    /// Whoever may take the lock at its path may take the log as well.
+    watch: Option<Watch>,
     covered: Mutex<Covered>,
     steps: Steps,
 }
@@ -34,12 +37,25 @@ impl Run {
     pub(super) const fn new(lock: File, is_ahead: bool, steps: Steps) -> Self {
         Self {
             lock,
+            watch: None,
             covered: Mutex::new(Covered {
                 is_torn: false,
                 is_ahead,
             }),
             steps,
         }
+    }
+
+    /// Has the run go on only as long as its lock file is in its place.
+    pub(super) fn as_long_as(self, watch: Watch) -> Self {
+        let watch = Some(watch);
+        Self { watch, ..self }
+    }
+
+    /// Makes sure that nobody else can have taken the log.
+    fn stands(&self) -> io::Result<()> {
+        let look = self.watch.as_ref().map_or(Ok(()), Watch::look);
+        look.map_err(io::Error::other)
     }
 
     /// Says that a checkpoint covers every durable entry.
@@ -109,6 +125,7 @@ impl<S: Store> Store for NotedStore<S> {
     type Sink = NotedSink<S::Sink>;
 
     fn open(&mut self, position: Position) -> io::Result<(Self::Sink, u64)> {
+        self.run.stands()?;
         let (inner, length) = self.inner.open(position)?;
         let sink = NotedSink {
             inner,
@@ -147,7 +164,7 @@ impl<S: Sink> Sink for NotedSink<S> {
             is_torn: false,
             is_ahead: true,
         };
-        Ok(())
+        self.run.stands()
     }
 
     fn truncate(&mut self, length: u64) -> io::Result<()> {
@@ -157,6 +174,7 @@ impl<S: Sink> Sink for NotedSink<S> {
     }
 
     fn standing(&mut self) -> io::Result<Standing> {
+        self.run.stands()?;
         self.inner.standing()
     }
 }

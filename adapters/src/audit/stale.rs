@@ -52,6 +52,37 @@ pub enum StaleRegistry {
         /// The last change of this registry.
         found: u64,
     },
+    /// A key that was generated, or has signed, is not in it.
+    #[error(
+        "it is older than the audit log: entry {entry} tells of key {handle}, which is not in it"
+    )]
+    Lacks {
+        /// The handle of the key.
+        handle: String,
+        /// The entry.
+        entry: u64,
+    },
+    /// A rotation is not in it.
+    #[error(
+        "it is older than the audit log: entry {entry} tells that a rotation made {handle} the \
+         current key of its scope, and in it another key is"
+    )]
+    NotRotated {
+        /// The handle of the new key.
+        handle: String,
+        /// The entry.
+        entry: u64,
+    },
+    /// A key that was blocked is not.
+    #[error(
+        "it is older than the audit log: entry {entry} tells that key {handle} was blocked, and in it it may sign"
+    )]
+    NotBlocked {
+        /// The handle of the key.
+        handle: String,
+        /// The entry.
+        entry: u64,
+    },
     /// A key that was retired is not.
     #[error("it is older than the audit log: key {handle} was retired, and is not in it")]
     NotRetired {
@@ -64,7 +95,12 @@ impl StaleRegistry {
     const fn other_cure(&self) -> &'static str {
         match self {
             Self::Missing { .. } => "begin with an empty one",
-            Self::Other { .. } | Self::Older { .. } | Self::NotRetired { .. } => "accept this one",
+            Self::Other { .. }
+            | Self::Older { .. }
+            | Self::Lacks { .. }
+            | Self::NotRotated { .. }
+            | Self::NotBlocked { .. }
+            | Self::NotRetired { .. } => "accept this one",
         }
     }
 }

@@ -121,6 +121,10 @@ impl<A: KeyRegistry + ?Sized> KeyRegistry for Crashing<A> {
         self.registry(PortCall::Retire, work).await
     }
 
+    fn stands(&self) -> Result<(), KeyRegistryError> {
+        self.inner.stands()
+    }
+
     async fn check(&self) -> Result<(), KeyRegistryError> {
         let work = self.inner.check();
         self.registry(PortCall::CheckRegistry, work).await

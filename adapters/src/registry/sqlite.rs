@@ -34,11 +34,11 @@ use sqlx::sqlite::SqliteConnection;
 
 use self::connection::{Connection, Work};
 pub use self::counter::ChangeCounter;
-use self::file::Identity;
 use self::lock::Claim;
 use self::proof::Doubt;
 pub use self::refusal::{OpenRegistryError, RegistryRefusal};
 use super::RegistryUrl;
+use crate::ownership::Watch;
 
 /// The key registry in one SQLite file, which belongs to this value alone.
 ///
@@ -48,7 +48,7 @@ use super::RegistryUrl;
 pub struct SqliteRegistry {
     reader: Connection,
     writer: Connection,
-    identity: Identity,
+    files: Watch,
     id: String,
     counter: ChangeCounter,
     doubt: Doubt,
@@ -75,9 +75,9 @@ impl SqliteRegistry {
             refusal: refusal.explained(url.path()),
         })?;
         Ok(Self {
-            reader: Connection::new(opened.reader),
-            writer: Connection::new(opened.writer),
-            identity: opened.identity,
+            reader: Connection::new(opened.reader, opened.files.clone()),
+            writer: Connection::new(opened.writer, opened.files.clone()),
+            files: opened.files,
             id: opened.id,
             counter: opened.counter,
             doubt: Doubt::default(),
@@ -133,12 +133,13 @@ impl SqliteRegistry {
         T: Send + 'static,
         W: for<'c> FnOnce(&'c mut SqliteConnection) -> Work<'c, T> + Send + 'static,
     {
-        let (file, counter) = (self.identity.clone(), self.counter.clone());
+        let (files, counter) = (self.files.clone(), self.counter.clone());
         let doubt = self.doubt.clone();
         self.writer
             .run(context, move |connection| {
                 Box::pin(async move {
-                    let outcome = transaction::transaction(connection, &file, &counter, work).await;
+                    let outcome =
+                        transaction::transaction(connection, &files, &counter, work).await;
                     doubt.note(&outcome);
                     outcome
                 })
@@ -150,7 +151,7 @@ impl SqliteRegistry {
 impl fmt::Debug for SqliteRegistry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SqliteRegistry")
-            .field("identity", &self.identity)
+            .field("files", &self.files)
             .field("id", &self.id)
             .finish_non_exhaustive()
     }
@@ -294,6 +295,13 @@ impl KeyRegistry for SqliteRegistry {
             Box::pin(changes::retire(connection, handle, version, at))
         })
         .await
+    }
+
+    fn stands(&self) -> Result<(), KeyRegistryError> {
+        let look = self.files.glance();
+        look.map_err(|displaced| {
+            failure::unavailable("looking whether it is in its place", displaced)
+        })
     }
 
     async fn check(&self) -> Result<(), KeyRegistryError> {

@@ -1,7 +1,8 @@
 //! The registry, held against what the log knows of it.
 
-use signer_adapters::audit::{Acceptance, AuditOpening, RegistryMark, StaleRegistry, inspect};
-use signer_domain::HandleId;
+use signer_adapters::audit::{
+    Acceptance, AuditOpening, KeyFact, RegistryMark, StaleRegistry, inspect,
+};
 use signer_domain::ports::{AuditEntry, AuditOutcome, AuditTrail as _};
 
 use crate::support::{Place, entry, key, mark, state};
@@ -44,7 +45,7 @@ async fn a_checkpoint_tells_which_registry_it_was_and_how_far_it_had_come() {
 }
 
 #[tokio::test]
-async fn entries_behind_the_checkpoint_tell_which_keys_were_retired() {
+async fn entries_behind_the_checkpoint_tell_what_the_registry_has_to_know_of_keys() {
     let place = Place::new();
     place.add(["signed".to_owned()]).await;
     let trail = opening(&place).start(mark("r", 1)).unwrap();
@@ -56,6 +57,13 @@ async fn entries_behind_the_checkpoint_tell_which_keys_were_retired() {
         ("rotation_open", "software:platform|e", AuditOutcome::Ok),
         // A repair may have been one of a key that is as active as ever.
         ("repair", "software:platform|f", AuditOutcome::Ok),
+        ("generate", "software:platform|g", AuditOutcome::Ok),
+        ("generate", "software:platform|h", AuditOutcome::Unavailable),
+        ("sign_scope", "software:platform|e", AuditOutcome::Ok),
+        ("retire", "software:platform|d", AuditOutcome::Ok),
+        ("block", "software:platform|g", AuditOutcome::Ok),
+        ("block", "software:platform|e", AuditOutcome::Ok),
+        ("unblock", "software:platform|e", AuditOutcome::Ok),
     ] {
         trail.record(retiring(op, handle, outcome)).await.unwrap();
     }
@@ -65,8 +73,22 @@ async fn entries_behind_the_checkpoint_tell_which_keys_were_retired() {
         std::fs::copy(place.file(name), crashed.file(name)).unwrap();
     }
     let opening = AuditOpening::claim(&crashed.log(), Acceptance::Nothing).unwrap();
-    let retired: Vec<&str> = opening.retired().iter().map(HandleId::rest).collect();
-    assert_eq!(retired, ["platform|a", "platform|b"]);
+    let known = opening.known_keys();
+    let known: Vec<_> = known
+        .iter()
+        .map(|known| (known.handle.rest(), known.fact, known.entry))
+        .collect();
+    assert_eq!(
+        known,
+        [
+            ("platform|a", KeyFact::Retired, 2),
+            ("platform|b", KeyFact::Retired, 3),
+            ("platform|e", KeyFact::Rotated, 6),
+            ("platform|g", KeyFact::Stands, 8),
+            ("platform|d", KeyFact::Retired, 11),
+            ("platform|g", KeyFact::Blocked, 12),
+        ]
+    );
     trail.close().await;
 }
 

@@ -101,7 +101,10 @@ async fn follows_a_symbolic_link_to_the_one_registry() {
     let registry = open(&link.path()).await.unwrap();
     generate(&registry, PLATFORM, "through-the-link").await;
     let direct = open(&place.path()).await.unwrap_err();
-    assert!(matches!(direct.refusal, RegistryRefusal::InUse), "{direct}");
+    assert!(
+        matches!(direct.refusal, RegistryRefusal::InUse(_)),
+        "{direct}"
+    );
     registry.close().await.unwrap();
     assert!(fs::symlink_metadata(link.path()).unwrap().is_symlink());
     assert_eq!(
@@ -277,7 +280,7 @@ async fn the_second_to_open_a_registry_is_refused_and_the_first_works_on() {
     let registry = place.open().await;
     generate(&registry, PLATFORM, "k1").await;
     let refusal = refused(&place, &["in use by another live process"]).await;
-    assert!(matches!(refusal, RegistryRefusal::InUse));
+    assert!(matches!(refusal, RegistryRefusal::InUse(_)));
     generate(&registry, PLATFORM, "k2").await;
     drop(registry);
     let registry = place.open().await;

@@ -136,6 +136,13 @@ pub trait KeyRegistry: Send + Sync + fmt::Debug {
     async fn retire(&self, key: &SigningKey, at: Timestamp)
     -> Result<SigningKey, KeyRegistryError>;
 
+    /// Whether the store is still the one that was opened, and nobody else can have its place. Cheap
+    /// enough to be asked for each signature: what is remembered of a store counts only while it stands.
+    ///
+    /// # Errors
+    /// [`Unavailable`](KeyRegistryError::Unavailable) when it was taken away or replaced.
+    fn stands(&self) -> Result<(), KeyRegistryError>;
+
     /// Proves that the store answers and that a change would be durable. Counts as no change.
     ///
     /// # Errors

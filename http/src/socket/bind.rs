@@ -4,7 +4,9 @@ use std::ffi::OsString;
 use std::fs::{File, OpenOptions, Permissions, TryLockError};
 use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{
+    FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
+};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
@@ -12,6 +14,7 @@ use rustix::fs::{CWD, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 
+use super::holder::holder_of;
 use super::inspect::{Occupant, inspect, inspect_directory, inspect_length};
 use super::{BindSocketError, BoundSocket, Identity, SocketPlace, SocketSettings};
 
@@ -41,6 +44,10 @@ pub(super) fn bind(settings: SocketSettings) -> Result<BoundSocket, BindSocketEr
         }
     };
     let listener = listen(&temporary).map_err(failed("binding"))?;
+    if lock.is_none() && occupant == Occupant::Stale {
+        // As late as can be, for nothing keeps another custodian from doing the same now.
+        inspect(&path)?;
+    }
     let moved = move_into_place(&temporary, &path, mode, occupant);
     let identity = moved.or_else(|error| {
         // Nothing else can be done about a socket that cannot even be removed.
@@ -75,8 +82,9 @@ fn parent_of(path: &Path) -> &Path {
         .unwrap_or_else(|| Path::new("."))
 }
 
-/// Takes the lock that every custodian takes before it touches the path.
-fn lock(path: &Path) -> Result<File, BindSocketError> {
+/// Takes the lock that every custodian takes before it touches the path. None when the file of that name
+/// is another user's: in a directory that is shared anybody may have put it there, and hold it for ever.
+fn lock(path: &Path) -> Result<Option<File>, BindSocketError> {
     let mut name = OsString::from(path);
     name.push(".lock");
     let failed = |source| BindSocketError::Io {
@@ -84,6 +92,17 @@ fn lock(path: &Path) -> Result<File, BindSocketError> {
         context: "taking the lock file",
         source,
     };
+    let name = Path::new(&name);
+    let user = rustix::process::geteuid().as_raw();
+    if let Ok(found) = std::fs::symlink_metadata(name)
+        && found.is_file()
+        && found.uid() != user
+        && found.uid() != 0
+    {
+        let (owner, name) = (found.uid(), name.display());
+        tracing::warn!(owner, "lock file {name} of another user; it does not count");
+        return Ok(None);
+    }
     // Without `O_NONBLOCK` a FIFO of that name would hang the start.
     let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
     let opened = OpenOptions::new()
@@ -104,9 +123,10 @@ fn lock(path: &Path) -> Result<File, BindSocketError> {
         return Err(not_a_lock_file());
     }
     match file.try_lock() {
-        Ok(()) => Ok(file),
+        Ok(()) => Ok(Some(file)),
         Err(TryLockError::WouldBlock) => Err(BindSocketError::Locked {
             path: path.to_owned(),
+            holder: holder_of(&file),
         }),
         Err(TryLockError::Error(error)) => Err(failed(error)),
     }

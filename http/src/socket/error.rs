@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use signer_domain::{ShellWord, io_cure};
+use signer_domain::{LockHolder, ShellWord, io_cure};
 
 /// Why the socket could not be bound: one sentence for the operator, with the cure.
 #[derive(Debug, thiserror::Error)]
@@ -17,14 +17,16 @@ pub enum BindSocketError {
         /// The path.
         path: PathBuf,
     },
-    /// Another custodian starts or runs there.
+    /// Another custodian starts or runs there, as far as its lock file tells.
     #[error(
-        "--socket {}: another plexsphere-signer holds its lock file; stop it or choose another path",
+        "--socket {}: its lock file is held by {holder}; stop it or choose another path",
         .path.display()
     )]
     Locked {
         /// The path.
         path: PathBuf,
+        /// The process that holds the lock file.
+        holder: LockHolder,
     },
     /// Something other than a socket stands there.
     #[error("--socket {}: there is a {found}, not a socket; move it away or choose another path", .path.display())]

@@ -137,7 +137,29 @@ fn two_custodians_never_share_a_path_even_when_the_socket_is_gone() {
     let path = dir.path().join("signer.sock");
     let _first = bind(&path).unwrap();
     fs::remove_file(&path).unwrap();
-    assert!(refusal(&path).contains("another plexsphere-signer holds its lock file"));
+    let ours = format!(
+        "its lock file is held by another live process (pid {}, uid ",
+        std::process::id()
+    );
+    assert!(refusal(&path).contains(&ours), "{}", refusal(&path));
+}
+
+/// In a shared directory anybody may have put it there, and hold it for ever.
+#[test]
+fn a_lock_file_of_another_user_does_not_count_even_while_it_is_locked() {
+    let dir = temp_dir();
+    let path = dir.path().join("signer.sock");
+    let lock = dir.path().join("signer.sock.lock");
+    fs::write(&lock, "").unwrap();
+    // Only root can give a file away; anybody else shows nothing here and must not seem to.
+    std::os::unix::fs::chown(&lock, Some(65534), Some(65534)).unwrap();
+    let held = fs::File::open(&lock).unwrap();
+    held.try_lock().unwrap();
+    drop(UnixListener::bind(&path).unwrap());
+    let _first = bind(&path).unwrap();
+    Client::connect(&path);
+    assert!(refusal(&path).contains("another process is listening there"));
+    Client::connect(&path);
 }
 
 #[test]

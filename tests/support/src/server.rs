@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStderr, ExitStatus, Stdio};
+use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -55,9 +55,19 @@ impl Server {
         socket: &Path,
         flags: impl IntoIterator<Item = S>,
     ) -> Self {
-        let mut child = program
-            .command(directory, ["serve"])
-            .args(flags)
+        let mut command = program.command(directory, ["serve"]);
+        command.args(flags);
+        Self::spawn_command(program, command, directory, socket)
+    }
+
+    /// Starts `serve` by `command`, which becomes the custodian, and does not wait.
+    pub fn spawn_command(
+        program: &Program,
+        mut command: Command,
+        directory: &Path,
+        socket: &Path,
+    ) -> Self {
+        let mut child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -149,6 +159,12 @@ impl Server {
     /// The process.
     pub fn pid(&self) -> Pid {
         Pid::from_child(&self.child)
+    }
+
+    /// The process, as sentences name it.
+    pub fn pid_and_uid(&self) -> String {
+        let uid = rustix::process::geteuid().as_raw();
+        format!("pid {}, uid {uid}", self.child.id())
     }
 
     /// A new connection.

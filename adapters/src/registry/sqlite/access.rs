@@ -9,6 +9,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use super::file::beside;
+use super::lock::lock_path;
 use super::refusal::RegistryRefusal;
 use crate::file_access::{self, Act, Process};
 
@@ -20,10 +21,14 @@ pub(super) fn judge(path: &Path) -> Result<(), RegistryRefusal> {
     if let Some(directory) = path.parent() {
         judge_directory(directory)?;
     }
-    for suffix in ["", "-wal", "-shm", "-journal", ".lock"] {
+    for suffix in ["", "-wal", "-shm", "-journal"] {
         judge_file(&beside(path, suffix))?;
     }
-    Ok(())
+    match judge_file(&lock_path(path)) {
+        // It does not count.
+        Err(RegistryRefusal::ForeignOwner { .. }) => Ok(()),
+        judged => judged,
+    }
 }
 
 /// In a sticky directory nobody replaces what belongs to another.

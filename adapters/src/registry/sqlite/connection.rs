@@ -11,6 +11,7 @@ use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use super::failure::{Failure, RegistryClosed, unavailable};
+use crate::ownership::Watch;
 
 /// How long SQLite waits for a lock that another program holds.
 pub(super) const BUSY_LIMIT: Duration = Duration::from_secs(2);
@@ -28,14 +29,19 @@ pub(super) type Work<'c, T> = Pin<Box<dyn Future<Output = Result<T, Failure>> + 
 ///
 /// The work of a call runs as a task of its own, so a caller that gives up never cuts a change short:
 /// what was begun is finished, and the next caller finds the connection idle.
-pub(super) struct Connection(Arc<Mutex<Option<SqliteConnection>>>);
+pub(super) struct Connection {
+    open: Arc<Mutex<Option<SqliteConnection>>>,
+    files: Watch,
+}
 
 impl Connection {
-    pub(super) fn new(connection: SqliteConnection) -> Self {
-        Self(Arc::new(Mutex::new(Some(connection))))
+    /// A connection that is used only as long as `files` are in their place.
+    pub(super) fn new(connection: SqliteConnection, files: Watch) -> Self {
+        let open = Arc::new(Mutex::new(Some(connection)));
+        Self { open, files }
     }
 
-    /// Does `work` as soon as the connection is free.
+    /// Does `work` as soon as the connection is free, unless the files of the registry were taken away.
     pub(super) async fn run<T, W>(
         &self,
         context: &'static str,
@@ -45,12 +51,16 @@ impl Connection {
         T: Send + 'static,
         W: for<'c> FnOnce(&'c mut SqliteConnection) -> Work<'c, T> + Send + 'static,
     {
-        let mut turn = timeout(TURN_LIMIT, Arc::clone(&self.0).lock_owned())
+        let files = self.files.clone();
+        let mut turn = timeout(TURN_LIMIT, Arc::clone(&self.open).lock_owned())
             .await
             .map_err(|elapsed| unavailable(context, elapsed))?;
         let task = tokio::spawn(async move {
             let open = turn.as_mut();
             let connection = open.ok_or_else(|| Failure::Store(RegistryClosed.into()))?;
+            files
+                .glance()
+                .map_err(|displaced| Failure::Store(displaced.into()))?;
             work(connection).await
         });
         timeout(WORK_LIMIT, task)
@@ -62,7 +72,7 @@ impl Connection {
 
     /// Closes the connection; closing it again does nothing.
     pub(super) async fn close(&self, context: &'static str) -> Result<(), KeyRegistryError> {
-        let mut turn = timeout(TURN_LIMIT, self.0.lock())
+        let mut turn = timeout(TURN_LIMIT, self.open.lock())
             .await
             .map_err(|elapsed| unavailable(context, elapsed))?;
         let Some(connection) = turn.take() else {

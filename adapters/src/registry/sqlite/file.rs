@@ -1,12 +1,12 @@
 //! The file of the registry, looked at without SQLite.
 
-use std::fs::{self, File, Metadata, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _};
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use super::refusal::RegistryRefusal;
 use super::schema;
+use crate::ownership::has_a_second_name;
 
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 
@@ -57,6 +57,7 @@ pub(super) fn inspect(path: &Path) -> Result<Found, RegistryRefusal> {
         Err(error) => return Err(inaccessible(error)),
         Ok(metadata) if !metadata.is_file() => return Err(RegistryRefusal::NotAFile),
         Ok(metadata) if metadata.len() == 0 => return Err(RegistryRefusal::Empty),
+        Ok(metadata) if has_a_second_name(&metadata) => return Err(RegistryRefusal::SecondName),
         Ok(_) => {}
     }
     let mut file = OpenOptions::new()
@@ -114,37 +115,3 @@ pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     name.push(suffix);
     name.into()
 }
-
-/// Which file was opened, as opposed to which path.
-#[derive(Debug, Clone)]
-pub(super) struct Identity {
-    path: PathBuf,
-    device: u64,
-    inode: u64,
-}
-
-impl Identity {
-    /// The identity of the file that stands at `path` now.
-    pub(super) fn of(path: &Path) -> io::Result<Self> {
-        let metadata: Metadata = fs::metadata(path)?;
-        Ok(Self {
-            path: path.to_owned(),
-            device: metadata.dev(),
-            inode: metadata.ino(),
-        })
-    }
-
-    /// Proves that the path still leads to the file that was opened. What is written into a file
-    /// that was removed or replaced is lost at the next start.
-    pub(super) fn verify(&self) -> Result<(), RegistryMoved> {
-        match fs::metadata(&self.path) {
-            Ok(now) if now.dev() == self.device && now.ino() == self.inode => Ok(()),
-            Ok(_) | Err(_) => Err(RegistryMoved),
-        }
-    }
-}
-
-/// The file of the registry was removed or replaced while it was open.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the registry file was removed or replaced while it was open; restart the custodian")]
-pub(super) struct RegistryMoved;

@@ -5,16 +5,19 @@ use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
+use rustix::fs::{CWD, RenameFlags};
+use rustix::io::Errno;
 use sqlx::sqlite::{SqliteConnection, SqliteJournalMode};
 use sqlx::{ConnectOptions as _, Connection as _};
 
 use super::access;
 use super::connection::options;
 use super::counter::{self, ChangeCounter};
-use super::file::{Found, Identity, beside, inspect, resolve};
-use super::lock::Claim;
+use super::file::{Found, beside, inspect, resolve};
+use super::lock::{Claim, lock_path};
 use super::refusal::RegistryRefusal;
 use super::schema;
+use crate::ownership::Watch;
 
 /// Up to this many pages (64 MiB, some 170,000 keys) the check at opening judges the rows too.
 const ROWS_JUDGED_UP_TO: i64 = 16_384;
@@ -23,7 +26,7 @@ const ROWS_JUDGED_UP_TO: i64 = 16_384;
 pub(super) struct Opened {
     pub(super) reader: SqliteConnection,
     pub(super) writer: SqliteConnection,
-    pub(super) identity: Identity,
+    pub(super) files: Watch,
     pub(super) id: String,
     pub(super) counter: ChangeCounter,
     pub(super) claim: Claim,
@@ -34,7 +37,7 @@ pub(super) struct Opened {
 pub(super) async fn open(path: &Path) -> Result<Opened, RegistryRefusal> {
     let path = resolve(path)?;
     access::judge(&path)?;
-    if !beside(&path, ".lock").exists() {
+    if !lock_path(&path).exists() {
         // Nobody has it open. A file that is not a registry gets no lock file put beside it.
         inspect(&path)?;
     }
@@ -42,16 +45,24 @@ pub(super) async fn open(path: &Path) -> Result<Opened, RegistryRefusal> {
     if inspect(&path)? == Found::Nothing {
         create(&path).await?;
     }
+    let claim = claim.take_data(&path)?;
     let reader = reader(&path).await?;
     let (writer, id, counter) = match writer(&path).await {
         Ok(prepared) => prepared,
         Err(refusal) => return Err(close_after(refusal, reader).await),
     };
-    let identity = Identity::of(&path).map_err(|error| inaccessible(&path, error))?;
+    let open_files = ["", "-wal", "-shm"].map(|suffix| beside(&path, suffix));
+    let files = match Watch::over(open_files.into_iter().chain(claim.lock_path(&path))) {
+        Ok(files) => files,
+        Err((path, error)) => {
+            drop(reader.close().await);
+            return Err(close_after(inaccessible(&path, error), writer).await);
+        }
+    };
     Ok(Opened {
         reader,
         writer,
-        identity,
+        files,
         id,
         counter,
         claim,
@@ -94,7 +105,11 @@ fn lay_out(draft: &Path) -> io::Result<()> {
 
 fn put_in_place(draft: &Path, path: &Path) -> io::Result<()> {
     File::open(draft)?.sync_all()?;
-    fs::rename(draft, path)?;
+    // Without a lock file of ours, two may get as far as this.
+    match rustix::fs::renameat_with(CWD, draft, CWD, path, RenameFlags::NOREPLACE) {
+        Err(Errno::INVAL | Errno::NOSYS) => fs::rename(draft, path)?,
+        renamed => renamed?,
+    }
     match path.parent() {
         Some(directory) => File::open(directory)?.sync_all(),
         None => Ok(()),

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use signer_domain::{ShellWord, io_cure};
+use signer_domain::{LockHolder, ShellWord, io_cure};
 
 use super::connection::BUSY_LIMIT;
 use crate::registry::RegistryUrl;
@@ -73,7 +73,11 @@ pub enum RegistryRefusal {
     /// There is no database, but a log of one.
     OrphanedLog(PathBuf),
     /// Another live custodian has the registry open.
-    InUse,
+    InUse(LockHolder),
+    /// The file has a second name, behind which another custodian could use it.
+    SecondName,
+    /// What stands at the path of the lock file is none.
+    NotALockFile(PathBuf),
     /// Another program holds a lock on the database.
     Locked,
     /// A file cannot be read and written.
@@ -154,8 +158,18 @@ impl fmt::Display for RegistryRefusal {
                 "its \"{object}\" is not that of schema {version}: an unreleased version made it, or \
                  somebody changed it; restore a backup of a released version, or name another file"
             ),
-            Self::InUse => f.write_str(
-                "in use by another live process; stop that process, or name another file",
+            Self::InUse(holder) => write!(
+                f,
+                "in use by {holder}; stop that process, or name another file"
+            ),
+            Self::SecondName => f.write_str(
+                "the file has a second name (a hard link), by which another custodian could change \
+                 it; remove that name, or make a copy of the file in its place",
+            ),
+            Self::NotALockFile(path) => write!(
+                f,
+                "its lock file {} is a link, has a second name, or is no regular file; move it away",
+                path.display()
             ),
             Self::Locked => write!(
                 f,

@@ -5,7 +5,7 @@ use sqlx::sqlite::SqliteConnection;
 use super::connection::Work;
 use super::counter::{self, ChangeCounter};
 use super::failure::Failure;
-use super::file::Identity;
+use crate::ownership::{Displaced, Watch};
 
 /// Does `work` in one transaction and makes its effect durable, or leaves no effect.
 ///
@@ -13,7 +13,7 @@ use super::file::Identity;
 /// type of the library would believe itself inside a transaction ever after.
 pub(super) async fn transaction<T, W>(
     connection: &mut SqliteConnection,
-    file: &Identity,
+    files: &Watch,
     counter: &ChangeCounter,
     work: W,
 ) -> Result<T, Failure>
@@ -21,7 +21,7 @@ where
     W: for<'c> FnOnce(&'c mut SqliteConnection) -> Work<'c, T>,
 {
     begin(connection).await?;
-    match finish(connection, file, work).await {
+    match finish(connection, files, work).await {
         Ok((value, seq)) => {
             counter.advance(seq);
             Ok(value)
@@ -37,7 +37,7 @@ where
 /// Gives what `work` gave, and the number of the newest change that is durable now.
 async fn finish<T, W>(
     connection: &mut SqliteConnection,
-    file: &Identity,
+    files: &Watch,
     work: W,
 ) -> Result<(T, u64), Failure>
 where
@@ -45,10 +45,15 @@ where
 {
     let value = work(&mut *connection).await?;
     let seq = counter::read(&mut *connection).await?;
-    file.verify()
-        .map_err(|moved| Failure::Store(moved.into()))?;
+    files.look().map_err(lost)?;
     sqlx::query("COMMIT").execute(&mut *connection).await?;
+    // It may have gone into files that were taken away a moment ago, and nothing may be built on that.
+    files.look().map_err(lost)?;
     Ok((value, seq))
+}
+
+fn lost(displaced: Displaced) -> Failure {
+    Failure::Store(displaced.into())
 }
 
 /// Takes the write lock. A transaction that is open here was cut off by the end of the runtime that

@@ -1,0 +1,84 @@
+//! The lock on the data of one custodian.
+
+use std::fs::{File, TryLockError};
+use std::io;
+
+use rustix::fs::fstatfs;
+use signer_domain::LockHolder;
+
+use super::holder::holder_of;
+
+/// File systems that lend such a lock to a server, where it shuts out SQLite or readers: NFS, SMB 1, CIFS
+/// and SMB 2, by the numbers of `linux/magic.h`. There the lock file alone counts.
+const OF_SERVERS: [u32; 4] = [0x6969, 0x517b, 0xff53_4d42, 0xfe53_4d42];
+
+/// Why a file is not ours.
+#[derive(Debug)]
+pub(crate) enum ClaimError {
+    /// Another process holds it.
+    Held(LockHolder),
+    /// The system refused.
+    Io(io::Error),
+}
+
+/// Claims the file for as long as this very `file` is open.
+///
+/// The lock (`flock`) belongs to the open file and not to the process. SQLite drops every POSIX lock of
+/// the process on a file when it closes that file; this one is of another kind, and stays. It hangs on
+/// the file itself, so that no other name, no lost lock file and no mount of its directory leads around
+/// it. Closing `file` drops the locks that SQLite holds on it, so it is closed after SQLite has let go.
+pub(crate) fn claim(file: &File) -> Result<(), ClaimError> {
+    if is_of_a_server(file) {
+        return Ok(());
+    }
+    match file.try_lock() {
+        Ok(()) => Ok(()),
+        Err(TryLockError::WouldBlock) => Err(ClaimError::Held(holder_of(file))),
+        Err(TryLockError::Error(error)) => Err(ClaimError::Io(error)),
+    }
+}
+
+fn is_of_a_server(file: &File) -> bool {
+    let magic = fstatfs(file)
+        .ok()
+        .and_then(|found| u32::try_from(found.f_type).ok());
+    magic.is_some_and(|magic| OF_SERVERS.contains(&magic))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::OpenOptions;
+    use std::path::Path;
+
+    use super::*;
+
+    fn open(path: &Path) -> File {
+        let mut options = OpenOptions::new();
+        let options = options.read(true).write(true).create(true).truncate(false);
+        options.open(path).unwrap()
+    }
+
+    #[test]
+    fn a_file_is_claimed_once_whatever_it_is_called_and_free_once_that_is_closed() {
+        let place = tempfile::tempdir().unwrap();
+        let ours = LockHolder::Process {
+            pid: std::process::id(),
+            uid: rustix::process::geteuid().as_raw(),
+        };
+        let (path, other) = (place.path().join("data"), place.path().join("other"));
+        let first = open(&path);
+        claim(&first).unwrap();
+        std::fs::hard_link(&path, &other).unwrap();
+        for name in [&path, &other] {
+            // Closing another open file of it takes nothing away.
+            drop(open(name));
+            let refused = claim(&open(name));
+            assert!(
+                matches!(&refused, Err(ClaimError::Held(holder)) if *holder == ours),
+                "{refused:?}"
+            );
+        }
+        drop(first);
+        claim(&open(&other)).unwrap();
+    }
+}

@@ -1,0 +1,163 @@
+//! Whether paths still lead to the files that were opened.
+
+use std::fs::{self, Metadata};
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use tracing::{error, info};
+
+/// How long one look serves those who ask for every signature.
+const REUSE: Duration = Duration::from_millis(2);
+
+/// Which file it is, as opposed to which path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct FileId {
+    device: u64,
+    inode: u64,
+}
+
+impl FileId {
+    /// The file that was opened.
+    pub(crate) fn of(file: &Metadata) -> Self {
+        Self {
+            device: file.dev(),
+            inode: file.ino(),
+        }
+    }
+
+    /// The file that stands at `path`; a link is not followed.
+    pub(crate) fn at(path: &Path) -> io::Result<Self> {
+        Ok(Self::of(&fs::symlink_metadata(path)?))
+    }
+}
+
+/// A path does not lead to the file any more that was opened there.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{} was removed or replaced while it was in use; restart the custodian", .path.display())]
+pub(crate) struct Displaced {
+    path: PathBuf,
+}
+
+/// Looks whether paths still lead to the files that were opened. What is written into a file that was
+/// removed or replaced is lost at the next start, and another custodian may have what stands there now.
+///
+/// As long as the files are open no other can have their numbers, so a file that is put back is the
+/// same one.
+#[derive(Debug, Clone)]
+pub(crate) struct Watch(Arc<Watched>);
+
+#[derive(Debug)]
+struct Watched {
+    files: Vec<(PathBuf, FileId)>,
+    began: Instant,
+    /// When all was last seen in place, in microseconds behind `began`; 0 when never.
+    seen: AtomicU64,
+    /// Whether the last look found something else. Each change is told once.
+    is_displaced: AtomicBool,
+}
+
+impl Watch {
+    /// Watches the files that stand at `paths` now, and are open.
+    pub(crate) fn over(
+        paths: impl IntoIterator<Item = PathBuf>,
+    ) -> Result<Self, (PathBuf, io::Error)> {
+        let identify = |path: PathBuf| match FileId::at(&path) {
+            Ok(id) => Ok((path, id)),
+            Err(error) => Err((path, error)),
+        };
+        Ok(Self(Arc::new(Watched {
+            files: paths.into_iter().map(identify).collect::<Result<_, _>>()?,
+            began: Instant::now(),
+            seen: AtomicU64::new(0),
+            is_displaced: AtomicBool::new(false),
+        })))
+    }
+
+    /// Looks now.
+    pub(crate) fn look(&self) -> Result<(), Displaced> {
+        let watched = &*self.0;
+        let now = watched.now();
+        let is_displaced =
+            |(path, id): &&(PathBuf, FileId)| !FileId::at(path).is_ok_and(|found| found == *id);
+        let displaced = watched.files.iter().find(is_displaced);
+        let was = watched
+            .is_displaced
+            .swap(displaced.is_some(), Ordering::AcqRel);
+        let Some((path, _)) = displaced else {
+            watched.seen.store(now, Ordering::Release);
+            if was {
+                info!("every file of the state is in its place again");
+            }
+            return Ok(());
+        };
+        watched.seen.store(0, Ordering::Release);
+        let displaced = Displaced { path: path.clone() };
+        if !was {
+            error!(cause = %displaced, "state taken away; nothing is signed");
+        }
+        Err(displaced)
+    }
+
+    /// Looks, unless that was done a moment ago.
+    pub(crate) fn glance(&self) -> Result<(), Displaced> {
+        let seen = self.0.seen.load(Ordering::Acquire);
+        let reuse = u64::try_from(REUSE.as_micros()).unwrap_or_default();
+        if seen > 0 && self.0.now().saturating_sub(seen) < reuse {
+            Ok(())
+        } else {
+            self.look()
+        }
+    }
+}
+
+impl Watched {
+    fn now(&self) -> u64 {
+        let micros = self.began.elapsed().as_micros();
+        u64::try_from(micros).unwrap_or(u64::MAX).max(1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_moved_replaced_or_taken_with_its_directory_is_seen_and_so_is_its_return() {
+        let place = tempfile::tempdir().unwrap();
+        let directory = place.path().join("state");
+        fs::create_dir(&directory).unwrap();
+        let (path, other) = (directory.join("data"), directory.join("other"));
+        fs::write(&path, "one").unwrap();
+        let _open = fs::File::open(&path).unwrap();
+        let watch = Watch::over([path.clone()]).unwrap();
+        watch.look().unwrap();
+        let there_and_back: [(&dyn Fn(), &dyn Fn()); 3] = [
+            (&|| fs::rename(&path, &other).unwrap(), &|| {
+                fs::rename(&other, &path).unwrap()
+            }),
+            (
+                &|| {
+                    fs::rename(&path, &other).unwrap();
+                    fs::write(&path, "one").unwrap();
+                },
+                &|| fs::rename(&other, &path).unwrap(),
+            ),
+            (
+                &|| fs::rename(&directory, place.path().join("old")).unwrap(),
+                &|| fs::rename(place.path().join("old"), &directory).unwrap(),
+            ),
+        ];
+        for (there, back) in there_and_back {
+            there();
+            let displaced = watch.look().unwrap_err();
+            assert_eq!(displaced.path, path);
+            watch.glance().unwrap_err();
+            back();
+            watch.glance().unwrap();
+        }
+    }
+}
