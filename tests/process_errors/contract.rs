@@ -43,7 +43,7 @@ const FAILED: &str = "the custodian failed; its log says more under this request
 const UNVERIFIED: &str = "the signature did not verify and was not released";
 const OTHER_METHODS: &str = "this path has other methods, named in the Allow header";
 
-const TABLE: [Row; 20] = {
+const TABLE: [Row; 21] = {
     use Retryable::{AfterAWhile, No, Yes};
     [
         row("invalid_request", 400, None, No),
@@ -73,6 +73,7 @@ const TABLE: [Row; 20] = {
             No,
         ),
         row("key_retired", 410, Some("signing: key retired"), No),
+        row("key_blocked", 409, Some("signing: key blocked"), No),
         row(
             "overloaded",
             429,

@@ -49,7 +49,6 @@ pub(crate) async fn retire(
             // Who waits for a turn learns of the retirement if it succeeds, and of the block only now.
             face.gate.learn(&noted);
             drop(barrier);
-            face.gate.released(deadline).await?;
             return Err(error);
         }
         // The registry may take the change and its answer still be lost, so from here on the record
