@@ -141,25 +141,29 @@ impl Metrics {
             "Key actors in memory",
             &metrics.resident_keys,
         );
-        // A series that begins with its first event hides that event from a rate over time.
+        metrics.begin_series(providers);
+        metrics
+    }
+
+    /// Begins each series: one that begins with its first event hides that event from a rate over time.
+    fn begin_series(&self, providers: &[ProviderName]) {
         for provider in providers {
             let of_provider = OfProvider {
                 provider: provider.as_str(),
             };
-            drop(metrics.signatures.get_or_create(&of_provider));
-            drop(metrics.check_failures.get_or_create(&of_provider));
+            drop(self.signatures.get_or_create(&of_provider));
+            drop(self.check_failures.get_or_create(&of_provider));
             for gauges in [
-                &metrics.keys_missing,
-                &metrics.keys_swapped,
-                &metrics.keys_blocked,
-                &metrics.keys_quarantined,
-                &metrics.retirements_unconfirmed,
+                &self.keys_missing,
+                &self.keys_swapped,
+                &self.keys_blocked,
+                &self.keys_quarantined,
+                &self.retirements_unconfirmed,
             ] {
                 drop(gauges.get_or_create(&of_provider));
             }
-            drop(metrics.reservations_unsettled.get_or_create(&of_provider));
+            drop(self.reservations_unsettled.get_or_create(&of_provider));
         }
-        metrics
     }
 
     /// The counter of released signatures of one provider.
@@ -192,17 +196,13 @@ impl Metrics {
 
     /// Shows how many keys of each provider bear which marks, and how many scopes cannot sign.
     pub(crate) fn show_marks(&self, keys: &[SigningKey], scopes: usize) {
-        for (family, is_counted) in [
-            (
-                &self.keys_blocked,
-                (|marks| marks.blocked) as fn(KeyMarks) -> bool,
-            ),
-            (&self.keys_quarantined, |marks| marks.quarantined),
-            (&self.retirements_unconfirmed, |marks| marks.unconfirmed),
-        ] {
+        let show = |family, is_counted: fn(KeyMarks) -> bool| {
             let marked = keys.iter().filter(|key| is_counted(key.marks));
             show_counts(family, marked.map(SigningKey::provider));
-        }
+        };
+        show(&self.keys_blocked, |marks| marks.blocked);
+        show(&self.keys_quarantined, |marks| marks.quarantined);
+        show(&self.retirements_unconfirmed, |marks| marks.unconfirmed);
         self.scopes_unable_to_sign
             .set(i64::try_from(scopes).unwrap_or(i64::MAX));
     }

@@ -80,7 +80,7 @@ impl<S: Accepted + AsyncWrite + Unpin> Guarded<S> {
         if self.farewell.is_none() {
             self.farewell = Some(self.service.farewell(&self.meter, self.stream.ingress()));
         }
-        while let Some(words) = self.farewell.as_mut().filter(|words| words.has_remaining()) {
+        while let Some(words) = self.farewell.as_mut().filter(|words| !words.is_empty()) {
             let sent = ready!(Pin::new(&mut self.stream).poll_write(cx, words))?;
             words.advance(sent);
         }

@@ -127,6 +127,7 @@ pub async fn serve(
 }
 
 /// Records what was counted of strangers, and says when connections were turned away.
+#[expect(clippy::infinite_loop, reason = "it goes on until its caller drops it")]
 async fn keep_counts(trail: &dyn AuditTrail, denials: &Denials, crowd: &Crowd) -> Infallible {
     let mut tick = interval(TICK);
     let mut told: Option<Instant> = None;

@@ -328,17 +328,13 @@ impl Service {
         let Some(meter) = meter else {
             return Ok(None);
         };
-        let holding = match bytes {
-            0 => None,
-            bytes => Some(self.reception.reserve(meter, bytes)),
-        };
-        match holding {
-            Some(None) => Err(Refusal::no_memory()),
-            None | Some(Some(_)) => {
-                meter.receive();
-                Ok(holding.flatten())
-            }
+        let mut holding = None;
+        if bytes > 0 {
+            let reserved = self.reception.reserve(meter, bytes);
+            holding = Some(reserved.ok_or_else(Refusal::no_memory)?);
         }
+        meter.receive();
+        Ok(holding)
     }
 
     fn check_call<'p>(

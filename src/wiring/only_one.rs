@@ -46,6 +46,10 @@ fn listen(name: &str) -> io::Result<tokio::net::UnixListener> {
 }
 
 /// Lets those go who ask who is there, so that the next can ask.
+#[expect(
+    clippy::infinite_loop,
+    reason = "it goes on for as long as the process lives"
+)]
 async fn answer(listener: tokio::net::UnixListener) {
     loop {
         if listener.accept().await.is_err() {

@@ -119,7 +119,7 @@ fn one_wrong_signature_is_asked_for_anew_and_shuts_no_key_away() {
         assert_eq!(house.signs_asked(&key), 3);
         assert_eq!(
             house.double.forgotten(),
-            [key.handle_id.clone()],
+            std::slice::from_ref(&key.handle_id),
             "the second look is at the back end, not at what is remembered"
         );
         assert_eq!(house.metric("signature_check_failures_total"), 1);

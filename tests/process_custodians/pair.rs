@@ -1,6 +1,7 @@
 //! A custodian that serves, a second one that is led to its state, and what both acknowledged.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -112,7 +113,8 @@ impl Pair {
         } else {
             let mut script = String::new();
             for (from, to) in &second.mounts {
-                script += &format!("mount --bind {} {} && ", from.display(), to.display());
+                let (from, to) = (from.display(), to.display());
+                write!(script, "mount --bind {from} {to} && ").unwrap();
             }
             script += "exec \"$0\" serve \"$@\"";
             let mut command = Command::new("unshare");

@@ -46,13 +46,13 @@ impl ActorCustody {
             ports: self.ports.clone(),
             routes: Arc::clone(&self.routes),
         };
-        let (reply, marked) = oneshot::channel();
+        let (reply, answer) = oneshot::channel();
         self.arbiter.spawn(async move {
             drop(reply.send(marker.mark(handle, marking, deadline).await));
         });
-        let marked = tokio::time::timeout(deadline.remaining(), marked).await;
+        let answer = tokio::time::timeout(deadline.remaining(), answer).await;
         self.look_at_registry();
-        marked
+        answer
             .map_err(|_elapsed| CustodyError::DeadlineExceeded)?
             .unwrap_or(Err(CustodyError::Internal))
     }

@@ -40,6 +40,9 @@ pub enum Acceptance {
     Cut,
 }
 
+/// A log that goes on: what waits to be written, what writes it, and the claim on it.
+pub(super) type TakenUp<S> = (Arc<Queue>, Writer<NotedStore<S>>, Claim);
+
 /// A log that has been claimed and looked through, and in which nothing has been written yet.
 #[derive(Debug)]
 pub struct AuditOpening {
@@ -165,7 +168,7 @@ impl AuditOpening {
         self,
         registry: Option<RegistryMark>,
         around: impl FnOnce(FileStore) -> S,
-    ) -> Result<(Arc<Queue>, Writer<NotedStore<S>>, Claim), AuditRefusal> {
+    ) -> Result<TakenUp<S>, AuditRefusal> {
         let Self {
             path,
             claim,
@@ -193,7 +196,7 @@ impl AuditOpening {
         let is_ahead = position.seq > signed || found.lost.is_some();
         let lock = Watch::over([lock_path(&path)]);
         let lock = lock.map_err(|(path, error)| AuditRefusal::Inaccessible { path, error })?;
-        let run = Run::new(claim, is_ahead, steps.clone()).as_long_as(lock);
+        let run = Run::new(claim, is_ahead, steps.clone()).watched_by(lock);
         let run = Arc::new(run);
         let checkpoints = Checkpoints::new(&path, key, registry, signed);
         let mut checkpoints = checkpoints.of_run(Arc::clone(&run), steps.clone());

@@ -47,7 +47,7 @@ impl Run {
     }
 
     /// Has the run go on only as long as its lock file is in its place.
-    pub(super) fn as_long_as(self, watch: Watch) -> Self {
+    pub(super) fn watched_by(self, watch: Watch) -> Self {
         let watch = Some(watch);
         Self { watch, ..self }
     }

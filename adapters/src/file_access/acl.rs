@@ -1,5 +1,5 @@
 //! The access control list of a file, in the form of the extended attribute that holds it: a version and
-//! entries of tag, permissions and id, all little-endian (linux/posix_acl_xattr.h).
+//! entries of tag, permissions and id, all little-endian (`linux/posix_acl_xattr.h`).
 
 use std::io;
 
@@ -45,7 +45,7 @@ pub(super) fn grants(list: &[u8], owning_group: u32) -> Option<Vec<(Grantee, u32
     if u32::from_le_bytes(*version) != VERSION || !rest.is_empty() {
         return None;
     }
-    let entries: Vec<(u16, u32, u32)> = entries.iter().map(entry).collect();
+    let entries: Vec<(u16, u32, u32)> = entries.iter().copied().map(entry).collect();
     let mask = entries.iter().find(|(tag, ..)| *tag == MASK);
     let mask = mask.map_or(0o7, |(_, permission, _)| *permission);
     let mut grants = Vec::new();
@@ -62,8 +62,8 @@ pub(super) fn grants(list: &[u8], owning_group: u32) -> Option<Vec<(Grantee, u32
     Some(grants)
 }
 
-fn entry(bytes: &[u8; ENTRY]) -> (u16, u32, u32) {
-    let [t0, t1, p0, p1, i0, i1, i2, i3] = *bytes;
+fn entry(bytes: [u8; ENTRY]) -> (u16, u32, u32) {
+    let [t0, t1, p0, p1, i0, i1, i2, i3] = bytes;
     (
         u16::from_le_bytes([t0, t1]),
         u16::from_le_bytes([p0, p1]).into(),

@@ -1,6 +1,7 @@
 //! A log that was rewritten, with what would tell done away with: no verification passes it, and no start
 //! signs it.
 
+use std::fmt::Write as _;
 use std::fs;
 
 use sha2::{Digest as _, Sha256};
@@ -44,8 +45,11 @@ fn rewrite(place: &Place) {
         };
         let open = format!("{open},\"prev\":\"{prev}\"");
         let bytes = Sha256::digest(format!("{open}}}"));
-        prev = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-        forged += &format!("{open},\"hash\":\"{prev}\"}}\n");
+        prev.clear();
+        for byte in bytes {
+            write!(prev, "{byte:02x}").unwrap();
+        }
+        writeln!(forged, "{open},\"hash\":\"{prev}\"}}").unwrap();
     }
     fs::write(place.log(), forged).unwrap();
 }

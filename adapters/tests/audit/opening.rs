@@ -167,7 +167,7 @@ async fn one_log_has_one_writer() {
 }
 
 #[tokio::test]
-async fn everything_is_private_and_the_key_is_needed_as_long_as_it_has_signed() {
+async fn everything_is_private_and_the_key_is_needed_watched_by_it_has_signed() {
     let place = Place::new();
     place.add(names("a", 2)).await;
     for name in place.names() {

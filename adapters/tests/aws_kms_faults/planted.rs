@@ -86,15 +86,12 @@ async fn a_key_that_a_stranger_put_in_our_place_is_never_taken_for_ours() {
         let stranger = (planted.put)(&stage);
         let located = stage.locate().await;
         let generated = stage.generate().await;
-        match planted.told {
-            Some(words) => {
-                assert_told(located.map(drop), words, planted.what);
-                assert_told(generated.map(drop), words, planted.what);
-            }
-            None => {
-                assert_eq!(located.unwrap(), None, "{}", planted.what);
-                assert_is_not(&generated.unwrap(), &stranger, planted.what);
-            }
+        if let Some(words) = planted.told {
+            assert_told(located.map(drop), words, planted.what);
+            assert_told(generated.map(drop), words, planted.what);
+        } else {
+            assert_eq!(located.unwrap(), None, "{}", planted.what);
+            assert_is_not(&generated.unwrap(), &stranger, planted.what);
         }
         let untouched = stage.fake.keys().swap_remove(0);
         assert_ne!(untouched.state, "PendingDeletion", "{}", planted.what);

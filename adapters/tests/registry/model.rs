@@ -627,6 +627,10 @@ async fn listed(
     }
 }
 
+#[expect(
+    clippy::too_many_lines,
+    reason = "one match holds every step of the model"
+)]
 async fn replay(steps: Vec<Step>) {
     let place = Place::new();
     let mut registry = place.open().await;

@@ -8,7 +8,7 @@ use signer_domain::ports::{GenerateKey, GeneratedOrStanding, ShownKey};
 use super::Task;
 use crate::accept::KeyForm;
 use crate::answer::Answer;
-use crate::audit::key;
+use crate::audit::{Subject, key};
 use crate::query::{encode_cursor, key_query};
 use crate::refusal::Refusal;
 use crate::segment::parse_handle;
@@ -65,13 +65,13 @@ pub(crate) async fn retire(task: Task<'_>, handle: &str) -> Result<Answer, Refus
 pub(crate) async fn block(task: Task<'_>, handle: &str) -> Result<Answer, Refusal> {
     let handle = lone_handle(&task, handle)?;
     let blocked = task.custody.block(handle, task.deadline).await?;
-    Ok(marked(task, blocked))
+    Ok(marked(task.subject, blocked))
 }
 
 pub(crate) async fn unblock(task: Task<'_>, handle: &str) -> Result<Answer, Refusal> {
     let handle = lone_handle(&task, handle)?;
     let unblocked = task.custody.unblock(handle, task.deadline).await?;
-    Ok(marked(task, unblocked))
+    Ok(marked(task.subject, unblocked))
 }
 
 pub(crate) async fn release_quarantine(task: Task<'_>, handle: &str) -> Result<Answer, Refusal> {
@@ -80,7 +80,7 @@ pub(crate) async fn release_quarantine(task: Task<'_>, handle: &str) -> Result<A
         .custody
         .release_quarantine(handle, task.deadline)
         .await?;
-    Ok(marked(task, released))
+    Ok(marked(task.subject, released))
 }
 
 /// The handle of a request that says nothing else.
@@ -91,9 +91,8 @@ fn lone_handle(task: &Task<'_>, handle: &str) -> Result<HandleId, Refusal> {
     parse_handle(handle)
 }
 
-fn marked(task: Task<'_>, shown: ShownKey) -> Answer {
-    task.subject
-        .learn(|facts| facts.key = key::of_record(&shown.key));
+fn marked(subject: &mut Subject, shown: ShownKey) -> Answer {
+    subject.learn(|facts| facts.key = key::of_record(&shown.key));
     Answer::json(StatusCode::OK, &KeyDocument::from(shown))
 }
 

@@ -55,8 +55,8 @@ fn as_json(verdict: &Verdict) -> Value {
             let mut shown = json!({
                 "intact": true, "entries": entries, "first": first, "last": last, "signed": signed,
             });
-            if *torn > 0 {
-                shown["torn"] = json!(torn);
+            if let Some(shown) = shown.as_object_mut().filter(|_| *torn > 0) {
+                shown.insert("torn".to_owned(), json!(torn));
             }
             shown
         }

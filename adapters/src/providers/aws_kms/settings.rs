@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn a_deleted_key_can_be_saved_as_long_as_aws_allows() {
+    fn a_deleted_key_can_be_saved_watched_by_aws_allows() {
         for (text, days) in [("7", Some(7)), ("30", Some(30)), ("6", None), ("31", None)] {
             let parsed = text.parse::<DeletionWindow>().ok();
             assert_eq!(parsed.map(DeletionWindow::days), days, "{text}");

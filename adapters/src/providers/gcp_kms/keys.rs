@@ -87,7 +87,7 @@ impl Keys {
         match &created {
             Ok(()) => self.is_level_refused.store(false, Ordering::Relaxed),
             Err(Refusal::LevelNotOffered(_)) => {
-                self.is_level_refused.store(true, Ordering::Relaxed)
+                self.is_level_refused.store(true, Ordering::Relaxed);
             }
             Err(_) => {}
         }

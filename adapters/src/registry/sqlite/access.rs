@@ -53,13 +53,11 @@ fn judge_file(path: &Path) -> Result<(), RegistryRefusal> {
         let user = process.user;
         return Err(RegistryRefusal::ForeignOwner { path, owner, user });
     }
-    match access.stranger_that_may(Act::Write, &process) {
-        None => Ok(()),
-        Some(_) => {
-            let mode = access.mode;
-            Err(RegistryRefusal::WritableByOthers { path, mode })
-        }
+    if access.stranger_that_may(Act::Write, &process).is_some() {
+        let mode = access.mode;
+        return Err(RegistryRefusal::WritableByOthers { path, mode });
     }
+    Ok(())
 }
 
 fn inaccessible(path: &Path, error: io::Error) -> RegistryRefusal {

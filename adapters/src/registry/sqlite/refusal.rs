@@ -98,6 +98,10 @@ pub enum RegistryRefusal {
 }
 
 impl fmt::Display for RegistryRefusal {
+    #[expect(
+        clippy::too_many_lines,
+        reason = "one match holds the sentence of every refusal"
+    )]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoDirectory(path) => write!(

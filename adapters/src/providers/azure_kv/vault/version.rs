@@ -70,7 +70,6 @@ impl Version {
     }
 
     /// A version as a list shows it.
-
     pub(super) fn read(
         identifier: Option<String>,
         name: &str,
