@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use prometheus_client::registry::Registry as Metrics;
 use signer_adapters::audit::{
-    Acceptance, AuditOpening, FileAuditTrail, KeyFact, KnownKey, NoAuditTrail, RegistryMark,
-    StaleRegistry, StaleRegistryError, inspect,
+    Acceptance, AuditOpening, AuditRefusal, FileAuditTrail, KeyFact, KnownKey, NoAuditTrail,
+    OpenAuditError, RegistryMark, StaleRegistry, StaleRegistryError, inspect,
 };
 use signer_adapters::registry::RegistryUrl;
 use signer_domain::KeyState;
@@ -41,7 +41,11 @@ impl AuditPlace {
             registry_source: registry.source,
         };
         if let Some(path) = &place.path {
-            let known = inspect(path).map_err(|refusal| source.explain(refusal))?;
+            let known = match inspect(path) {
+                // The registry, which is opened first, tells of the custodian that uses both.
+                Err(refused) if is_in_use(&refused) && !registry.is_to_be_made() => None,
+                found => found.map_err(|refused| source.explain(refused))?,
+            };
             if let Some(known) = known.filter(|_| registry.is_to_be_made()) {
                 return Err(place.stale(path, StaleRegistry::Missing { signed: known.id }));
             }
@@ -80,6 +84,11 @@ impl AuditPlace {
             why,
         })
     }
+}
+
+/// Whether another custodian has the log.
+const fn is_in_use(refused: &OpenAuditError) -> bool {
+    matches!(refused.refusal, AuditRefusal::InUse(_))
 }
 
 /// The path of the audit log, if one is kept.
