@@ -41,7 +41,13 @@ const PORTS: [(&str, &str); 5] = [
 ];
 
 /// What tells a constant or what the process itself remembers; nothing can happen in between.
-const WITHOUT_POINTS: [&str; 3] = ["provider.capabilities", "audit.status", "registry.stands"];
+const WITHOUT_POINTS: [&str; 5] = [
+    "provider.capabilities",
+    "provider.forget",
+    "provider.warnings",
+    "audit.status",
+    "registry.stands",
+];
 
 /// Steps that change files beside the log. That each of them has points holds the compiler.
 const STEPS: [&str; 3] = [

@@ -255,80 +255,80 @@ async fn the_store_itself_refuses_what_must_not_be() {
     let directory = tempfile::tempdir().unwrap();
     let registry = open(&directory).await;
     let sound = "INSERT INTO signing_key VALUES
-        (1, 2, 'platform', 'k1', 'software', 'active', 1, 'software:a', zeroblob(32), 0, 0, NULL, 1, 1, 'generate', 0, 0)";
+        (1, 2, 'platform', 'k1', 'software', 'active', 1, 'software:a', zeroblob(32), 0, 0, NULL, 1, 1, 'generate', 0, 0, 0, 0)";
     ask(&registry.writer, sound, 0).await;
     for (rule, broken) in [
         (
             "two current keys",
-            "(3, 4, 'platform', 'k2', 'software', 'active', 1, 'software:b', zeroblob(32), 0, 0, NULL, 1, 2, 'generate', 0, 0)",
+            "(3, 4, 'platform', 'k2', 'software', 'active', 1, 'software:b', zeroblob(32), 0, 0, NULL, 1, 2, 'generate', 0, 0, 0, 0)",
         ),
         (
             "one name twice",
-            "(3, 4, 'platform', 'k1', 'software', 'active', 0, 'software:b', zeroblob(32), 0, 0, NULL, 1, 2, 'generate', 0, 0)",
+            "(3, 4, 'platform', 'k1', 'software', 'active', 0, 'software:b', zeroblob(32), 0, 0, NULL, 1, 2, 'generate', 0, 0, 0, 0)",
         ),
         (
             "one handle twice",
-            "(3, 4, 'platform', 'k2', 'software', 'active', 0, 'software:a', zeroblob(32), 0, 0, NULL, 1, 2, 'generate', 0, 0)",
+            "(3, 4, 'platform', 'k2', 'software', 'active', 0, 'software:a', zeroblob(32), 0, 0, NULL, 1, 2, 'generate', 0, 0, 0, 0)",
         ),
         (
             "one change twice",
-            "(3, 4, 'platform', 'k2', 'software', 'active', 0, 'software:b', zeroblob(32), 0, 0, NULL, 1, 1, 'generate', 0, 0)",
+            "(3, 4, 'platform', 'k2', 'software', 'active', 0, 'software:b', zeroblob(32), 0, 0, NULL, 1, 1, 'generate', 0, 0, 0, 0)",
         ),
         (
             "an unknown state",
-            "(3, 4, 'platform', 'k2', 'software', 'lost', 0, 'software:b', zeroblob(32), 0, 0, NULL, 1, 2, 'generate', 0, 0)",
+            "(3, 4, 'platform', 'k2', 'software', 'lost', 0, 'software:b', zeroblob(32), 0, 0, NULL, 1, 2, 'generate', 0, 0, 0, 0)",
         ),
         (
             "a retired current key",
-            "(3, 4, 'x', 'k2', 'software', 'retired', 1, 'software:b', zeroblob(32), 0, 0, 0, 2, 2, 'generate', 0, 0)",
+            "(3, 4, 'x', 'k2', 'software', 'retired', 1, 'software:b', zeroblob(32), 0, 0, 0, 2, 2, 'generate', 0, 0, 0, 0)",
         ),
         (
             "retired, but not since when",
-            "(3, 4, 'x', 'k2', 'software', 'retired', 0, 'software:b', zeroblob(32), 0, 0, NULL, 2, 2, 'generate', 0, 0)",
+            "(3, 4, 'x', 'k2', 'software', 'retired', 0, 'software:b', zeroblob(32), 0, 0, NULL, 2, 2, 'generate', 0, 0, 0, 0)",
         ),
         (
             "a short public key",
-            "(3, 4, 'x', 'k2', 'software', 'active', 0, 'software:b', zeroblob(31), 0, 0, NULL, 1, 2, 'generate', 0, 0)",
+            "(3, 4, 'x', 'k2', 'software', 'active', 0, 'software:b', zeroblob(31), 0, 0, NULL, 1, 2, 'generate', 0, 0, 0, 0)",
         ),
         (
             "an active key without a handle",
-            "(3, 4, 'x', 'k2', 'software', 'active', 0, NULL, zeroblob(32), 0, 0, NULL, 1, 2, 'generate', 0, 0)",
+            "(3, 4, 'x', 'k2', 'software', 'active', 0, NULL, zeroblob(32), 0, 0, NULL, 1, 2, 'generate', 0, 0, 0, 0)",
         ),
         (
             "a reservation with a handle",
-            "(3, NULL, 'x', 'k2', 'software', 'pending', 0, 'software:b', NULL, 0, NULL, NULL, 0, 2, 'generate', 0, 0)",
+            "(3, NULL, 'x', 'k2', 'software', 'pending', 0, 'software:b', NULL, 0, NULL, NULL, 0, 2, 'generate', 0, 0, 0, 0)",
         ),
         (
             "the handle of another provider",
-            "(3, 4, 'x', 'k2', 'software', 'active', 0, 'pkcs11:b', zeroblob(32), 0, 0, NULL, 1, 2, 'generate', 0, 0)",
+            "(3, 4, 'x', 'k2', 'software', 'active', 0, 'pkcs11:b', zeroblob(32), 0, 0, NULL, 1, 2, 'generate', 0, 0, 0, 0)",
         ),
         (
             "text where bytes belong",
-            "(3, 4, 'x', 'k2', 'software', 'active', 0, 'software:b', '12345678901234567890123456789012', 0, 0, NULL, 1, 2, 'generate', 0, 0)",
+            "(3, 4, 'x', 'k2', 'software', 'active', 0, 'software:b', '12345678901234567890123456789012', 0, 0, NULL, 1, 2, 'generate', 0, 0, 0, 0)",
         ),
         (
             "a reservation that is listed",
-            "(3, 4, 'x', 'k2', 'software', 'pending', 0, NULL, NULL, 0, NULL, NULL, 0, 2, 'generate', 0, 0)",
+            "(3, 4, 'x', 'k2', 'software', 'pending', 0, NULL, NULL, 0, NULL, NULL, 0, 2, 'generate', 0, 0, 0, 0)",
         ),
         (
             "an active key that is not listed",
-            "(3, NULL, 'platform', 'k2', 'software', 'active', 0, 'software:b', zeroblob(32), 0, 0, NULL, 1, 2, 'generate', 0, 0)",
+            "(3, NULL, 'platform', 'k2', 'software', 'active', 0, 'software:b', zeroblob(32), 0, 0, NULL, 1, 2, 'generate', 0, 0, 0, 0)",
         ),
         (
             "listed before it was reserved",
-            "(3, 2, 'platform', 'k2', 'software', 'active', 0, 'software:b', zeroblob(32), 0, 0, NULL, 1, 2, 'generate', 0, 0)",
+            "(3, 2, 'platform', 'k2', 'software', 'active', 0, 'software:b', zeroblob(32), 0, 0, NULL, 1, 2, 'generate', 0, 0, 0, 0)",
         ),
         (
             "an active key at version 0",
-            "(3, 4, 'x', 'k2', 'software', 'active', 0, 'software:b', zeroblob(32), 0, 0, NULL, 0, 2, 'generate', 0, 0)",
+            "(3, 4, 'x', 'k2', 'software', 'active', 0, 'software:b', zeroblob(32), 0, 0, NULL, 0, 2, 'generate', 0, 0, 0, 0)",
         ),
         (
             "a retirement that was begun and is over",
-            "(3, 4, 'x', 'k2', 'software', 'retired', 0, 'software:b', zeroblob(32), 0, 0, 1, 2, 2, 'generate', 0, 1)",
+            "(3, 4, 'x', 'k2', 'software', 'retired', 0, 'software:b', zeroblob(32), 0, 0, 1, 2, 2, 'generate', 0, 1, 0, 0)",
         ),
         (
             "a retirement of what is no key yet",
-            "(3, NULL, 'x', 'k2', 'software', 'pending', 0, NULL, NULL, 0, NULL, NULL, 0, 2, 'generate', 0, 1)",
+            "(3, NULL, 'x', 'k2', 'software', 'pending', 0, NULL, NULL, 0, NULL, NULL, 0, 2, 'generate', 0, 1, 0, 0)",
         ),
     ] {
         let answer = registry.writer.run(rule, move |connection| {
@@ -426,11 +426,11 @@ async fn the_store_itself_refuses_rotations_that_must_not_be() {
         ),
         (
             "an unknown purpose",
-            "signing_key VALUES (6, NULL, 'x', 'k6', 'software', 'pending', 0, NULL, NULL, 0, NULL, NULL, 0, 6, 'play', 0, 0)",
+            "signing_key VALUES (6, NULL, 'x', 'k6', 'software', 'pending', 0, NULL, NULL, 0, NULL, NULL, 0, 6, 'play', 0, 0, 0, 0)",
         ),
         (
             "a provider to be told of a key that is not retired",
-            "signing_key VALUES (6, 7, 'x', 'k6', 'software', 'active', 0, 'software:x', zeroblob(32), 0, 0, NULL, 1, 7, 'rotate', 1, 0)",
+            "signing_key VALUES (6, 7, 'x', 'k6', 'software', 'active', 0, 'software:x', zeroblob(32), 0, 0, NULL, 1, 7, 'rotate', 1, 0, 0, 0)",
         ),
     ] {
         let answer = registry.writer.run(rule, move |connection| {
