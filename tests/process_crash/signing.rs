@@ -12,14 +12,16 @@ const LOG: &str = "audit.jsonl";
 const MOVED: &str = "audit.jsonl.1";
 
 impl Trial<'_> {
-    /// Dies before and after each step of an orderly end: of its checkpoint, and of the note that it
-    /// was one.
+    /// Dies before and after each step of an orderly end: of its checkpoint, which first cuts what a
+    /// death may have left of one and is then written in two halves, and of the note that it was one.
     pub(crate) fn kill_at_the_end(&mut self) {
         for armed in [
             "audit_file.sign_checkpoint.before:1",
             "audit_file.sign_checkpoint.after:1",
             "audit_file.sign_checkpoint.before:2",
             "audit_file.sign_checkpoint.after:2",
+            "audit_file.sign_checkpoint.before:3",
+            "audit_file.sign_checkpoint.after:3",
             "audit_file.note_run.before:3",
             "audit_file.note_run.after:3",
         ] {
@@ -30,10 +32,11 @@ impl Trial<'_> {
     }
 
     /// Dies before and after each step of a rotation of the record: of the checkpoint that closes the
-    /// old file, of the one that begins the new one, and of the first note and entry of that.
+    /// old file, of the one that begins the new one, and of the first note and entry of that. A
+    /// checkpoint is written in two halves; the first of a run also cuts what a death left of one.
     pub(crate) fn kill_while_rotating_the_record(&mut self) {
         for (call, hits) in [
-            ("sign_checkpoint", 1..=4),
+            ("sign_checkpoint", 1..=5),
             ("open", 2..=2),
             ("note_run", 3..=5),
         ] {
@@ -51,7 +54,7 @@ impl Trial<'_> {
                     // Until all of the old file is signed, and noted as such, nobody can tell whether it
                     // holds more.
                     let is_known = match call {
-                        "sign_checkpoint" => hit > 2,
+                        "sign_checkpoint" => hit > 3,
                         "note_run" => hit > 3 || moment == "after",
                         _ => true,
                     };
