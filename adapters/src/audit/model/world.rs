@@ -127,7 +127,7 @@ impl World {
             15 => {
                 self.tell("signs");
                 if let Some(live) = &mut self.live {
-                    live.writer.sign_checkpoint().ok();
+                    live.writer.end();
                 }
                 self.bury_the_dead();
             }
