@@ -2,6 +2,7 @@
 //! first: lines by a JSON parser, notes by hand.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -52,7 +53,7 @@ enum Run {
 /// The content of the log, or why it is broken.
 pub(super) fn judge(evidence: &Evidence) -> Result<Content, String> {
     let verifier = read_key(&evidence.key)?;
-    let bytes = fs::read(&evidence.checkpoints).map_err(|_| "no checkpoint file")?;
+    let bytes = fs::read(&evidence.checkpoints).map_err(|_cause| "no checkpoint file")?;
     let notes = read_notes(&bytes, &verifier)?;
     if notes.count == 0 {
         return Err("no checkpoint".to_owned());
@@ -117,16 +118,16 @@ pub(super) fn judge(evidence: &Evidence) -> Result<Content, String> {
 }
 
 fn read_key(path: &Path) -> Result<Verifier, String> {
-    let text = fs::read_to_string(path).map_err(|_| "no key")?;
+    let text = fs::read_to_string(path).map_err(|_cause| "no key")?;
     let line = text.strip_suffix('\n').ok_or("key cut")?;
     let mut parts = line.splitn(3, '+');
     let mut part = || parts.next().ok_or("key parts");
     let (name, hash, key) = (part()?, part()?, part()?);
-    let bytes = STANDARD.decode(key).map_err(|_| "key base64")?;
+    let bytes = STANDARD.decode(key).map_err(|_cause| "key base64")?;
     let (kind, key) = bytes.split_first().ok_or("key empty")?;
     let digest = Sha256::digest([name.as_bytes(), b"\n", &bytes].concat());
     let is_sound = *kind == 1 && digits(&digest[..4]) == hash;
-    let key = key.try_into().map_err(|_| "key length")?;
+    let key = key.try_into().map_err(|_cause| "key length")?;
     is_sound
         .then(|| Verifier {
             name: name.to_owned(),
@@ -147,8 +148,8 @@ fn read_notes(bytes: &[u8], verifier: &Verifier) -> Result<Notes, String> {
             Some((blank, blank + 2 + feed))
         });
         let Some((blank, end)) = end else { break };
-        let text = str::from_utf8(&rest[..=blank]).map_err(|_| "note text")?;
-        let signature = str::from_utf8(&rest[blank + 2..end]).map_err(|_| "note signature")?;
+        let text = str::from_utf8(&rest[..=blank]).map_err(|_cause| "note text")?;
+        let signature = str::from_utf8(&rest[blank + 2..end]).map_err(|_cause| "note signature")?;
         take_note(text, signature, verifier, &mut notes)?;
         rest = &rest[end + 1..];
     }
@@ -167,7 +168,7 @@ fn take_note(
 ) -> Result<(), String> {
     let prefix = format!("\u{2014} {} ", verifier.name);
     let body = signature.strip_prefix(&prefix).ok_or("signer")?;
-    let body = STANDARD.decode(body).map_err(|_| "signature base64")?;
+    let body = STANDARD.decode(body).map_err(|_cause| "signature base64")?;
     let (hash, signature) = body.split_at_checked(4).ok_or("signature length")?;
     let key = UnparsedPublicKey::new(&ED25519, verifier.key);
     if hash != verifier.hash || key.verify(text.as_bytes(), signature).is_err() {
@@ -229,9 +230,28 @@ fn is_prefix_of_a_note(bytes: &[u8], name: &str) -> bool {
                 let dash = format!("\u{2014} {name} ");
                 is_last && line.len() <= dash.len() + 92 && is_of(&dash, "+/=")
             }
-            _ => is_of("cut ", " ") || is_of("file ", ""),
+            _ if is_last => is_of("cut ", " ") || is_of("file ", ""),
+            _ => is_a_whole_addition(&lines, at),
         }
     })
+}
+
+/// Whether a whole line behind the first five says which entries are given up, or which one begins a file:
+/// each at most once, in this order, with nothing behind its numbers.
+fn is_a_whole_addition(lines: &[&str], at: usize) -> bool {
+    let number = |word: &str| {
+        let number = word.parse::<u64>().ok();
+        number.filter(|number| number.to_string() == word)
+    };
+    let words: Vec<&str> = lines[at].split(' ').collect();
+    match words[..] {
+        ["cut", first, last] => at == 5 && number(first).is_some() && number(last).is_some(),
+        ["file", next] => {
+            let follows = at == 5 || lines[at - 1].starts_with("cut ");
+            follows && number(next).is_some_and(|next| number(lines[1]) == next.checked_sub(1))
+        }
+        _ => false,
+    }
 }
 
 fn is_prefix_of_a_line(bytes: &[u8]) -> bool {
@@ -262,7 +282,9 @@ fn read_lock(path: &Path) -> Run {
             let mut whole: Vec<&str> = text.split('\n').collect();
             whole.pop();
             let is_note = |line: &&str| {
-                let number = line.strip_prefix("begun ").or(line.strip_prefix("holds "));
+                let number = line
+                    .strip_prefix("begun ")
+                    .or_else(|| line.strip_prefix("holds "));
                 number.is_some_and(|number| number.parse::<u64>().is_ok_and(|seq| seq > 0))
             };
             if whole.iter().any(is_note) {
@@ -275,6 +297,10 @@ fn read_lock(path: &Path) -> Run {
     }
 }
 
-fn digits(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+pub(super) fn digits(bytes: &[u8]) -> String {
+    let mut digits = String::new();
+    for byte in bytes {
+        write!(digits, "{byte:02x}").unwrap();
+    }
+    digits
 }
