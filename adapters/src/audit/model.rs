@@ -1,11 +1,5 @@
 //! The log at every step of writing, failing, rotating, dying, starting and being tampered with, in random
 //! order. What verification says is held against a checker of the test.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "a helper that fails is a test that fails"
-)]
 
 mod checker;
 mod disk;

@@ -125,6 +125,9 @@ impl Watched {
 mod tests {
     use super::*;
 
+    /// A move, and the way back.
+    type ThereAndBack<'a> = (&'a dyn Fn(), &'a dyn Fn());
+
     #[test]
     fn a_file_that_is_moved_replaced_or_taken_with_its_directory_is_seen_and_so_is_its_return() {
         let place = tempfile::tempdir().unwrap();
@@ -135,9 +138,9 @@ mod tests {
         let _open = fs::File::open(&path).unwrap();
         let watch = Watch::over([path.clone()]).unwrap();
         watch.look().unwrap();
-        let there_and_back: [(&dyn Fn(), &dyn Fn()); 3] = [
+        let there_and_back: [ThereAndBack<'_>; 3] = [
             (&|| fs::rename(&path, &other).unwrap(), &|| {
-                fs::rename(&other, &path).unwrap()
+                fs::rename(&other, &path).unwrap();
             }),
             (
                 &|| {

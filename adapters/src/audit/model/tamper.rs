@@ -1,12 +1,13 @@
 //! An attacker who may write every file beside a log that no custodian writes at the moment, and who has not
 //! the checkpoint key.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::PathBuf;
 
 use sha2::{Digest as _, Sha256};
 
-use super::checker::{Content, Evidence, judge};
+use super::checker::{Content, Evidence, digits, judge};
 use super::disk::Dice;
 use super::world::{World, summary_of, verdict_of};
 
@@ -182,14 +183,14 @@ impl Attack<'_> {
                 if is_later {
                     let (open, chain) = line.rsplit_once(",\"prev\":\"").unwrap();
                     let before = prev.clone().unwrap_or_else(|| chain[..64].to_owned());
-                    let open = match number == at {
-                        true => open.replacen("\"latency_us\":0", "\"latency_us\":9", 1),
-                        false => open.to_owned(),
+                    let open = if number == at {
+                        open.replacen("\"latency_us\":0", "\"latency_us\":9", 1)
+                    } else {
+                        open.to_owned()
                     };
                     let open = format!("{open},\"prev\":\"{before}\"");
-                    let hash = Sha256::digest(format!("{open}}}"));
-                    let hash: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
-                    forged.push_str(&format!("{open},\"hash\":\"{hash}\"}}\n"));
+                    let hash = digits(&Sha256::digest(format!("{open}}}")));
+                    writeln!(forged, "{open},\"hash\":\"{hash}\"}}").unwrap();
                     prev = Some(hash);
                 } else {
                     forged.push_str(line);
