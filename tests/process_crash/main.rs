@@ -58,6 +58,7 @@ fn try_all(act: impl Fn(&mut Trial<'_>) + Sync) -> (BTreeSet<String>, usize) {
 #[test]
 fn a_death_at_any_step_leaves_the_old_state_or_the_new_one() {
     let (points, deaths) = try_all(|trial| {
+        trial.kill_while_making_the_key();
         trial.kill_at_every_step();
         trial.kill_while_cutting();
         trial.kill_at_the_end();

@@ -12,6 +12,28 @@ const LOG: &str = "audit.jsonl";
 const MOVED: &str = "audit.jsonl.1";
 
 impl Trial<'_> {
+    /// Dies before and after each step in which a first start makes its checkpoint key and signs with it
+    /// that the log is empty. Only where nothing was there before the change.
+    pub(crate) fn kill_while_making_the_key(&mut self) {
+        if !self.scenario.before.is_empty() {
+            return;
+        }
+        let untouched = Workplace::with_seed();
+        for hit in 1.. {
+            for moment in ["before", "after"] {
+                let place = Place::copy_of(&untouched);
+                let mut server = place.spawn(&format!("audit_file.make_key.{moment}:{hit}"));
+                if server.ready_or_ended().is_none() {
+                    server.kill();
+                    assert!(hit > 1, "no step of the first start makes a key");
+                    return;
+                }
+                self.note_death(&mut server);
+                self.recover(&place, &Answer::Cut, 0);
+            }
+        }
+    }
+
     /// Dies before and after each step of an orderly end: of its checkpoint, which first cuts what a
     /// death may have left of one and is then written in two halves, and of the note that it was one.
     pub(crate) fn kill_at_the_end(&mut self) {
