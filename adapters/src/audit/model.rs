@@ -11,8 +11,9 @@ use std::thread;
 
 use world::World;
 
-/// How many sequences a run takes, unless `SIGNER_TEST_AUDIT_SEQUENCES` says otherwise.
-const SEQUENCES: u64 = 1_000;
+/// How many sequences a run takes, unless `SIGNER_TEST_AUDIT_SEQUENCES` says otherwise. `scripts/test` takes
+/// more of them once.
+const SEQUENCES: u64 = 200;
 
 fn from_environment(name: &str, usual: u64) -> u64 {
     std::env::var(name).map_or(usual, |text| text.parse().unwrap())
