@@ -47,10 +47,9 @@ impl Steps {
     /// Steps on a disk that fails, and in a process that dies.
     #[cfg(test)]
     pub(super) fn with_faults(faults: Arc<Faults>) -> Self {
-        Self {
-            faults: Some(faults),
-            ..Self::plain()
-        }
+        let mut steps = Self::plain();
+        steps.faults = Some(faults);
+        steps
     }
 
     /// Writes to a file.
