@@ -20,7 +20,7 @@ use ways::WAYS;
 /// Tries every way, with the details by chance.
 #[test]
 fn two_custodians_never_sign_from_one_state_and_lose_no_entry_whatever_way_leads_there() {
-    let tries: usize = setting("CUSTODIAN_TRIES", WAYS.len());
+    let tries: usize = setting("SIGNER_TEST_CUSTODIANS", WAYS.len());
     let seed: u64 = setting("CUSTODIAN_SEED", 1);
     let mut random = Random::new(seed);
     let mut refused = BTreeSet::new();
