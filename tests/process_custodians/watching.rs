@@ -1,8 +1,9 @@
 //! A custodian whose files are taken away while it serves, and what the next start makes of it.
 
 use std::fs;
+use std::time::Duration;
 
-use signer_test_support::{K1, Program, Server, Workplace, eventually, sign_request};
+use signer_test_support::{K1, Program, Server, Workplace, eventually, pause, sign_request};
 
 fn program() -> Program {
     Program::new(env!("CARGO_BIN_EXE_plexsphere-signer"))
@@ -61,6 +62,8 @@ fn whatever_file_of_the_state_is_taken_away_nothing_is_signed_until_it_is_back()
             if replaced {
                 fs::copy(&aside, &path).unwrap();
             }
+            // The look that the signature before was released on may serve for two milliseconds.
+            pause(Duration::from_millis(5));
             assert_eq!(sign(&server), 503, "{name}");
             shows(&server, named, "failing");
         }
@@ -78,6 +81,7 @@ fn a_removed_log_of_the_registry_costs_nothing_when_the_custodian_ends_in_order(
     fs::remove_file(place.file("registry.db-wal")).unwrap();
     let body = r#"{"scope":"platform","key_id":"k2"}"#;
     assert_eq!(server.post("/v1/keys", body).status, 503);
+    pause(Duration::from_millis(5));
     assert_eq!(sign(&server), 503);
     shows(&server, "registry", "failing");
     assert!(server.terminate().success());
