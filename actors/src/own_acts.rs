@@ -5,7 +5,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rustix::process::{getegid, geteuid};
 use signer_domain::ports::{AuditEntry, AuditKey, AuditOutcome, AuditPeer, AuditTrail};
-use signer_domain::{SigningKey, Timestamp};
+use signer_domain::{SigningKey, clock};
 use uuid::{NoContext, Timestamp as Moment, Uuid};
 
 /// Records what nobody asked for in so many words: repairs, retirements that a provider confirmed late,
@@ -52,7 +52,7 @@ impl OwnActs {
 
     fn entry(&self, op: &'static str, key: AuditKey, latency: Duration) -> AuditEntry {
         AuditEntry {
-            time: Timestamp::now(),
+            time: clock::now(),
             request_id: fresh_id().to_string(),
             op,
             outcome: AuditOutcome::Ok,

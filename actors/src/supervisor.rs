@@ -10,7 +10,7 @@ use actix_rt::{Arbiter, ArbiterHandle};
 use signer_domain::ports::{
     CustodyError, KeyProvider, KeyProviderError, Liveness, ProviderCapabilities,
 };
-use signer_domain::{Deadline, ProviderName, Timestamp};
+use signer_domain::{Deadline, ProviderName, clock};
 
 use tokio::sync::oneshot;
 
@@ -194,7 +194,7 @@ impl SupervisorActor {
         let look = async move {
             let open = ports.rotations.open_rotations();
             if let Ok(Ok(open)) = tokio::time::timeout(LOOK_INTERVAL, open).await {
-                routes.rotations.show(&open, Timestamp::now());
+                routes.rotations.show(&open, clock::now());
             }
             let notices = ports.registry.notices();
             if let Ok(Ok(notices)) = tokio::time::timeout(LOOK_INTERVAL, notices).await {
@@ -261,7 +261,7 @@ async fn open_provider(
     } = shared;
     let context = ProviderContext {
         provider,
-        opened_at: Timestamp::now(),
+        opened_at: clock::now(),
         own_acts: OwnActs::new(Arc::clone(&ports.audit)),
         ports,
         routes,

@@ -26,6 +26,7 @@ use signer_domain::ports::{
 };
 use signer_domain::{
     HandleId, KeyId, KeyState, ProviderName, PublicKey, RotationTransition, Scope, SigningKey,
+    clock,
 };
 
 const ROUNDS: u32 = 40;
@@ -51,7 +52,7 @@ async fn change_until_killed(url: &str) {
     let mut out = std::io::stdout();
     writeln!(out, "open").unwrap();
     for number in first.. {
-        let now = Timestamp::now();
+        let now = clock::now();
         let key = generate(&registry, Scope::Platform, number, now).await;
         writeln!(out, "{number} active").unwrap();
         if number % 2 == 0 {
@@ -229,7 +230,7 @@ async fn look_at_rotation(registry: &SqliteRegistry, acknowledged: &BTreeMap<u64
             assert_eq!(open.new_handle_id, current.handle_id);
             let old = registry.find(&open.old_handle_id).await.unwrap().unwrap();
             assert_eq!(old.key.state, KeyState::Rotating);
-            let now = Timestamp::now();
+            let now = clock::now();
             registry.close_rotation(open, now).await.unwrap();
         }
         several => panic!("{several:?}"),

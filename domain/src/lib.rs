@@ -3,6 +3,7 @@
 //! Everything here is plain data, plain rules or a trait. Nothing here knows a runtime, an actor, a
 //! database, a vendor SDK or a cryptographic library, and nothing here can hold private key bytes.
 
+pub mod clock;
 mod deadline;
 mod deployment_profile;
 mod digest;

@@ -14,11 +14,11 @@ use std::panic::AssertUnwindSafe;
 use std::time::Instant;
 
 use futures_util::FutureExt as _;
+use signer_domain::clock;
 use signer_domain::ports::{AuditEntry, AuditPeer, AuditStatus, AuditTrail};
 
 use self::ending::Ending;
 use crate::answer::Answer;
-use crate::clock;
 use crate::demands::Recording;
 use crate::op::Op;
 use crate::peer::{Ingress, Peer};

@@ -9,10 +9,10 @@ use std::num::NonZeroU64;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
+use signer_domain::clock;
 use signer_domain::ports::{AuditEntry, AuditKey, AuditPeer};
 
 use crate::audit::outcome_of;
-use crate::clock;
 use crate::op::Op;
 use crate::wire::ProblemCode;
 

@@ -10,7 +10,7 @@ use signer_domain::ports::{
     Custody as _, CustodyError, GenerateKey, GeneratedOrStanding, KeyProvider as _,
     KeyRegistry as _, ProviderStatus,
 };
-use signer_domain::{DeploymentProfile, KeyId, ProviderName, Scope, Timestamp};
+use signer_domain::{DeploymentProfile, KeyId, ProviderName, Scope, clock};
 use tempfile::TempDir;
 
 use crate::house::{House, Plan, eventually, is_good, run, soon};
@@ -150,7 +150,7 @@ fn start_up_settles_what_a_crash_left_half_made_before_it_serves() {
         for key_id in [&made, &unmade] {
             let name = ProviderName::Testdouble;
             registry
-                .reserve(&Scope::Platform, key_id, name, Timestamp::now())
+                .reserve(&Scope::Platform, key_id, name, clock::now())
                 .await
                 .unwrap();
         }
@@ -185,7 +185,7 @@ fn a_reservation_that_cannot_be_settled_keeps_nothing_else_from_being_served() {
         let stuck = KeyId::parse("locate-unavailable").unwrap();
         let name = ProviderName::Testdouble;
         registry
-            .reserve(&Scope::Platform, &stuck, name, Timestamp::now())
+            .reserve(&Scope::Platform, &stuck, name, clock::now())
             .await
             .unwrap();
         let house = House::open_over(Plan::default(), Arc::new(registry), Some(directory)).await;

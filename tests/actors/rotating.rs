@@ -10,7 +10,7 @@ use signer_domain::ports::{
     OpenRotation, OpenedOrStanding, RotationRegistry as _, Rotations as _, VerificationKeys,
 };
 use signer_domain::{
-    DeploymentProfile, KeyId, KeyState, ProviderName, RotationTransition, Scope, Timestamp,
+    DeploymentProfile, KeyId, KeyState, ProviderName, RotationTransition, Scope, clock,
 };
 
 use crate::house::{House, Plan, in_time, is_good, run, soon};
@@ -328,7 +328,7 @@ fn a_rotation_that_another_provider_is_opening_is_left_to_that_one() {
         let settings = CustodySettings::new(DeploymentProfile::SelfhostedSingle);
         let (house, _) = House::open_with_neighbour(settings).await;
         let new_key_id = KeyId::parse("new").unwrap();
-        let (name, now) = (ProviderName::Testdouble, Timestamp::now());
+        let (name, now) = (ProviderName::Testdouble, clock::now());
         let reserved = house
             .registry
             .reserve_rotation(&Scope::Platform, &new_key_id, name, now);

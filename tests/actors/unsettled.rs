@@ -9,7 +9,7 @@ use signer_domain::ports::{
     Custody as _, CustodyError, KeyRegistry as _, OpenRotation, OpenedOrStanding, Reservation,
     RotationRegistry as _, RotationReservation, Rotations as _,
 };
-use signer_domain::{DeploymentProfile, KeyId, ProviderName, Scope, Timestamp};
+use signer_domain::{DeploymentProfile, KeyId, ProviderName, Scope, clock};
 
 use crate::house::{House, Plan, eventually, is_good, run, soon};
 
@@ -24,7 +24,7 @@ fn name(text: &str) -> KeyId {
 }
 
 async fn reserve_rotation(house: &House, provider: ProviderName) {
-    let (scope, now) = (Scope::Platform, Timestamp::now());
+    let (scope, now) = (Scope::Platform, clock::now());
     let reserved = house
         .registry
         .reserve_rotation(&scope, &name("new"), provider, now)
@@ -83,7 +83,7 @@ fn a_key_whose_provider_is_gone_is_named_with_the_way_out() {
         let house = House::open(Plan::default()).await;
         let reserved = house
             .registry
-            .reserve(&Scope::Platform, &name("k1"), GONE, Timestamp::now())
+            .reserve(&Scope::Platform, &name("k1"), GONE, clock::now())
             .await;
         assert!(matches!(reserved, Ok(Reservation::Reserved(_))));
         is_warned(

@@ -1,5 +1,5 @@
 //! A custodian in surroundings that are not as it would like them: limits, full disks, user namespaces,
-//! stray signals, the place of process 1. It says so in one sentence, or serves.
+//! stray signals, clocks that are far out, the place of process 1. It says so in one sentence, or serves.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
@@ -7,6 +7,7 @@
     reason = "a helper that fails is a test that fails"
 )]
 
+mod clock;
 mod disk;
 mod limits;
 mod namespace;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use signer_domain::ports::{CustodyError, KeyRegistryError, Presence};
-use signer_domain::{Deadline, HandleId, RotationTransition, Timestamp};
+use signer_domain::{Deadline, HandleId, RotationTransition, clock};
 
 use crate::errors::from_registry;
 use crate::ports::DrivenPorts;
@@ -45,7 +45,7 @@ impl Closing {
             None => None,
         };
         let rotations = self.ports.rotations.as_ref();
-        match rotations.close_rotation(&rotation, Timestamp::now()).await {
+        match rotations.close_rotation(&rotation, clock::now()).await {
             Ok(closed) => {
                 keys.shut(handle);
                 drop(barrier);

@@ -4,7 +4,7 @@ use std::panic::AssertUnwindSafe;
 
 use futures_util::FutureExt as _;
 use signer_domain::ports::{CustodyError, KeyProviderError, KeyRegistry, KeyRegistryError};
-use signer_domain::{Deadline, KeyState, SigningKey, Timestamp};
+use signer_domain::{Deadline, KeyState, SigningKey, clock};
 
 use super::KeyFace;
 use crate::errors::{from_provider, from_registry, provider_down, provider_silent};
@@ -96,7 +96,7 @@ pub(crate) async fn record(
     key: &SigningKey,
     registry: &dyn KeyRegistry,
 ) -> Result<SigningKey, CustodyError> {
-    let now = Timestamp::now();
+    let now = clock::now();
     match registry.retire(key, now).await {
         Ok(retired) => Ok(retired),
         Err(KeyRegistryError::Conflict) => {

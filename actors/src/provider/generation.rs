@@ -5,7 +5,7 @@ use std::sync::Arc;
 use signer_domain::ports::{
     CustodyError, GeneratedOrStanding, KeyRegistryError, Presence, Reservation,
 };
-use signer_domain::{KeyState, SigningKey, Timestamp};
+use signer_domain::{KeyState, SigningKey, clock};
 
 use super::making::{self, Origin};
 use super::{Generate, ProviderContext};
@@ -33,7 +33,7 @@ async fn generate(context: ProviderContext, request: Generate) -> GenerateOutcom
         return Err(CustodyError::DeadlineExceeded);
     }
     let registry = context.ports.registry.as_ref();
-    let now = Timestamp::now();
+    let now = clock::now();
     let reserved = registry.reserve(&scope, &key_id, context.name(), now).await;
     let (pending, origin) = match reserved.map_err(from_registry)? {
         Reservation::Standing(key) => return standing(&context, key),
@@ -42,9 +42,7 @@ async fn generate(context: ProviderContext, request: Generate) -> GenerateOutcom
         Reservation::RotationInProgress => return Err(CustodyError::RotationInProgress),
     };
     let generated = making::make(&context, &pending, origin, deadline).await?;
-    let completed = registry
-        .complete(&pending, &generated, Timestamp::now())
-        .await;
+    let completed = registry.complete(&pending, &generated, clock::now()).await;
     let key = match completed {
         Ok(key) => key,
         Err(KeyRegistryError::Conflict) => {

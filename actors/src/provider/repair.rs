@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use signer_domain::ports::{AuditKey, CustodyError, GeneratedKey, PendingKey, Purpose};
-use signer_domain::{Deadline, Timestamp};
+use signer_domain::{Deadline, clock};
 
 use super::{ProviderContext, finishing, rotation};
 use crate::errors::{from_provider, from_registry, provider_silent};
@@ -108,9 +108,7 @@ async fn complete(
     generated: &GeneratedKey,
 ) -> Result<&'static str, CustodyError> {
     let registry = context.ports.registry.as_ref();
-    let completed = registry
-        .complete(pending, generated, Timestamp::now())
-        .await;
+    let completed = registry.complete(pending, generated, clock::now()).await;
     completed.map_err(from_registry)?;
     context.routes.currents.forget(pending.scope);
     Ok("completed")

@@ -7,7 +7,7 @@ use signer_domain::ports::{
     CustodyError, GeneratedKey, KeyRegistryError, OpenedOrStanding, PendingKey, Presence,
     RotationReservation,
 };
-use signer_domain::{KeyState, RotationTransition, Scope, SigningKey, Timestamp};
+use signer_domain::{KeyState, RotationTransition, Scope, SigningKey, Timestamp, clock};
 
 use super::making::{self, Origin};
 use super::{Choice, ProviderContext, Rotate, giving_way};
@@ -105,7 +105,7 @@ async fn reserve(
     } = request;
     let rotations = context.ports.rotations.as_ref();
     let reserved = rotations
-        .reserve_rotation(scope, new_key_id, context.name(), Timestamp::now())
+        .reserve_rotation(scope, new_key_id, context.name(), clock::now())
         .await;
     reserved.map_err(from_registry)
 }
@@ -133,10 +133,10 @@ async fn open_by<O>(
 where
     O: Future<Output = Result<RotationTransition, KeyRegistryError>>,
 {
-    let now = Timestamp::now();
+    let now = clock::now();
     let closes_at = now
         .checked_add(context.settings.overlap_window)
-        .unwrap_or(Timestamp::MAX);
+        .map_or(clock::LAST, |end| end.min(clock::LAST));
     let change = context.routes.currents.begin_change(scope);
     let opened = opening(now, closes_at).await;
     drop(change);

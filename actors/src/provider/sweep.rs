@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use actix::prelude::*;
 use signer_domain::ports::{KeyPage, KeyProviderError, KeyQuery, Presence};
-use signer_domain::{Deadline, ErrorChain, KeyMark, KeyState, SigningKey, Timestamp};
+use signer_domain::{Deadline, ErrorChain, KeyMark, KeyState, SigningKey, Timestamp, clock};
 
 use super::telling::{RETIRE_DEADLINE, is_unusable};
 use super::{ProviderActor, ProviderContext};
@@ -27,7 +27,7 @@ impl ProviderActor {
     /// Asks the provider for its keys, and again after a while. What was retired at `since` or later,
     /// its retirement has just proven.
     pub(super) fn sweep(&mut self, since: Timestamp, ctx: &mut Context<Self>) {
-        let now = Timestamp::now();
+        let now = clock::now();
         let context = self.context.clone();
         let sweep = async move {
             for state in [KeyState::Active, KeyState::Rotating] {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
+use signer_domain::clock;
 use tracing::info;
 
 use super::RegistryMark;
@@ -139,7 +139,7 @@ impl Checkpoints {
             origin: self.key.verifier().name().to_owned(),
             position,
             registry: registry.state(),
-            time: micros(Timestamp::now()),
+            time: micros(clock::now()),
             cut: self.cut,
             file,
         }

@@ -6,8 +6,8 @@ use std::num::NonZeroU64;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
-use signer_domain::Signature;
 use signer_domain::ports::{AuditEntry, AuditItem, AuditKey, AuditOutcome, AuditPeer};
+use signer_domain::{Signature, clock};
 
 use super::hex;
 
@@ -168,7 +168,7 @@ impl<'a> AuditRecord<'a> {
             OwnEntry::AcceptRegistry => ("accept_registry", AuditOutcome::Ok, 200, None),
         };
         Self {
-            time: micros(Timestamp::now()).into(),
+            time: micros(clock::now()).into(),
             request_id: format!("audit-{seq}").into(),
             op: op.into(),
             outcome: outcome.as_str().into(),

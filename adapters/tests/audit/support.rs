@@ -9,7 +9,7 @@ use signer_adapters::audit::{
     RegistryState, Verdict, verify,
 };
 use signer_domain::ports::{AuditEntry, AuditKey, AuditOutcome, AuditPeer, AuditTrail as _};
-use signer_domain::{Digest, HandleId, Signature, Timestamp};
+use signer_domain::{Digest, HandleId, Signature, clock};
 use tempfile::TempDir;
 
 /// A directory with a log.
@@ -126,7 +126,7 @@ pub(crate) fn state(id: &str, last_change: u64) -> RegistryState {
 
 pub(crate) fn entry(name: &str) -> AuditEntry {
     AuditEntry {
-        time: Timestamp::now(),
+        time: clock::now(),
         request_id: name.to_owned(),
         op: "sign",
         outcome: AuditOutcome::Ok,

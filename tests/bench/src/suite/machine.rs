@@ -4,8 +4,8 @@ use std::fs;
 use std::num::NonZeroUsize;
 use std::process::Command;
 
-use jiff::Timestamp;
 use serde::Serialize;
+use signer_domain::clock;
 
 use crate::Outcome;
 use crate::stats::float;
@@ -45,7 +45,7 @@ impl Machine {
             kernel: fs::read_to_string("/proc/sys/kernel/osrelease")?
                 .trim()
                 .to_owned(),
-            date: Timestamp::now().strftime("%Y-%m-%d").to_string(),
+            date: clock::now().strftime("%Y-%m-%d").to_string(),
             revision: revision.to_owned(),
             compiler: String::from_utf8_lossy(&compiler.stdout).trim().to_owned(),
             crates: ["actix-web", "actix-http", "tokio", "ring", "ed25519-dalek"]
