@@ -1,6 +1,7 @@
 //! Signals that mean nothing to a custodian, those that ask for its end, and processes that are left to it.
 
 use std::fs;
+use std::process::Command;
 
 use rustix::process::{Pid, Signal, kill_process};
 use signer_test_support::{Server, Workplace, eventually};
@@ -23,14 +24,25 @@ const STRAY: [(&str, Signal); 9] = [
 fn signals_that_mean_nothing_are_ignored_with_a_line_of_the_log() {
     let place = Workplace::with_seed();
     let mut server = Server::start(&program(), &place, &[]);
-    for (name, signal) in STRAY {
-        server.signal(signal);
-        server.wait_for_log(name, |line| {
+    let realtime = [34, 35, 49, 64].map(|number| (number.to_string(), number));
+    let named = STRAY.map(|(name, signal)| (name.to_owned(), signal.as_raw()));
+    for (name, number) in named.into_iter().chain(realtime) {
+        send(server.pid(), number);
+        server.wait_for_log(&name, |line| {
             line.contains("signal ignored") && line.contains(&format!("\"{name}\""))
         });
         server.get("/livez").expect_status(200);
     }
     assert!(server.terminate().success());
+}
+
+/// By the command: a signal of a program's own has no name to call it by.
+fn send(pid: Pid, number: i32) {
+    let sent = Command::new("sh")
+        .args(["-c", "kill -$1 $2", "sh"])
+        .args([number.to_string(), pid.as_raw_pid().to_string()])
+        .status();
+    assert!(sent.unwrap().success(), "{number}");
 }
 
 #[test]
