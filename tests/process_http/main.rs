@@ -13,7 +13,7 @@ use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use signer_test_support::{K1, Program, Server, Workplace, pause, sign_request};
@@ -71,12 +71,13 @@ fn nobody_is_asked_for_a_body_that_is_refused() {
     }
 }
 
-/// How many heads are recorded that did not arrive in time.
-fn recorded_timeouts(place: &Workplace) -> usize {
+/// How many requests are recorded that were answered so.
+fn recorded(place: &Workplace, op: &str, status: u16) -> usize {
     let log = fs::read_to_string(place.file("audit.jsonl")).unwrap();
     let lines = log.lines().map(serde_json::from_str::<Value>);
     lines
-        .filter(|line| line.as_ref().unwrap()["http_status"] == 408)
+        .map(Result::unwrap)
+        .filter(|entry| entry["op"] == op && entry["http_status"] == status)
         .count()
 }
 
@@ -127,7 +128,57 @@ fn half_a_head_is_told_and_recorded_whichever_way_it_came_and_an_idle_connection
     // A connection on which nothing was said behind an answer has outlasted them all.
     assert_eq!(idle.ask("GET", "/livez", None).unwrap().status, 200);
     server.terminate();
-    assert_eq!(recorded_timeouts(&place), ways.len());
+    assert_eq!(recorded(&place, "unknown", 408), ways.len());
+}
+
+#[test]
+fn a_head_that_is_completed_at_the_last_moment_is_done_and_answered_or_told_to_be_late() {
+    const LIMIT: Duration = Duration::from_secs(5);
+    const BEFORE: Duration = Duration::from_millis(4980);
+    let place = Workplace::with_seed();
+    let mut server = start(&place, &[]);
+    let body = sign_request(&[7; 64]);
+    let json = "Content-Type: application/json\r\nConnection: close\r\n";
+    let half = format!(
+        "POST {K1}/sign HTTP/1.1\r\nHost: s\r\n{json}Content-Length: {}\r\n",
+        body.len()
+    );
+    let rest = format!("\r\n{body}");
+    let socket = server.socket();
+    // Most of them within some milliseconds of the limit, and one on each side with time to spare.
+    let around = (0..160).map(|step| BEFORE + Duration::from_micros(500) * step);
+    let moments = [LIMIT / 2].into_iter().chain(around).chain([LIMIT * 2]);
+    let statuses: Vec<u16> = std::thread::scope(|scope| {
+        let callers: Vec<_> = moments
+            .map(|moment| {
+                let (half, rest) = (&half, &rest);
+                scope.spawn(move || {
+                    let mut stream = UnixStream::connect(socket).unwrap();
+                    let began = Instant::now();
+                    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+                    stream.write_all(half.as_bytes()).unwrap();
+                    pause(moment.saturating_sub(began.elapsed()));
+                    // It may have been hung up on.
+                    drop(stream.write_all(rest.as_bytes()));
+                    let mut answer = String::new();
+                    let end = stream.read_to_string(&mut answer);
+                    assert_eq!(answer.matches("HTTP/1.1 ").count(), 1, "{end:?} {answer}");
+                    answer[9..12].parse().unwrap()
+                })
+            })
+            .collect();
+        callers
+            .into_iter()
+            .map(|caller| caller.join().unwrap())
+            .collect()
+    });
+    server.terminate();
+    let count = |status| statuses.iter().filter(|it| **it == status).count();
+    println!("{} of {} came in time", count(200), statuses.len());
+    assert_eq!((statuses[0], statuses[statuses.len() - 1]), (200, 408));
+    assert_eq!(count(200) + count(408), statuses.len(), "{statuses:?}");
+    assert_eq!(recorded(&place, "sign", 200), count(200));
+    assert_eq!(recorded(&place, "unknown", 408), count(408));
 }
 
 #[test]

@@ -20,6 +20,8 @@ const NARROW: Options = Options {
     idle_limit: Duration::from_secs(2),
     memory_budget: 12 * MIB,
 };
+/// Asks to be told before the body is sent. Who is refused is not told to go on first.
+const EXPECT: &str = "Expect: 100-continue\r\n";
 /// What one connection counts for.
 const CONNECTION: usize = 32 * 1024;
 
@@ -129,12 +131,14 @@ fn a_batch_for_which_there_is_no_room_is_429_before_its_body_is_read() {
     let server = server();
     let half_batch = half_batch();
     let hoards: Vec<_> = (0..8).map(|_| send(&server.path, &half_batch)).collect();
-    let mut client = server.client();
     let head = "POST /v1/sign HTTP/1.1\r\nHost: s\r\nContent-Type: application/json\r\n";
-    client.write(format!("{head}Content-Length: 500000\r\n\r\n").as_bytes());
-    let reply = client.read("POST").unwrap();
-    assert_eq!(reply.problem().code.as_str(), "overloaded");
-    assert_eq!(reply.header("retry-after"), Some("1"));
+    for expect in ["", EXPECT] {
+        let mut client = server.client();
+        client.write(format!("{head}Content-Length: 500000\r\n{expect}\r\n").as_bytes());
+        let reply = client.read("POST").unwrap();
+        assert_eq!(reply.problem().code.as_str(), "overloaded");
+        assert_eq!(reply.header("retry-after"), Some("1"));
+    }
     signs(&server);
     drop(hoards);
 }
@@ -158,17 +162,19 @@ fn strangers_leave_room_and_are_closed_after_their_denial() {
         std::thread::park_timeout(Duration::from_millis(20));
     }
     drop((crowd, denied));
-    let path = server.path.clone();
-    let mut closed = as_stranger(move || {
-        let body = half_batch();
-        let mut client = Client::connect(&path);
-        client.write(&body);
-        client
-    });
-    let reply = closed.read("POST").unwrap();
-    assert_eq!(reply.problem().code.as_str(), "denied");
-    assert_eq!(reply.header("connection"), Some("close"));
-    assert!(closed.is_closed());
+    for expect in ["", EXPECT] {
+        let path = server.path.clone();
+        let mut closed = as_stranger(move || {
+            let mut client = Client::connect(&path);
+            let head = format!("POST {} HTTP/1.1\r\nHost: s\r\n{expect}", sign_path("k1"));
+            client.write(format!("{head}Content-Length: 500\r\n\r\n").as_bytes());
+            client
+        });
+        let reply = closed.read("POST").unwrap();
+        assert_eq!(reply.problem().code.as_str(), "denied");
+        assert_eq!(reply.header("connection"), Some("close"));
+        assert!(closed.is_closed());
+    }
 }
 
 #[test]
