@@ -8,7 +8,7 @@ use std::fs;
 use std::path::Path;
 
 use rustix::process::Signal;
-use signer_test_support::{Finished, Program, Server, Workplace, eventually};
+use signer_test_support::{Finished, Program, STRANGER, Server, Workplace, eventually};
 
 const NEXT_TO_THE_REGISTRY: [&str; 5] = [
     "audit.jsonl",
@@ -282,6 +282,27 @@ fn tail_shows_the_last_entries_as_a_table_or_as_they_stand() {
     assert!(rows[2].contains("accept_registry  ok"), "{rows:?}");
     let json = audit(&place, &["tail", "-o", "json", "audit.jsonl"]).expect_status(0);
     assert_eq!(json.text().lines().collect::<Vec<_>>(), lines(&place));
+}
+
+#[test]
+fn tail_shows_how_many_refusals_an_entry_stands_for() {
+    let place = Workplace::with_seed();
+    place.open_to_everyone();
+    let mut server = Server::start(&program(), &place, &["--socket-mode", "0666"]);
+    // The first sixteen have entries of their own.
+    for _ in 0..19 {
+        let answer = server.ask_as(STRANGER, "GET", "/v1/keys", None);
+        assert_eq!(answer.status, 403);
+    }
+    assert!(server.terminate().success());
+    let table = audit(&place, &["tail", "-n", "2", "audit.jsonl"]).expect_status(0);
+    let rows: Vec<Vec<&str>> = table
+        .text()
+        .lines()
+        .map(|row| row.split_whitespace().collect())
+        .collect();
+    let at = rows[0].iter().position(|it| *it == "COUNT").unwrap();
+    assert_eq!((rows[1][at], rows[2][at]), ("-", "3"), "{rows:?}");
 }
 
 #[test]

@@ -37,7 +37,7 @@ async fn show(args: &AuditTailArgs) -> Result<(), Failure> {
 }
 
 const HEAD: &str = "     SEQ  TIME                         OP              OUTCOME      STATUS  UID     \
-                    KEY";
+                    COUNT  KEY";
 
 fn render(line: &TailLine, format: OutputFormat) -> String {
     match (&line.entry, format) {
@@ -58,6 +58,9 @@ fn row(seq: u64, record: &AuditRecord<'_>) -> String {
     let uid = record
         .peer
         .map_or_else(|| "-".to_owned(), |peer| peer.uid.to_string());
+    let count = record
+        .count
+        .map_or_else(|| "-".to_owned(), |count| count.to_string());
     let key = match (&record.handle_id, &record.scope, record.items.len()) {
         (Some(handle), _, _) => handle.to_string(),
         (None, Some(scope), _) => scope.to_string(),
@@ -69,7 +72,7 @@ fn row(seq: u64, record: &AuditRecord<'_>) -> String {
     } = record;
     let (op, outcome, key) = (visible(op), visible(outcome), visible(&key));
     let status = record.http_status;
-    format!("{seq:>8}  {time:27}  {op:14}  {outcome:11}  {status:6}  {uid:6}  {key}")
+    format!("{seq:>8}  {time:27}  {op:14}  {outcome:11}  {status:6}  {uid:6}  {count:>5}  {key}")
 }
 
 /// A sound line may still have been written by somebody who wants to steer a terminal.
