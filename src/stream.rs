@@ -4,12 +4,12 @@
 //! for an empty one: what is signed or printed would be another thing, or nothing, without a word.
 
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::fs::MetadataExt as _;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::{OFlags, fcntl_getfl, fstat};
+use rustix::fs::{FileType, Mode, OFlags, fcntl_getfl, fcntl_setfl, fstat};
 use rustix::io::Errno;
 
 use crate::failure::Failure;
@@ -90,6 +90,37 @@ pub(crate) fn write_within(
     Ok(())
 }
 
+/// Has nobody wait for who reads standard output or standard error, also not the code of a vendor that
+/// prints there: what is not taken at once is lost to it. Only [`write_within`] still waits.
+///
+/// A pipe in this process, emptied by a thread, would never be full, but the last words of a process
+/// that is killed or aborts would stay in it. Where this fails, the streams are as they were.
+pub(crate) fn never_block_outputs() {
+    use rustix::stdio::{dup2_stderr, dup2_stdout};
+    never_block(io::stdout().as_fd(), dup2_stdout).ok();
+    never_block(io::stderr().as_fd(), dup2_stderr).ok();
+}
+
+/// Others may hold the same end of a pipe, and wait as they like, so it is opened anew for `put`, unless
+/// another user made it. A terminal is left as it is.
+fn never_block(
+    stream: BorrowedFd<'_>,
+    put: impl FnOnce(OwnedFd) -> rustix::io::Result<()>,
+) -> rustix::io::Result<()> {
+    let kind = FileType::from_raw_mode(fstat(stream)?.st_mode);
+    if kind == FileType::Fifo {
+        let path = format!("/proc/self/fd/{}", stream.as_raw_fd());
+        let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        if let Ok(own) = rustix::fs::open(path, flags, Mode::empty()) {
+            return put(own);
+        }
+    }
+    if matches!(kind, FileType::Fifo | FileType::Socket) {
+        fcntl_setfl(stream, fcntl_getfl(stream)? | OFlags::NONBLOCK)?;
+    }
+    Ok(())
+}
+
 fn wait_until_writable(stream: BorrowedFd<'_>, left: Option<Duration>) -> io::Result<()> {
     let left = left.map(Timespec::try_from).transpose();
     let left = left.map_err(io::Error::other)?;
@@ -104,9 +135,36 @@ fn wait_until_writable(stream: BorrowedFd<'_>, left: Option<Duration>) -> io::Re
 #[cfg(test)]
 mod tests {
     use std::io::{Read as _, pipe};
-    use std::os::fd::AsFd as _;
+    use std::os::unix::net::UnixStream;
 
     use super::*;
+
+    fn blocks(stream: impl AsFd) -> bool {
+        !fcntl_getfl(stream).unwrap().contains(OFlags::NONBLOCK)
+    }
+
+    #[test]
+    fn a_pipe_is_opened_anew_and_blocks_others_as_before() {
+        let (_reader, writer) = pipe().unwrap();
+        let mut own = None;
+        never_block(writer.as_fd(), |opened| {
+            own = Some(opened);
+            Ok(())
+        })
+        .unwrap();
+        assert!(!blocks(own.unwrap()));
+        assert!(blocks(&writer));
+    }
+
+    #[test]
+    fn a_socket_does_not_block_and_a_file_is_left_as_it_is() {
+        let (socket, _other) = UnixStream::pair().unwrap();
+        let file = tempfile::tempfile().unwrap();
+        never_block(socket.as_fd(), |_| panic!("not opened anew")).unwrap();
+        never_block(file.as_fd(), |_| panic!("not opened anew")).unwrap();
+        assert!(!blocks(&socket));
+        assert!(blocks(&file));
+    }
 
     #[test]
     fn gives_up_on_a_pipe_that_nobody_reads_and_fills_one_that_is_read() {

@@ -16,7 +16,7 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::failure::Failure;
-use crate::stream::write_within;
+use crate::stream::{never_block_outputs, write_within};
 use log_queue::LogQueue;
 
 /// How long the end of the process waits for the last log lines to be read.
@@ -159,6 +159,7 @@ impl<S: Subscriber> tracing_subscriber::Layer<S> for Log {}
 /// # Errors
 /// When there can be no further thread, or the process has a subscriber already.
 pub(crate) fn start(settings: LogSettings) -> Result<Log, Failure> {
+    never_block_outputs();
     let stderr = |line: &[u8]| write_within(io::stderr().as_fd(), line, None);
     let queue = LogQueue::start(stderr).map_err(|cause| {
         Failure::general(format_args!(

@@ -6,38 +6,20 @@
 )]
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, ErrorKind, PipeReader, PipeWriter, Write as _, pipe};
+use std::io::{BufRead as _, BufReader, pipe};
 use std::process::Stdio;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
-use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::process::Signal;
 use serde_json::Value;
-use signer_test_support::{K1, Program, Server, Workplace, eventually, sign_request};
+use signer_test_support::{K1, Program, Server, Workplace, eventually, full_pipe, sign_request};
 
 /// Longer than the end of a process takes on a busy machine.
 const PATIENCE: Duration = Duration::from_mins(1);
 
 fn program() -> Program {
     Program::new(env!("CARGO_BIN_EXE_signer-under-test"))
-}
-
-/// A pipe in which there is no room for another byte.
-fn full_pipe() -> (PipeReader, PipeWriter) {
-    let (reader, mut writer) = pipe().unwrap();
-    let usual = fcntl_getfl(&writer).unwrap();
-    fcntl_setfl(&writer, usual | OFlags::NONBLOCK).unwrap();
-    // Lines, so that whoever reads them meets the first line of the log at the start of one.
-    let filler = [b'\n'; 4096];
-    let failure = loop {
-        if let Err(failure) = writer.write_all(&filler) {
-            break failure;
-        }
-    };
-    assert_eq!(failure.kind(), ErrorKind::WouldBlock);
-    fcntl_setfl(&writer, usual).unwrap();
-    (reader, writer)
 }
 
 /// Starts a custodian whose streams are these.

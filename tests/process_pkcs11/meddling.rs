@@ -1,7 +1,9 @@
 //! Labels that somebody else with the PIN has meddled with.
 
+use std::time::Duration;
+
 use serde_json::Value;
-use signer_test_support::{Server, eventually, openssl_verifies, path_of, sign_request};
+use signer_test_support::{Server, eventually, full_pipe, openssl_verifies, path_of, sign_request};
 
 use crate::token::{LABEL, PIN, Token};
 
@@ -126,4 +128,22 @@ fn what_a_module_prints_is_no_part_of_a_document() {
             .json();
         assert!(matches!(document, Value::Object(_)), "{document}");
     }
+}
+
+#[test]
+fn what_a_module_prints_waits_for_no_reader() {
+    let token = Token::behind_faults();
+    token.rules("C_Sign print\n");
+    let (_unread_output, stdout) = full_pipe();
+    let (_unread_log, stderr) = full_pipe();
+    let mut server = token.spawn_onto(stdout.into(), stderr.into());
+    server.wait_until_ready();
+    server.generate("k1");
+    let path = format!("{}/sign", path_of(&handle("k1")));
+    for _ in 0..20 {
+        server
+            .post(&path, &sign_request(&[7; 64]))
+            .expect_status(200);
+    }
+    assert!(server.terminate_within(Duration::from_mins(1)).success());
 }

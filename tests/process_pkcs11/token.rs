@@ -219,6 +219,14 @@ impl Token {
         Server::start_with(&self.program(), self.place.path(), &socket, flags)
     }
 
+    /// A custodian that was started onto these streams, which nobody reads here.
+    pub(crate) fn spawn_onto(&self, stdout: Stdio, stderr: Stdio) -> Server {
+        let flags = self.serve_flags();
+        let socket = self.place.socket();
+        let place = self.place.path();
+        Server::spawn_onto(&self.program(), place, &socket, &flags, stdout, stderr)
+    }
+
     /// A custodian that was started.
     pub(crate) fn spawn(&self, more: &[&str]) -> Server {
         let mut flags = self.serve_flags();

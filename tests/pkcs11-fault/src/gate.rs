@@ -59,6 +59,7 @@ pub(crate) fn pass(call: Call, forward: impl FnOnce(&Module, Option<&Effect>) ->
         Some(Effect::Print) => {
             // Nobody is left to tell when that cannot be written.
             drop(std::io::stdout().write_all(b"the module has something to say\n"));
+            drop(std::io::stderr().write_all(b"the module has something to say\n"));
             forward(module, None)
         }
         Some(Effect::Behind(meddling)) => {

@@ -15,7 +15,7 @@
 //! C_DestroyObject hide=CKR_GENERAL_ERROR       the object stays, and is hidden until C_Initialize
 //! C_GetAttributeValue origin=denied           no key was made in the token; also withheld
 //! C_GetTokenInfo stranger                     the token has another serial number
-//! C_GetInfo print                             first a line on standard output
+//! C_GetInfo print                             first a line on standard output and error
 //! C_SignInit at=1 behind=logout               first C_Logout; also close-all, finalize, restart
 //! ```
 //!
@@ -81,7 +81,7 @@ pub(crate) enum Effect {
     Garble,
     /// `C_FindObjects` finds nothing.
     Empty,
-    /// The module prints a line on standard output, and the call is made.
+    /// The module prints a line on standard output and one on standard error, and the call is made.
     Print,
     /// `C_DestroyObject` answers this, and the object is there but not shown until `C_Initialize`.
     Hide(CK_RV),

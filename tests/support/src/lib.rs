@@ -16,6 +16,7 @@
 
 mod by_hand;
 mod connection;
+mod full_pipe;
 mod program;
 mod published_key;
 mod random;
@@ -30,6 +31,7 @@ mod workplace;
 
 pub use by_hand::openssl_verifies;
 pub use connection::Connection;
+pub use full_pipe::full_pipe;
 pub use program::{Finished, Program};
 pub use published_key::{PublishedKey, path_of, sign_request};
 pub use random::Random;
