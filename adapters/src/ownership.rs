@@ -5,12 +5,10 @@
 //! lead to the files that it opened.
 
 mod data_lock;
-mod holder;
 mod lock_file;
 mod watch;
 
 pub(crate) use self::data_lock::{ClaimError, claim};
-pub(crate) use self::holder::holder_of;
 pub(crate) use self::lock_file::{LockFile, LockFileError};
 pub(crate) use self::watch::{Displaced, FileId, Watch};
 

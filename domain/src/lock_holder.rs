@@ -1,6 +1,8 @@
 //! Which process holds a lock on a file.
 
 use std::fmt;
+use std::fs::{self, File};
+use std::os::unix::fs::MetadataExt as _;
 
 /// The process that holds a lock on a file, as far as the system shows it.
 ///
@@ -19,12 +21,24 @@ pub enum LockHolder {
 }
 
 impl LockHolder {
+    /// The process that holds a lock on `file`.
+    pub fn of(file: &File) -> Self {
+        let look = || {
+            let found = file.metadata().ok()?;
+            let locks = fs::read_to_string("/proc/locks").ok()?;
+            let pid = Self::pid_in(&locks, major_and_minor(found.dev()), found.ino())?;
+            let uid = fs::metadata(format!("/proc/{pid}")).ok()?.uid();
+            Some(Self::Process { pid, uid })
+        };
+        look().unwrap_or(Self::Unknown)
+    }
+
     /// The process that `locks`, the text of `/proc/locks`, names for a file, by the major and minor
     /// number of its device and the number of its inode.
     ///
     /// Some file systems show another device there than in the file's own record, so the number of the
     /// inode is enough where one line alone has it.
-    pub fn pid_in(locks: &str, device: (u32, u32), inode: u64) -> Option<u32> {
+    fn pid_in(locks: &str, device: (u64, u64), inode: u64) -> Option<u32> {
         let (major, minor) = device;
         let device = format!("{major:02x}:{minor:02x}");
         let of_inode: Vec<(&str, u32)> = locks
@@ -43,6 +57,13 @@ impl LockHolder {
         let only = of_inode.first().filter(|_| of_inode.len() == 1);
         exact.or(only).map(|(_, pid)| *pid)
     }
+}
+
+/// The two numbers in that of a device, which are spread over it.
+const fn major_and_minor(device: u64) -> (u64, u64) {
+    let major = ((device >> 32) & 0xffff_f000) | ((device >> 8) & 0xfff);
+    let minor = ((device >> 12) & 0xffff_ff00) | (device & 0xff);
+    (major, minor)
 }
 
 impl fmt::Display for LockHolder {
@@ -75,6 +96,13 @@ mod tests {
         assert_eq!(found((1, 1), 77), None);
         assert_eq!(found((1, 1), 78), None);
         assert_eq!(found((1, 1), 79), Some(14));
+    }
+
+    #[test]
+    fn the_numbers_of_a_device_are_those_that_the_kernel_shows() {
+        assert_eq!(major_and_minor(0xfd00), (0xfd, 0));
+        assert_eq!(major_and_minor(0x0010_0008_0123), (0x801, 0x0100_0023));
+        assert_eq!(major_and_minor(0x1000_0000_0000), (0x1000, 0));
     }
 
     #[test]

@@ -3,7 +3,6 @@
 
 mod bind;
 mod error;
-mod holder;
 mod inspect;
 
 use std::fs::File;

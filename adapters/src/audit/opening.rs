@@ -5,6 +5,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use signer_domain::LockHolder;
 use tracing::warn;
 
 use super::checkpoint_key::CheckpointKey;
@@ -26,7 +27,7 @@ use super::steps::{Step, Steps};
 use super::trail::FileAuditTrail;
 use super::unfinished::{LastRun, ReadNotesError};
 use super::writer::Writer;
-use crate::ownership::{Watch, holder_of};
+use crate::ownership::Watch;
 
 /// What the operator decided when a log was opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -271,7 +272,7 @@ fn claim(path: &Path, acceptance: Acceptance) -> Result<AuditOpening, AuditRefus
     };
     match claim.try_lock() {
         Ok(()) => {}
-        Err(TryLockError::WouldBlock) => return Err(AuditRefusal::InUse(holder_of(&claim))),
+        Err(TryLockError::WouldBlock) => return Err(AuditRefusal::InUse(LockHolder::of(&claim))),
         Err(TryLockError::Error(error)) => return Err(inaccessible(error)),
     }
     let last_run = read_lock(&mut claim, &lock)?;
@@ -307,7 +308,7 @@ fn run_that_ended(path: &Path) -> Result<LastRun, AuditRefusal> {
     };
     match file.try_lock_shared() {
         Ok(()) => read_lock(&mut file, &lock),
-        Err(TryLockError::WouldBlock) => Err(AuditRefusal::InUse(holder_of(&file))),
+        Err(TryLockError::WouldBlock) => Err(AuditRefusal::InUse(LockHolder::of(&file))),
         Err(TryLockError::Error(error)) => Err(AuditRefusal::Inaccessible { path: lock, error }),
     }
 }

@@ -6,8 +6,6 @@ use std::io;
 use rustix::fs::fstatfs;
 use signer_domain::LockHolder;
 
-use super::holder::holder_of;
-
 /// File systems that lend such a lock to a server, where it shuts out SQLite or readers: NFS, SMB 1, CIFS
 /// and SMB 2, by the numbers of `linux/magic.h`. There the lock file alone counts.
 const OF_SERVERS: [u32; 4] = [0x6969, 0x517b, 0xff53_4d42, 0xfe53_4d42];
@@ -33,7 +31,7 @@ pub(crate) fn claim(file: &File) -> Result<(), ClaimError> {
     }
     match file.try_lock() {
         Ok(()) => Ok(()),
-        Err(TryLockError::WouldBlock) => Err(ClaimError::Held(holder_of(file))),
+        Err(TryLockError::WouldBlock) => Err(ClaimError::Held(LockHolder::of(file))),
         Err(TryLockError::Error(error)) => Err(ClaimError::Io(error)),
     }
 }

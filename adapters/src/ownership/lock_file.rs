@@ -9,7 +9,6 @@ use rustix::fs::OFlags;
 use signer_domain::LockHolder;
 
 use super::has_a_second_name;
-use super::holder::holder_of;
 
 /// A lock file.
 #[derive(Debug)]
@@ -68,7 +67,7 @@ impl LockFile {
         }
         match file.try_lock() {
             Ok(()) => Ok(Self::Taken(file)),
-            Err(TryLockError::WouldBlock) => Err(LockFileError::Held(holder_of(&file))),
+            Err(TryLockError::WouldBlock) => Err(LockFileError::Held(LockHolder::of(&file))),
             Err(TryLockError::Error(error)) => Err(error.into()),
         }
     }

@@ -13,8 +13,8 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{CWD, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+use signer_domain::LockHolder;
 
-use super::holder::holder_of;
 use super::inspect::{Occupant, inspect, inspect_directory, inspect_length};
 use super::{BindSocketError, BoundSocket, Identity, SocketPlace, SocketSettings};
 
@@ -126,7 +126,7 @@ fn lock(path: &Path) -> Result<Option<File>, BindSocketError> {
         Ok(()) => Ok(Some(file)),
         Err(TryLockError::WouldBlock) => Err(BindSocketError::Locked {
             path: path.to_owned(),
-            holder: holder_of(&file),
+            holder: LockHolder::of(&file),
         }),
         Err(TryLockError::Error(error)) => Err(failed(error)),
     }
