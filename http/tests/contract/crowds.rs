@@ -144,7 +144,7 @@ fn a_batch_for_which_there_is_no_room_is_429_before_its_body_is_read() {
 }
 
 #[test]
-fn strangers_leave_room_and_are_closed_after_their_denial() {
+fn strangers_leave_room_for_others() {
     let server = server();
     let path = server.path.clone();
     let (crowd, denied) = as_stranger(move || {
@@ -162,12 +162,19 @@ fn strangers_leave_room_and_are_closed_after_their_denial() {
         std::thread::park_timeout(Duration::from_millis(20));
     }
     drop((crowd, denied));
-    for expect in ["", EXPECT] {
+}
+
+#[test]
+fn a_stranger_is_closed_after_its_denial_and_not_asked_for_its_body() {
+    // One of its own: for want of a place a stranger is hung up on without a word.
+    let server = server();
+    let head = format!("POST {} HTTP/1.1\r\nHost: s\r\n{EXPECT}", sign_path("k1"));
+    let waiting = format!("{head}Content-Length: 500\r\n\r\n").into_bytes();
+    for request in [half_batch(), waiting] {
         let path = server.path.clone();
         let mut closed = as_stranger(move || {
             let mut client = Client::connect(&path);
-            let head = format!("POST {} HTTP/1.1\r\nHost: s\r\n{expect}", sign_path("k1"));
-            client.write(format!("{head}Content-Length: 500\r\n\r\n").as_bytes());
+            client.write(&request);
             client
         });
         let reply = closed.read("POST").unwrap();
