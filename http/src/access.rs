@@ -37,13 +37,13 @@ impl Access {
         !self.admits(ingress, None)
     }
 
-    /// Whose place a connection takes; none at the health listener, which has room of its own.
-    pub(crate) const fn guest(self, ingress: Ingress) -> Option<Guest> {
+    /// Whose place a connection takes.
+    pub(crate) const fn guest(self, ingress: Ingress) -> Guest {
         match ingress {
-            Ingress::Socket(peer) if self.admits_peer(peer) => Some(Guest::Admitted(peer.uid)),
-            Ingress::Socket(peer) => Some(Guest::Stranger(Some(peer.uid))),
-            Ingress::Unidentified => Some(Guest::Stranger(None)),
-            Ingress::Health => None,
+            Ingress::Socket(peer) if self.admits_peer(peer) => Guest::Admitted(peer.uid),
+            Ingress::Socket(peer) => Guest::Stranger(Some(peer.uid)),
+            Ingress::Unidentified => Guest::Stranger(None),
+            Ingress::Health => Guest::Probe,
         }
     }
 

@@ -24,7 +24,6 @@ use crate::countdown::Countdown;
 use crate::guarded::Guarded;
 use crate::intake::{Intake, Share};
 use crate::peer::Accepted;
-use crate::room::{Room, Seat};
 use crate::service::Service;
 use crate::visit::Visit;
 
@@ -60,25 +59,17 @@ pub(crate) struct Connection<S> {
     /// that one sent, or because the parser says nothing.
     last_words: Option<Bytes>,
     intake: Intake,
-    seat: Option<Seat>,
 }
 
 impl<S: Accepted> Connection<Guarded<S>> {
-    /// A connection that stays idle for as long as `idle_limit`. Where there is a `room`, it ends when
-    /// others need its seat there.
-    pub(crate) fn new(
-        stream: Guarded<S>,
-        service: Rc<Service>,
-        idle_limit: Duration,
-        room: Option<&Rc<Room>>,
-    ) -> Self {
+    /// A connection that stays idle for as long as `idle_limit`.
+    pub(crate) fn new(stream: Guarded<S>, service: Rc<Service>, idle_limit: Duration) -> Self {
         let visit = Rc::new(Visit::new(stream.ingress(), idle_limit));
         let mut head = Countdown::new(HEAD_LIMIT);
         head.start();
         Self {
             stream,
             service,
-            seat: room.map(|room| room.enter(&visit)),
             visit,
             intake: Intake::default(),
             has_spoken: false,
@@ -137,12 +128,10 @@ impl<S> Connection<S> {
 
     /// Why nothing more is sent.
     fn cut(&self) -> io::Error {
-        if self.seat.is_none() {
-            tracing::warn!(
-                peer = %self.visit.ingress(),
-                "connection cut: the caller did not read signatures by a key that is now retired"
-            );
-        }
+        tracing::warn!(
+            peer = %self.visit.ingress(),
+            "connection cut: the caller did not read signatures by a key that is now retired"
+        );
         io::ErrorKind::ConnectionAborted.into()
     }
 
@@ -251,12 +240,6 @@ impl<S: AsyncRead + Unpin> AsyncRead for Connection<S> {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if self.seat.is_some() {
-            self.visit.note_waker(cx.waker());
-            if self.visit.is_cut() {
-                return Poll::Ready(Err(self.cut()));
-            }
-        }
         if self.visit.is_over() {
             return self.poll_rest(cx);
         }

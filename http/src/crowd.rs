@@ -1,4 +1,4 @@
-//! How many connections there may be: in all, of one user, and of strangers.
+//! How many connections there may be: in all, of one user, of strangers, and of probes.
 //!
 //! The room is divided beforehand, so that a crowd of one kind never takes the place of another:
 //! strangers have a small part of it, and no user has all of it.
@@ -16,6 +16,8 @@ use prometheus_client::metrics::gauge::Gauge;
 pub(crate) const CONNECTION_COST: usize = 32 * 1024;
 /// Open files that are none of callers' connections: registry, audit log, token, services, and some.
 const OTHER_FILES: usize = 128;
+/// How many connections of probes and scrapers may stand about, beside all others.
+const PROBES: usize = 64;
 /// The fewest connections that are served, whatever the limits.
 const FEWEST: usize = 8;
 
@@ -53,6 +55,8 @@ pub(crate) enum Guest {
     Admitted(u32),
     /// A user that may not, as far as the kernel told which.
     Stranger(Option<u32>),
+    /// Anybody at the health listener.
+    Probe,
 }
 
 /// The connections there are.
@@ -69,6 +73,7 @@ pub(crate) struct Crowd {
 struct Counts {
     total: usize,
     strangers: usize,
+    probes: usize,
     of_users: HashMap<u32, usize>,
     of_strangers: HashMap<Option<u32>, usize>,
 }
@@ -94,14 +99,16 @@ impl Crowd {
     /// Gives a connection of `guest` its place, if one is free.
     pub(crate) fn enter(self: &Arc<Self>, guest: Guest) -> Option<Place> {
         let mut counts = self.counts.lock();
-        let has_room = counts.total < self.limits.total
-            && match guest {
-                Guest::Admitted(user) => counts.of(user) < self.limits.per_user,
-                Guest::Stranger(user) => {
-                    counts.strangers < self.limits.strangers
-                        && counts.of_stranger(user) < self.limits.per_stranger
-                }
-            };
+        let is_one_more = counts.total < self.limits.total;
+        let has_room = match guest {
+            Guest::Admitted(user) => is_one_more && counts.of(user) < self.limits.per_user,
+            Guest::Stranger(user) => {
+                is_one_more
+                    && counts.strangers < self.limits.strangers
+                    && counts.of_stranger(user) < self.limits.per_stranger
+            }
+            Guest::Probe => counts.probes < PROBES,
+        };
         has_room.then(|| self.seat(&mut counts, guest))
     }
 
@@ -111,12 +118,14 @@ impl Crowd {
     }
 
     fn seat(self: &Arc<Self>, counts: &mut Counts, guest: Guest) -> Place {
-        counts.total += 1;
         *counts.slot(guest) += 1;
         if matches!(guest, Guest::Stranger(_)) {
             counts.strangers += 1;
         }
-        self.open.inc();
+        if guest != Guest::Probe {
+            counts.total += 1;
+            self.open.inc();
+        }
         Place {
             crowd: Arc::clone(self),
             guest,
@@ -136,13 +145,16 @@ impl Crowd {
 
     fn leave(&self, guest: Guest) {
         let mut counts = self.counts.lock();
-        counts.total -= 1;
+        if guest != Guest::Probe {
+            counts.total -= 1;
+            self.open.dec();
+        }
         let slot = counts.slot(guest);
         *slot -= 1;
         let is_last = *slot == 0;
         match guest {
             Guest::Admitted(user) if is_last => drop(counts.of_users.remove(&user)),
-            Guest::Admitted(_) => {}
+            Guest::Admitted(_) | Guest::Probe => {}
             Guest::Stranger(user) => {
                 counts.strangers -= 1;
                 if is_last {
@@ -150,7 +162,6 @@ impl Crowd {
                 }
             }
         }
-        self.open.dec();
     }
 }
 
@@ -174,6 +185,7 @@ impl Counts {
         match guest {
             Guest::Admitted(user) => self.of_users.entry(user).or_default(),
             Guest::Stranger(user) => self.of_strangers.entry(user).or_default(),
+            Guest::Probe => &mut self.probes,
         }
     }
 }

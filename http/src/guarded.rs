@@ -97,7 +97,7 @@ impl<S: Accepted + AsyncRead + AsyncWrite + Unpin> AsyncRead for Guarded<S> {
         let this = self.get_mut();
         this.meter.remember(cx.waker());
         if this.meter.is_evicted() {
-            return Poll::Ready(Ok(()));
+            return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
         }
         if this.farewell.is_some() {
             return this.poll_farewell(cx);

@@ -41,7 +41,6 @@ mod query;
 mod reception;
 mod refusal;
 mod request_id;
-mod room;
 mod routes;
 mod seconds;
 mod segment;

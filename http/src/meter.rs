@@ -51,13 +51,15 @@ pub(crate) enum Ration {
 #[derive(Debug)]
 pub(crate) struct Meter {
     budget: Arc<MemoryBudget>,
-    place: Option<Place>,
+    place: Place,
     is_stranger: bool,
     phase: Cell<Phase>,
     is_deaf: Cell<bool>,
     is_evicted: Cell<bool>,
     /// When it last got on.
     moved: Cell<Instant>,
+    /// When it began, or its last answer was made.
+    answered: Cell<Instant>,
     /// Bytes that the parser was given and that were not accounted for as parts of requests.
     pending: Cell<usize>,
     large_head: RefCell<Option<Reservation>>,
@@ -67,7 +69,7 @@ pub(crate) struct Meter {
 }
 
 impl Meter {
-    pub(crate) fn new(budget: Arc<MemoryBudget>, place: Option<Place>, is_stranger: bool) -> Self {
+    pub(crate) fn new(budget: Arc<MemoryBudget>, place: Place, is_stranger: bool) -> Self {
         Self {
             budget,
             place,
@@ -76,6 +78,7 @@ impl Meter {
             is_deaf: Cell::new(false),
             is_evicted: Cell::new(false),
             moved: Cell::new(Instant::now()),
+            answered: Cell::new(Instant::now()),
             pending: Cell::new(0),
             large_head: RefCell::new(None),
             reserved: Cell::new(false),
@@ -107,6 +110,7 @@ impl Meter {
     /// The answer is made.
     pub(crate) fn end(&self) {
         self.phase.set(Phase::Idle);
+        self.answered.set(Instant::now());
         self.moved.set(Instant::now());
         self.wake();
     }
@@ -195,11 +199,15 @@ impl Meter {
     }
 
     /// How readily the connection makes room for another one of `guest`, lowest first, and since when
-    /// it has been still; none when it does not.
+    /// it has been still; none when it does not. Of probes, which anybody can send, it is the one that
+    /// has not been answered for longest, whatever it says meanwhile.
     pub(crate) fn readiness_to_leave(&self, guest: Guest) -> Option<(u8, Instant)> {
-        let is_alike = self.place.as_ref().is_some_and(|own| own.guest() == guest);
-        if !is_alike || self.is_evicted.get() {
+        if self.place.guest() != guest || self.is_evicted.get() {
             return None;
+        }
+        if guest == Guest::Probe {
+            let is_waited_for = self.phase.get() != Phase::Working;
+            return is_waited_for.then(|| (0, self.answered.get()));
         }
         let readiness = match self.phase.get() {
             Phase::New => 0,

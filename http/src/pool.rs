@@ -16,7 +16,6 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use crate::connection::Connection;
 use crate::guarded::Guarded;
 use crate::peer::Accepted;
-use crate::room::Room;
 use crate::seconds::whole_seconds;
 use crate::service::{Service, Shared};
 
@@ -35,8 +34,6 @@ pub(crate) struct Pool {
     pub(crate) shutdown_timeout: Duration,
     /// How long a connection may stay idle between two requests.
     pub(crate) idle_limit: Duration,
-    /// How many connections of one worker may stand about. None where they are limited otherwise.
-    pub(crate) seats: Option<usize>,
 }
 
 /// What a pool serves.
@@ -57,15 +54,13 @@ impl Pool {
             let stopping = stopping.clone();
             async move { stopping.notified().await }
         };
-        let Self {
-            idle_limit, seats, ..
-        } = *self;
+        let idle_limit = self.idle_limit;
         let builder = match listener {
             Listener::Socket(socket) => builder.listen_uds("socket", socket, move || {
-                connections::<UnixStream, _>(shared.clone(), stopping.clone(), idle_limit, seats)
+                connections::<UnixStream, _>(shared.clone(), stopping.clone(), idle_limit)
             })?,
             Listener::Health(health) => builder.listen("health", health, move || {
-                connections::<TcpStream, _>(shared.clone(), stopping.clone(), idle_limit, seats)
+                connections::<TcpStream, _>(shared.clone(), stopping.clone(), idle_limit)
             })?,
         };
         Ok(builder.run())
@@ -77,14 +72,12 @@ fn connections<S, F>(
     shared: Shared,
     stopping: impl Fn() -> F + 'static,
     idle_limit: Duration,
-    seats: Option<usize>,
 ) -> impl ServiceFactory<S, Config = (), Response = (), InitError = ()>
 where
     S: Accepted + AsyncRead + AsyncWrite + Unpin + 'static,
     F: Future<Output = ()> + 'static,
 {
     let service = Service::new(shared);
-    let room = seats.map(|seats| Rc::new(Room::new(seats)));
     let requests = {
         let service = Rc::clone(&service);
         move |request: Request| {
@@ -103,10 +96,9 @@ where
         .finish(fn_service(requests));
     fn_service(move |stream: S| {
         let service = Rc::clone(&service);
-        let room = room.clone();
         async move {
             let stream = Guarded::admit(stream, &service).await?;
-            let connection = Connection::new(stream, service, idle_limit, room.as_ref());
+            let connection = Connection::new(stream, service, idle_limit);
             Ok((connection, Protocol::Http1, None))
         }
     })

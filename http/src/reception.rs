@@ -33,10 +33,7 @@ impl Reception {
 
     /// Gives a new connection its place, or none when there is no room for it.
     pub(crate) fn welcome(&self, ingress: Ingress) -> Option<(u64, Rc<Meter>)> {
-        let place = match self.access.guest(ingress) {
-            Some(guest) => Some(self.place_of(guest)?),
-            None => None,
-        };
+        let place = self.place_of(self.access.guest(ingress))?;
         let is_stranger = self.access.is_stranger(ingress);
         let meter = Meter::new(Arc::clone(&self.budget), place, is_stranger);
         let meter = Rc::new(meter);
@@ -50,7 +47,8 @@ impl Reception {
         if let Some(place) = self.crowd.enter(guest) {
             return Some(place);
         }
-        if self.evict_one_of(guest) {
+        // A probe is let in even where all others are being answered.
+        if self.evict_one_of(guest) || guest == Guest::Probe {
             return Some(self.crowd.enter_in_place(guest));
         }
         self.crowd.turn_away();
@@ -91,5 +89,60 @@ impl Reception {
             }
         }
         reserved
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use prometheus_client::metrics::counter::Counter;
+    use prometheus_client::metrics::gauge::Gauge;
+
+    use super::*;
+    use crate::crowd::ConnectionLimits;
+
+    const MIB: usize = 1024 * 1024;
+
+    fn reception() -> Reception {
+        let limits = ConnectionLimits::fitting(MIB, 1024);
+        Reception::new(
+            Access::of_this_process(),
+            Crowd::new(limits, Gauge::default(), Counter::default()),
+            MemoryBudget::new(MIB, Gauge::default()),
+        )
+    }
+
+    #[test]
+    fn of_probes_the_one_unanswered_for_longest_makes_room_and_never_one_at_work() {
+        let reception = reception();
+        let probe = || reception.welcome(Ingress::Health).unwrap().1;
+        let probes: Vec<_> = (0..64).map(|_| probe()).collect();
+        let evicted = || -> Vec<usize> {
+            let numbered = probes.iter().enumerate();
+            let gone = numbered.filter(|(_, probe)| probe.is_evicted());
+            gone.map(|(number, _)| number).collect()
+        };
+        assert!(evicted().is_empty());
+        probes[0].begin(100);
+        probes[1].begin(100);
+        probes[1].end();
+        probes[2].take_in(1);
+        let newcomer = probe();
+        assert_eq!(evicted(), [2], "it talks and has had no answer");
+        for _ in 3..64 {
+            probe();
+        }
+        assert!(!newcomer.is_evicted());
+        assert_eq!(evicted(), (2..64).collect::<Vec<_>>());
+        probe();
+        assert_eq!(evicted(), (1..64).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_probe_is_let_in_where_all_others_are_at_work() {
+        let reception = reception();
+        for _ in 0..100 {
+            let (_, probe) = reception.welcome(Ingress::Health).unwrap();
+            probe.begin(100);
+        }
     }
 }

@@ -35,8 +35,6 @@ const FAREWELL: Duration = Duration::from_millis(300);
 /// How long the last refusals have to be recorded and written before the workers are stopped.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
-/// How many connections of probes and scrapers may stand about.
-const HEALTH_SEATS: usize = 64;
 /// How many connections the health listener takes from the kernel: those that stand about, and those
 /// that are on their way out because others came.
 const MAX_HEALTH_CONNECTIONS: usize = 512;
@@ -102,14 +100,12 @@ pub async fn serve(
         max_connections: limits.total() + IN_PASSING,
         shutdown_timeout: settings.drain_timeout + LAST_WORDS,
         idle_limit: settings.idle_limit,
-        seats: None,
     };
     let for_health = Pool {
         workers: 1,
         max_connections: MAX_HEALTH_CONNECTIONS,
         shutdown_timeout: Duration::from_secs(1),
         idle_limit: settings.idle_limit,
-        seats: Some(HEALTH_SEATS),
     };
     let servers = Servers {
         main: main.serve(Listener::Socket(listener), shared.clone())?,

@@ -3,8 +3,8 @@
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::rc::Rc;
-use std::task::{Poll, Waker};
-use std::time::{Duration, Instant};
+use std::task::Poll;
+use std::time::Duration;
 
 use actix_http::RequestHead;
 use signer_domain::ports::ReleaseHold;
@@ -30,9 +30,6 @@ pub(crate) struct Visit {
     is_untaken: Cell<bool>,
     /// What goes with the signatures in the answer, until the kernel has taken it whole.
     holds: RefCell<Vec<ReleaseHold>>,
-    /// When the connection began, or its last answer was made; and what wakes it when it must make room.
-    last_progress: Cell<Instant>,
-    waker: RefCell<Option<Waker>>,
 }
 
 /// How far the request at hand is.
@@ -58,8 +55,6 @@ impl Visit {
             is_cut: Cell::new(false),
             is_untaken: Cell::new(false),
             holds: RefCell::new(Vec::new()),
-            last_progress: Cell::new(Instant::now()),
-            waker: RefCell::new(None),
         }
     }
 
@@ -82,7 +77,6 @@ impl Visit {
     pub(crate) fn end_work(self: &Rc<Self>, holds: Vec<ReleaseHold>) -> Untaken {
         self.stage.set(Stage::Answered);
         self.is_untaken.set(true);
-        self.note_progress();
         self.holds.replace(holds);
         Untaken(Rc::clone(self))
     }
@@ -90,11 +84,6 @@ impl Visit {
     /// Whether a request is at hand, or its answer not wholly sent.
     pub(crate) fn is_occupied(&self) -> bool {
         self.stage.get() != Stage::Awaited
-    }
-
-    /// Whether a request is worked on.
-    pub(crate) fn is_in_work(&self) -> bool {
-        self.stage.get() == Stage::InWork
     }
 
     /// Nothing more is said after the answer that is being given. Tells whether that was so before.
@@ -176,31 +165,6 @@ impl Visit {
             holds.clear();
         }
         self.is_cut.get()
-    }
-
-    /// Has the connection end at once, to make room for others.
-    pub(crate) fn make_room(&self) {
-        self.is_cut.set(true);
-        if let Some(waker) = self.waker.take() {
-            waker.wake();
-        }
-    }
-
-    /// What wakes the connection.
-    pub(crate) fn note_waker(&self, waker: &Waker) {
-        let mut known = self.waker.borrow_mut();
-        if !known.as_ref().is_some_and(|known| known.will_wake(waker)) {
-            *known = Some(waker.clone());
-        }
-    }
-
-    /// The caller has got on. That it says or reads a little is not enough.
-    pub(crate) fn note_progress(&self) {
-        self.last_progress.set(Instant::now());
-    }
-
-    pub(crate) const fn last_progress(&self) -> Instant {
-        self.last_progress.get()
     }
 }
 
