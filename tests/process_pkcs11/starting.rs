@@ -184,3 +184,16 @@ fn a_token_that_is_not_there_yet_is_waited_for() {
     server.wait_until_ready();
     server.generate("k1");
 }
+
+#[test]
+fn a_token_whose_pin_is_not_set_yet_is_waited_for() {
+    let token = Token::none();
+    token.make_without_pin();
+    let mut server = token.spawn(&[]);
+    server.wait_for_log("a token without a PIN", |line| {
+        line.contains("CKR_USER_PIN_NOT_INITIALIZED")
+    });
+    token.set_pin();
+    server.wait_until_ready();
+    server.generate("k1");
+}

@@ -14,7 +14,7 @@ use signer_test_support::{Program, Server, Workplace, eventually};
 pub(crate) const LABEL: &str = "throwaway";
 /// A throw-away PIN of the user. No eight bytes of it are part of anything else in a run.
 pub(crate) const PIN: &str = "4711-is-the-pin-to-throw-away";
-const OFFICER_PIN: &str = "throwaway-officer-0815";
+const AS_OFFICER: [&str; 2] = ["--so-pin", "throwaway-officer-0815"];
 
 /// A token in a private directory.
 pub(crate) struct Token {
@@ -67,23 +67,29 @@ impl Token {
         token
     }
 
-    /// Initialises the token. A custodian that looks for it just then may hold its store for a moment,
-    /// so a step that fails is done again.
+    /// Initialises the token.
     pub(crate) fn make(&self) {
-        let officer = ["--so-pin", OFFICER_PIN];
+        self.make_without_pin();
+        self.set_pin();
+    }
+
+    pub(crate) fn make_without_pin(&self) {
         let label = ["--slot-index", "0", "--init-token", "--label", LABEL];
+        self.do_step(&[&label[..], &AS_OFFICER].concat());
+    }
+
+    pub(crate) fn set_pin(&self) {
         let pin = ["--token-label", LABEL, "--init-pin", "--pin", PIN];
         let login = ["--login", "--login-type", "so"];
-        let steps = [
-            [&label[..], &officer].concat(),
-            [&pin[..], &login, &officer].concat(),
-        ];
-        for step in steps {
-            eventually("a step of making the token", || {
-                let output = self.run_tool(&step);
-                output.status.success().then_some(())
-            });
-        }
+        self.do_step(&[&pin[..], &login, &AS_OFFICER].concat());
+    }
+
+    /// A custodian that looks for the token just then may hold its store for a moment, so a step that
+    /// fails is done again.
+    fn do_step(&self, step: &[&str]) {
+        eventually("a step of making the token", || {
+            self.run_tool(step).status.success().then_some(())
+        });
     }
 
     /// What `pkcs11-tool` says of the real module.

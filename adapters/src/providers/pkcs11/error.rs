@@ -291,8 +291,7 @@ fn remedy_for(code: RvError) -> Remedy {
         | RvError::PinInvalid
         | RvError::PinLenRange
         | RvError::PinExpired
-        | RvError::PinLocked
-        | RvError::UserPinNotInitialized => Remedy::LatchPin,
+        | RvError::PinLocked => Remedy::LatchPin,
         RvError::MechanismInvalid
         | RvError::MechanismParamInvalid
         | RvError::CurveNotSupported

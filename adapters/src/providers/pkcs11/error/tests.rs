@@ -15,6 +15,7 @@ fn what_may_pass_is_unavailable_and_tried_again() {
         RvError::SessionClosed,
         RvError::OperationActive,
         RvError::OperationNotInitialized,
+        RvError::UserPinNotInitialized,
         RvError::DeviceError,
         RvError::FunctionFailed,
         RvError::FunctionCanceled,
@@ -56,7 +57,6 @@ fn a_refused_pin_is_for_the_operator_and_never_tried_again() {
         RvError::PinExpired,
         RvError::PinInvalid,
         RvError::PinLenRange,
-        RvError::UserPinNotInitialized,
     ] {
         assert_eq!(remedy_for(code), Remedy::LatchPin, "{code}");
         assert!(matches!(
