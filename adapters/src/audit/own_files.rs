@@ -8,6 +8,7 @@ use super::chain::Line;
 use super::file::{self, Audience};
 use super::lines::{Next, next_line};
 use super::refusal::AuditRefusal;
+use super::writer::LINES_KEPT;
 use crate::ownership::{self, ClaimError, FileId, has_a_second_name};
 
 /// How many files are remembered: a rotation adds one.
@@ -95,6 +96,7 @@ impl LastTry {
     pub(super) fn append(&mut self, bytes: &[u8]) {
         if std::mem::take(&mut self.is_over) {
             self.bytes.clear();
+            self.bytes.shrink_to(LINES_KEPT);
         }
         self.bytes.extend_from_slice(bytes);
     }

@@ -23,6 +23,10 @@ use super::waiting::Waiting;
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
+/// How much room for lines is kept from one write to the next, in bytes: the entries of large batches are
+/// rare.
+pub(super) const LINES_KEPT: usize = 64 * 1024;
+
 /// How often it looks whether its file is still in place when there is nothing to write.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
@@ -211,6 +215,7 @@ impl<S: Store> Writer<S> {
     ) -> io::Result<()> {
         self.prepare()?;
         self.lines.clear();
+        self.lines.shrink_to(LINES_KEPT);
         let position = compose(self.position, &mut self.lines);
         let Some(open) = self.open.as_mut().filter(|_| !self.lines.is_empty()) else {
             return Ok(());
