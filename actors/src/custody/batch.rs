@@ -77,7 +77,7 @@ impl ActorCustody {
             custody: self,
             requests,
             deadline,
-            pace: Pace::default(),
+            pace: Pace::of_this_thread(),
         };
         let mut made = batch.sign_these(0..requests.len()).await;
         for _ in 0..ROUNDS {
@@ -101,7 +101,7 @@ struct Batch<'a> {
     custody: &'a ActorCustody,
     requests: &'a [SignRequest],
     deadline: Deadline,
-    pace: Pace,
+    pace: Arc<Pace>,
 }
 
 impl Batch<'_> {

@@ -3,22 +3,28 @@
 
 use std::future::Future;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Mutex, MutexGuard, Semaphore, SemaphorePermit};
 
 /// For how many digests turns are held or asked for: while some are signed, the turns for the next
 /// ones are on their way, also when the threads of the key actors have to wait for a core. Each digest
-/// more is one more that a retirement may have to wait for; so many take some four milliseconds.
+/// more is one more that a retirement, or a request for one signature by the same key, may have to wait
+/// for; so many take some four milliseconds.
 const DIGESTS_AHEAD: u32 = 64;
 /// A turn that takes longer than this is not waited for by the others: its key is being retired, or
-/// very crowded. On a busy machine the way to a key and back may take tens of milliseconds.
-const PATIENCE: Duration = Duration::from_millis(100);
+/// very crowded.
+const PATIENCE: Duration = Duration::from_millis(25);
 /// After this many signatures others of the same thread run: some four take a quarter of a
 /// millisecond. To let them run costs as much as a thirtieth of a signature.
 const SIGNS_PER_BREATH: u32 = 4;
 
-/// The pace of one batch.
+thread_local! {
+    static PACE: Arc<Pace> = Arc::default();
+}
+
+/// The pace of the batches of one thread. However many there are, they are no further ahead than one.
 #[derive(Debug)]
 pub(super) struct Pace {
     ahead: Semaphore,
@@ -41,6 +47,11 @@ impl Default for Pace {
 }
 
 impl Pace {
+    /// The pace of this thread.
+    pub(super) fn of_this_thread() -> Arc<Self> {
+        PACE.with(Arc::clone)
+    }
+
     /// Waits for a turn that covers `digests`, and not before it is soon needed. The place of a turn
     /// that does not come at once goes to others, so that no key holds up another one.
     pub(super) async fn soon<T>(
@@ -70,7 +81,7 @@ impl Pace {
 }
 
 impl Pen<'_> {
-    /// Lets others of the same thread run now and then. The whole batch waits meanwhile.
+    /// Lets others of the same thread run now and then. All batches wait meanwhile.
     pub(super) async fn rest(&mut self) {
         *self.signs = (*self.signs + 1) % SIGNS_PER_BREATH;
         if *self.signs == 0 {
