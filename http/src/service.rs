@@ -14,6 +14,7 @@ use bytes::Bytes;
 use futures_util::FutureExt as _;
 use signer_domain::Deadline;
 use signer_domain::ports::{AuditStatus, CheckState};
+use tokio::sync::Semaphore;
 
 use crate::access::Access;
 use crate::answer::{Afterwards, Answer};
@@ -45,6 +46,8 @@ use crate::visit::Visit;
 /// The custody knows the deadline and answers by it, with the better reason; this much later nobody
 /// waits for it any more.
 const GRACE: Duration = Duration::from_millis(250);
+/// How many lists one worker makes at once: to write one takes as long as many signatures.
+const LISTS_AT_ONCE: usize = 2;
 /// How long the supervisor may take to prove that it is alive.
 const LIVENESS_LIMIT: Duration = Duration::from_secs(2);
 
@@ -67,6 +70,7 @@ pub(crate) struct Service {
     shared: Shared,
     fresh_ids: FreshIds,
     reception: Reception,
+    listing: Semaphore,
 }
 
 impl Service {
@@ -77,6 +81,7 @@ impl Service {
             shared,
             fresh_ids: FreshIds::new(),
             reception,
+            listing: Semaphore::new(LISTS_AT_ONCE),
         })
     }
 
@@ -378,7 +383,10 @@ impl Service {
             Call::SignScope(scope) => sign::with_scope(task, scope).await,
             Call::Batch => sign::batch(task).await,
             Call::Generate => keys::generate(task).await,
-            Call::List => keys::list(task).await,
+            Call::List => {
+                let _place = self.listing.acquire().await;
+                keys::list(task).await
+            }
             Call::Show(handle) => keys::show(task, handle).await,
             Call::Retire(handle) => keys::retire(task, handle).await,
             Call::Block(handle) => keys::block(task, handle).await,
@@ -388,7 +396,10 @@ impl Service {
             Call::RotationOpen(scope) => rotations::open(task, scope).await,
             Call::RotationShow(scope) => rotations::show(task, scope).await,
             Call::RotationClose(scope) => rotations::close(task, scope).await,
-            Call::Jwks(scope) => rotations::jwks(task, scope).await,
+            Call::Jwks(scope) => {
+                let _place = self.listing.acquire().await;
+                rotations::jwks(task, scope).await
+            }
             Call::Livez => Ok(self.livez().await),
             Call::Readyz => Ok(self.readyz().await),
             Call::Metrics => probes::metrics(&self.shared.telemetry.registry, task.head.headers()),
