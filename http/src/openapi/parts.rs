@@ -4,8 +4,10 @@ use utoipa::openapi::path::{
     HttpMethod, Operation, OperationBuilder, Parameter, ParameterBuilder, ParameterIn,
 };
 use utoipa::openapi::request_body::{RequestBody, RequestBodyBuilder};
-use utoipa::openapi::schema::{ObjectBuilder, Type};
-use utoipa::openapi::{PathItem, Ref, RefOr, Required, Response, Responses, Schema};
+use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Type};
+use utoipa::openapi::{
+    ContentBuilder, PathItem, Ref, RefOr, Required, Response, Responses, Schema,
+};
 
 use super::REQUEST_ID;
 use super::responses::{ALWAYS, BODY, SIGNING, document, json, responses};
@@ -44,9 +46,16 @@ pub(super) fn body(schema: &str) -> RequestBody {
         .build()
 }
 
+/// A body that may be left out, or say nothing by `null`.
 pub(super) fn optional_body(schema: &str) -> RequestBody {
-    RequestBodyBuilder::from(body(schema))
+    let null = ObjectBuilder::new().schema_type(Type::Null);
+    let object_or_null = OneOfBuilder::new()
+        .item(Ref::from_schema_name(schema))
+        .item(null);
+    let content = ContentBuilder::new().schema(Some(object_or_null)).build();
+    RequestBodyBuilder::new()
         .required(Some(Required::False))
+        .content("application/json", content)
         .build()
 }
 
@@ -78,7 +87,5 @@ pub(super) fn named(schema: &str) -> RefOr<Schema> {
 
 pub(super) fn any_object() -> utoipa::openapi::Content {
     let object = ObjectBuilder::new().schema_type(Type::Object);
-    utoipa::openapi::ContentBuilder::new()
-        .schema(Some(object))
-        .build()
+    ContentBuilder::new().schema(Some(object)).build()
 }

@@ -108,15 +108,7 @@ fn retiring_needs_no_body_and_may_be_repeated() {
     let server = TestServer::start();
     let mut client = server.client();
     let target = format!("{K1}/retire");
-    let json = "Content-Type: application/json\r\n";
-    for (headers, body) in [
-        ("", None),
-        ("", Some("")),
-        (json, None),
-        (json, Some("")),
-        (json, Some("{}")),
-        (json, Some(" {\n} ")),
-    ] {
+    for (headers, body) in NOTHING {
         let document: KeyDocument = client.call("POST", &target, headers, body).json();
         assert_eq!(
             (document.state, document.current),
@@ -125,25 +117,47 @@ fn retiring_needs_no_body_and_may_be_repeated() {
     }
 }
 
+const JSON: &str = "Content-Type: application/json\r\n";
+
+/// Headers and bodies that say nothing.
+const NOTHING: [(&str, Option<&str>); 8] = [
+    ("", None),
+    ("", Some("")),
+    (JSON, None),
+    (JSON, Some("")),
+    (JSON, Some("{}")),
+    (JSON, Some(" {\n} ")),
+    (JSON, Some("null")),
+    (JSON, Some(" null\n")),
+];
+
 #[test]
-fn retiring_takes_no_body_but_an_empty_object() {
+fn what_takes_a_handle_alone_takes_no_body_but_one_that_says_nothing() {
     let server = TestServer::start();
-    let target = format!("{K1}/retire");
-    for (body, detail) in [
-        (r#"{"force":true}"#, "force: is not a field of this object"),
-        ("null", "body: must be a JSON object"),
-        ("[]", "body: must be a JSON object"),
-        (
-            "{}{}",
-            "body: is not JSON: trailing characters at line 1 column 3",
-        ),
-    ] {
-        let reply = server.client().post(&target, body);
-        assert_eq!(reply.problem().detail, detail, "{body}");
-        assert_eq!(reply.status, 400, "{body}");
+    for act in ["retire", "block", "unblock", "release-quarantine"] {
+        let target = format!("{K1}/{act}");
+        for (headers, body) in NOTHING {
+            let reply = server.client().call("POST", &target, headers, body);
+            assert_eq!(reply.status, 200, "{act}: {body:?}");
+        }
+        for (body, detail) in [
+            (r#"{"force":true}"#, "force: is not a field of this object"),
+            ("[]", "body: must be a JSON object"),
+            ("nul", "body: must be a JSON object"),
+            ("null null", "body: must be a JSON object"),
+            ("\u{c}null", "body: must be a JSON object"),
+            (
+                "{}{}",
+                "body: is not JSON: trailing characters at line 1 column 3",
+            ),
+        ] {
+            let reply = server.client().post(&target, body);
+            assert_eq!(reply.status, 400, "{act}: {body}");
+            assert_eq!(reply.problem().detail, detail, "{act}: {body}");
+        }
+        let reply = server.client().call("POST", &target, "", Some("{}"));
+        assert_eq!(reply.problem().code.as_str(), "unsupported_media_type");
     }
-    let reply = server.client().call("POST", &target, "", Some("{}"));
-    assert_eq!(reply.problem().code.as_str(), "unsupported_media_type");
 }
 
 #[test]

@@ -144,6 +144,9 @@ fn only_what_takes_a_handle_and_nothing_else_may_do_without_its_body() {
             .any(|end| path.ends_with(end));
         let expected = item.get("post").map(|_| !is_lone);
         assert_eq!(required, expected, "{path}");
+        let schema = body["content"]["application/json"]["schema"].to_string();
+        let takes_null = schema.contains(r#""type":"null""#);
+        assert_eq!(takes_null, is_lone && required.is_some(), "{path}");
     }
 }
 
