@@ -4,12 +4,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rustix::process::{getegid, geteuid};
-use signer_domain::ports::{AuditEntry, AuditKey, AuditOutcome, AuditPeer, AuditTrail};
-use signer_domain::{SigningKey, clock};
+use signer_domain::ports::{
+    AuditEntry, AuditKey, AuditOutcome, AuditPeer, AuditTrail, AuditUnavailable,
+};
+use signer_domain::{HandleId, SigningKey, clock};
 use uuid::{NoContext, Timestamp as Moment, Uuid};
 
 /// Records what nobody asked for in so many words: repairs, retirements that a provider confirmed late,
-/// reservations that gave way, and quarantines.
+/// reservations that gave way, quarantines, and that a block is about to end.
 #[derive(Debug, Clone)]
 pub(crate) struct OwnActs {
     audit: Arc<dyn AuditTrail>,
@@ -36,6 +38,21 @@ impl OwnActs {
     pub(crate) fn abandoned(&self, key: AuditKey, began: Instant) {
         let entry = self.entry("rotation_abandon", key, began.elapsed());
         self.audit.note(entry);
+    }
+
+    /// Records that a key is about to be unblocked, and waits for the record. Should the process die
+    /// between the registry's change and the entry of the request, the log must not insist on the block.
+    pub(crate) async fn about_to_unblock(
+        &self,
+        handle_id: HandleId,
+        began: Instant,
+    ) -> Result<(), AuditUnavailable> {
+        let key = AuditKey {
+            handle_id: Some(handle_id),
+            ..AuditKey::default()
+        };
+        let entry = self.entry("unblock_begin", key, began.elapsed());
+        self.audit.record(entry).await
     }
 
     /// Records that a key was quarantined. Nobody waits for the record.

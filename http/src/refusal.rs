@@ -194,6 +194,7 @@ impl From<CustodyError> for Refusal {
                 "signing: key registry unavailable",
                 retry_after,
             ),
+            CustodyError::AuditUnavailable => Self::audit_unavailable(),
             CustodyError::Overloaded { retry_after } => {
                 Self::for_now(Code::Overloaded, "signing: handle queue full", retry_after)
             }

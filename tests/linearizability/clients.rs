@@ -344,6 +344,7 @@ fn refusal(error: &CustodyError) -> Outcome {
         | CustodyError::RegistryUnavailable { .. }
         | CustodyError::DeadlineExceeded => Outcome::Unknown,
         CustodyError::ScopeNotPermitted(_)
+        | CustodyError::AuditUnavailable
         | CustodyError::Overloaded { .. }
         | CustodyError::SignatureCheckFailed
         | CustodyError::Internal => panic!("{error}"),

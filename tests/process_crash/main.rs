@@ -13,6 +13,7 @@
 
 mod abandoned;
 mod failing;
+mod in_a_row;
 mod inspection;
 mod outages;
 mod scenario;
@@ -79,6 +80,13 @@ fn a_failure_at_any_step_is_overcome_by_asking_again() {
 #[test]
 fn a_failure_that_lasts_leaves_the_old_state_or_the_new_one() {
     try_all(|trial| trial.fail_at_every_step(Lasts::Forever));
+}
+
+#[test]
+fn a_death_anywhere_in_a_row_of_changes_never_keeps_the_next_start_from_its_registry() {
+    let deaths = in_a_row::kill_at_every_step();
+    println!("{deaths} deaths");
+    assert!(deaths > 60, "only {deaths} deaths");
 }
 
 #[test]

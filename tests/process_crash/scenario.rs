@@ -14,7 +14,7 @@ pub(crate) struct State {
 
 impl State {
     /// `active*` marks the current key; what is active may be `blocked`.
-    fn of(keys: &[(&str, &str)], rotation: Option<(&str, &str)>) -> Self {
+    pub(crate) fn of(keys: &[(&str, &str)], rotation: Option<(&str, &str)>) -> Self {
         let key = |(name, state): &(&str, &str)| {
             let is_current = state.ends_with('*');
             let state = state.trim_end_matches('*').to_owned();

@@ -68,12 +68,12 @@ impl Place {
     }
 
     /// Starts a custodian that does not die.
-    fn start(&self) -> Server {
+    pub(crate) fn start(&self) -> Server {
         Server::start(&self.program(), &self.0, &[])
     }
 
     /// Makes sure that the record of requests is whole, and tells of what was acknowledged.
-    fn verify_record(&self, answer: &Answer) {
+    pub(crate) fn verify_record(&self, answer: &Answer) {
         let names = ["audit.jsonl.1", "audit.jsonl"];
         let files: Vec<_> = names.map(|name| self.0.file(name)).into();
         let files: Vec<_> = files.iter().filter(|file| file.exists()).collect();
@@ -88,6 +88,11 @@ impl Place {
                 .filter(|line| line.contains(request_id.as_str()));
             assert_eq!(of_request.count(), 1, "the entry of {request_id}");
         }
+    }
+
+    /// A place of what there is.
+    pub(crate) const fn at(workplace: Workplace) -> Self {
+        Self(workplace)
     }
 
     pub(crate) fn copy_of(other: &Workplace) -> Self {

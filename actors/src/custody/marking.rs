@@ -2,6 +2,7 @@
 //! provider is down. The registry alone is asked; neither the key's actor nor its provider is needed.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use signer_domain::ports::{CustodyError, KeyRegistryError};
 use signer_domain::{Deadline, HandleId, KeyMark, KeyState, SigningKey};
@@ -9,6 +10,7 @@ use tokio::sync::oneshot;
 
 use super::ActorCustody;
 use crate::errors::{from_registry, provider_down};
+use crate::own_acts::OwnActs;
 use crate::ports::DrivenPorts;
 use crate::routes::Routes;
 use crate::supervisor::LookAtRegistry;
@@ -71,6 +73,11 @@ impl Marker {
         marking: Marking,
         deadline: Deadline,
     ) -> Result<SigningKey, CustodyError> {
+        if marking == Marking::Unblock {
+            let acts = OwnActs::new(Arc::clone(&self.ports.audit));
+            let told = acts.about_to_unblock(handle.clone(), Instant::now()).await;
+            told.map_err(|_unavailable| CustodyError::AuditUnavailable)?;
+        }
         let keys = &self.routes.keys;
         let change = self.routes.changes.begin(&handle);
         let key = match self.change(&handle, marking).await {

@@ -72,6 +72,7 @@ const fn tells_what_stands<T>(outcome: &Result<T, CustodyError>) -> bool {
             CustodyError::ScopeNotPermitted(_)
             | CustodyError::ProviderUnavailable { .. }
             | CustodyError::RegistryUnavailable { .. }
+            | CustodyError::AuditUnavailable
             | CustodyError::Overloaded { .. }
             | CustodyError::DeadlineExceeded
             | CustodyError::SignatureCheckFailed

@@ -13,7 +13,7 @@ pub enum KeyFact {
     Stands,
     /// A rotation made it the current key of its scope.
     Rotated,
-    /// It was blocked, and not unblocked since.
+    /// It was blocked, and nobody has begun to unblock it since.
     Blocked,
     /// It was retired.
     Retired,
@@ -52,7 +52,8 @@ impl Facts {
                 self.blocked.insert(handle, seq);
                 return;
             }
-            ("unblock", Some(handle)) => {
+            // Whether an end that was begun came about only the registry knows.
+            ("unblock" | "unblock_begin", Some(handle)) => {
                 self.blocked.remove(&handle);
                 return;
             }

@@ -355,6 +355,9 @@ pub enum CustodyError {
         /// How long to wait before the next try.
         retry_after: Duration,
     },
+    /// What has to be recorded before it is done cannot be recorded now. Nothing was done.
+    #[error("audit log unavailable")]
+    AuditUnavailable,
     /// Too many requests wait for this key, or for the custodian as a whole.
     #[error("handle queue full")]
     Overloaded {
