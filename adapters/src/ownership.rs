@@ -2,14 +2,16 @@
 //!
 //! A lock file can be removed and a path can lead elsewhere. So the lock that counts is one on the data,
 //! which stays with it whatever it is called, and a custodian that runs looks whether its paths still
-//! lead to the files that it opened.
+//! lead to the files that it opened, and whether what it left in them is still there.
 
 mod data_lock;
 mod lock_file;
+mod seal;
 mod watch;
 
 pub(crate) use self::data_lock::{ClaimError, claim};
 pub(crate) use self::lock_file::{LockFile, LockFileError};
+pub(crate) use self::seal::Seal;
 pub(crate) use self::watch::{Displaced, FileId, Watch};
 
 use std::fs::Metadata;

@@ -25,6 +25,8 @@ mod migration;
 mod model;
 #[path = "registry/opening.rs"]
 mod opening;
+#[path = "registry/overwriting.rs"]
+mod overwriting;
 #[path = "registry/ownership.rs"]
 mod ownership;
 #[path = "registry/questions.rs"]

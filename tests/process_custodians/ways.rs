@@ -118,6 +118,17 @@ pub(crate) const WAYS: &[Way] = &[
         }
         pair.beside("state/registry.db")
     }),
+    way("a backup written over the registry", |pair, random| {
+        remove_locks(pair, random);
+        let backup = pair.file("backup/registry.db");
+        fs::copy(backup, pair.file("state/registry.db")).unwrap();
+        pair.beside("state/registry.db")
+    }),
+    way("the log of the registry emptied", |pair, random| {
+        remove_locks(pair, random);
+        fs::File::create(pair.file("state/registry.db-wal")).unwrap();
+        pair.beside("state/registry.db")
+    }),
     way("registry and log restored in place", |pair, random| {
         remove_locks(pair, random);
         fs::create_dir(pair.file("old")).unwrap();

@@ -195,7 +195,7 @@ impl AuditOpening {
             ..
         } = found.tail;
         let is_ahead = position.seq > signed || found.lost.is_some();
-        let lock = Watch::over([lock_path(&path)]);
+        let lock = Watch::over([lock_path(&path)], Vec::new());
         let lock = lock.map_err(|(path, error)| AuditRefusal::Inaccessible { path, error })?;
         let run = Run::new(claim, is_ahead, steps.clone()).watched_by(lock);
         let run = Arc::new(run);

@@ -3,7 +3,7 @@
 use std::fs::{File, TryLockError};
 use std::io;
 
-use rustix::fs::fstatfs;
+use rustix::fs::{StatFs, fstatfs};
 use signer_domain::LockHolder;
 
 /// File systems that lend such a lock to a server, where it shuts out SQLite or readers: NFS, SMB 1, CIFS
@@ -26,7 +26,7 @@ pub(crate) enum ClaimError {
 /// the file itself, so that no other name, no lost lock file and no mount of its directory leads around
 /// it. Closing `file` drops the locks that SQLite holds on it, so it is closed after SQLite has let go.
 pub(crate) fn claim(file: &File) -> Result<(), ClaimError> {
-    if is_of_a_server(file) {
+    if is_of_a_server(fstatfs(file)) {
         return Ok(());
     }
     match file.try_lock() {
@@ -36,8 +36,9 @@ pub(crate) fn claim(file: &File) -> Result<(), ClaimError> {
     }
 }
 
-fn is_of_a_server(file: &File) -> bool {
-    let magic = fstatfs(file)
+/// Whether a file system is one that a server lends.
+pub(super) fn is_of_a_server(found: rustix::io::Result<StatFs>) -> bool {
+    let magic = found
         .ok()
         .and_then(|found| u32::try_from(found.f_type).ok());
     magic.is_some_and(|magic| OF_SERVERS.contains(&magic))

@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 
 use tracing::{error, info};
 
+use super::Seal;
+
 /// How long one look serves those who ask for every signature.
 const REUSE: Duration = Duration::from_millis(2);
 
@@ -35,14 +37,22 @@ impl FileId {
     }
 }
 
-/// A path does not lead to the file any more that was opened there.
+/// What was left at a path is not there any more.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{} was removed or replaced while it was in use; restart the custodian", .path.display())]
-pub(crate) struct Displaced {
-    path: PathBuf,
+pub(crate) enum Displaced {
+    /// The path does not lead to the file that was opened there.
+    #[error("{} was removed or replaced while it was in use; restart the custodian", .0.display())]
+    Replaced(PathBuf),
+    /// The file is the same, and somebody else has written into it.
+    #[error(
+        "{} was overwritten while it was in use; stop the custodian, and start it with a state that \
+         is whole",
+        .0.display()
+    )]
+    Overwritten(PathBuf),
 }
 
-/// Looks whether paths still lead to the files that were opened. What is written into a file that was
+/// Looks whether paths still lead to the files that were opened, and seals are whole. What is written into a file that was
 /// removed or replaced is lost at the next start, and another custodian may have what stands there now.
 ///
 /// As long as the files are open no other can have their numbers, so a file that is put back is the
@@ -53,6 +63,7 @@ pub(crate) struct Watch(Arc<Watched>);
 #[derive(Debug)]
 struct Watched {
     files: Vec<(PathBuf, FileId)>,
+    seals: Vec<Seal>,
     began: Instant,
     /// When all was last seen in place, in microseconds behind `began`; 0 when never.
     seen: AtomicU64,
@@ -61,9 +72,10 @@ struct Watched {
 }
 
 impl Watch {
-    /// Watches the files that stand at `paths` now, and are open.
+    /// Watches the files that stand at `paths` now, and are open, and the content of some.
     pub(crate) fn over(
         paths: impl IntoIterator<Item = PathBuf>,
+        seals: Vec<Seal>,
     ) -> Result<Self, (PathBuf, io::Error)> {
         let identify = |path: PathBuf| match FileId::at(&path) {
             Ok(id) => Ok((path, id)),
@@ -71,6 +83,7 @@ impl Watch {
         };
         Ok(Self(Arc::new(Watched {
             files: paths.into_iter().map(identify).collect::<Result<_, _>>()?,
+            seals,
             began: Instant::now(),
             seen: AtomicU64::new(0),
             is_displaced: AtomicBool::new(false),
@@ -83,23 +96,39 @@ impl Watch {
         let now = watched.now();
         let is_displaced =
             |(path, id): &&(PathBuf, FileId)| !FileId::at(path).is_ok_and(|found| found == *id);
-        let displaced = watched.files.iter().find(is_displaced);
-        let was = watched
-            .is_displaced
-            .swap(displaced.is_some(), Ordering::AcqRel);
-        let Some((path, _)) = displaced else {
-            watched.seen.store(now, Ordering::Release);
-            if was {
-                info!("every file of the state is in its place again");
-            }
-            return Ok(());
+        let look = match watched.files.iter().find(is_displaced) {
+            Some((path, _)) => Err(Displaced::Replaced(path.clone())),
+            None => watched.seals.iter().try_for_each(Seal::look),
         };
-        watched.seen.store(0, Ordering::Release);
-        let displaced = Displaced { path: path.clone() };
-        if !was {
-            error!(cause = %displaced, "state taken away; nothing is signed");
+        let was = watched.is_displaced.swap(look.is_err(), Ordering::AcqRel);
+        match &look {
+            Ok(()) => {
+                watched.seen.store(now, Ordering::Release);
+                if was {
+                    info!("every file of the state is in its place again");
+                }
+            }
+            Err(displaced) => {
+                watched.seen.store(0, Ordering::Release);
+                if !was {
+                    error!(cause = %displaced, "state taken away; nothing is signed");
+                }
+            }
         }
-        Err(displaced)
+        look
+    }
+
+    /// Looks whether somebody else has written into a file.
+    pub(crate) fn is_overwritten(&self) -> bool {
+        self.0.seals.iter().any(|seal| seal.look().is_err())
+    }
+
+    /// Notes that what is sealed is not what was left, whichever file that is.
+    pub(crate) fn distrust(&self) {
+        if let Some(seal) = self.0.seals.last() {
+            seal.give_up();
+        }
+        self.0.seen.store(0, Ordering::Release);
     }
 
     /// Looks, unless that was done a moment ago.
@@ -136,7 +165,7 @@ mod tests {
         let (path, other) = (directory.join("data"), directory.join("other"));
         fs::write(&path, "one").unwrap();
         let _open = fs::File::open(&path).unwrap();
-        let watch = Watch::over([path.clone()]).unwrap();
+        let watch = Watch::over([path.clone()], Vec::new()).unwrap();
         watch.look().unwrap();
         let there_and_back: [ThereAndBack<'_>; 3] = [
             (&|| fs::rename(&path, &other).unwrap(), &|| {
@@ -157,7 +186,7 @@ mod tests {
         for (there, back) in there_and_back {
             there();
             let displaced = watch.look().unwrap_err();
-            assert_eq!(displaced.path, path);
+            assert_eq!(displaced, Displaced::Replaced(path.clone()));
             watch.glance().unwrap_err();
             back();
             watch.glance().unwrap();

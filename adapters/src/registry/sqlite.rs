@@ -3,6 +3,7 @@
 mod access;
 mod changes;
 mod connection;
+mod content;
 mod counter;
 mod failure;
 mod file;
@@ -22,6 +23,7 @@ mod tests;
 mod transaction;
 
 use std::fmt;
+use std::path::PathBuf;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -34,11 +36,12 @@ use sqlx::sqlite::SqliteConnection;
 
 use self::connection::{Connection, Work};
 pub use self::counter::ChangeCounter;
+use self::counter::Identity;
 use self::lock::Claim;
 use self::proof::Doubt;
 pub use self::refusal::{OpenRegistryError, RegistryRefusal};
 use super::RegistryUrl;
-use crate::ownership::Watch;
+use crate::ownership::{Seal, Watch};
 
 /// The key registry in one SQLite file, which belongs to this value alone.
 ///
@@ -49,8 +52,9 @@ pub struct SqliteRegistry {
     reader: Connection,
     writer: Connection,
     files: Watch,
-    id: String,
-    counter: ChangeCounter,
+    path: PathBuf,
+    database: Seal,
+    identity: Identity,
     doubt: Doubt,
     #[expect(
         dead_code,
@@ -74,12 +78,14 @@ impl SqliteRegistry {
             url: url.clone(),
             refusal: refusal.explained(url.path()),
         })?;
+        let [database, _log] = opened.content.seals();
         Ok(Self {
-            reader: Connection::new(opened.reader, opened.files.clone()),
-            writer: Connection::new(opened.writer, opened.files.clone()),
+            reader: Connection::reading(opened.reader, opened.files.clone()),
+            writer: Connection::writing(opened.writer, opened.content, opened.files.clone()),
             files: opened.files,
-            id: opened.id,
-            counter: opened.counter,
+            path: opened.path,
+            database,
+            identity: opened.identity,
             doubt: Doubt::default(),
             claim: opened.claim,
         })
@@ -106,16 +112,16 @@ impl SqliteRegistry {
     /// The random name that the registry was given when it was made or brought to this schema, as 32
     /// hexadecimal digits. A copy and a restored backup have the same.
     pub fn id(&self) -> &str {
-        &self.id
+        &self.identity.id
     }
 
     /// Tells how far the registry has come, for as long as it is wanted.
     pub fn changes(&self) -> ChangeCounter {
-        self.counter.clone()
+        self.identity.counter.clone()
     }
 
     /// Ends the use of the registry: waits for the change under way and moves the write-ahead log
-    /// into the database file. Every later call answers that the registry is unavailable.
+    /// into the database file, unless somebody else has written there. Every later call answers that the registry is unavailable.
     ///
     /// Nothing is lost without it. Closing again does nothing.
     ///
@@ -123,6 +129,16 @@ impl SqliteRegistry {
     /// [`Unavailable`](KeyRegistryError::Unavailable) when SQLite does not finish in time.
     pub async fn close(&self) -> Result<(), KeyRegistryError> {
         let context = "closing the registry";
+        if self.files.is_overwritten() {
+            // As long as the reader is there, SQLite leaves the log where it is: moving it into what
+            // somebody else has put there would harm that too.
+            self.writer.close(context).await?;
+            self.reader.close(context).await?;
+            if self.database.look().is_err() {
+                content::set_log_aside(&self.path);
+            }
+            return Ok(());
+        }
         self.reader.close(context).await?;
         self.writer.close(context).await
     }
@@ -133,13 +149,13 @@ impl SqliteRegistry {
         T: Send + 'static,
         W: for<'c> FnOnce(&'c mut SqliteConnection) -> Work<'c, T> + Send + 'static,
     {
-        let (files, counter) = (self.files.clone(), self.counter.clone());
+        let (files, identity) = (self.files.clone(), self.identity.clone());
         let doubt = self.doubt.clone();
         self.writer
             .run(context, move |connection| {
                 Box::pin(async move {
                     let outcome =
-                        transaction::transaction(connection, &files, &counter, work).await;
+                        transaction::transaction(connection, &files, &identity, work).await;
                     doubt.note(&outcome);
                     outcome
                 })
@@ -152,7 +168,7 @@ impl fmt::Debug for SqliteRegistry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SqliteRegistry")
             .field("files", &self.files)
-            .field("id", &self.id)
+            .field("identity", &self.identity)
             .finish_non_exhaustive()
     }
 }
@@ -306,8 +322,14 @@ impl KeyRegistry for SqliteRegistry {
 
     async fn check(&self) -> Result<(), KeyRegistryError> {
         let context = "checking the registry";
+        let (files, identity) = (self.files.clone(), self.identity.clone());
         self.reader
-            .run(context, |connection| Box::pin(queries::touch(connection)))
+            .run(context, move |connection| {
+                Box::pin(async move {
+                    identity.confirm(connection, &files).await?;
+                    queries::touch(connection).await
+                })
+            })
             .await?;
         let doubt = self.doubt.clone();
         self.change(context, move |connection| {

@@ -5,13 +5,11 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use signer_adapters::registry::SqliteRegistry;
-use signer_domain::ports::{CurrentKey, KeyRegistry as _, KeyRegistryError, RotationRegistry as _};
+use signer_domain::ports::{CurrentKey, KeyRegistry as _, KeyRegistryError};
 use sqlx::Connection as _;
 use sqlx::sqlite::SqliteConnection;
 
-use crate::support::{
-    PLATFORM, Place, all, at, find, generate, handle, pair, reserve, reserved, rotate,
-};
+use crate::support::{PLATFORM, Place, all, at, find, generate, handle, pair, reserve, reserved};
 
 /// The context and the cause of an unavailable registry.
 fn unavailable<T: std::fmt::Debug>(answer: Result<T, KeyRegistryError>) -> (&'static str, String) {
@@ -109,110 +107,6 @@ async fn acknowledges_nothing_once_its_file_was_removed_or_replaced() {
     fs::rename(&away, place.path()).unwrap();
     assert_eq!(find(&registry, &key.handle_id).await, Some(key.clone()));
     registry.retire(&key, at(3)).await.unwrap();
-}
-
-#[tokio::test]
-async fn a_row_that_no_version_writes_is_an_error_not_a_key() {
-    for (damage, column) in [
-        ("UPDATE signing_key SET scope = 'PLATFORM'", "scope"),
-        ("UPDATE signing_key SET key_id = '../k1'", "key_id"),
-        ("UPDATE signing_key SET public_key = x'00'", "public_key"),
-        ("UPDATE signing_key SET state = 'compromised'", "state"),
-        ("UPDATE signing_key SET version = -1", "version"),
-        ("UPDATE signing_key SET is_current = 2", "is_current"),
-        (
-            "UPDATE signing_key SET valid_from = 9223372036854775807",
-            "valid_from",
-        ),
-        ("UPDATE signing_key SET valid_from = NULL", "valid_from"),
-        (
-            "UPDATE signing_key SET valid_until = -9223372036854775807",
-            "valid_until",
-        ),
-    ] {
-        let place = Place::new();
-        let registry = place.open().await;
-        generate(&registry, PLATFORM, "k1").await;
-        let mut raw = place.open_raw().await;
-        execute(&mut raw, "PRAGMA ignore_check_constraints = ON").await;
-        execute(&mut raw, damage).await;
-        let (context, cause) = unavailable(registry.find(&handle(PLATFORM, "k1")).await);
-        assert_eq!(context, "reading a key record", "{damage}");
-        assert!(cause.contains(&format!("column {column} ")), "{cause}");
-        let (context, _) = unavailable(registry.list(&all(9)).await);
-        assert_eq!(context, "reading a key record", "{damage}");
-    }
-}
-
-#[tokio::test]
-async fn a_rotation_that_no_version_writes_is_an_error_not_a_rotation() {
-    for (damage, column) in [
-        (
-            "UPDATE rotation SET opened_at = 9223372036854775807",
-            "opened_at",
-        ),
-        ("UPDATE rotation SET closes_at = NULL", "closes_at"),
-        (
-            "UPDATE signing_key SET handle_id = 'software:bl ank' WHERE key_id = 'k1'",
-            "old_handle_id",
-        ),
-        (
-            "UPDATE signing_key SET handle_id = 'software:bl ank' WHERE key_id = 'k2'",
-            "new_handle_id",
-        ),
-    ] {
-        let place = Place::new();
-        let registry = place.open().await;
-        generate(&registry, PLATFORM, "k1").await;
-        let transition = rotate(&registry, PLATFORM, "k2").await;
-        let mut raw = place.open_raw().await;
-        execute(&mut raw, "PRAGMA ignore_check_constraints = ON").await;
-        execute(&mut raw, damage).await;
-        for answer in [
-            registry.rotation(&PLATFORM).await.map(drop),
-            registry.open_rotations().await.map(drop),
-            registry.close_rotation(&transition, at(15)).await.map(drop),
-        ] {
-            let (context, cause) = unavailable(answer);
-            assert_eq!(context, "reading a key record", "{damage}");
-            assert!(cause.contains(&format!("column {column} ")), "{cause}");
-        }
-    }
-}
-
-#[tokio::test]
-async fn a_reservation_of_an_unknown_purpose_is_an_error_not_a_reservation() {
-    let place = Place::new();
-    let registry = place.open().await;
-    reserve(&registry, PLATFORM, "k1").await.unwrap();
-    let mut raw = place.open_raw().await;
-    execute(&mut raw, "PRAGMA ignore_check_constraints = ON").await;
-    execute(&mut raw, "UPDATE signing_key SET purpose = 'play'").await;
-    let (context, cause) = unavailable(registry.pending().await);
-    assert_eq!(context, "reading a key record");
-    assert!(cause.contains("column purpose "), "{cause}");
-}
-
-#[tokio::test]
-async fn a_handle_that_does_not_parse_is_an_error_where_it_is_met() {
-    let place = Place::new();
-    let registry = place.open().await;
-    generate(&registry, PLATFORM, "k1").await;
-    let mut raw = place.open_raw().await;
-    execute(
-        &mut raw,
-        "UPDATE signing_key SET handle_id = 'software:bl ank'",
-    )
-    .await;
-    assert_eq!(
-        unavailable(registry.current(&PLATFORM).await).0,
-        "reading a key record"
-    );
-    assert_eq!(
-        unavailable(reserve(&registry, PLATFORM, "k1").await).0,
-        "reading a key record"
-    );
-    assert_eq!(find(&registry, &handle(PLATFORM, "k1")).await, None);
 }
 
 #[tokio::test]

@@ -10,8 +10,9 @@ use sqlx::{ConnectOptions as _, Connection as _};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
+use super::content::Content;
 use super::failure::{Failure, RegistryClosed, unavailable};
-use crate::ownership::Watch;
+use crate::ownership::{Displaced, Watch};
 
 /// How long SQLite waits for a lock that another program holds.
 pub(super) const BUSY_LIMIT: Duration = Duration::from_secs(2);
@@ -30,18 +31,38 @@ pub(super) type Work<'c, T> = Pin<Box<dyn Future<Output = Result<T, Failure>> + 
 /// The work of a call runs as a task of its own, so a caller that gives up never cuts a change short:
 /// what was begun is finished, and the next caller finds the connection idle.
 pub(super) struct Connection {
-    open: Arc<Mutex<Option<SqliteConnection>>>,
+    open: Arc<Mutex<Option<Open>>>,
     files: Watch,
 }
 
+/// An open connection, and the content that goes through it if it writes.
+struct Open {
+    connection: SqliteConnection,
+    content: Option<Content>,
+}
+
 impl Connection {
-    /// A connection that is used only as long as `files` are in their place.
-    pub(super) fn new(connection: SqliteConnection, files: Watch) -> Self {
-        let open = Arc::new(Mutex::new(Some(connection)));
+    /// A connection that reads, and is used only as long as `files` are in their place.
+    pub(super) fn reading(connection: SqliteConnection, files: Watch) -> Self {
+        Self::new(connection, None, files)
+    }
+
+    /// The connection that writes `content`.
+    pub(super) fn writing(connection: SqliteConnection, content: Content, files: Watch) -> Self {
+        Self::new(connection, Some(content), files)
+    }
+
+    fn new(connection: SqliteConnection, content: Option<Content>, files: Watch) -> Self {
+        let open = Open {
+            connection,
+            content,
+        };
+        let open = Arc::new(Mutex::new(Some(open)));
         Self { open, files }
     }
 
-    /// Does `work` as soon as the connection is free, unless the files of the registry were taken away.
+    /// Does `work` as soon as the connection is free, unless the files of the registry were taken away
+    /// or overwritten before its end.
     pub(super) async fn run<T, W>(
         &self,
         context: &'static str,
@@ -57,11 +78,11 @@ impl Connection {
             .map_err(|elapsed| unavailable(context, elapsed))?;
         let task = tokio::spawn(async move {
             let open = turn.as_mut();
-            let connection = open.ok_or_else(|| Failure::Store(RegistryClosed.into()))?;
-            files
-                .glance()
-                .map_err(|displaced| Failure::Store(displaced.into()))?;
-            work(connection).await
+            let open = open.ok_or_else(|| Failure::Store(RegistryClosed.into()))?;
+            files.glance().map_err(lost)?;
+            let answer = open.work(work).await;
+            files.look().map_err(lost)?;
+            answer
         });
         timeout(WORK_LIMIT, task)
             .await
@@ -75,7 +96,7 @@ impl Connection {
         let mut turn = timeout(TURN_LIMIT, self.open.lock())
             .await
             .map_err(|elapsed| unavailable(context, elapsed))?;
-        let Some(connection) = turn.take() else {
+        let Some(Open { connection, .. }) = turn.take() else {
             return Ok(());
         };
         timeout(WORK_LIMIT, connection.close())
@@ -83,6 +104,27 @@ impl Connection {
             .map_err(|elapsed| unavailable(context, elapsed))?
             .map_err(|error| unavailable(context, error))
     }
+}
+
+impl Open {
+    async fn work<T, W>(&mut self, work: W) -> Result<T, Failure>
+    where
+        W: for<'c> FnOnce(&'c mut SqliteConnection) -> Work<'c, T>,
+    {
+        let Some(content) = &mut self.content else {
+            return work(&mut self.connection).await;
+        };
+        content.open().map_err(lost)?;
+        let answer = work(&mut self.connection).await;
+        let close = content.close(&mut self.connection);
+        close.await.map_err(lost)?;
+        answer
+    }
+}
+
+/// The files of the registry were taken away or overwritten.
+pub(super) fn lost(displaced: Displaced) -> Failure {
+    Failure::Store(displaced.into())
 }
 
 /// How both connections are made: small caches, no memory map, nothing trusted, little patience.

@@ -5,6 +5,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use sqlx::sqlite::SqliteConnection;
 
+use super::connection::lost;
+use super::failure::Failure;
+use crate::ownership::Watch;
+
 /// Tells the number of the registry's newest durable change, at the cost of reading a number in
 /// memory.
 ///
@@ -26,6 +30,32 @@ impl ChangeCounter {
     /// Notes that the change `seq` and all before it are durable.
     pub(super) fn advance(&self, seq: u64) {
         self.0.fetch_max(seq, Ordering::Release);
+    }
+}
+
+/// Which registry it is, and how far it has come.
+#[derive(Debug, Clone)]
+pub(super) struct Identity {
+    pub(super) id: Arc<str>,
+    pub(super) counter: ChangeCounter,
+}
+
+impl Identity {
+    /// Makes sure that `connection` sees this registry, and no state of it from before the newest change.
+    /// Once it sees another one, nothing that is read there is believed any more.
+    pub(super) async fn confirm(
+        &self,
+        connection: &mut SqliteConnection,
+        files: &Watch,
+    ) -> Result<(), Failure> {
+        let last = self.counter.last();
+        let id = sqlx::query_scalar("SELECT lower(hex(value)) FROM registry_identity");
+        let id: Option<String> = id.fetch_optional(&mut *connection).await?;
+        if id.as_deref() == Some(&*self.id) && read(connection).await? >= last {
+            return Ok(());
+        }
+        files.distrust();
+        files.look().map_err(lost)
     }
 }
 

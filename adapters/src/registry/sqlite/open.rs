@@ -3,7 +3,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, RenameFlags};
 use rustix::io::Errno;
@@ -12,7 +12,8 @@ use sqlx::{ConnectOptions as _, Connection as _};
 
 use super::access;
 use super::connection::options;
-use super::counter::{self, ChangeCounter};
+use super::content::Content;
+use super::counter::{self, ChangeCounter, Identity};
 use super::file::{Found, beside, inspect, resolve};
 use super::lock::{Claim, lock_path};
 use super::refusal::RegistryRefusal;
@@ -26,9 +27,10 @@ const ROWS_JUDGED_UP_TO: i64 = 16_384;
 pub(super) struct Opened {
     pub(super) reader: SqliteConnection,
     pub(super) writer: SqliteConnection,
+    pub(super) content: Content,
+    pub(super) path: PathBuf,
     pub(super) files: Watch,
-    pub(super) id: String,
-    pub(super) counter: ChangeCounter,
+    pub(super) identity: Identity,
     pub(super) claim: Claim,
 }
 
@@ -47,26 +49,36 @@ pub(super) async fn open(path: &Path) -> Result<Opened, RegistryRefusal> {
     }
     let claim = claim.take_data(&path)?;
     let reader = reader(&path).await?;
-    let (writer, id, counter) = match writer(&path).await {
+    let (writer, identity) = match writer(&path).await {
         Ok(prepared) => prepared,
         Err(refusal) => return Err(close_after(refusal, reader).await),
     };
-    let open_files = ["", "-wal", "-shm"].map(|suffix| beside(&path, suffix));
-    let files = match Watch::over(open_files.into_iter().chain(claim.lock_path(&path))) {
-        Ok(files) => files,
-        Err((path, error)) => {
+    let (content, files) = match watch(&path, &claim) {
+        Ok(watched) => watched,
+        Err(refusal) => {
             drop(reader.close().await);
-            return Err(close_after(inaccessible(&path, error), writer).await);
+            return Err(close_after(refusal, writer).await);
         }
     };
     Ok(Opened {
         reader,
         writer,
+        content,
+        path,
         files,
-        id,
-        counter,
+        identity,
         claim,
     })
+}
+
+/// Watches what stands open.
+fn watch(path: &Path, claim: &Claim) -> Result<(Content, Watch), RegistryRefusal> {
+    let content = Content::of(path).map_err(|error| inaccessible(path, error))?;
+    let open_files = ["", "-wal", "-shm"].map(|suffix| beside(path, suffix));
+    let open_files = open_files.into_iter().chain(claim.lock_path(path));
+    let files = Watch::over(open_files, content.seals().into());
+    let files = files.map_err(|(path, error)| inaccessible(&path, error))?;
+    Ok((content, files))
 }
 
 /// Makes an empty registry under another name and then moves it into place, so that a registry is
@@ -153,20 +165,19 @@ pub(super) async fn check(
     schema::compare(reader, version).await
 }
 
-/// The connection that writes, once it has proved that it can, with what the registry says of itself:
-/// its id and its newest change.
-async fn writer(path: &Path) -> Result<(SqliteConnection, String, ChangeCounter), RegistryRefusal> {
-    let writer = options(path).journal_mode(SqliteJournalMode::Wal);
+/// The connection that writes, once it has proved that it can, with what the registry says of itself.
+async fn writer(path: &Path) -> Result<(SqliteConnection, Identity), RegistryRefusal> {
+    let writer = options(path)
+        .journal_mode(SqliteJournalMode::Wal)
+        .pragma("wal_autocheckpoint", "0");
     let mut writer = writer.connect().await?;
     match prepare(&mut writer).await {
-        Ok((id, counter)) => Ok((writer, id, counter)),
+        Ok(identity) => Ok((writer, identity)),
         Err(refusal) => Err(close_after(refusal, writer).await),
     }
 }
 
-async fn prepare(
-    writer: &mut SqliteConnection,
-) -> Result<(String, ChangeCounter), RegistryRefusal> {
+async fn prepare(writer: &mut SqliteConnection) -> Result<Identity, RegistryRefusal> {
     schema::migrate(writer).await?;
     let journal_mode = sqlx::query_scalar("PRAGMA journal_mode");
     let mode: String = journal_mode.fetch_one(&mut *writer).await?;
@@ -174,7 +185,11 @@ async fn prepare(
         return Err(RegistryRefusal::NoWriteAheadLog);
     }
     let id = registry_id(writer).await?;
-    Ok((id, ChangeCounter::starting_at(counter::read(writer).await?)))
+    let counter = ChangeCounter::starting_at(counter::read(writer).await?);
+    Ok(Identity {
+        id: id.into(),
+        counter,
+    })
 }
 
 async fn registry_id(writer: &mut SqliteConnection) -> Result<String, RegistryRefusal> {

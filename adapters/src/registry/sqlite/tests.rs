@@ -1,4 +1,7 @@
-//! What only the inside of the registry can show: settings of the connections, plans, a full disk.
+//! What only the inside of the registry can show: settings of the connections, plans, a full disk, and
+//! rows that are broken.
+
+mod damage;
 
 use std::path::Path;
 

@@ -2,28 +2,29 @@
 
 use sqlx::sqlite::SqliteConnection;
 
-use super::connection::Work;
-use super::counter::{self, ChangeCounter};
+use super::connection::{Work, lost};
+use super::counter::{self, Identity};
 use super::failure::Failure;
-use crate::ownership::{Displaced, Watch};
+use crate::ownership::Watch;
 
-/// Does `work` in one transaction and makes its effect durable, or leaves no effect.
+/// Does `work` in one transaction of the registry `identity` and makes its effect durable, or leaves no
+/// effect.
 ///
 /// The statements are sent by hand: on a full disk SQLite rolls back by itself, and the transaction
 /// type of the library would believe itself inside a transaction ever after.
 pub(super) async fn transaction<T, W>(
     connection: &mut SqliteConnection,
     files: &Watch,
-    counter: &ChangeCounter,
+    identity: &Identity,
     work: W,
 ) -> Result<T, Failure>
 where
     W: for<'c> FnOnce(&'c mut SqliteConnection) -> Work<'c, T>,
 {
     begin(connection).await?;
-    match finish(connection, files, work).await {
+    match finish(connection, files, identity, work).await {
         Ok((value, seq)) => {
-            counter.advance(seq);
+            identity.counter.advance(seq);
             Ok(value)
         }
         Err(failure) => {
@@ -38,11 +39,13 @@ where
 async fn finish<T, W>(
     connection: &mut SqliteConnection,
     files: &Watch,
+    identity: &Identity,
     work: W,
 ) -> Result<(T, u64), Failure>
 where
     W: for<'c> FnOnce(&'c mut SqliteConnection) -> Work<'c, T>,
 {
+    identity.confirm(&mut *connection, files).await?;
     let value = work(&mut *connection).await?;
     let seq = counter::read(&mut *connection).await?;
     files.look().map_err(lost)?;
@@ -50,10 +53,6 @@ where
     // It may have gone into files that were taken away a moment ago, and nothing may be built on that.
     files.look().map_err(lost)?;
     Ok((value, seq))
-}
-
-fn lost(displaced: Displaced) -> Failure {
-    Failure::Store(displaced.into())
 }
 
 /// Takes the write lock. A transaction that is open here was cut off by the end of the runtime that
