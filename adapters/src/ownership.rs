@@ -10,7 +10,7 @@ mod seal;
 mod watch;
 
 pub(crate) use self::data_lock::{ClaimError, claim};
-pub(crate) use self::lock_file::{LockFile, LockFileError};
+pub(crate) use self::lock_file::{LockFile, LockFileError, foreign_owner};
 pub(crate) use self::seal::Seal;
 pub(crate) use self::watch::{Displaced, FileId, Watch};
 

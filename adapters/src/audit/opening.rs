@@ -27,7 +27,7 @@ use super::steps::{Step, Steps};
 use super::trail::FileAuditTrail;
 use super::unfinished::{LastRun, ReadNotesError};
 use super::writer::Writer;
-use crate::ownership::Watch;
+use crate::ownership::{Watch, foreign_owner};
 
 /// What the operator decided when a log was opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -48,7 +48,8 @@ pub(super) type TakenUp<S> = (Arc<Queue>, Writer<NotedStore<S>>, Claim);
 #[derive(Debug)]
 pub struct AuditOpening {
     path: PathBuf,
-    claim: File,
+    /// The lock file, where it counts.
+    claim: Option<File>,
     files: OwnFiles,
     found: Found,
     acceptance: Acceptance,
@@ -195,7 +196,7 @@ impl AuditOpening {
             ..
         } = found.tail;
         let is_ahead = position.seq > signed || found.lost.is_some();
-        let lock = Watch::over([lock_path(&path)], Vec::new());
+        let lock = Watch::over(claim.as_ref().map(|_held| lock_path(&path)), Vec::new());
         let lock = lock.map_err(|(path, error)| AuditRefusal::Inaccessible { path, error })?;
         let run = Run::new(claim, is_ahead, steps.clone()).watched_by(lock);
         let run = Arc::new(run);
@@ -262,20 +263,14 @@ fn claim(path: &Path, acceptance: Acceptance) -> Result<AuditOpening, AuditRefus
         // Nobody writes it. What is refused gets no lock file put beside it.
         Found::at(path, LastRun::Unknown)?.permit(path, acceptance)?;
     }
-    let inaccessible = |error| AuditRefusal::Inaccessible {
-        path: lock.clone(),
-        error,
+    let (claim, last_run) = if let Some(owner) = foreign_owner(&lock) {
+        let path = lock.display();
+        warn!(owner, "lock file {path} of another user; it does not count");
+        (None, LastRun::Unknown)
+    } else {
+        let (claim, last_run) = claim_lock(&lock)?;
+        (Some(claim), last_run)
     };
-    let mut claim = match file::open_existing(&lock, Audience::Readers)? {
-        Some(file) => file,
-        None => make_lock(&lock).map_err(inaccessible)?,
-    };
-    match claim.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => return Err(AuditRefusal::InUse(LockHolder::of(&claim))),
-        Err(TryLockError::Error(error)) => return Err(inaccessible(error)),
-    }
-    let last_run = read_lock(&mut claim, &lock)?;
     // Before it is looked through: nobody adds to it from here on.
     let files = OwnFiles::claim(path)?;
     Ok(AuditOpening {
@@ -286,6 +281,24 @@ fn claim(path: &Path, acceptance: Acceptance) -> Result<AuditOpening, AuditRefus
         acceptance,
         steps: Steps::plain(),
     })
+}
+
+fn claim_lock(lock: &Path) -> Result<(File, LastRun), AuditRefusal> {
+    let inaccessible = |error| AuditRefusal::Inaccessible {
+        path: lock.to_owned(),
+        error,
+    };
+    let mut claim = match file::open_existing(lock, Audience::Readers)? {
+        Some(file) => file,
+        None => make_lock(lock).map_err(inaccessible)?,
+    };
+    match claim.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => return Err(AuditRefusal::InUse(LockHolder::of(&claim))),
+        Err(TryLockError::Error(error)) => return Err(inaccessible(error)),
+    }
+    let last_run = read_lock(&mut claim, lock)?;
+    Ok((claim, last_run))
 }
 
 /// The path of the lock file of the log at `path`.
@@ -303,6 +316,9 @@ fn make_lock(lock: &Path) -> io::Result<File> {
 /// What is known of the last run, which must not live any more.
 fn run_that_ended(path: &Path) -> Result<LastRun, AuditRefusal> {
     let lock = lock_path(path);
+    if foreign_owner(&lock).is_some() {
+        return Ok(LastRun::Unknown);
+    }
     let Some(mut file) = file::open_existing(&lock, Audience::Readers)? else {
         return Ok(LastRun::Unknown);
     };

@@ -16,7 +16,8 @@ use crate::ownership::Watch;
 /// A run of a custodian, with the lock file that it holds for as long as it writes the log.
 #[derive(Debug)]
 pub(super) struct Run {
-    lock: File,
+    /// None where somebody else's file stands in its place.
+    lock: Option<File>,
     /// Whoever may take the lock at its path may take the log as well.
     watch: Option<Watch>,
     covered: Mutex<Covered>,
@@ -34,7 +35,7 @@ struct Covered {
 
 impl Run {
     /// A run behind what the file holds; `is_ahead` when no checkpoint covers all of it.
-    pub(super) const fn new(lock: File, is_ahead: bool, steps: Steps) -> Self {
+    pub(super) const fn new(lock: Option<File>, is_ahead: bool, steps: Steps) -> Self {
         Self {
             lock,
             watch: None,
@@ -64,21 +65,25 @@ impl Run {
     }
 
     fn note(&self, note: Unfinished) -> io::Result<()> {
+        let Some(lock) = &self.lock else {
+            return Ok(());
+        };
         let line = note.line();
         self.steps
-            .write_durably(Step::NoteRun, &self.lock, line.as_bytes())
+            .write_durably(Step::NoteRun, lock, line.as_bytes())
     }
 
     /// Takes the note back, unless the file holds what no checkpoint covers.
     pub(super) fn end(&self) {
         let Covered { is_torn, is_ahead } = *self.covered.lock();
+        let Some(lock) = &self.lock else { return };
         if is_torn || is_ahead {
             return;
         }
         let emptied = self.steps.take(Step::NoteRun, || {
-            if self.lock.metadata()?.len() > 0 {
-                self.lock.set_len(0)?;
-                self.lock.sync_data()?;
+            if lock.metadata()?.len() > 0 {
+                lock.set_len(0)?;
+                lock.sync_data()?;
             }
             Ok(())
         });

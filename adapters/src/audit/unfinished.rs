@@ -5,8 +5,9 @@
 //! run would give them again. So a run notes, before and behind its first entry in a file, that the file
 //! is there and what it holds; an orderly end takes the note back.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read as _, Seek as _, SeekFrom};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use super::file;
@@ -49,9 +50,13 @@ impl LastRun {
     /// custodian from starting.
     pub(super) fn of(log: &Path) -> Self {
         let lock = file::beside(log, ".lock");
+        let owner = fs::symlink_metadata(log).map(|found| found.uid());
+        // The lock file of another user than that of the log does not count.
+        let is_its_own = |lock: u32| lock == 0 || owner.as_ref().is_ok_and(|log| *log == lock);
         let read = file::open_to_read(&lock).ok().and_then(|mut file| {
-            let is_file = file.metadata().ok()?.is_file();
-            is_file.then(|| Self::read(&mut file).ok()).flatten()
+            let found = file.metadata().ok()?;
+            let counts = found.is_file() && is_its_own(found.uid());
+            counts.then(|| Self::read(&mut file).ok()).flatten()
         });
         read.unwrap_or(Self::Unknown)
     }

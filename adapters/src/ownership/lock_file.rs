@@ -42,13 +42,12 @@ impl From<io::Error> for LockFileError {
 impl LockFile {
     /// Takes the lock file at `path`, and makes it when there is none. Follows no link.
     pub(crate) fn take(path: &Path) -> Result<Self, LockFileError> {
+        if let Some(owner) = foreign_owner(path) {
+            return Ok(Self::Foreign { owner });
+        }
         let mut is_new = false;
         match fs::symlink_metadata(path) {
             Ok(found) if !found.is_file() => return Err(LockFileError::NotALockFile),
-            Ok(found) if !is_ours(found.uid()) => {
-                let owner = found.uid();
-                return Ok(Self::Foreign { owner });
-            }
             Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => is_new = true,
             Err(error) => return Err(error.into()),
@@ -73,6 +72,11 @@ impl LockFile {
     }
 }
 
-fn is_ours(owner: u32) -> bool {
-    owner == rustix::process::geteuid().as_raw() || owner == 0
+/// Who put the lock file at `path` there, unless it was root or the user that runs this process. Such a
+/// file does not count, whatever it says and whoever holds it.
+pub(crate) fn foreign_owner(path: &Path) -> Option<u32> {
+    let found = fs::symlink_metadata(path).ok()?;
+    let owner = found.uid();
+    let is_ours = owner == rustix::process::geteuid().as_raw() || owner == 0;
+    (found.is_file() && !is_ours).then_some(owner)
 }
