@@ -8,7 +8,7 @@ use signer_domain::LockHolder;
 
 /// File systems that lend such a lock to a server, where it shuts out SQLite or readers: NFS, SMB 1, CIFS
 /// and SMB 2, by the numbers of `linux/magic.h`. There the lock file alone counts.
-const OF_SERVERS: [u32; 4] = [0x6969, 0x517b, 0xff53_4d42, 0xfe53_4d42];
+pub(super) const OF_SERVERS: [u32; 4] = [0x6969, 0x517b, 0xff53_4d42, 0xfe53_4d42];
 
 /// Why a file is not ours.
 #[derive(Debug)]
@@ -26,7 +26,7 @@ pub(crate) enum ClaimError {
 /// the file itself, so that no other name, no lost lock file and no mount of its directory leads around
 /// it. Closing `file` drops the locks that SQLite holds on it, so it is closed after SQLite has let go.
 pub(crate) fn claim(file: &File) -> Result<(), ClaimError> {
-    if is_of_a_server(fstatfs(file)) {
+    if is_one_of(&OF_SERVERS, fstatfs(file)) {
         return Ok(());
     }
     match file.try_lock() {
@@ -36,12 +36,12 @@ pub(crate) fn claim(file: &File) -> Result<(), ClaimError> {
     }
 }
 
-/// Whether a file system is one that a server lends.
-pub(super) fn is_of_a_server(found: rustix::io::Result<StatFs>) -> bool {
+/// Whether a file system is of one of these kinds.
+pub(super) fn is_one_of(kinds: &[u32], found: rustix::io::Result<StatFs>) -> bool {
     let magic = found
         .ok()
         .and_then(|found| u32::try_from(found.f_type).ok());
-    magic.is_some_and(|magic| OF_SERVERS.contains(&magic))
+    magic.is_some_and(|magic| kinds.contains(&magic))
 }
 
 #[cfg(test)]

@@ -8,8 +8,12 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use super::data_lock::is_of_a_server;
+use super::data_lock::{OF_SERVERS, is_one_of};
 use super::watch::{Displaced, FileId};
+
+/// File systems that may tell another time of the last write later than at once, because it is set
+/// elsewhere, besides those of servers: FUSE and virtiofs, 9P, Ceph, and shared folders of `VirtualBox`.
+const OF_OTHERS: [u32; 4] = [0x6573_5546, 0x0102_1997, 0x00c3_6400, 0x786f_4256];
 
 /// Tells when somebody else writes into a file that is this process's alone. Clones are one seal.
 ///
@@ -22,8 +26,8 @@ pub(crate) struct Seal(Arc<Sealed>);
 struct Sealed {
     path: PathBuf,
     id: FileId,
-    /// A server of files may set the instant later than the write.
-    is_of_a_server: bool,
+    /// Whether the length alone counts.
+    is_timeless: bool,
     left: Mutex<Left>,
 }
 
@@ -49,12 +53,14 @@ impl Seal {
     /// Seals the file that stands at `path` now.
     pub(crate) fn over(path: &Path) -> io::Result<Self> {
         let found = fs::symlink_metadata(path)?;
-        let is_of_a_server = is_of_a_server(rustix::fs::statfs(path));
-        let stamp = Stamp::of(&found, is_of_a_server);
+        let file_system = || rustix::fs::statfs(path);
+        let is_timeless =
+            is_one_of(&OF_SERVERS, file_system()) || is_one_of(&OF_OTHERS, file_system());
+        let stamp = Stamp::of(&found, is_timeless);
         Ok(Self(Arc::new(Sealed {
             path: path.to_owned(),
             id: FileId::of(&found),
-            is_of_a_server,
+            is_timeless,
             left: Mutex::new(Left::As(stamp)),
         })))
     }
@@ -105,13 +111,13 @@ impl Seal {
 
     fn stamp(&self) -> Option<Stamp> {
         let found = fs::symlink_metadata(&self.0.path).ok()?;
-        (FileId::of(&found) == self.0.id).then(|| Stamp::of(&found, self.0.is_of_a_server))
+        (FileId::of(&found) == self.0.id).then(|| Stamp::of(&found, self.0.is_timeless))
     }
 }
 
 impl Stamp {
-    fn of(file: &Metadata, is_of_a_server: bool) -> Self {
-        let written = if is_of_a_server {
+    fn of(file: &Metadata, is_timeless: bool) -> Self {
+        let written = if is_timeless {
             (0, 0)
         } else {
             (file.mtime(), file.mtime_nsec())
