@@ -29,7 +29,7 @@ pub(crate) use gcp::GcpArgs;
 pub(crate) use keys::{
     GenerateArgs, HandleArgs, KeysCommand, ListArgs, PublicKeyArgs, PublicKeyFormat,
 };
-pub(crate) use pkcs11::{AcceptTokenArgs, InspectArgs, Pkcs11Args, Pkcs11Command};
+pub(crate) use pkcs11::{AcceptTokenArgs, CheckArgs, InspectArgs, Pkcs11Args, Pkcs11Command};
 pub(crate) use rotations::{
     CloseRotationArgs, OpenRotationArgs, RotationsCommand, ShowRotationArgs,
 };

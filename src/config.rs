@@ -15,7 +15,7 @@ pub(crate) use azure::AzureConfig;
 pub(crate) use environment::Environment;
 pub(crate) use gcp::GcpConfig;
 pub(crate) use pkcs11::{PinSource, Pkcs11Config, TypedPin};
-pub(crate) use resolve::resolve;
+pub(crate) use resolve::{named_registry, resolve};
 pub(crate) use setting::{Setting, Source, variable};
 pub(crate) use text::one_line;
 

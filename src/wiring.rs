@@ -30,7 +30,7 @@ pub(crate) use signer_adapters::registry::RegistryUrl;
 use std::sync::Arc;
 
 use signer_adapters::providers::support;
-use signer_adapters::registry::{OpenRegistryError, SqliteRegistry};
+use signer_adapters::registry::{OpenRegistryError, RetiredKey, SqliteRegistry, retired_keys};
 use signer_domain::ProviderName;
 use signer_domain::ports::{KeyRegistry, KeyRegistryError, RotationRegistry, VerifierFactory};
 
@@ -157,6 +157,23 @@ impl RegistryPlace {
             self.url
         )))
     }
+}
+
+/// The keys of a token that its registry calls retired. The registry is only read. Where the environment
+/// names one that is not made yet, there is none to read.
+///
+/// # Errors
+/// When it cannot be read.
+pub(crate) async fn retired_keys_of_token(
+    registry: &Setting<String>,
+) -> Result<Option<Vec<RetiredKey>>, Failure> {
+    let Setting { value, source } = registry;
+    let url = RegistryUrl::parse(value).map_err(|must| source.explain(must))?;
+    if matches!(source, Source::Environment(_)) && SqliteRegistry::is_absent(&url) {
+        return Ok(None);
+    }
+    let read = retired_keys(&url, ProviderName::Pkcs11).await;
+    read.map(Some).map_err(|refusal| source.explain(refusal))
 }
 
 async fn open(url: &RegistryUrl) -> Result<OpenRegistry, OpenRegistryError> {

@@ -6,5 +6,7 @@
 mod sqlite;
 mod url;
 
-pub use sqlite::{ChangeCounter, OpenRegistryError, RegistryRefusal, SqliteRegistry};
+pub use sqlite::{
+    ChangeCounter, OpenRegistryError, RegistryRefusal, RetiredKey, SqliteRegistry, retired_keys,
+};
 pub use url::{ParseRegistryUrlError, RegistryUrl};

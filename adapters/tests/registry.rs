@@ -31,6 +31,8 @@ mod overwriting;
 mod ownership;
 #[path = "registry/questions.rs"]
 mod questions;
+#[path = "registry/retired.rs"]
+mod retired;
 #[path = "registry/retirements.rs"]
 mod retirements;
 #[path = "registry/rotations.rs"]

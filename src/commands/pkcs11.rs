@@ -2,8 +2,10 @@
 
 use serde::Serialize;
 
-use crate::cli::{AcceptTokenArgs, InspectArgs, OutputFormat, Pkcs11Args, Pkcs11Command};
-use crate::config::{Environment, Pkcs11Config};
+use crate::cli::{
+    AcceptTokenArgs, CheckArgs, InspectArgs, OutputFormat, Pkcs11Args, Pkcs11Command,
+};
+use crate::config::{self, Environment, Pkcs11Config};
 use crate::failure::Failure;
 use crate::hardening::harden;
 use crate::output::DataOutput;
@@ -34,11 +36,18 @@ fn mechanisms(args: &InspectArgs, out: &DataOutput) -> Result<(), Failure> {
     )))
 }
 
-fn check(args: &InspectArgs, out: &DataOutput) -> Result<(), Failure> {
-    let config = configured(&args.token)?;
+fn check(args: &CheckArgs, out: &DataOutput) -> Result<(), Failure> {
+    let CheckArgs { inspect, registry } = args;
+    let environment = Environment::read()?;
+    let config = Pkcs11Config::resolve(&inspect.token, &environment)?;
+    let registry = config::named_registry(registry.as_ref(), &environment);
     harden()?;
-    let (document, verdict) = check_token(&config)?;
-    show(args, out, &document, check_tables)?;
+    let retired = match registry {
+        Some(registry) => super::ask(wiring::retired_keys_of_token(&registry))?,
+        None => None,
+    };
+    let (document, verdict) = check_token(&config, retired.as_deref())?;
+    show(inspect, out, &document, check_tables)?;
     verdict
 }
 

@@ -310,3 +310,11 @@ fn log_settings(
         level: level.value,
     })
 }
+
+/// The registry that a flag or the environment names, for a command that can do without one.
+pub(crate) fn named_registry(
+    typed: Option<&String>,
+    environment: &Environment,
+) -> Option<Setting<String>> {
+    Setting::pick("--registry", typed, environment.registry.as_ref())
+}

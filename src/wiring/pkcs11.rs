@@ -15,6 +15,7 @@ use signer_adapters::providers::pkcs11::{
     self, CheckReport, Closing, LabelPrefix, PinRefusal, Pkcs11Module, Pkcs11Provider,
     Pkcs11Settings, SlotChoice, TokenDescription, UserPin,
 };
+use signer_adapters::registry::RetiredKey;
 use signer_domain::ports::KeyProviderError;
 use signer_domain::{Deadline, ProviderName};
 
@@ -156,20 +157,26 @@ pub(crate) fn mechanisms(config: &Pkcs11Config) -> Result<MechanismsDocument, Fa
     })
 }
 
-/// Checks the token, and tells what to end with.
+/// Checks the token, holds it against the retired keys of a registry if there is one, and tells what to
+/// end with.
 ///
 /// # Errors
 /// When there is nothing to check.
 pub(crate) fn check(
     config: &Pkcs11Config,
+    retired: Option<&[RetiredKey]>,
 ) -> Result<(CheckDocument, Result<(), Failure>), Failure> {
     let (module, settings) = (load(config)?, settings(config)?);
-    let report = pkcs11::check(&module, settings, pin(config)?);
+    let report = pkcs11::check(&module, settings, pin(config)?, retired);
     let closing = module.close(END_PATIENCE);
     tracing::debug!(?closing, "module closed");
     let failed = report.steps.iter().find_map(|step| {
         let error = step.outcome.as_ref().err()?;
-        let exit = verdict(error).exit();
+        let exit = if step.name == pkcs11::RETIRED_STEP {
+            Exit::Integrity
+        } else {
+            verdict(error).exit()
+        };
         let sentence = format!("the check failed at \"{}\"", step.name);
         Some(Failure::new(exit, sentence))
     });
@@ -186,6 +193,9 @@ fn check_document(report: CheckReport) -> CheckDocument {
     CheckDocument {
         usable,
         token: report.token.map(token_document),
+        retired_still_usable: report
+            .still_usable
+            .map(|handles| handles.iter().map(ToString::to_string).collect()),
         sentinel_public_key: report.sentinel.map(|key| STANDARD.encode(key.as_bytes())),
         steps: report.steps.into_iter().map(step).collect(),
     }

@@ -41,6 +41,9 @@ pub(crate) struct CheckDocument {
     pub(crate) token: Option<TokenDocument>,
     /// The public key of the sentinel in base64; null when there is none yet.
     pub(crate) sentinel_public_key: Option<String>,
+    /// The handles of the keys that the registry calls retired and the token can still use; null when no
+    /// registry was named, or the check did not get as far.
+    pub(crate) retired_still_usable: Option<Vec<String>>,
     pub(crate) steps: Vec<StepDocument>,
 }
 

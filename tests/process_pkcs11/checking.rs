@@ -1,9 +1,11 @@
 //! `pkcs11 mechanisms` and `pkcs11 check`.
 
-use serde_json::Value;
-use signer_test_support::Finished;
+use std::fs;
 
-use crate::token::{LABEL, PIN, Token};
+use serde_json::{Value, json};
+use signer_test_support::{Finished, path_of};
+
+use crate::token::{LABEL, PIN, Token, copy_directory};
 
 fn run(token: &Token, command: &str, more: &[&str]) -> Finished {
     let mut line = vec!["pkcs11".to_owned(), command.to_owned()];
@@ -12,7 +14,7 @@ fn run(token: &Token, command: &str, more: &[&str]) -> Finished {
     token.program().run(token.place.path(), line)
 }
 
-fn json(finished: &Finished) -> Value {
+fn document(finished: &Finished) -> Value {
     finished.json()
 }
 
@@ -28,16 +30,16 @@ fn the_mechanisms_are_listed_as_a_table_and_as_a_document() {
         .unwrap();
     let words: Vec<_> = line.split_whitespace().collect();
     assert_eq!(words, ["CKM_EDDSA", "yes", "-", "yes"]);
-    let document = json(&run(&token, "mechanisms", &["-o", "json"]).expect_status(0));
+    let document = document(&run(&token, "mechanisms", &["-o", "json"]).expect_status(0));
     assert_eq!(document["token"]["label"], LABEL);
-    assert_eq!(document["missing"], serde_json::json!([]));
+    assert_eq!(document["missing"], json!([]));
 }
 
 #[test]
 fn a_check_passes_before_and_after_the_first_start_and_changes_nothing() {
     let token = Token::fresh();
     let before = token.sorted_objects();
-    let first = json(&run(&token, "check", &["-o", "json"]).expect_status(0));
+    let first = document(&run(&token, "check", &["-o", "json"]).expect_status(0));
     assert_eq!(first["usable"], true);
     assert_eq!(first["sentinel_public_key"], Value::Null);
     assert_eq!(token.sorted_objects(), before);
@@ -46,7 +48,7 @@ fn a_check_passes_before_and_after_the_first_start_and_changes_nothing() {
     server.generate("k1");
     assert!(server.terminate().success());
     let before = token.sorted_objects();
-    let second = json(&run(&token, "check", &["-o", "json"]).expect_status(0));
+    let second = document(&run(&token, "check", &["-o", "json"]).expect_status(0));
     assert_eq!(second["usable"], true);
     assert!(second["sentinel_public_key"].is_string(), "{second}");
     assert_eq!(token.sorted_objects(), before);
@@ -65,7 +67,7 @@ fn two_sentinels_are_told_of_and_keep_nobody_from_starting() {
     let name = ["--label", "plexsphere:sentinel"];
     token.tool(&[&login[..], &make, &name].concat());
 
-    let check = || json(&run(&token, "check", &["-o", "json"]).expect_status(0));
+    let check = || document(&run(&token, "check", &["-o", "json"]).expect_status(0));
     let found = check();
     assert_eq!(found["usable"], true);
     let steps = found["steps"].as_array().unwrap();
@@ -95,7 +97,7 @@ fn the_step_that_fails_says_why() {
     let token = Token::fresh();
     token.write_pin("not-the-pin");
     let refused = run(&token, "check", &["-o", "json"]).expect_status(2);
-    let steps = json(&refused)["steps"].as_array().unwrap().clone();
+    let steps = document(&refused)["steps"].as_array().unwrap().clone();
     let last = steps.last().unwrap();
     assert_eq!(
         (&last["name"], &last["ok"]),
@@ -125,4 +127,84 @@ fn the_step_that_fails_says_why() {
         absent.text().contains(&format!("label:{LABEL}")),
         "{absent:?}"
     );
+}
+
+/// A token whose store was put back to where it was before a retirement.
+#[test]
+fn a_retired_key_that_the_token_can_still_use_is_named_by_a_check_that_knows_the_registry() {
+    let token = Token::fresh();
+    let mut server = token.serve(&[]);
+    server.generate("k1");
+    server.generate("k2");
+    assert!(server.terminate().success());
+    let (store, backup) = (token.place.file("tokens"), token.place.file("backup"));
+    copy_directory(&store, &backup);
+    let mut server = token.serve(&[]);
+    let retire = format!("{}/retire", path_of("pkcs11:plexsphere:platform:k1"));
+    server.post(&retire, "").expect_status(200);
+
+    let registry = format!("sqlite:{}", token.place.registry().display());
+    let with_registry = ["-o", "json", "--registry", &registry];
+    let beside = document(&run(&token, "check", &with_registry).expect_status(0));
+    assert_eq!(beside["retired_still_usable"], json!([]));
+    server.get("/readyz").expect_status(200);
+    server.kill();
+    fs::remove_dir_all(&store).unwrap();
+    copy_directory(&backup, &store);
+
+    let files = ["registry.db", "registry.db-wal"].map(|name| token.place.file(name));
+    let before = files.each_ref().map(|file| fs::read(file).unwrap());
+    let found = document(&run(&token, "check", &with_registry).expect_status(7));
+    assert_eq!(
+        found["retired_still_usable"],
+        json!(["pkcs11:plexsphere:platform:k1"])
+    );
+    assert_eq!(found["usable"], true);
+    let table = run(&token, "check", &["--registry", &registry]).expect_status(7);
+    let lines = table.text();
+    let line = lines.lines().find(|line| line.starts_with("retired "));
+    let line = line.unwrap();
+    assert!(
+        line.contains("failed") && line.contains("platform:k1"),
+        "{line}"
+    );
+    assert!(!line.contains("platform:k2"), "{line}");
+    let named_by_environment = token
+        .program()
+        .with_variable("PLEXSPHERE_SIGNER_REGISTRY", &registry);
+    let mut line = vec!["pkcs11".to_owned(), "check".to_owned()];
+    line.extend(token.token_flags());
+    named_by_environment
+        .run(token.place.path(), line)
+        .expect_status(7);
+    let without = document(&run(&token, "check", &["-o", "json"]).expect_status(0));
+    assert_eq!(without["retired_still_usable"], Value::Null);
+    assert!(files.each_ref().map(|file| fs::read(file).unwrap()) == before);
+
+    // A start makes it unusable.
+    let mut server = token.serve(&[]);
+    let beside = document(&run(&token, "check", &with_registry).expect_status(0));
+    assert_eq!(beside["retired_still_usable"], json!([]));
+    assert!(server.terminate().success());
+}
+
+#[test]
+fn a_registry_that_is_not_there_is_an_error_where_a_flag_names_it_and_none_where_the_environment_does()
+ {
+    let token = Token::fresh();
+    let registry = format!("sqlite:{}", token.place.registry().display());
+    let names = token.place.names();
+    run(&token, "check", &["--registry", &registry]).expect_status(2);
+    let mut line = ["pkcs11", "check", "-o", "json"]
+        .map(str::to_owned)
+        .to_vec();
+    line.extend(token.token_flags());
+    let found = token
+        .program()
+        .with_variable("PLEXSPHERE_SIGNER_REGISTRY", &registry)
+        .run(token.place.path(), line)
+        .expect_status(0)
+        .json();
+    assert_eq!(found["retired_still_usable"], Value::Null);
+    assert_eq!(token.place.names(), names);
 }

@@ -63,7 +63,7 @@ use self::registered::Registered;
 use self::token::Token;
 
 pub use self::inspection::{
-    CheckReport, CheckStep, OfferedMechanism, TokenDescription, check, mechanisms,
+    CheckReport, CheckStep, OfferedMechanism, RETIRED_STEP, TokenDescription, check, mechanisms,
 };
 pub use self::label::{LabelPrefix, LabelsTooShort, ParseLabelPrefixError};
 pub use self::mechanisms::NEEDED_MECHANISMS;

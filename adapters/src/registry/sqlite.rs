@@ -15,6 +15,7 @@ mod proof;
 mod queries;
 mod record;
 mod refusal;
+mod retired;
 mod retirement;
 mod rotation;
 mod schema;
@@ -40,6 +41,7 @@ use self::counter::Identity;
 use self::lock::Claim;
 use self::proof::Doubt;
 pub use self::refusal::{OpenRegistryError, RegistryRefusal};
+pub use self::retired::{RetiredKey, retired_keys};
 use super::RegistryUrl;
 use crate::ownership::{Seal, Watch};
 

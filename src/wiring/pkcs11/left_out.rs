@@ -3,6 +3,7 @@
 use prometheus_client::registry::Registry as Metrics;
 use signer_actors::ProviderSpec;
 use signer_adapters::providers::support;
+use signer_adapters::registry::RetiredKey;
 use signer_domain::ProviderName;
 
 use super::OpenRegistry;
@@ -49,6 +50,7 @@ pub(crate) fn mechanisms(_config: &Pkcs11Config) -> Result<MechanismsDocument, F
 
 pub(crate) fn check(
     _config: &Pkcs11Config,
+    _retired: Option<&[RetiredKey]>,
 ) -> Result<(CheckDocument, Result<(), Failure>), Failure> {
     Err(refusal())
 }

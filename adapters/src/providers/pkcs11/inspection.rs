@@ -7,19 +7,21 @@ use std::time::{Duration, Instant};
 
 use cryptoki::slot::{Limit, Slot, TokenInfo};
 
-use signer_domain::PublicKey;
 use signer_domain::ports::KeyProviderError;
+use signer_domain::{HandleId, PublicKey};
 
 use self::census::Census;
 use super::desk::Desk;
 use super::error::Fault;
 use super::mechanisms::{self, NEEDED};
 use super::module::{Entered, Pkcs11Module};
+use super::pairs::{Pair, look};
 use super::sentinel::{SeenSentinel, damaged};
 use super::settings::{Pkcs11Settings, SlotChoice};
 use super::stopwatch::{Stopwatch, Until};
 use super::token::{Token, select};
 use super::user_pin::UserPin;
+use crate::registry::RetiredKey;
 
 /// How long an inspection may take.
 const PATIENCE: Duration = Duration::from_mins(5);
@@ -72,6 +74,9 @@ pub struct CheckReport {
     pub token: Option<TokenDescription>,
     /// The public key of its sentinel, if it has one.
     pub sentinel: Option<PublicKey>,
+    /// The keys that the registry calls retired and the token can still use; `None` when nobody asked, or
+    /// the check did not get as far.
+    pub still_usable: Option<Vec<HandleId>>,
     /// The steps that were taken; the last one may have failed.
     pub steps: Vec<CheckStep>,
 }
@@ -92,15 +97,26 @@ pub fn mechanisms(
     list().map_err(|fault: Fault| fault.into_answer(false))
 }
 
-/// Checks step by step whether a token can serve.
-pub fn check(module: &Arc<Pkcs11Module>, settings: Pkcs11Settings, pin: UserPin) -> CheckReport {
+/// The step of a check that holds the token against the registry. A token that fails there serves all the
+/// same.
+pub const RETIRED_STEP: &str = "retired";
+
+/// Checks step by step whether a token can serve, and whether it can still use any of the keys in
+/// `retired`.
+pub fn check(
+    module: &Arc<Pkcs11Module>,
+    settings: Pkcs11Settings,
+    pin: UserPin,
+    retired: Option<&[RetiredKey]>,
+) -> CheckReport {
     let token = Token::new(Arc::clone(module), settings, pin);
     let mut report = CheckReport {
         token: None,
         sentinel: None,
+        still_usable: None,
         steps: Vec::new(),
     };
-    if let Err((name, fault)) = take_steps(&token, &mut report) {
+    if let Err((name, fault)) = take_steps(&token, retired, &mut report) {
         let outcome = Err(fault.into_answer(false));
         report.steps.push(CheckStep { name, outcome });
     }
@@ -110,7 +126,29 @@ pub fn check(module: &Arc<Pkcs11Module>, settings: Pkcs11Settings, pin: UserPin)
 impl CheckReport {
     /// Whether the token can serve.
     pub fn is_usable(&self) -> bool {
-        self.steps.iter().all(|step| step.outcome.is_ok())
+        let mut steps = self.steps.iter().filter(|step| step.name != RETIRED_STEP);
+        steps.all(|step| step.outcome.is_ok())
+    }
+
+    fn hold_against_the_registry(&mut self, retired: usize, found: Vec<HandleId>) {
+        let outcome = if found.is_empty() {
+            Ok(format!(
+                "the token can use none of the {retired} keys that the registry calls retired"
+            ))
+        } else {
+            let handles: Vec<&str> = found.iter().map(HandleId::as_str).collect();
+            let handles = handles.join(", ");
+            Err(KeyProviderError::Misconfigured {
+                context: "holding the token against the registry",
+                source: Some(
+                    format!("the token can still use these keys, which are retired: {handles}")
+                        .into(),
+                ),
+            })
+        };
+        let name = RETIRED_STEP;
+        self.steps.push(CheckStep { name, outcome });
+        self.still_usable = Some(found);
     }
 
     fn pass(&mut self, name: &'static str, found: impl Into<String>) {
@@ -119,7 +157,11 @@ impl CheckReport {
     }
 }
 
-fn take_steps(token: &Token, report: &mut CheckReport) -> Result<(), (&'static str, Fault)> {
+fn take_steps(
+    token: &Token,
+    retired: Option<&[RetiredKey]>,
+    report: &mut CheckReport,
+) -> Result<(), (&'static str, Fault)> {
     let at = |name: &'static str| move |fault| (name, fault);
     let stopwatch = Stopwatch::default();
     let until = Until::new(Instant::now() + PATIENCE, &stopwatch);
@@ -159,12 +201,16 @@ fn take_steps(token: &Token, report: &mut CheckReport) -> Result<(), (&'static s
         session: &session,
         until,
     };
-    let outcome = look_inside(&desk, report);
+    let outcome = look_inside(&desk, retired, report);
     drop(session.close());
     outcome
 }
 
-fn look_inside(desk: &Desk<'_>, report: &mut CheckReport) -> Result<(), (&'static str, Fault)> {
+fn look_inside(
+    desk: &Desk<'_>,
+    retired: Option<&[RetiredKey]>,
+    report: &mut CheckReport,
+) -> Result<(), (&'static str, Fault)> {
     let census = Census::take(desk).map_err(|fault| ("keys", fault))?;
     let label = desk.token.settings.labels.of_sentinel();
     let sentinel = desk
@@ -195,8 +241,33 @@ fn look_inside(desk: &Desk<'_>, report: &mut CheckReport) -> Result<(), (&'stati
         }
         None => return Err(("sentinel", damaged(&label))),
     }
+    if let Some(retired) = retired {
+        let found = still_usable(desk, &census, retired).map_err(|fault| (RETIRED_STEP, fault))?;
+        report.hold_against_the_registry(retired.len(), found);
+    }
     report.pass("keys", census.to_string());
     census.require_unique().map_err(|fault| ("keys", fault))
+}
+
+/// The retired keys whose private half is there. Another pair under the label of one is none of ours.
+fn still_usable(
+    desk: &Desk<'_>,
+    census: &Census,
+    retired: &[RetiredKey],
+) -> Result<Vec<HandleId>, Fault> {
+    let mut found = Vec::new();
+    for RetiredKey { handle, public_key } in retired {
+        let Some(label) = desk.token.settings.labels.in_handle(handle) else {
+            continue;
+        };
+        if census.has_private(&label)
+            && let Pair::Live(key, _) = look(desk, &label, Some(*public_key))?
+            && key.public_key == *public_key
+        {
+            found.push(handle.clone());
+        }
+    }
+    Ok(found)
 }
 
 /// Enters a module that nobody else uses in this process.

@@ -1,12 +1,13 @@
 //! How many keys of ours a token holds.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use cryptoki::object::ObjectClass;
 
 use crate::providers::pkcs11::desk::{Desk, Named};
 use crate::providers::pkcs11::error::Fault;
+use crate::providers::pkcs11::label::Label;
 
 /// The keys under our prefix, the sentinel not counted.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -14,6 +15,8 @@ pub(super) struct Census {
     live: usize,
     retired: usize,
     broken: Vec<String>,
+    /// The labels under which there is a private half.
+    with_private: HashSet<Vec<u8>>,
 }
 
 #[derive(Debug, Default, Clone, Copy)]
@@ -44,6 +47,9 @@ impl Census {
     fn of(halves: HashMap<Vec<u8>, Halves>) -> Self {
         let mut census = Self::default();
         for (label, Halves { private, public }) in halves {
+            if private > 0 {
+                census.with_private.insert(label.clone());
+            }
             match (private, public) {
                 (1, 1) => census.live += 1,
                 (0, 1) => census.retired += 1,
@@ -55,6 +61,11 @@ impl Census {
         }
         census.broken.sort_unstable();
         census
+    }
+
+    /// Whether there is a private half under this label.
+    pub(super) fn has_private(&self, label: &Label) -> bool {
+        self.with_private.contains(label.as_bytes())
     }
 
     /// Whether the token holds nothing of ours.
