@@ -114,6 +114,12 @@ impl Command {
             | Self::Completion { .. } => None,
         }
     }
+
+    /// Whether what it prints is asked for. The custodian prints nothing, and a probe answers by its
+    /// exit status.
+    pub(crate) const fn is_for_its_output(&self) -> bool {
+        !matches!(self, Self::Serve(_) | Self::Probe(_))
+    }
 }
 
 /// `probe`.

@@ -62,6 +62,7 @@ fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Option<Cli>, Failur
         Ok(cli) => Ok(Some(cli)),
         Err(shown) => match shown.kind() {
             ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+                stream::require_output()?;
                 output::write(shown.to_string()).map(|()| None)
             }
             ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
@@ -85,6 +86,10 @@ fn dispatch(cli: &Cli, providers: ProviderSet) -> Result<(), Failure> {
             }
         },
     };
+    // Before anything is changed whose outcome nobody would learn.
+    if cli.command.is_for_its_output() {
+        stream::require_output()?;
+    }
     match &cli.command {
         Command::Serve(args) => serve::serve(args, providers),
         Command::Keys(command) => commands::keys(command, &client),

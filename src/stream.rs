@@ -29,8 +29,8 @@ pub(crate) fn require_output() -> Result<(), Failure> {
         fcntl_getfl(&output).is_ok_and(|flags| flags & OFlags::RWMODE == OFlags::RDWR);
     if (is_for_both && is_null(&output)) || has_lost_its_reader(&output) {
         return Err(Failure::usage(
-            "standard output is closed, so what is asked for would be lost; give it a pipe or a file \
-             (>/dev/null throws it away)",
+            "standard output is closed, or /dev/null opened for reading as well, so what is asked for would \
+             be lost; give it a pipe or a file (>/dev/null throws it away)",
         ));
     }
     Ok(())

@@ -8,12 +8,10 @@ use crate::client::{Answer, Custodian};
 use crate::failure::Failure;
 use crate::openssh::openssh_line;
 use crate::output;
-use crate::stream;
 use crate::table::Table;
 
 /// Prints the public half of a key.
 pub(super) fn public_key(args: &PublicKeyArgs, client: &ClientArgs) -> Result<(), Failure> {
-    stream::require_output()?;
     match client.output {
         Some(form) => {
             let answer = ask(fetch(args, client))?;

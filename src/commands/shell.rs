@@ -5,17 +5,14 @@ use clap::CommandFactory as _;
 use crate::cli::{Cli, Shell};
 use crate::failure::Failure;
 use crate::output;
-use crate::stream;
 
 /// Prints the `OpenAPI` document.
 pub(crate) fn openapi() -> Result<(), Failure> {
-    stream::require_output()?;
     output::write_line(signer_http::openapi_json())
 }
 
 /// Prints the completion script.
 pub(crate) fn completion(shell: Shell) -> Result<(), Failure> {
-    stream::require_output()?;
     let mut script = Vec::new();
     clap_complete::generate(
         clap_complete::Shell::from(shell),

@@ -9,12 +9,10 @@ use crate::client::{Answer, Custodian};
 use crate::failure::Failure;
 use crate::hash_file::hash_file;
 use crate::output;
-use crate::stream;
 use crate::table::Table;
 
 /// Hashes the file here, has the digest signed, and prints the signature.
 pub(crate) fn sign(args: &SignArgs, client: &ClientArgs) -> Result<(), Failure> {
-    stream::require_output()?;
     let path = call_path(args)?;
     let digest = hash_file(&args.file)?;
     let answer = ask(sign_digest(&path, digest, client))?;
