@@ -272,6 +272,106 @@ fn what_cannot_be_read_ends_with_2() {
 }
 
 #[test]
+fn a_log_that_is_not_there_is_told_before_its_checkpoints_are_missed() {
+    let place = recorded();
+    fs::create_dir(place.file("kept")).unwrap();
+    fs::write(place.file("seen"), "").unwrap();
+    for (log, told) in [
+        ("none.jsonl", "No such file or directory"),
+        ("-", "No such file or directory"),
+        ("kept", "not a regular file"),
+        ("/dev/null", "not a regular file"),
+    ] {
+        let reconcile = ["reconcile", "seen", "--log", log];
+        for line in [
+            &["verify", log][..],
+            &["verify", log, "audit.jsonl"],
+            &reconcile,
+        ] {
+            let said = audit(&place, line).expect_status(2);
+            let sentence = said.sentence();
+            let is_about_the_log = sentence.starts_with(&format!("{log} cannot be read: "));
+            assert!(is_about_the_log && sentence.contains(told), "{sentence}");
+        }
+    }
+    for log in ["none.jsonl", "none", "kept/audit.jsonl"] {
+        let said = audit(&place, &["accept-cut", "--audit-log", log]).expect_status(2);
+        let told = "there is no such log; name the one of the custodian";
+        assert_eq!(said.sentence(), format!("--audit-log {log}: {told}"));
+    }
+}
+
+/// Somebody who may write beside the log must not hold up who verifies it.
+#[test]
+fn a_pipe_in_the_place_of_a_file_holds_up_nobody() {
+    let place = recorded();
+    fs::write(place.file("seen"), "").unwrap();
+    let within_time = program().behind(&["timeout", "10"]);
+    for (name, lines) in [
+        (
+            "audit.jsonl",
+            &[
+                &["verify", "audit.jsonl"][..],
+                &["tail", "audit.jsonl"],
+                &["reconcile", "seen", "--log", "audit.jsonl"],
+            ][..],
+        ),
+        ("audit.jsonl.checkpoint", &[&["verify", "audit.jsonl"]]),
+        (
+            "audit.jsonl.checkpoint-key.pub",
+            &[&["verify", "audit.jsonl"]],
+        ),
+    ] {
+        let file = place.file(name);
+        fs::rename(&file, place.file("away")).unwrap();
+        make_pipe(&file);
+        for line in lines {
+            let line = ["audit"].iter().chain(*line);
+            let said = within_time.run(place.path(), line).expect_status(2);
+            assert!(said.sentence().contains("not a regular file"), "{said:?}");
+        }
+        fs::rename(place.file("away"), &file).unwrap();
+    }
+    let lock = place.file("audit.jsonl.lock");
+    fs::remove_file(&lock).unwrap();
+    make_pipe(&lock);
+    let line = ["audit", "verify", "audit.jsonl"];
+    within_time.run(place.path(), line).expect_status(0);
+}
+
+fn make_pipe(path: &Path) {
+    rustix::fs::mkfifoat(
+        rustix::fs::CWD,
+        path,
+        rustix::fs::Mode::from_raw_mode(0o600),
+    )
+    .unwrap();
+}
+
+/// As a shell hands over what another program unpacks.
+#[test]
+fn a_log_and_its_checkpoints_may_come_through_a_pipe_of_the_shell() {
+    let place = recorded();
+    let beside = [
+        "verify",
+        "--checkpoint-key",
+        "audit.jsonl.checkpoint-key.pub",
+    ];
+    let log = ["--checkpoint", "audit.jsonl.checkpoint", "/dev/stdin"];
+    let checkpoints = ["--checkpoint", "/dev/stdin", "audit.jsonl"];
+    for (piped, line) in [
+        ("audit.jsonl", log),
+        ("audit.jsonl.checkpoint", checkpoints),
+    ] {
+        let line = ["audit"].iter().chain(&beside).chain(&line);
+        let input = fs::read(place.file(piped)).unwrap();
+        let verified = program().run_with_input(place.path(), line, &input);
+        let intact = "intact: 3 entries, 1 to 3; signed up to 3\n";
+        assert_eq!(verified.expect_status(0).text(), intact, "{piped}");
+    }
+}
+
+#[test]
 fn tail_shows_the_last_entries_as_a_table_or_as_they_stand() {
     let place = recorded();
     let table = audit(&place, &["tail", "-n", "2", "audit.jsonl"]).expect_status(0);
@@ -316,6 +416,36 @@ fn reconcile_prints_the_signatures_that_the_log_does_not_hold() {
     assert_eq!(finished.sentence(), "1 of 1 signatures are not in the log");
     fs::write(place.file("seen"), "\n").unwrap();
     audit(&place, &line).expect_status(0);
+}
+
+#[test]
+fn reconcile_tells_of_entries_that_the_named_files_do_not_hold() {
+    let place = recorded();
+    fs::rename(place.file("audit.jsonl"), place.file("old.jsonl")).unwrap();
+    let unknown = "ab".repeat(32);
+    fs::write(place.file("seen"), &unknown).unwrap();
+    let missing = |logs: &[&str]| {
+        let line = [&["reconcile", "seen", "--log"], logs].concat();
+        let finished = audit(&place, &line).expect_status(7);
+        finished.sentence().to_owned()
+    };
+    let hint = "1 of 1 signatures are not in the log; entries 1 to 3 are not in these files, so name the \
+                older ones first";
+    for _ in ["an empty file", "one with an entry"] {
+        accept_registry_or_begin(&place);
+        assert_eq!(missing(&["audit.jsonl"]), hint);
+    }
+    let whole = missing(&["old.jsonl", "audit.jsonl"]);
+    assert_eq!(whole, "1 of 1 signatures are not in the log");
+}
+
+/// Begins a file of the log, and adds an entry when there is one.
+fn accept_registry_or_begin(place: &Workplace) {
+    if place.file("audit.jsonl").exists() {
+        accept_registry(place).expect_status(0);
+    } else {
+        served(place, |_| {});
+    }
 }
 
 #[test]

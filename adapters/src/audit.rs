@@ -44,6 +44,7 @@ mod writer;
 
 pub use chain::LineFault;
 pub use facts::{KeyFact, KnownKey};
+pub use file::open_for_review;
 pub use mark::{RegistryMark, RegistryState};
 pub use note::NoteFault;
 pub use off::NoAuditTrail;

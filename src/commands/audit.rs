@@ -35,15 +35,22 @@ fn accept_registry(args: &AcceptRegistryArgs) -> Result<(), Failure> {
 }
 
 fn accept_cut(args: &AcceptCutArgs) -> Result<(), Failure> {
+    require_a_log(&args.audit_log)?;
     super::ask(wiring::accept_cut(&args.audit_log))?;
     output::write_line("accepted")
 }
 
 /// A log that was mistyped must not be made.
 fn require_a_log(log: &Path) -> Result<(), Failure> {
-    let mut checkpoints = log.as_os_str().to_owned();
-    checkpoints.push(".checkpoint");
-    if log.exists() || Path::new(&checkpoints).exists() {
+    let stands = |suffix| {
+        let mut file = log.as_os_str().to_owned();
+        file.push(suffix);
+        Path::new(&file).exists()
+    };
+    if ["", ".checkpoint", ".checkpoint-key", ".lock"]
+        .into_iter()
+        .any(stands)
+    {
         return Ok(());
     }
     Err(Failure::usage(format_args!(

@@ -96,6 +96,31 @@ pub(super) fn open_to_read(path: &Path) -> io::Result<File> {
         .open(path)
 }
 
+/// The file system of pipes without a name.
+const PIPES: u64 = 0x5049_5045;
+
+/// Opens a file for reading alone, whoever it belongs to, also behind a link. A pipe with a name could
+/// hold up the reader for ever, so there is none but that of a shell, which is open already.
+///
+/// # Errors
+/// When it cannot be opened, or is something else than a file.
+pub fn open_for_review(path: &Path) -> io::Result<File> {
+    let flags = OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(flags.bits().cast_signed())
+        .open(path)?;
+    if file.metadata()?.is_file() {
+        return Ok(file);
+    }
+    if u64::try_from(rustix::fs::fstatfs(&file)?.f_type) != Ok(PIPES) {
+        return Err(io::Error::other("it is not a regular file"));
+    }
+    let flags = rustix::fs::fcntl_getfl(&file)?;
+    rustix::fs::fcntl_setfl(&file, flags - OFlags::NONBLOCK)?;
+    Ok(file)
+}
+
 fn judge(path: &Path, file: &File, audience: Audience) -> Result<(), AuditRefusal> {
     let path = || path.to_owned();
     let inaccessible = |error: io::Error| AuditRefusal::Inaccessible {

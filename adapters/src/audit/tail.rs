@@ -6,6 +6,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use super::chain::Line;
+use super::file::open_for_review;
 use super::lines::{Next, next_line};
 use super::record::AuditRecord;
 
@@ -33,7 +34,7 @@ impl LogTail {
     /// # Errors
     /// When it cannot be read.
     pub fn open(path: &Path, count: usize) -> io::Result<Self> {
-        let mut file = File::open(path)?;
+        let mut file = open_for_review(path)?;
         let start = before_the_last(&mut file, count)?;
         file.seek(SeekFrom::Start(start))?;
         Ok(Self {
@@ -59,7 +60,7 @@ impl LogTail {
         if let Some(line) = self.read_line()? {
             return Ok(Some(line));
         }
-        self.source = BufReader::new(File::open(&self.path)?);
+        self.source = BufReader::new(open_for_review(&self.path)?);
         self.partial.clear();
         self.read_line()
     }

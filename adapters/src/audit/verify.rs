@@ -6,12 +6,12 @@ mod ledger;
 pub use breach::{Breach, ReadAuditError, Summary, Verdict};
 pub use ledger::CheckpointLedger;
 
-use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::thread;
 
 use super::chain::{Line, LineFault, Position};
+use super::file::open_for_review;
 use super::lines::{LONGEST, Next, next_line};
 use super::record::AuditRecord;
 
@@ -38,7 +38,8 @@ pub fn verify(
             path: path.clone(),
             error,
         };
-        let mut source = BufReader::with_capacity(256 * 1024, File::open(path).map_err(failed)?);
+        let mut source =
+            BufReader::with_capacity(256 * 1024, open_for_review(path).map_err(failed)?);
         let mut bytes = Vec::new();
         let mut number = 0;
         loop {

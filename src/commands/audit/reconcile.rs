@@ -6,7 +6,7 @@ use std::path::Path;
 
 use signer_domain::Signature;
 
-use super::verify::ledger;
+use super::verify::{ledger, missing};
 use crate::cli::AuditReconcileArgs;
 use crate::exit::Exit;
 use crate::failure::{Failure, quoted};
@@ -17,34 +17,37 @@ use crate::wiring::audit_log::{self, Verdict, signature_fingerprint};
 /// Prints the signatures that the log does not hold. A log that is broken holds nothing.
 pub(super) fn reconcile(args: &AuditReconcileArgs) -> Result<(), Failure> {
     let seen = read_seen(&args.file)?;
-    let mut missing: HashMap<&str, &str> = seen
+    let mut unseen: HashMap<&str, &str> = seen
         .iter()
         .map(|(fingerprint, line)| (fingerprint.as_str(), line.as_str()))
         .collect();
     let ledger = ledger(&args.checkpoints, &args.logs)?;
     let verdict = audit_log::verify(&args.logs, ledger.as_ref(), |_, record| {
         for fingerprint in record.signatures() {
-            missing.remove(fingerprint);
+            unseen.remove(fingerprint);
         }
     });
-    if let Verdict::Broken(breach) = verdict.map_err(Failure::usage)? {
-        return Err(Failure::new(Exit::Integrity, breach));
-    }
+    let summary = match verdict.map_err(Failure::usage)? {
+        Verdict::Intact(summary) => summary,
+        Verdict::Broken(breach) => return Err(Failure::new(Exit::Integrity, breach)),
+    };
     let unknown: Vec<&str> = seen
         .iter()
-        .filter(|(fingerprint, _)| missing.contains_key(fingerprint.as_str()))
+        .filter(|(fingerprint, _)| unseen.contains_key(fingerprint.as_str()))
         .map(|(_, line)| line.as_str())
         .collect();
     if unknown.is_empty() {
         return Ok(());
     }
     output::write_line(unknown.join("\n"))?;
+    let elsewhere = missing(&summary).map(|told| format!("{told}, so name the older ones first"));
     Err(Failure::new(
         Exit::Integrity,
         format_args!(
-            "{} of {} signatures are not in the log",
+            "{} of {} signatures are not in the log{}",
             unknown.len(),
-            seen.len()
+            seen.len(),
+            elsewhere.unwrap_or_default()
         ),
     ))
 }

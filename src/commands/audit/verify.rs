@@ -1,5 +1,6 @@
 //! `audit verify`.
 
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
@@ -78,12 +79,7 @@ fn describe(summary: &Summary) -> String {
         Some(0) => "no checkpoint yet".to_owned(),
         Some(signed) => format!("signed up to {signed}"),
     };
-    let missing = match (summary.first, summary.signed) {
-        // A file that was emptied begins like one that was rotated.
-        (Some(first @ 2..), _) => format!("; entries 1 to {} are not in these files", first - 1),
-        (None, Some(signed @ 1..)) => format!("; entries 1 to {signed} are not in these files"),
-        (Some(_) | None, _) => String::new(),
-    };
+    let missing = missing(summary).unwrap_or_default();
     let torn = match summary.torn {
         0 => String::new(),
         bytes => {
@@ -91,6 +87,17 @@ fn describe(summary: &Summary) -> String {
         }
     };
     format!("{entries}; {signed}{missing}{torn}")
+}
+
+/// What to say of entries that the log has had, and that are in no file that was named.
+pub(super) fn missing(summary: &Summary) -> Option<String> {
+    let last = match (summary.first, summary.signed) {
+        // A file that was emptied begins like one that was rotated.
+        (Some(first @ 2..), _) => first - 1,
+        (None, Some(signed @ 1..)) => signed,
+        (Some(_) | None, _) => return None,
+    };
+    Some(format!("; entries 1 to {last} are not in these files"))
 }
 
 /// The checkpoints that were named, else those beside the last file; none when none are wanted.
@@ -119,6 +126,10 @@ pub(super) fn ledger(
     if has_key {
         return Ok(Some(CheckpointLedger::missing()));
     }
+    audit_log::open_for_review(last).map_err(|cause| {
+        let log = last.display();
+        Failure::usage(format_args!("{log} cannot be read: {cause}"))
+    })?;
     Err(Failure::usage(format_args!(
         "--checkpoint is required: no checkpoints stand beside the log {}; --no-checkpoint looks at \
          the chain alone, which a log that was rewritten as a whole passes",
@@ -160,6 +171,9 @@ fn read_own_verifier(path: &Path) -> Result<CheckpointVerifier, Failure> {
     parse_verifier(path, CheckpointVerifier::parse_file)
 }
 
+/// More than any verifier key.
+const LARGEST_KEY_FILE: u64 = 4096;
+
 fn parse_verifier(
     path: &Path,
     parse: impl FnOnce(&str) -> Result<CheckpointVerifier, ParseVerifierError>,
@@ -168,7 +182,9 @@ fn parse_verifier(
         let path = quoted(path.display());
         Failure::usage(format_args!("--checkpoint-key {path}: {problem}"))
     };
-    let text = std::fs::read_to_string(path).map_err(|cause| refuse(&cause))?;
+    let file = audit_log::open_for_review(path);
+    let text = file.and_then(|file| io::read_to_string(file.take(LARGEST_KEY_FILE)));
+    let text = text.map_err(|cause| refuse(&cause))?;
     parse(&text).map_err(|must| refuse(&must))
 }
 

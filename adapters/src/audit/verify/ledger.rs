@@ -1,13 +1,13 @@
 //! The checkpoints of one log, each with its signature verified.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
 
 use super::{Breach, ReadAuditError};
 use crate::audit::NoteFault;
 use crate::audit::chain::Position;
+use crate::audit::file::open_for_review;
 use crate::audit::note::{FileBoundary, NextNote, may_be_torn, next_note};
 use crate::audit::unfinished::LastRun;
 use crate::audit::verifier::CheckpointVerifier;
@@ -66,7 +66,7 @@ impl CheckpointLedger {
             path: path.to_owned(),
             error,
         };
-        let mut source = BufReader::new(File::open(path).map_err(failed)?);
+        let mut source = BufReader::new(open_for_review(path).map_err(failed)?);
         let mut ledger = Self::missing();
         loop {
             let note = match next_note(&mut source).map_err(failed)? {
