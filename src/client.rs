@@ -7,8 +7,10 @@ mod custodian;
 pub(crate) use answer::Answer;
 pub(crate) use custodian::Custodian;
 
-use std::ffi::OsStr;
+use std::fmt;
 use std::path::PathBuf;
+
+use signer_domain::check_path;
 
 use crate::cli::ClientArgs;
 use crate::config::{DEFAULT_SOCKET, Source, one_line, variable};
@@ -19,25 +21,21 @@ const SOCKET: &str = "--socket";
 /// The socket to ask: flag, else environment, else default.
 ///
 /// # Errors
-/// When the variable holds no path, or control characters; clap sees to the flag.
+/// When the flag or the variable holds no path. One that is not text is taken as it is.
 fn socket_of(args: &ClientArgs) -> Result<PathBuf, Failure> {
-    if let Some(path) = &args.socket {
-        return Ok(path.clone());
-    }
-    let Some(value) = std::env::var_os(variable(SOCKET)) else {
-        return Ok(DEFAULT_SOCKET.into());
+    let (value, source) = match (&args.socket, std::env::var_os(variable(SOCKET))) {
+        (Some(typed), _) => (typed.clone().into_os_string(), Source::Flag(SOCKET)),
+        (None, Some(found)) => (found, Source::Environment(SOCKET)),
+        (None, None) => return Ok(DEFAULT_SOCKET.into()),
     };
-    let refuse = |problem| Err(Source::Environment(SOCKET).refuse(value.display(), problem));
-    // A path need not be text; one that is has the form of every other variable.
-    let path = match value
-        .to_str()
-        .map_or(Ok(value.as_os_str()), |text| one_line(text).map(OsStr::new))
-    {
-        Ok(path) => path,
-        Err(problem) => return refuse(problem),
+    let Some(text) = value.to_str() else {
+        return Ok(value.into());
     };
-    if path.is_empty() {
-        return refuse("must be a path");
-    }
+    let refuse = |problem: &dyn fmt::Display| source.refuse(text, problem);
+    let path = match source {
+        Source::Environment(_) => one_line(text).map_err(|problem| refuse(&problem))?,
+        Source::Flag(_) | Source::Default(_) => text,
+    };
+    check_path(path).map_err(|problem| refuse(&problem))?;
     Ok(path.into())
 }

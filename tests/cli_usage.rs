@@ -320,6 +320,17 @@ fn a_reader_that_went_away_is_not_an_error_to_talk_about() {
 }
 
 #[test]
+fn a_flag_that_names_no_socket_is_a_wrong_usage_of_a_client_command() {
+    let place = Workplace::with_seed();
+    for socket in ["-", "s.sock\n", "s.sock "] {
+        let line = ["keys", "list", "--socket", socket];
+        let refused = program().run(place.path(), line).expect_status(2);
+        let expected = format!("--socket \"{}\": must ", socket.escape_debug());
+        assert!(refused.sentence().starts_with(&expected), "{refused:?}");
+    }
+}
+
+#[test]
 fn a_variable_that_names_no_socket_is_a_wrong_usage_of_every_client_command() {
     let place = Workplace::empty();
     let program = program().with_variable("PLEXSPHERE_SIGNER_SOCKET", "");

@@ -41,7 +41,7 @@ pub(crate) struct ServeArgs {
     pub(crate) socket_mode: Option<String>,
     /// Answer livez, readyz and metrics over TCP too [env: PLEXSPHERE_SIGNER_HEALTH_LISTEN]
     /// [default: off]
-    #[arg(long, value_name = "ADDR:PORT")]
+    #[arg(long, value_name = "ADDR:PORT|off")]
     pub(crate) health_listen: Option<String>,
     /// The registry of keys [env: PLEXSPHERE_SIGNER_REGISTRY] [default:
     /// sqlite:/var/lib/plexsphere-signer/registry.db]

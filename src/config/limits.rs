@@ -5,7 +5,7 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use signer_domain::ProviderName;
+use signer_domain::{PathProblem, ProviderName, check_path};
 
 use super::AuditLog;
 use crate::failure::quoted;
@@ -24,37 +24,24 @@ const MOST_CALLS_PER_SECOND: u32 = 100_000;
 /// A handle has to hold it.
 const LONGEST_LABEL: usize = 511;
 
-/// A path. A bare word that other programs take for a switch or for standard output names no file here:
-/// a file of that name can be given as `./WORD`.
-pub(super) fn path(text: &str) -> Result<PathBuf, &'static str> {
-    if text.is_empty() || text.contains('\0') {
-        Err("must be a path")
-    } else if is_a_switch(text) {
-        Err("must be a path; for a file of that name put ./ in front")
-    } else {
-        Ok(text.into())
-    }
-}
-
-/// Words that somebody writes in place of a path to say yes, no, or standard output.
-fn is_a_switch(text: &str) -> bool {
-    const SWITCHES: [&str; 14] = [
-        "-", "none", "null", "nil", "off", "on", "no", "yes", "false", "true", "0", "1", "stdout",
-        "stderr",
-    ];
-    SWITCHES
-        .iter()
-        .any(|switch| text.trim().eq_ignore_ascii_case(switch))
+/// A path.
+pub(super) fn path(text: &str) -> Result<PathBuf, PathProblem> {
+    check_path(text).map(|()| text.into())
 }
 
 /// A path, or the word for no file.
-pub(super) fn audit_log(text: &str) -> Result<AuditLog, &'static str> {
+pub(super) fn audit_log(text: &str) -> Result<AuditLog, String> {
     if text == "none" {
         return Ok(AuditLog::Off);
     }
     path(text)
         .map(AuditLog::At)
-        .map_err(|_path| "must be a path, or none to keep no audit log")
+        .map_err(|problem| match problem {
+            PathProblem::NoPath | PathProblem::Switch => {
+                "must be a path, or none to keep no audit log".to_owned()
+            }
+            PathProblem::NotOneLine | PathProblem::Blank => problem.to_string(),
+        })
 }
 
 /// An octal mode that lets at least its owner connect.
@@ -69,11 +56,14 @@ pub(super) fn socket_mode(text: &str) -> Result<u32, &'static str> {
         .ok_or(MUST)
 }
 
-/// An address and a port to listen on.
-pub(super) fn listen_address(text: &str) -> Result<SocketAddr, &'static str> {
-    text.parse().map_err(
-        |_unspecific| "must be an IP address and a port, such as 127.0.0.1:9090 or [::]:9090",
-    )
+/// An address and a port to listen on; `None` for the word that says not to.
+pub(super) fn listen_address(text: &str) -> Result<Option<SocketAddr>, &'static str> {
+    if text == "off" {
+        return Ok(None);
+    }
+    text.parse().map(Some).map_err(|_unspecific| {
+        "must be an IP address and a port, such as 127.0.0.1:9090 or [::]:9090, or off"
+    })
 }
 
 /// How long both keys of a rotation are to be in use.

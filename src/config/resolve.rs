@@ -40,7 +40,8 @@ pub(crate) fn resolve(
     let log = log_settings(args, environment, default_format)?;
     let health_listen = pick!("--health-listen", health_listen of args, environment)
         .map(|text| text.parse(limits::listen_address))
-        .transpose()?;
+        .transpose()?
+        .and_then(Setting::given);
     let request_deadline =
         pick!("--request-deadline", request_deadline of args, environment, else "10s")
             .parse(limits::deadline)?;

@@ -124,6 +124,14 @@ impl Setting<String> {
     }
 }
 
+impl<T> Setting<Option<T>> {
+    /// The value, unless the setting says that there is none.
+    pub(super) fn given(self) -> Option<Setting<T>> {
+        let source = self.source;
+        self.value.map(|value| Setting { value, source })
+    }
+}
+
 /// The variable that stands for `flag`.
 pub(crate) fn variable(flag: &str) -> String {
     let name = flag.trim_start_matches('-').replace('-', "_");

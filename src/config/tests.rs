@@ -180,7 +180,7 @@ fn every_bad_value_is_told_with_its_place_and_its_cure() {
             &["--health-listen", "localhost:9090"],
             &[],
             "--health-listen \"localhost:9090\": must be an IP address and a port, such as \
-             127.0.0.1:9090 or [::]:9090",
+             127.0.0.1:9090 or [::]:9090, or off",
         ),
         (
             &["--deployment-profile", "cloud"],
@@ -233,6 +233,46 @@ fn every_bad_value_is_told_with_its_place_and_its_cure() {
     ] {
         assert_eq!(configure_with(flags, variables).unwrap_err(), sentence);
     }
+}
+
+#[test]
+fn a_path_is_one_line_without_blanks_around_it_whoever_names_it() {
+    const ONE_LINE: &str = "must be one line of text without control characters";
+    const NO_BLANKS: &str = "must not begin or end with a blank";
+    for (path, problem) in [
+        ("/a\n", ONE_LINE),
+        ("/a\nb", ONE_LINE),
+        ("/a\tb", ONE_LINE),
+        ("\u{feff}/a", ONE_LINE),
+        ("/a ", NO_BLANKS),
+        (" /a", NO_BLANKS),
+        ("/a\u{a0}", NO_BLANKS),
+    ] {
+        for flag in ["--socket", "--audit-log", "--pkcs11-module"] {
+            let quoted = path.escape_debug();
+            let expected = format!("{flag} \"{quoted}\": {problem}");
+            assert_eq!(configure_with(&[flag, path], &[]).unwrap_err(), expected);
+        }
+        if problem == NO_BLANKS {
+            let refusal = configure_with(&[], &[("SOCKET", path)]).unwrap_err();
+            assert!(refusal.contains(problem), "{refusal}");
+        }
+    }
+}
+
+#[test]
+fn the_health_listener_can_be_called_off() {
+    let address = [("HEALTH_LISTEN", "127.0.0.1:9090")];
+    assert!(
+        configure_with(&[], &address)
+            .unwrap()
+            .health_listen
+            .is_some()
+    );
+    let off = configure_with(&["--health-listen", "off"], &address).unwrap();
+    assert_eq!(off.health_listen, None);
+    let off = configure_with(&[], &[("HEALTH_LISTEN", "off")]).unwrap();
+    assert_eq!(off.health_listen, None);
 }
 
 #[test]

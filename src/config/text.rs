@@ -1,5 +1,7 @@
 //! The one rule for text that an operator hands over in a variable.
 
+use signer_domain::is_one_line;
+
 /// The text of `value` without the line end that an editor, `echo` or a mounted secret puts behind it.
 ///
 /// # Errors
@@ -8,13 +10,9 @@
 pub(crate) fn one_line(value: &str) -> Result<&str, &'static str> {
     let line = value.strip_suffix('\n').unwrap_or(value);
     let line = line.strip_suffix('\r').unwrap_or(line);
-    if line
-        .chars()
-        .any(|it| it.is_control() || it == BYTE_ORDER_MARK)
-    {
-        return Err("must be one line of text without control characters");
+    if is_one_line(line) {
+        Ok(line)
+    } else {
+        Err("must be one line of text without control characters")
     }
-    Ok(line)
 }
-
-const BYTE_ORDER_MARK: char = '\u{feff}';

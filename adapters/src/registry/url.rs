@@ -4,6 +4,8 @@ use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
 
+use signer_domain::{PathProblem, check_path};
+
 const SCHEME: &str = "sqlite:";
 
 /// Where the registry is kept: `sqlite:<path>`, as `--registry` takes it.
@@ -20,11 +22,14 @@ impl RegistryUrl {
     /// When `text` has another scheme, no path, or one of the forms that other programs give a
     /// special meaning: `sqlite://..`, `sqlite::memory:`, a query.
     pub fn parse(text: &str) -> Result<Self, ParseRegistryUrlError> {
-        let path = text.strip_prefix(SCHEME).ok_or(ParseRegistryUrlError)?;
+        let path = text
+            .strip_prefix(SCHEME)
+            .ok_or(ParseRegistryUrlError::Form)?;
         let is_special = path.starts_with("//") || path.starts_with(':');
         if path.is_empty() || is_special || path.contains(['?', '#', '\0']) {
-            return Err(ParseRegistryUrlError);
+            return Err(ParseRegistryUrlError::Form);
         }
+        check_path(path)?;
         Ok(Self(path.to_owned()))
     }
 
@@ -50,10 +55,16 @@ impl FromStr for RegistryUrl {
 
 /// The text does not say where the registry is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "--registry must be \"sqlite:<path>\", as in \"sqlite:/var/lib/plexsphere-signer/registry.db\", without \"//\", '?' or '#'"
-)]
-pub struct ParseRegistryUrlError;
+pub enum ParseRegistryUrlError {
+    /// It has another scheme, no path, or a form with a special meaning elsewhere.
+    #[error(
+        "--registry must be \"sqlite:<path>\", as in \"sqlite:/var/lib/plexsphere-signer/registry.db\", without \"//\", '?' or '#'"
+    )]
+    Form,
+    /// The path is none that anybody means.
+    #[error("--registry: what stands behind \"sqlite:\" {0}")]
+    Path(#[from] PathProblem),
+}
 
 #[cfg(test)]
 mod tests {
@@ -92,9 +103,22 @@ mod tests {
         ] {
             assert_eq!(
                 RegistryUrl::parse(text),
-                Err(ParseRegistryUrlError),
+                Err(ParseRegistryUrlError::Form),
                 "{text}"
             );
         }
+    }
+
+    #[test]
+    fn refuses_words_and_text_that_nobody_means_as_a_path() {
+        for path in [
+            "-", "none", "None", "off", "true", "a\n", "a\tb", "a ", " a",
+        ] {
+            let refusal = RegistryUrl::parse(&format!("sqlite:{path}")).unwrap_err();
+            let sentence = refusal.to_string();
+            let opening = "--registry: what stands behind \"sqlite:\" must ";
+            assert!(sentence.starts_with(opening), "{sentence}");
+        }
+        RegistryUrl::parse("sqlite:./none").unwrap();
     }
 }

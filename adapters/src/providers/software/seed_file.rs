@@ -44,6 +44,9 @@ pub(super) fn read(path: &Path) -> Result<SecretSeed, SeedFileError> {
     })?;
     let mut surplus = Zeroizing::new([0; 1]);
     match file.read(surplus.as_mut()) {
+        Ok(0) if seed.expose_bytes().iter().all(|byte| *byte == 0) => {
+            Err(refused(Refusal::Unwritten))
+        }
         Ok(0) => Ok(seed),
         Ok(_) => Err(refused(Refusal::Changed)),
         Err(cause) => Err(refused(Refusal::io("read", cause))),

@@ -18,6 +18,10 @@ pub(super) enum Refusal {
         "the file is {actual} bytes long; a seed is exactly 32 raw bytes, as from `head -c 32 /dev/urandom`, without hex, base64 or line feed"
     )]
     Length { actual: u64 },
+    #[error(
+        "the file holds nothing but zeros, so the seed was never written into it; write 32 random bytes, as from `head -c 32 /dev/urandom`"
+    )]
+    Unwritten,
     #[error("the file changed while it was being read; start again once it is complete")]
     Changed,
     #[error(

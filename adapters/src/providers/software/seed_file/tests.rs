@@ -45,6 +45,20 @@ fn reads_32_bytes_that_only_the_owner_may_read() {
 }
 
 #[test]
+fn refuses_a_file_that_was_never_written() {
+    let directory = directory();
+    let path = seed_file(&directory, "seed.bin", 32, 0o600);
+    fs::write(&path, [0; 32]).unwrap();
+    let reason = refusal_of(&path);
+    assert!(
+        reason.starts_with("the file holds nothing but zeros"),
+        "{reason}"
+    );
+    fs::write(&path, [&[0; 31][..], &[1]].concat()).unwrap();
+    read(&path).unwrap();
+}
+
+#[test]
 fn reads_a_relative_path_and_one_through_a_linked_directory() {
     let directory = directory();
     fs::create_dir(directory.path().join("real")).unwrap();
