@@ -57,7 +57,10 @@ impl Volume {
 
     /// Starts a custodian that is refused, and returns the sentence that says why.
     fn refused(&self) -> String {
-        let flags = self.place.software_flags();
+        self.refused_with(self.place.software_flags())
+    }
+
+    fn refused_with(&self, flags: Vec<String>) -> String {
         let mut server = Server::spawn(
             &self.program,
             self.place.path(),
@@ -156,6 +159,62 @@ fn a_seed_whose_list_lets_another_user_in_is_refused_with_a_cure_that_works() {
     rustix::fs::removexattr(&seed, "system.posix_acl_access").unwrap();
     fs::set_permissions(&seed, Permissions::from_mode(0o400)).unwrap();
     assert!(volume.start().terminate().success());
+}
+
+/// Puts the seed into a directory of root with this mode, and returns the flags that name it there.
+fn with_seed_behind(volume: &Volume, mode: u32) -> Vec<String> {
+    let directory = volume.place.file("secrets");
+    fs::create_dir(&directory).unwrap();
+    let seed = directory.join("seed.bin");
+    fs::rename(volume.place.seed_file(), &seed).unwrap();
+    fs::set_permissions(&directory, Permissions::from_mode(mode)).unwrap();
+    let mut flags = volume.place.software_flags();
+    flags.pop();
+    flags.push(seed.to_str().unwrap().to_owned());
+    flags
+}
+
+#[test]
+fn a_seed_in_a_directory_that_its_reader_may_pass_and_not_list_is_taken() {
+    let volume = Volume::new();
+    let flags = with_seed_behind(&volume, 0o711);
+    let (place, program) = (&volume.place, &volume.program);
+    let mut server = Server::start_with(program, place.path(), &place.socket(), flags);
+    assert!(server.terminate().success());
+}
+
+#[test]
+fn a_seed_behind_a_closed_directory_is_refused_with_the_name_of_the_directory() {
+    let volume = Volume::new();
+    let flags = with_seed_behind(&volume, 0o700);
+    let sentence = volume.refused_with(flags);
+    let directory = volume.place.file("secrets");
+    let told = format!(
+        "uid {USER} may not pass the directory {} or one above it",
+        directory.display()
+    );
+    assert!(sentence.contains(&told), "{sentence}");
+}
+
+#[test]
+fn a_log_in_a_directory_that_may_not_be_read_is_refused_for_that_reason() {
+    let volume = Volume::new();
+    let directory = volume.place.file("logs");
+    fs::create_dir(&directory).unwrap();
+    chown(&directory, Some(USER), Some(USER)).unwrap();
+    fs::set_permissions(&directory, Permissions::from_mode(0o300)).unwrap();
+    let mut flags = volume.place.software_flags();
+    let log = directory.join("audit.jsonl");
+    flags.extend(["--audit-log".to_owned(), log.to_str().unwrap().to_owned()]);
+    let sentence = volume.refused_with(flags);
+    assert!(
+        sentence.contains("its directory cannot be read"),
+        "{sentence}"
+    );
+    assert!(
+        sentence.contains("read and write access to its directory"),
+        "{sentence}"
+    );
 }
 
 #[test]

@@ -40,7 +40,15 @@ pub(super) fn directory_of(path: &Path) -> &Path {
 
 /// Makes durable which files there are in the directory of `path`.
 pub(super) fn sync_directory_of(path: &Path) -> io::Result<()> {
-    File::open(directory_of(path))?.sync_all()
+    let directory = File::open(directory_of(path)).map_err(|error| match error.kind() {
+        // Files can be made in a directory that cannot be read, and their names are not durable then.
+        kind @ io::ErrorKind::PermissionDenied => io::Error::new(
+            kind,
+            "its directory cannot be read, so its name is not made durable",
+        ),
+        _ => error,
+    })?;
+    directory.sync_all()
 }
 
 fn options() -> OpenOptions {

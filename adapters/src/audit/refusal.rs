@@ -227,7 +227,7 @@ impl fmt::Display for AuditRefusal {
             ),
             Self::Inaccessible { path, error } => {
                 let cure = io_cure(error).unwrap_or(
-                    "give it, and write access to its directory, to the user that runs the custodian",
+                    "give it, and read and write access to its directory, to the user that runs the custodian",
                 );
                 let path = path.display();
                 write!(f, "cannot read and write {path} ({error}); {cure}")

@@ -12,9 +12,9 @@ pub(in crate::providers) mod access;
 use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use rustix::fs::{Mode, OFlags, ResolveFlags};
+use rustix::fs::{Access, AtFlags, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 use signer_domain::io_cure;
 
@@ -36,24 +36,34 @@ pub(super) fn open(path: &Path) -> Result<(File, u64), SecretFileRefusal> {
     Ok((file, facts.length))
 }
 
-/// Opens the directory in which `path` lies.
-pub(super) fn open_directory(path: &Path) -> Result<OwnedFd, SecretFileRefusal> {
-    let parent = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+/// Opens the directory in which `path` lies, by `way`: `PATH` to pass it, for which nobody has to be let
+/// read it, or `RDONLY`.
+pub(super) fn open_directory(path: &Path, way: OFlags) -> Result<OwnedFd, SecretFileRefusal> {
+    let parent = directory_of(path);
+    let flags = way | OFlags::DIRECTORY | OFlags::CLOEXEC;
     rustix::fs::open(parent, flags, Mode::empty()).map_err(|cause| match cause {
         Errno::NOENT => SecretFileRefusal::Missing,
+        Errno::ACCESS if way == OFlags::PATH => SecretFileRefusal::closed(parent),
         _ => SecretFileRefusal::io("opened", cause),
     })
+}
+
+fn directory_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
 }
 
 fn open_beneath_its_directory(path: &Path) -> Result<File, SecretFileRefusal> {
     let name = path
         .file_name()
         .ok_or(SecretFileRefusal::NotRegular("a directory"))?;
-    let directory = open_directory(path)?;
+    let directory = open_directory(path, OFlags::PATH)?;
+    let is_closed = || {
+        let way = Access::EXEC_OK;
+        rustix::fs::accessat(&directory, ".", way, AtFlags::EACCESS) == Err(Errno::ACCESS)
+    };
     // Without NONBLOCK a FIFO would hold up the start for ever.
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
@@ -65,6 +75,7 @@ fn open_beneath_its_directory(path: &Path) -> Result<File, SecretFileRefusal> {
             Errno::LOOP => SecretFileRefusal::LinkLoop,
             Errno::NXIO => SecretFileRefusal::NotRegular("a socket or a device"),
             Errno::NOSYS => SecretFileRefusal::OldKernel,
+            Errno::ACCESS if is_closed() => SecretFileRefusal::closed(directory_of(path)),
             _ => SecretFileRefusal::io("opened", cause),
         })
 }
@@ -92,6 +103,11 @@ pub(super) enum SecretFileRefusal {
         "others may read or change the file (mode {mode:04o}); {}", cure(*stranger)
     )]
     OpenToOthers { mode: u32, stranger: Grantee },
+    #[error(
+        "uid {user} may not pass the directory {} or one above it; let that user pass each (its `x` permission)",
+        directory.display()
+    )]
+    Closed { directory: PathBuf, user: u32 },
     #[error("the kernel has no `openat2`, which opens the file safely; use Linux 5.6 or later")]
     OldKernel,
     #[error(
@@ -118,6 +134,13 @@ fn cure(stranger: Grantee) -> String {
 }
 
 impl SecretFileRefusal {
+    fn closed(directory: &Path) -> Self {
+        Self::Closed {
+            directory: directory.to_owned(),
+            user: rustix::process::geteuid().as_raw(),
+        }
+    }
+
     pub(super) fn io(action: &'static str, cause: impl Into<io::Error>) -> Self {
         Self::Io {
             action,

@@ -70,7 +70,7 @@ const EXPECTED_LENGTH: u64 = 32;
 
 fn write_new(path: &Path) -> Result<(), Refusal> {
     let name = path.file_name().ok_or(Refusal::NotRegular("a directory"))?;
-    let directory = secret_file::open_directory(path)?;
+    let directory = secret_file::open_directory(path, OFlags::RDONLY)?;
     let hidden = hidden_name(name)?;
 
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;

@@ -51,6 +51,7 @@ impl From<SecretFileRefusal> for Refusal {
             | SecretFileRefusal::LinkLoop
             | SecretFileRefusal::ForeignOwner { .. }
             | SecretFileRefusal::OpenToOthers { .. }
+            | SecretFileRefusal::Closed { .. }
             | SecretFileRefusal::OldKernel
             | SecretFileRefusal::Io { .. } => Self::File(refusal),
         }
