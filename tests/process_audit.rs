@@ -8,6 +8,7 @@
 
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt as _;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -114,6 +115,71 @@ fn a_disk_that_is_full_releases_nothing_and_is_forgiven_without_a_restart() {
         assert_eq!(entry["http_status"], 503);
         assert!(entry.get("signature_sha256").is_none());
     }
+}
+
+#[test]
+fn no_more_is_signed_than_may_go_unprotected_while_no_checkpoint_can_be_written() {
+    let place = Workplace::with_seed();
+    let mut server = Server::start(&program(), &place, &[]);
+    server.generate("k1");
+    let (checkpoints, aside) = (place.file("audit.jsonl.checkpoint"), place.file("aside"));
+    fs::rename(&checkpoints, &aside).unwrap();
+    fs::create_dir(&checkpoints).unwrap();
+    let signed = (0..1300).take_while(|_| sign(&server).status == 200);
+    let signed = signed.count();
+    assert!((990..=1255).contains(&signed), "{signed}");
+    let refused = sign(&server).expect_status(503);
+    assert_eq!(refused.problem_code(), "audit_unavailable");
+    let readiness = server.get("/readyz").expect_status(503);
+    assert!(
+        readiness.text().contains("\"audit\":\"failing\""),
+        "{readiness:?}"
+    );
+    fs::remove_dir(&checkpoints).unwrap();
+    fs::rename(&aside, &checkpoints).unwrap();
+    eventually("a signature once checkpoints are written", || {
+        (sign(&server).status == 200).then_some(())
+    });
+    assert!(server.terminate().success());
+    audit(&place, &["verify", "audit.jsonl"]).expect_status(0);
+}
+
+#[test]
+fn a_log_whose_directory_is_moved_away_stays_intact_and_goes_on_when_it_is_back() {
+    type Substitute = fn(&Path, &Path);
+    let substitutes: [Substitute; 2] = [
+        |_moved, path| fs::create_dir(path).unwrap(),
+        |moved, path| {
+            fs::create_dir(path).unwrap();
+            for entry in fs::read_dir(moved).unwrap() {
+                let entry = entry.unwrap();
+                let _bytes = fs::copy(entry.path(), path.join(entry.file_name())).unwrap();
+            }
+        },
+    ];
+    let place = Workplace::with_seed();
+    let (path, moved) = (place.file("logs"), place.file("moved"));
+    fs::create_dir(&path).unwrap();
+    let log = ["--audit-log", "logs/audit.jsonl"];
+    let mut server = Server::start(&program(), &place, &log);
+    server.generate("k1");
+    for substitute in substitutes {
+        sign(&server).expect_status(200);
+        fs::rename(&path, &moved).unwrap();
+        substitute(&moved, &path);
+        let notes = fs::read(path.join("audit.jsonl.checkpoint")).ok();
+        sign(&server).expect_status(503);
+        assert!(server.terminate().success());
+        let behind = fs::read(path.join("audit.jsonl.checkpoint")).ok();
+        assert_eq!(behind, notes, "what stands at the path was written to");
+        audit(&place, &["verify", "moved/audit.jsonl"]).expect_status(0);
+        fs::remove_dir_all(&path).unwrap();
+        fs::rename(&moved, &path).unwrap();
+        server = Server::start(&program(), &place, &log);
+    }
+    sign(&server).expect_status(200);
+    assert!(server.terminate().success());
+    audit(&place, &["verify", "logs/audit.jsonl"]).expect_status(0);
 }
 
 #[test]

@@ -103,6 +103,12 @@ impl Checkpoints {
         self.signed = 0;
     }
 
+    /// Whether the last one that was due could not be written. Entries behind it would be protected by
+    /// nothing, however many they became.
+    pub(super) fn is_behind(&self, position: Position) -> bool {
+        self.failed && self.lag(position) > 0
+    }
+
     /// How many entries are not yet spoken for.
     pub(super) fn lag(&self, position: Position) -> u64 {
         position.seq.saturating_sub(self.signed)
@@ -158,6 +164,8 @@ impl Checkpoints {
     }
 
     fn append(&mut self, step: Step, note: &str) -> io::Result<()> {
+        // The directory may have been moved away: what stands at the path now belongs to another log.
+        self.run.as_ref().map_or(Ok(()), |run| run.stands())?;
         let mut file = file::open_or_create(&self.path, Audience::Readers)?;
         if std::mem::replace(&mut self.torn, true) {
             let whole = length_of_whole_notes(&mut file)?;

@@ -54,7 +54,7 @@ impl Run {
     }
 
     /// Makes sure that nobody else can have taken the log.
-    fn stands(&self) -> io::Result<()> {
+    pub(super) fn stands(&self) -> io::Result<()> {
         let look = self.watch.as_ref().map_or(Ok(()), Watch::look);
         look.map_err(io::Error::other)
     }

@@ -214,6 +214,9 @@ impl<S: Store> Writer<S> {
         compose: impl FnOnce(Position, &mut Vec<u8>) -> Position,
     ) -> io::Result<()> {
         self.prepare()?;
+        if self.checkpoints.is_behind(self.position) {
+            self.sign_checkpoint()?;
+        }
         self.lines.clear();
         self.lines.shrink_to(LINES_KEPT);
         let position = compose(self.position, &mut self.lines);

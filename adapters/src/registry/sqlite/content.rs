@@ -6,11 +6,12 @@
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, RenameFlags};
+use signer_domain::clock;
 use sqlx::sqlite::SqliteConnection;
-use tracing::warn;
+use tracing::{error, warn};
 
 use super::file::beside;
 use crate::ownership::{Displaced, Seal};
@@ -89,16 +90,29 @@ impl Content {
 }
 
 /// Puts the log of a database aside that somebody has written over. SQLite would mix what it holds into
-/// what stands there now, at the next start.
+/// what stands there now, at the next start. No file is replaced by it, and none keeps it from being done.
 pub(super) fn set_log_aside(path: &Path) {
-    let (log, aside) = (beside(path, "-wal"), beside(path, "-wal.aside"));
-    match rustix::fs::renameat_with(CWD, &log, CWD, &aside, RenameFlags::NOREPLACE) {
-        Ok(()) => warn!(
+    let log = beside(path, "-wal");
+    let plain = beside(path, "-wal.aside");
+    let moved = put_aside(&log, plain.clone()).or_else(|_is_taken| {
+        let now = clock::now().as_nanosecond();
+        put_aside(&log, beside(&plain, &format!(".{now}")))
+    });
+    match moved {
+        Ok(aside) => warn!(
             "log of the overwritten registry put aside as {}",
             aside.display()
         ),
-        Err(cause) => warn!(%cause, "log of the overwritten registry cannot be put aside"),
+        Err(cause) => error!(
+            %cause,
+            "log of the overwritten registry cannot be put aside: move {} away before the next start",
+            log.display()
+        ),
     }
+}
+
+fn put_aside(log: &Path, aside: PathBuf) -> rustix::io::Result<PathBuf> {
+    rustix::fs::renameat_with(CWD, log, CWD, &aside, RenameFlags::NOREPLACE).map(|()| aside)
 }
 
 async fn move_log(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
