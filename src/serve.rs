@@ -107,6 +107,8 @@ async fn run(
     opened: &OpenProviders,
     log: &Log,
 ) -> Result<(), Failure> {
+    let memory_budget = memory_budget::within_limits(config.memory_budget)?;
+    memory_budget::give_back();
     let (registry, entrance) = take_places(&config, &places.registry).await?;
     let opening = async {
         opened.learn_from(&registry).await?;
@@ -155,7 +157,7 @@ async fn run(
     let mut stop_of = Stop::Asked;
     let stopping = async { stop_of = signals.stop.received(opened.stuck()).await };
     let served = signer_http::serve(
-        http_settings(&config),
+        http_settings(&config, memory_budget),
         entrance.socket,
         entrance.health,
         Ports {
@@ -188,15 +190,13 @@ fn custody_settings(config: &Config) -> CustodySettings {
     }
 }
 
-fn http_settings(config: &Config) -> HttpSettings {
+fn http_settings(config: &Config, memory_budget: usize) -> HttpSettings {
     HttpSettings {
         workers: room::workers(),
         request_deadline: config.request_deadline,
         drain_timeout: config.drain_timeout,
         idle_limit: IDLE_LIMIT,
-        memory_budget: config
-            .memory_budget
-            .unwrap_or_else(memory_budget::default_budget),
+        memory_budget,
     }
 }
 

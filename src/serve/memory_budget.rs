@@ -7,14 +7,50 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use rustix::process::{Resource, getrlimit};
+use tracing::warn;
 
+use crate::failure::Failure;
+
+const MIB: u64 = 1024 * 1024;
 /// The least, however little there is: fewer connections make no service.
-const LEAST: u64 = 8 * 1024 * 1024;
+const LEAST: u64 = 8 * MIB;
 /// The most, however much there is.
-const MOST: u64 = 1024 * 1024 * 1024;
+const MOST: u64 = 1024 * MIB;
+
+/// What the process maps for itself besides the budget and as much again: stacks and the state of the
+/// workers.
+const OWN: u64 = 64 * MIB;
+
+/// The budget, configured or by default, if the limit on address space leaves room for it. The allocator
+/// takes up to twice of what is asked of it, and where it gets none the process ends.
+///
+/// # Errors
+/// When it does not.
+pub(super) fn within_limits(configured: Option<usize>) -> Result<usize, Failure> {
+    let budget = configured.unwrap_or_else(default_budget);
+    let needed = u64::try_from(budget).unwrap_or(u64::MAX);
+    let needed = needed.saturating_mul(2).saturating_add(OWN);
+    match address_space_left() {
+        Some(left) if left < needed => Err(Failure::general(format_args!(
+            "the limit on address space leaves {} MiB, and --memory-budget {budget} needs {} MiB; raise \
+             the limit (ulimit -v, LimitAS=), or lower the budget",
+            left / MIB,
+            needed.div_ceil(MIB)
+        ))),
+        Some(_) | None => Ok(budget),
+    }
+}
+
+/// Has one thread of the allocator give back what is not taken up any more, also while nothing is asked
+/// of the process.
+pub(super) fn give_back() {
+    if let Err(cause) = tikv_jemalloc_ctl::background_thread::write(true) {
+        warn!(%cause, "memory goes back to the kernel later than it could");
+    }
+}
 
 /// The budget where none is configured.
-pub(super) fn default_budget() -> usize {
+fn default_budget() -> usize {
     let shares = [
         control_group_limit().map(|limit| limit / 2),
         // Stacks and the reserves of the allocator are address space too, though hardly memory.

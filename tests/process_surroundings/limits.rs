@@ -1,6 +1,8 @@
-//! Limits on open files and on threads.
+//! Limits on open files, on threads and on address space.
 
-use signer_test_support::Workplace;
+use std::thread;
+
+use signer_test_support::{Workplace, sign_request};
 
 use crate::{place_of, program, served_or_refused};
 
@@ -58,4 +60,47 @@ fn too_few_threads_are_told_and_enough_of_them_serve() {
         }
     }
     assert!((1..9).contains(&refused), "{refused}");
+}
+
+#[test]
+fn too_little_address_space_is_told_and_enough_of_it_lasts_under_load() {
+    let item = sign_request(&[7; 64]).replacen('{', r#"{"scope":"platform","#, 1);
+    let batch = format!(r#"{{"items":[{}]}}"#, vec![item.as_str(); 1024].join(","));
+    let (mut served, mut refused) = (0, 0);
+    for mebibytes in [160, 200, 240, 280, 320, 360, 400, 500, 600, 900, 1400] {
+        let place = Workplace::with_seed();
+        let limit = format!("--as={}", mebibytes * 1024 * 1024);
+        let program = program().behind(&["prlimit", &limit]);
+        match served_or_refused(&program, &place, &place.software_flags()) {
+            Ok(mut server) => {
+                served += 1;
+                server.generate("k1");
+                thread::scope(|scope| {
+                    for _ in 0..12 {
+                        let mut connection = server.connect();
+                        let batch = &batch;
+                        scope.spawn(move || {
+                            let answer = connection.ask("POST", "/v1/sign", Some(batch));
+                            let status = answer.unwrap().status;
+                            assert!([200, 429, 504].contains(&status), "{mebibytes}: {status}");
+                        });
+                    }
+                });
+                assert_eq!(server.get("/livez").status, 200, "{mebibytes}");
+                assert!(server.terminate().success(), "{mebibytes}");
+                let log = server.take_log();
+                assert!(!log.contains("jemalloc"), "{mebibytes}: {log}");
+            }
+            Err((status, sentence)) => {
+                refused += 1;
+                assert_eq!(status, 1, "{mebibytes}: {sentence}");
+                let is_told = sentence.contains("address space") || sentence.contains("thread");
+                assert!(is_told, "{mebibytes}: {sentence}");
+            }
+        }
+    }
+    assert!(
+        served >= 3 && refused >= 1,
+        "{served} served, {refused} refused"
+    );
 }
