@@ -78,7 +78,7 @@ pub(crate) struct ServeArgs {
     /// the control group, else a quarter of the memory, at most 1 GiB]
     #[arg(long, value_name = "BYTES")]
     pub(crate) memory_budget: Option<String>,
-    /// How long to go on answering what was accepted before a stop [env:
+    /// How long to go on answering what was accepted before a stop; callers then have 5 s to read it [env:
     /// PLEXSPHERE_SIGNER_DRAIN_TIMEOUT] [default: 20s]
     #[arg(long, value_name = "DURATION")]
     pub(crate) drain_timeout: Option<String>,

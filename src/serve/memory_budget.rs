@@ -54,7 +54,7 @@ fn default_budget() -> usize {
     let shares = [
         control_group_limit().map(|limit| limit / 2),
         // Stacks and the reserves of the allocator are address space too, though hardly memory.
-        address_space_left().map(|left| left / 4),
+        address_space_left().map(|left| (left / 4).min(left.saturating_sub(OWN) / 2)),
         memory_of_the_machine().map(|all| all / 4),
     ];
     let budget = shares.into_iter().flatten().fold(MOST, u64::min).max(LEAST);

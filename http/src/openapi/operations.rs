@@ -223,10 +223,7 @@ fn metrics() -> OperationBuilder {
         ("application/openmetrics-text", text()),
     ];
     let exposition = media("The metrics, in the form that Accept asks for.", &forms);
-    call("metrics", "Metrics for Prometheus").responses(responses(
-        [("200", exposition)],
-        &[PROBE, &[ProblemCode::Denied]],
-    ))
+    call("metrics", "Metrics for Prometheus").responses(responses([("200", exposition)], &[PROBE]))
 }
 
 fn openapi() -> OperationBuilder {
@@ -234,14 +231,17 @@ fn openapi() -> OperationBuilder {
     let this = media("This document.", &forms);
     call("openapi", "This document").responses(responses(
         [("200", this)],
-        &[PROBE, &[ProblemCode::Denied, ProblemCode::Draining]],
+        &[PROBE, &[ProblemCode::Draining]],
     ))
 }
 
-/// What may go wrong with a probe.
+/// What may go wrong with a probe. A stranger may bring no more than a small head, and its user may have
+/// more connections than there is room for.
 const PROBE: &[ProblemCode] = &[
     ProblemCode::InvalidRequest,
+    ProblemCode::Denied,
     ProblemCode::RequestTimeout,
+    ProblemCode::Overloaded,
     ProblemCode::Internal,
     ProblemCode::DeadlineExceeded,
 ];
