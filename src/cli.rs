@@ -115,10 +115,25 @@ impl Command {
         }
     }
 
-    /// Whether what it prints is asked for. The custodian prints nothing, and a probe answers by its
-    /// exit status.
+    /// Whether what it prints is all that is asked for. The custodian prints nothing, and a probe, a check
+    /// or a change answers by its exit status: a script may well throw away what is printed besides.
     pub(crate) const fn is_for_its_output(&self) -> bool {
-        !matches!(self, Self::Serve(_) | Self::Probe(_))
+        match self {
+            Self::Sign(_)
+            | Self::Openapi
+            | Self::Completion { .. }
+            | Self::Keys(KeysCommand::List(_) | KeysCommand::Show(_) | KeysCommand::PublicKey(_))
+            | Self::Rotations(RotationsCommand::Show(_))
+            | Self::Audit(AuditCommand::Tail(_) | AuditCommand::Reconcile(_))
+            | Self::Pkcs11(Pkcs11Command::Mechanisms(_)) => true,
+            Self::Serve(_)
+            | Self::Probe(_)
+            | Self::Verify(_)
+            | Self::Keys(_)
+            | Self::Rotations(_)
+            | Self::Audit(_)
+            | Self::Pkcs11(_) => false,
+        }
     }
 }
 

@@ -88,7 +88,7 @@ fn dispatch(cli: &Cli, providers: ProviderSet) -> Result<(), Failure> {
             }
         },
     };
-    // Before anything is changed whose outcome nobody would learn.
+    // Before the custodian is asked for what would be lost.
     if cli.command.is_for_its_output() {
         stream::require_output()?;
     }

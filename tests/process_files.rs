@@ -218,6 +218,27 @@ fn a_log_in_a_directory_that_may_not_be_read_is_refused_for_that_reason() {
 }
 
 #[test]
+fn what_stands_in_the_place_of_a_file_of_sqlite_is_named_and_not_waited_for() {
+    let program = Program::new(env!("CARGO_BIN_EXE_plexsphere-signer"));
+    for suffix in ["-wal", "-shm", "-journal"] {
+        for kind in ["mkfifo", "mkdir", "ln -s nowhere"] {
+            let place = Workplace::with_seed();
+            let path = place.file(&format!("registry.db{suffix}"));
+            let mut words = kind.split(' ');
+            let mut make = Command::new(words.next().unwrap());
+            assert!(make.args(words).arg(&path).status().unwrap().success());
+            let mut line = vec!["serve".to_owned()];
+            line.extend(place.software_flags());
+            let refused = program.run(place.path(), line).expect_status(2);
+            let sentence = refused.sentence();
+            assert!(sentence.contains(path.to_str().unwrap()), "{sentence}");
+            assert!(sentence.contains("move it away"), "{sentence}");
+            assert!(!place.registry().exists(), "{kind}{suffix}");
+        }
+    }
+}
+
+#[test]
 fn what_an_editor_puts_behind_a_value_is_no_part_of_a_path() {
     let place = Workplace::with_seed();
     let program = Program::new(env!("CARGO_BIN_EXE_plexsphere-signer"));

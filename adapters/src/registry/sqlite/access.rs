@@ -21,8 +21,14 @@ pub(super) fn judge(path: &Path) -> Result<(), RegistryRefusal> {
     if let Some(directory) = path.parent() {
         judge_directory(directory)?;
     }
-    for suffix in ["", "-wal", "-shm", "-journal"] {
-        judge_file(&beside(path, suffix))?;
+    judge_file(path)?;
+    for suffix in ["-wal", "-shm", "-journal"] {
+        let file = beside(path, suffix);
+        // SQLite would follow a link, and wait at a pipe for a writer.
+        if fs::symlink_metadata(&file).is_ok_and(|found| !found.is_file()) {
+            return Err(RegistryRefusal::NotOfSqlite(file));
+        }
+        judge_file(&file)?;
     }
     match judge_file(&lock_path(path)) {
         // It does not count.

@@ -28,6 +28,8 @@ pub enum RegistryRefusal {
     NoDirectory(PathBuf),
     /// What stands at the path is a directory, a pipe or the like.
     NotAFile,
+    /// What stands beside the file, where SQLite keeps a file of its own, is no file.
+    NotOfSqlite(PathBuf),
     /// The path is a symbolic link that leads nowhere.
     DanglingLink,
     /// Everybody could put another registry in its place.
@@ -111,6 +113,11 @@ impl fmt::Display for RegistryRefusal {
                 path.display()
             ),
             Self::NotAFile => f.write_str("not a regular file; name another file"),
+            Self::NotOfSqlite(path) => write!(
+                f,
+                "{} beside it is a link or no regular file, and SQLite needs that name; move it away",
+                path.display()
+            ),
             Self::DanglingLink => f.write_str(
                 "a symbolic link to a file that does not exist; \
                  restore that file, or remove the link to start with an empty registry",
@@ -183,7 +190,8 @@ impl fmt::Display for RegistryRefusal {
             ),
             Self::Inaccessible { path, error } => {
                 let cure = io_cure(error).unwrap_or(
-                    "give it, and write access to its directory, to the user that runs the custodian",
+                    "give it, and read and write access to its directory, to the user that runs the \
+                     custodian",
                 );
                 let path = path.display();
                 write!(f, "cannot read and write {path} ({error}); {cure}")
@@ -196,7 +204,7 @@ impl fmt::Display for RegistryRefusal {
             Self::Unwritable(error) => write!(
                 f,
                 "cannot write the database or its -wal and -shm files ({error}); give them, and \
-                 write access to their directory, to the user that runs the custodian"
+                 read and write access to their directory, to the user that runs the custodian"
             ),
             Self::NoWriteAheadLog => f.write_str(
                 "the file system cannot hold a write-ahead log; use a local file system",
