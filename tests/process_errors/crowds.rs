@@ -48,7 +48,8 @@ fn who_finds_the_queue_of_a_key_full_is_told_to_come_back() {
 #[test]
 fn who_finds_the_custodian_full_is_told_to_come_back_and_probes_are_answered() {
     let place = Workplace::with_seed();
-    let flags = ["--max-in-flight", "1", "--request-deadline", "2s"];
+    // Long enough for three rounds on a busy machine.
+    let flags = ["--max-in-flight", "1", "--request-deadline", "6s"];
     let server = scripted::start(&place, &flags);
     for key_id in ["sign-hangs", "k1"] {
         server.generate(key_id);
