@@ -8,8 +8,15 @@ use cryptoki_sys::{
     CK_C_INITIALIZE_ARGS, CK_RV, CK_SESSION_HANDLE, CKF_OS_LOCKING_OK, CKR_GENERAL_ERROR,
 };
 
+use parking_lot::RwLock;
+
 use crate::module::{self, Module};
 use crate::rules::{Effect, Meddling, Rule};
+
+/// Held by each call while the real module does it. Kryoptic stands still for ever when one thread logs
+/// out while another begins a signature (the two take its locks in opposite orders), so what is done
+/// behind the caller's back is done alone.
+static INSIDE: RwLock<()> = RwLock::new(());
 
 /// How often a hanging call looks whether its rule is still there.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
@@ -32,6 +39,10 @@ pub(crate) fn pass(call: Call, forward: impl FnOnce(&Module, Option<&Effect>) ->
         return CKR_GENERAL_ERROR;
     };
     let rule = decide(module, call);
+    let forward = |module: &Module, effect: Option<&Effect>| {
+        let _inside = INSIDE.read();
+        forward(module, effect)
+    };
     let note = |what: &str| {
         let session = module.book.lock().ordinal(call.session);
         let text = rule.as_ref().map(|rule| rule.text.as_str());
@@ -63,7 +74,9 @@ pub(crate) fn pass(call: Call, forward: impl FnOnce(&Module, Option<&Effect>) ->
             forward(module, None)
         }
         Some(Effect::Behind(meddling)) => {
+            let alone = INSIDE.write();
             meddle(module, *meddling, call.session);
+            drop(alone);
             forward(module, None)
         }
         Some(
