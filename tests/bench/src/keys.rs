@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use ring::rand::SystemRandom;
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
-use signer_adapters::verifier_for;
+use signer_adapters::plain_verifier_for;
 use signer_domain::ports::SignatureVerifier;
 use signer_domain::{Digest, HandleId, KeyId, ProviderName, PublicKey, Scope, Signature};
 
@@ -38,7 +38,7 @@ impl PreparedKey {
             scope,
             key_id,
             public_key,
-            verifier: verifier_for(&public_key)?,
+            verifier: plain_verifier_for(&public_key)?,
             pair,
         })
     }
@@ -81,7 +81,7 @@ mod tests {
         assert_eq!(key.handle_id.as_str(), handle_text(1));
         let digest = Digest::from_bytes([7; 64]);
         let signature = key.sign(&digest).unwrap();
-        let verifier = verifier_for(&key.public_key).unwrap();
+        let verifier = plain_verifier_for(&key.public_key).unwrap();
         assert!(verifier.accepts(&digest, &signature));
         assert!(!verifier.accepts(&Digest::from_bytes([8; 64]), &signature));
     }
