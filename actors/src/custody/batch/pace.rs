@@ -1,5 +1,5 @@
-//! How fast a batch goes ahead where signing is a computation on the calling thread: it keeps its
-//! thread busy, and nobody waits long for it.
+//! How fast the batches of a thread go ahead where signing is a computation on that thread: they keep it
+//! busy, and other requests do not wait long for it.
 
 use std::future::Future;
 use std::pin::pin;
