@@ -79,12 +79,19 @@ impl ActorCustody {
         self.settings.profile.permit(scope)?;
         let mut handle = self.current_key(scope, deadline).await?;
         for _ in 0..SUCCESSORS {
-            match self.turn_of(&handle, line, deadline).await {
-                Err(bar) if is_bar(&bar) => {
-                    handle = self.successor(scope, &handle, bar, deadline).await?;
-                }
-                turn => return turn,
+            let turn = self.turn_of(&handle, line, deadline).await;
+            match &turn {
+                Ok(_) => {}
+                Err(bar) if is_bar(bar) => self.routes.currents.forget(scope),
+                Err(_) => return turn,
             }
+            // What was found of the key holds for the scope if the key was the current one before and
+            // after. It may have been blocked for as long as it was, and unblocked behind a rotation.
+            let current = self.current_key(scope, deadline).await?;
+            if current == handle {
+                return turn;
+            }
+            handle = current;
         }
         Err(CustodyError::KeyRetired)
     }
