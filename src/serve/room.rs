@@ -12,11 +12,11 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::failure::Failure;
 
-/// Files that are open, and some connections, whatever the number of workers (measured: 31).
+/// Files that are open, and some connections, whatever the number of cores (measured: 31).
 const FILES: u64 = 40;
-/// What each worker opens (measured: 4).
-const FILES_OF_A_WORKER: u64 = 4;
-/// Threads that run whatever the number of workers (measured: 7), and one provider more.
+/// What each worker and each thread of keys open, which are as many (measured: 4 each).
+const FILES_OF_A_CORE: u64 = 8;
+/// Threads that run whatever the number of cores (measured: 7), and one provider more.
 const THREADS: usize = 8;
 
 /// How many threads serve the socket.
@@ -30,9 +30,9 @@ pub(super) fn workers() -> usize {
 /// With the limit that is too low.
 pub(super) fn require() -> Result<(), Failure> {
     let workers = workers();
-    let of_workers = FILES_OF_A_WORKER * u64::try_from(workers).unwrap_or(u64::MAX / FILES);
-    require_files(FILES + of_workers)?;
-    try_threads(THREADS + workers).map_err(no_thread)
+    let of_cores = FILES_OF_A_CORE * u64::try_from(workers).unwrap_or(u64::MAX / FILES);
+    require_files(FILES + of_cores)?;
+    try_threads(THREADS + 2 * workers).map_err(no_thread)
 }
 
 /// Says that there can be no further thread.

@@ -8,6 +8,7 @@
     reason = "the readers of the workspace serve tests only"
 )]
 
+mod circles;
 mod crates;
 mod default_build;
 mod documents;
