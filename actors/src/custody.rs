@@ -1,12 +1,10 @@
 //! Custody as the outside sees it, on top of the actors.
 
 mod batch;
-mod closing;
 #[cfg(feature = "_crash")]
 mod crash;
 mod health;
 mod making;
-mod marking;
 mod rotating;
 mod signing;
 
@@ -22,39 +20,36 @@ use signer_domain::ports::{
     Custody, CustodyError, GenerateKey, GeneratedOrStanding, KeyQuery, KeyRegistryError, Liveness,
     PublicKeySource, PublishedKey, Readiness, ShownKey, ShownKeys, SignRequest, SignedDigest,
 };
-use signer_domain::{Deadline, HandleId, SigningKey};
+use signer_domain::{Deadline, HandleId, ProviderName, SigningKey};
 
-use self::marking::Marking;
 use crate::admission::{Admission, Seat};
 use crate::errors::from_registry;
-use crate::key::{ReadFace, Retire};
+use crate::key::{KeyActor, Line, Marking, ReadPublicKey, Retire, Seats};
 use crate::metrics::Metrics;
 use crate::ports::DrivenPorts;
-use crate::provider::Generate;
-use crate::routes::{Line, Routes};
+use crate::provider::{Generate, ProviderActor, ProviderAddresses};
 use crate::settings::{CustodySettings, ProviderSpec};
-use crate::supervisor::{Shared, SupervisorActor};
+use crate::shared::Shared;
+use crate::supervisor::SupervisorActor;
 
 /// Custody implemented by the actors. They live as long as their actix system.
 pub struct ActorCustody {
-    settings: Arc<CustodySettings>,
-    ports: DrivenPorts,
-    routes: Arc<Routes>,
+    shared: Arc<Shared>,
+    addresses: Arc<ProviderAddresses>,
     supervisor: Addr<SupervisorActor>,
     /// Who reads the registry.
     reads: Admission,
     /// Who has a batch under way.
     batches: Admission,
-    metrics: Metrics,
     health: health::Health,
     /// The supervisor's own thread: it must answer while every provider is busy.
-    arbiter: Arbiter,
+    _arbiter: Arbiter,
 }
 
 impl fmt::Debug for ActorCustody {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ActorCustody")
-            .field("settings", &self.settings)
+            .field("settings", &self.shared.settings)
             .finish_non_exhaustive()
     }
 }
@@ -73,33 +68,49 @@ impl ActorCustody {
     ) -> io::Result<Self> {
         let names: Vec<_> = providers.iter().map(|spec| spec.name).collect();
         let metrics = Metrics::register(metrics, &names);
-        let settings = Arc::new(settings);
-        let routes = Arc::new(Routes::new(&names, &settings, metrics.clone()));
-        let shared = Shared {
-            ports: ports.clone(),
-            routes: Arc::clone(&routes),
-            settings: Arc::clone(&settings),
-            metrics: metrics.clone(),
-        };
+        let max_in_flight = settings.max_in_flight;
+        let shared = Arc::new(Shared::new(&names, settings, ports, metrics)?);
+        let addresses = Arc::<ProviderAddresses>::default();
         let arbiter = Arbiter::try_new()?;
-        let build = move |_: &mut Context<SupervisorActor>| SupervisorActor::new(providers, shared);
+        let build = {
+            let (addresses, shared) = (Arc::clone(&addresses), Arc::clone(&shared));
+            move |_: &mut Context<SupervisorActor>| {
+                SupervisorActor::new(providers, addresses, shared)
+            }
+        };
         let supervisor = SupervisorActor::start_in_arbiter(&arbiter.handle(), build);
         Ok(Self {
-            reads: Admission::new(settings.max_in_flight),
-            batches: Admission::new(settings.max_in_flight),
+            reads: Admission::new(max_in_flight),
+            batches: Admission::new(max_in_flight),
             health: health::Health::default(),
-            settings,
-            ports,
-            routes,
+            shared,
+            addresses,
             supervisor,
-            metrics,
-            arbiter,
+            _arbiter: arbiter,
         })
+    }
+
+    /// The actor of a key, for those who send it messages themselves, and seats that keep it in memory.
+    ///
+    /// # Errors
+    /// [`CustodyError::KeyNotFound`]; and others by cause.
+    pub async fn key_actor(
+        &self,
+        handle: &HandleId,
+        deadline: Deadline,
+    ) -> Result<(Addr<KeyActor>, Seats), CustodyError> {
+        self.check_handle(handle)?;
+        self.shared.keys.actor(handle, deadline).await
+    }
+
+    /// The actor of a provider, while it is up.
+    pub fn provider_actor(&self, name: ProviderName) -> Option<Addr<ProviderActor>> {
+        self.addresses.of(name)
     }
 
     fn admit(&self, room: &Admission) -> Result<Seat, CustodyError> {
         room.enter().inspect_err(|_overloaded| {
-            self.metrics.overloads.inc();
+            self.shared.metrics.overloads.inc();
         })
     }
 
@@ -110,24 +121,22 @@ impl ActorCustody {
     ) -> Result<SigningKey, CustodyError> {
         let _seat = self.admit(&self.reads)?;
         self.check_handle(handle)?;
-        let found = within(deadline, self.ports.registry.find(handle)).await?;
+        let found = within(deadline, self.shared.ports.registry.find(handle)).await?;
         Ok(found.ok_or(CustodyError::KeyNotFound)?.key)
     }
 
     fn shown(&self, mut key: SigningKey) -> ShownKey {
         // A quarantine holds before the registry has heard of it.
-        let gate = self.routes.keys.gate_of(&key.handle_id);
-        key.marks.quarantined |= gate.is_some_and(|gate| gate.is_suspect());
+        key.marks.quarantined |= self.shared.keys.is_suspect(&key.handle_id);
         ShownKey {
-            presence: self.routes.missing.presence_of(&key),
+            presence: self.shared.missing.presence_of(&key),
             key,
         }
     }
 
     /// A handle of a provider that is not configured is a key that does not exist here.
     fn check_handle(&self, handle: &HandleId) -> Result<(), CustodyError> {
-        let configured = self.routes.providers.is_configured(handle.provider());
-        if configured {
+        if self.shared.providers.is_configured(handle.provider()) {
             Ok(())
         } else {
             Err(CustodyError::KeyNotFound)
@@ -158,7 +167,7 @@ impl Custody for ActorCustody {
             key_id,
             provider,
         } = request;
-        self.settings.profile.permit(scope)?;
+        self.shared.settings.profile.permit(scope)?;
         let generate = Generate {
             scope,
             key_id,
@@ -190,7 +199,7 @@ impl Custody for ActorCustody {
 
     async fn keys(&self, query: KeyQuery, deadline: Deadline) -> Result<ShownKeys, CustodyError> {
         let _seat = self.admit(&self.reads)?;
-        let page = within(deadline, self.ports.registry.list(&query)).await?;
+        let page = within(deadline, self.shared.ports.registry.list(&query)).await?;
         Ok(ShownKeys {
             keys: page.keys.into_iter().map(|key| self.shown(key)).collect(),
             next: page.next,
@@ -203,30 +212,20 @@ impl Custody for ActorCustody {
         deadline: Deadline,
     ) -> Result<PublishedKey, CustodyError> {
         let key = self.registered(&handle, deadline).await?;
-        let from_registry = |key: SigningKey| PublishedKey {
-            public_key: key.public_key,
-            source: PublicKeySource::Registry,
-            key,
-        };
-        let Ok(face) = self
-            .ask_key(
-                &key.handle_id,
-                Line::Control,
-                |seats| ReadFace { _seats: seats },
-                deadline,
-            )
-            .await
-        else {
-            return Ok(from_registry(key));
-        };
-        match signing::read_public_key(&face, deadline).await {
-            Some(public_key) => Ok(PublishedKey {
+        let read = |seats| ReadPublicKey { deadline, seats };
+        let shown = self.ask(&handle, Line::Control, read, deadline).await;
+        Ok(match shown {
+            Ok(Some(public_key)) => PublishedKey {
                 public_key,
-                key,
                 source: PublicKeySource::Provider,
-            }),
-            None => Ok(from_registry(key)),
-        }
+                key,
+            },
+            Ok(None) | Err(_) => PublishedKey {
+                public_key: key.public_key,
+                source: PublicKeySource::Registry,
+                key,
+            },
+        })
     }
 
     async fn retire(
@@ -234,28 +233,19 @@ impl Custody for ActorCustody {
         handle: HandleId,
         deadline: Deadline,
     ) -> Result<SigningKey, CustodyError> {
-        let provider = handle.provider();
         let retire = |seats| Retire { deadline, seats };
-        let asked = self.ask_key(&handle, Line::Control, retire, deadline).await;
-        let retired = match asked {
-            Err(CustodyError::ProviderUnavailable { .. }) => {
-                // There is no actor without its provider. The key is blocked all the same.
-                self.mark(handle, Marking::BeginRetirement, deadline).await
-            }
-            Ok(Err(error)) => {
-                // What was begun is finished soon, whatever failed.
-                self.finish_retirements(provider);
-                Err(error)
-            }
-            Ok(Ok(key)) => Ok(key),
-            Err(error) => Err(error),
-        };
+        let asked = self.ask(&handle, Line::Control, retire, deadline).await;
+        let retired = asked.and_then(|retired| retired);
+        if retired.is_err() {
+            // What was begun is finished soon, whatever failed.
+            self.finish_retirements(handle.provider());
+        }
         self.look_at_registry();
         retired
     }
 
     async fn block(&self, handle: HandleId, deadline: Deadline) -> Result<ShownKey, CustodyError> {
-        Ok(self.shown(self.mark(handle, Marking::Block, deadline).await?))
+        self.mark(&handle, Marking::Block, deadline).await
     }
 
     async fn unblock(
@@ -263,7 +253,7 @@ impl Custody for ActorCustody {
         handle: HandleId,
         deadline: Deadline,
     ) -> Result<ShownKey, CustodyError> {
-        Ok(self.shown(self.mark(handle, Marking::Unblock, deadline).await?))
+        self.mark(&handle, Marking::Unblock, deadline).await
     }
 
     async fn release_quarantine(
@@ -271,8 +261,8 @@ impl Custody for ActorCustody {
         handle: HandleId,
         deadline: Deadline,
     ) -> Result<ShownKey, CustodyError> {
-        let released = self.mark(handle, Marking::ReleaseQuarantine, deadline);
-        Ok(self.shown(released.await?))
+        self.mark(&handle, Marking::ReleaseQuarantine, deadline)
+            .await
     }
 
     async fn liveness(&self) -> Option<Liveness> {
@@ -280,8 +270,6 @@ impl Custody for ActorCustody {
     }
 
     async fn readiness(&self) -> Readiness {
-        self.health
-            .readiness(self.ports.registry.as_ref(), &self.routes)
-            .await
+        self.health.readiness(&self.shared).await
     }
 }

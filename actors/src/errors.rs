@@ -56,19 +56,6 @@ fn told(cause: Option<&Cause>) -> Option<DisplayValue<ErrorChain<'_>>> {
     cause.map(|cause| display(ErrorChain::of(&**cause)))
 }
 
-/// Whether a call of a provider that failed so certainly had no effect.
-pub(crate) const fn certainly_did_nothing(error: &KeyProviderError) -> bool {
-    match error {
-        KeyProviderError::ProviderUnavailable {
-            outcome_unknown, ..
-        } => !*outcome_unknown,
-        KeyProviderError::KeyNotFound
-        | KeyProviderError::KeyRetired
-        | KeyProviderError::RotationInProgress
-        | KeyProviderError::Misconfigured { .. } => true,
-    }
-}
-
 /// Maps a registry's error; the cause goes to the log and no further.
 pub(crate) fn from_registry(error: KeyRegistryError) -> CustodyError {
     match error {

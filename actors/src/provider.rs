@@ -1,69 +1,77 @@
-//! One actor for each provider: it owns the provider and opens the actors of its keys.
+//! One actor for each provider: it makes keys, checks its provider, and has confirmed what was retired.
 
 mod finishing;
 mod generation;
 mod giving_way;
 mod making;
-mod opening;
 mod recognition;
 mod repair;
 mod rotation;
 mod sweep;
 mod telling;
 
+use std::collections::HashMap;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
-use signer_domain::ports::{CustodyError, KeyProvider};
-use signer_domain::{Deadline, ErrorChain, HandleId, KeyId, ProviderName, Scope, Timestamp};
+use parking_lot::RwLock;
+use signer_domain::ports::{CustodyError, GeneratedOrStanding, OpenedOrStanding};
+use signer_domain::{Deadline, ErrorChain, KeyId, ProviderName, Scope, Timestamp};
 
 pub(crate) use recognition::mistake;
 pub(crate) use repair::repair;
 pub(crate) use telling::{FinishRetirements, TellRetired};
 
 use self::telling::Telling;
-use crate::metrics::Metrics;
-use crate::own_acts::OwnActs;
-use crate::ports::DrivenPorts;
-use crate::routes::{GenerateOutcome, OpenOutcome, Routes};
-use crate::settings::CustodySettings;
+use crate::flights::{GenerateOutcome, OpenOutcome};
+use crate::guarded::GuardedProvider;
+use crate::shared::Shared;
 
 /// How long a periodic check of a provider may take.
 const CHECK_DEADLINE: Duration = Duration::from_secs(5);
 
-/// What the actors of one provider share.
-#[derive(Debug, Clone)]
+/// What the calls of one provider share.
+#[derive(Clone)]
 pub(crate) struct ProviderContext {
-    pub(crate) provider: Arc<dyn KeyProvider>,
-    pub(crate) ports: DrivenPorts,
-    pub(crate) own_acts: OwnActs,
-    pub(crate) routes: Arc<Routes>,
-    pub(crate) settings: Arc<CustodySettings>,
-    pub(crate) metrics: Metrics,
+    pub(crate) provider: Arc<GuardedProvider>,
+    pub(crate) shared: Arc<Shared>,
     /// When the provider was built, before anything was settled.
     pub(crate) opened_at: Timestamp,
+    /// How often the provider had been given up by then.
+    pub(crate) times_buried: u64,
 }
 
 impl ProviderContext {
     pub(crate) fn name(&self) -> ProviderName {
         self.provider.capabilities().name
     }
+}
 
-    /// How many requests for one key of this provider may be under way at once.
-    pub(crate) fn queue_of_a_key(&self) -> usize {
-        let part = self
-            .routes
-            .providers
-            .work(self.name())
-            .map_or(1, |room| room.seats());
-        self.settings.queue_of_a_key(part)
+/// The addresses of the providers' actors.
+#[derive(Debug, Default)]
+pub(crate) struct ProviderAddresses(RwLock<HashMap<ProviderName, Addr<ProviderActor>>>);
+
+impl ProviderAddresses {
+    /// The address of a provider that is up.
+    pub(crate) fn of(&self, name: ProviderName) -> Option<Addr<ProviderActor>> {
+        self.0.read().get(&name).cloned()
+    }
+
+    /// Makes a provider's actor reachable.
+    pub(crate) fn admit(&self, name: ProviderName, addr: Addr<ProviderActor>) {
+        self.0.write().insert(name, addr);
+    }
+
+    /// Forgets the address of a provider's actor that has died.
+    pub(crate) fn bury(&self, name: ProviderName) {
+        self.0.write().remove(&name);
     }
 }
 
 /// Owns one provider. It dies with its value: the supervisor then builds both anew.
-#[derive(Debug)]
-pub(crate) struct ProviderActor {
+pub struct ProviderActor {
     context: ProviderContext,
     telling: Telling,
 }
@@ -77,7 +85,7 @@ impl ProviderActor {
     fn note_warnings(&self) {
         let context = &self.context;
         let warnings = context.provider.warnings();
-        let providers = &context.routes.providers;
+        let providers = &context.shared.providers;
         providers.note_warnings(context.name(), warnings);
     }
 
@@ -87,24 +95,21 @@ impl ProviderActor {
         let context = self.context.clone();
         let check = async move {
             let deadline = Deadline::after(CHECK_DEADLINE);
-            let answer = context.provider.check(deadline);
-            let checked = match tokio::time::timeout(deadline.remaining(), answer).await {
-                Ok(checked) => {
-                    if let Err(error) = &checked {
-                        tracing::warn!(provider = %context.name(), cause = %ErrorChain::of(error), "check failed");
-                    }
-                    checked
+            let checked = context.provider.check(deadline).await;
+            match &checked {
+                Some(Ok(())) => {}
+                Some(Err(error)) => {
+                    tracing::warn!(provider = %context.name(), cause = %ErrorChain::of(error), "check failed");
                 }
-                Err(_elapsed) => {
+                None => {
                     tracing::warn!(provider = %context.name(), "check did not end in time");
-                    return None;
                 }
-            };
-            Some(checked)
+            }
+            checked
         };
         ctx.spawn(check.into_actor(self).map(|checked, actor, _| {
             let context = &actor.context;
-            let providers = &context.routes.providers;
+            let providers = &context.shared.providers;
             match checked {
                 Some(Ok(())) => {
                     providers.note_ready(context.name());
@@ -113,11 +118,17 @@ impl ProviderActor {
                 None => providers.note_silence(context.name(), "it does not answer a check"),
             }
             actor.note_warnings();
-            context
-                .routes
-                .keys
-                .passivate(context.settings.resident_keys);
+            context.shared.keys.let_go();
         }));
+    }
+}
+
+impl fmt::Debug for ProviderActor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = self.context.name();
+        f.debug_struct("ProviderActor")
+            .field("name", &name)
+            .finish_non_exhaustive()
     }
 }
 
@@ -125,37 +136,30 @@ impl Actor for ProviderActor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        ctx.set_mailbox_capacity(self.context.settings.max_in_flight.saturating_add(16));
-        ctx.run_interval(self.context.settings.check_interval, Self::check);
+        ctx.set_mailbox_capacity(
+            self.context
+                .shared
+                .settings
+                .max_in_flight
+                .saturating_add(16),
+        );
+        ctx.run_interval(self.context.shared.settings.check_interval, Self::check);
         self.note_warnings();
         self.begin_telling(ctx);
         self.sweep(self.context.opened_at, ctx);
     }
 }
 
-/// Asks for the actor of a key to be opened.
-#[derive(Debug, Message)]
-#[rtype(result = "Result<(), CustodyError>")]
-pub(crate) struct OpenKey {
-    pub(crate) handle: HandleId,
-}
-
-impl Handler<OpenKey> for ProviderActor {
-    type Result = ResponseActFuture<Self, Result<(), CustodyError>>;
-
-    fn handle(&mut self, OpenKey { handle }: OpenKey, _: &mut Self::Context) -> Self::Result {
-        // A part of this actor: a key's actor must not be opened over a provider that is dead.
-        Box::pin(opening::open(self.context.clone(), handle).into_actor(self))
-    }
-}
-
 /// Asks for a key to be made.
 #[derive(Debug, Message)]
-#[rtype(result = "GenerateOutcome")]
-pub(crate) struct Generate {
-    pub(crate) scope: Scope,
-    pub(crate) key_id: KeyId,
-    pub(crate) deadline: Deadline,
+#[rtype(result = "Result<GeneratedOrStanding, CustodyError>")]
+pub struct Generate {
+    /// What the key shall sign for.
+    pub scope: Scope,
+    /// The operator's name of the key.
+    pub key_id: KeyId,
+    /// When the answer is of no use any more.
+    pub deadline: Deadline,
 }
 
 impl Handler<Generate> for ProviderActor {
@@ -168,7 +172,7 @@ impl Handler<Generate> for ProviderActor {
 
 /// How a request came to its provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Choice {
+pub enum Choice {
     /// The caller named it.
     Named,
     /// It is the first one configured.
@@ -177,13 +181,16 @@ pub(crate) enum Choice {
 
 /// Asks for a rotation to be opened whose new key this provider shall hold.
 #[derive(Debug, Message)]
-#[rtype(result = "OpenOutcome")]
-pub(crate) struct Rotate {
-    pub(crate) scope: Scope,
-    pub(crate) new_key_id: KeyId,
+#[rtype(result = "Result<OpenedOrStanding, CustodyError>")]
+pub struct Rotate {
+    /// The scope whose current key is replaced.
+    pub scope: Scope,
+    /// The operator's name of the new key.
+    pub new_key_id: KeyId,
     /// Whether the caller named this provider.
-    pub(crate) choice: Choice,
-    pub(crate) deadline: Deadline,
+    pub choice: Choice,
+    /// When the answer is of no use any more.
+    pub deadline: Deadline,
 }
 
 impl Handler<Rotate> for ProviderActor {

@@ -7,21 +7,18 @@ use std::time::Duration;
 
 use actix::prelude::*;
 use actix_rt::{Arbiter, ArbiterHandle};
-use signer_domain::ports::{
-    CustodyError, KeyProvider, KeyProviderError, Liveness, ProviderCapabilities,
-};
+use signer_domain::ports::{CustodyError, KeyProviderError, Liveness, ProviderCapabilities};
 use signer_domain::{Deadline, ProviderName, clock};
 
 use tokio::sync::oneshot;
 
 use crate::backoff::Backoff;
-use crate::errors::{RETRY_SOON, from_provider};
+use crate::errors::{RETRY_SOON, from_provider, provider_down};
+use crate::guarded::GuardedProvider;
 use crate::metrics::Metrics;
-use crate::own_acts::OwnActs;
-use crate::ports::DrivenPorts;
-use crate::provider::{ProviderActor, ProviderContext, mistake, repair};
-use crate::routes::Routes;
-use crate::settings::{CustodySettings, ProviderSpec};
+use crate::provider::{ProviderActor, ProviderAddresses, ProviderContext, mistake, repair};
+use crate::settings::ProviderSpec;
+use crate::shared::Shared;
 
 /// How often the supervisor looks whether its provider actors live, besides being told.
 const WATCH_INTERVAL: Duration = Duration::from_millis(500);
@@ -36,7 +33,8 @@ const FIRST_CHECK_DEADLINE: Duration = Duration::from_secs(10);
 /// a mailbox that has closed is a death, and the provider is built anew.
 pub(crate) struct SupervisorActor {
     children: HashMap<ProviderName, Child>,
-    shared: Shared,
+    addresses: Arc<ProviderAddresses>,
+    shared: Arc<Shared>,
 }
 
 struct Child {
@@ -65,17 +63,12 @@ enum Phase {
     Waiting,
 }
 
-/// What every provider actor is given.
-#[derive(Clone)]
-pub(crate) struct Shared {
-    pub(crate) ports: DrivenPorts,
-    pub(crate) routes: Arc<Routes>,
-    pub(crate) settings: Arc<CustodySettings>,
-    pub(crate) metrics: Metrics,
-}
-
 impl SupervisorActor {
-    pub(crate) fn new(specs: Vec<ProviderSpec>, shared: Shared) -> Self {
+    pub(crate) fn new(
+        specs: Vec<ProviderSpec>,
+        addresses: Arc<ProviderAddresses>,
+        shared: Arc<Shared>,
+    ) -> Self {
         let policy = shared.settings.restart;
         let child = |spec: ProviderSpec| Child {
             spec,
@@ -88,7 +81,11 @@ impl SupervisorActor {
             .into_iter()
             .map(|spec| (spec.name, child(spec)))
             .collect();
-        Self { children, shared }
+        Self {
+            children,
+            addresses,
+            shared,
+        }
     }
 
     fn open(&mut self, name: ProviderName, ctx: &mut Context<Self>) {
@@ -104,7 +101,8 @@ impl SupervisorActor {
             }
         };
         let (reply, opened) = oneshot::channel();
-        let opening = open_provider(child.spec.clone(), self.shared.clone(), arbiter.clone());
+        let shared = Arc::clone(&self.shared);
+        let opening = open_provider(child.spec.clone(), shared, arbiter.clone());
         // On the provider's own thread: a factory that blocks must not keep the supervisor from
         // answering, and a panic in it is a failed start.
         let is_started = arbiter.spawn(async move {
@@ -133,7 +131,7 @@ impl SupervisorActor {
             child.arbiter = None;
         }
         self.retry(name, "hang", ctx);
-        let providers = &self.shared.routes.providers;
+        let providers = &self.shared.providers;
         providers.note_silence(name, "it does not come up in time");
     }
 
@@ -143,10 +141,8 @@ impl SupervisorActor {
         };
         child.capabilities = Some(opened.capabilities);
         child.phase = Phase::Up(opened.addr.clone());
-        self.shared
-            .routes
-            .providers
-            .admit(opened.capabilities, opened.addr);
+        self.addresses.admit(name, opened.addr);
+        self.shared.providers.note_ready(name);
         tracing::info!(provider = %name, "provider ready");
     }
 
@@ -156,7 +152,8 @@ impl SupervisorActor {
         };
         child.phase = Phase::Waiting;
         let wait = child.backoff.next_wait();
-        self.shared.routes.bury_provider(name);
+        self.addresses.bury(name);
+        self.shared.providers.bury(name);
         self.shared.metrics.restarted(name, cause);
         tracing::warn!(provider = %name, cause, wait_ms = wait.as_millis(), "provider restarts");
         ctx.run_later(wait, move |actor, ctx| actor.open(name, ctx));
@@ -167,7 +164,7 @@ impl SupervisorActor {
         self.retry(name, "start", ctx);
         match failure {
             OpenFailure::Provider(error) => {
-                self.shared.routes.providers.note_ailment(name, &error);
+                self.shared.providers.note_ailment(name, &error);
                 let _logged = from_provider(error);
             }
             OpenFailure::Registry(_logged) => {}
@@ -190,21 +187,22 @@ impl SupervisorActor {
     /// Shows which rotations are open, which reservations nobody settles, and which keys are marked. What
     /// was seen last stands while the registry cannot be asked.
     fn look_at_registry(&mut self, ctx: &mut Context<Self>) {
-        let Shared { ports, routes, .. } = self.shared.clone();
+        let shared = Arc::clone(&self.shared);
         let look = async move {
+            let ports = &shared.ports;
             let open = ports.rotations.open_rotations();
             if let Ok(Ok(open)) = tokio::time::timeout(LOOK_INTERVAL, open).await {
-                routes.rotations.show(&open, clock::now());
+                shared.rotations.show(&open, clock::now());
             }
             let notices = ports.registry.notices();
             if let Ok(Ok(notices)) = tokio::time::timeout(LOOK_INTERVAL, notices).await {
-                routes.notices.show(&notices);
+                shared.notices.show(&notices);
             }
             let pending = ports.registry.pending();
             if let Ok(Ok(mut idle)) = tokio::time::timeout(LOOK_INTERVAL, pending).await {
-                idle.retain(|pending| !routes.is_being_made(pending.scope, &pending.key_id));
-                let providers = &routes.providers;
-                routes
+                idle.retain(|pending| !shared.is_being_made(pending.scope, &pending.key_id));
+                let providers = &shared.providers;
+                shared
                     .unsettled
                     .show(&idle, |name| providers.is_configured(name));
             }
@@ -248,40 +246,40 @@ struct Opened {
 /// Builds a provider, has it prove itself, settles what was left open, and starts its actor.
 async fn open_provider(
     spec: ProviderSpec,
-    shared: Shared,
+    shared: Arc<Shared>,
     arbiter: ArbiterHandle,
 ) -> Result<Opened, OpenFailure> {
-    let provider = built(&spec).await.map_err(OpenFailure::Provider)?;
-    let capabilities = provider.capabilities();
-    let Shared {
-        ports,
-        routes,
-        settings,
-        metrics,
-    } = shared;
+    let times_buried = shared.providers.times_buried(spec.name);
+    let provider = built(&spec, &shared.metrics).await;
+    let provider = provider.map_err(OpenFailure::Provider)?;
+    let capabilities = *provider.capabilities();
     let context = ProviderContext {
         provider,
         opened_at: clock::now(),
-        own_acts: OwnActs::new(Arc::clone(&ports.audit)),
-        ports,
-        routes,
-        settings,
-        metrics,
+        times_buried,
+        shared,
     };
     if let Some(mistake) = mistake(&context).await.map_err(OpenFailure::Registry)? {
         return Err(OpenFailure::Provider(mistake));
     }
     repair(&context).await.map_err(OpenFailure::Registry)?;
+    if context.shared.providers.times_buried(spec.name) != times_buried {
+        // Nobody waits for it any more.
+        return Err(OpenFailure::Registry(provider_down()));
+    }
     let addr = ProviderActor::start_in_arbiter(&arbiter, |_| ProviderActor::new(context));
     Ok(Opened { addr, capabilities })
 }
 
-async fn built(spec: &ProviderSpec) -> Result<Arc<dyn KeyProvider>, KeyProviderError> {
-    let provider = (spec.factory)().await?;
+async fn built(
+    spec: &ProviderSpec,
+    metrics: &Metrics,
+) -> Result<Arc<GuardedProvider>, KeyProviderError> {
+    let provider = GuardedProvider::new((spec.factory)().await?, metrics.clone());
     let deadline = Deadline::after(FIRST_CHECK_DEADLINE);
-    match tokio::time::timeout(deadline.remaining(), provider.check(deadline)).await {
-        Ok(checked) => checked.map(|()| provider),
-        Err(_elapsed) => Err(KeyProviderError::ProviderUnavailable {
+    match provider.check(deadline).await {
+        Some(checked) => checked.map(|()| Arc::new(provider)),
+        None => Err(KeyProviderError::ProviderUnavailable {
             context: "waiting for the first check",
             retry_after: RETRY_SOON,
             outcome_unknown: false,

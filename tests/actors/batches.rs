@@ -1,5 +1,4 @@
-//! A large batch by a provider that computes on the calling thread: whoever else wants something is
-//! served while it is under way.
+//! A large batch: whoever else wants something is served while it is under way.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -7,19 +6,19 @@ use std::time::Duration;
 
 use actix_rt::task::JoinHandle;
 use signer_actors::CustodySettings;
+use signer_actors::key::{Seats, Sign, SignMany};
 use signer_adapters::providers::testdouble::{Call, TestDouble};
 use signer_domain::ports::{Custody as _, CustodyError, SignRequest, SignTarget, SignedDigest};
-use signer_domain::{Deadline, DeploymentProfile, SigningKey};
+use signer_domain::{Deadline, DeploymentProfile, Digest, SigningKey};
 
 use crate::house::{House, Plan, digest, eventually, is_good, run, soon};
 
 const DIGESTS: usize = 512;
-const SIGNS_PER_TURN: usize = 8;
 
+/// One signature of each key at a time, as where signing is a computation.
 fn plan() -> Plan {
-    let signs_per_turn = NonZeroUsize::new(SIGNS_PER_TURN).unwrap();
     Plan {
-        double: TestDouble::new().with_signs_per_turn(signs_per_turn),
+        double: TestDouble::with_max_in_flight(NonZeroUsize::MIN),
         ..Plan::default()
     }
 }
@@ -87,33 +86,50 @@ fn every_digest_is_signed_by_the_key_that_was_named() {
 }
 
 #[test]
-fn others_on_the_same_thread_run_after_a_few_signatures() {
+fn a_single_signature_does_not_wait_for_the_rest_of_the_batch() {
     run(async {
         let house = House::open(plan()).await;
-        for count in [1, 8, 128] {
-            let keys = keys(&house, count).await;
-            let batch = start_batch(&house, &keys).await;
-            let (mut seen, mut longest) = (signs(&house), 0);
-            while !batch.is_finished() {
-                tokio::task::yield_now().await;
-                let now = signs(&house);
-                longest = longest.max(now - seen);
-                seen = now;
-            }
-            assert!(
-                longest <= SIGNS_PER_TURN,
-                "{count} keys: {longest} in a row"
-            );
-        }
+        let key = house.key("k1").await;
+        let actor = house.custody.key_actor(&key.handle_id, soon()).await;
+        let (actor, _stays) = actor.unwrap();
+        let single = Digest::from_bytes([1; 64]);
+        let batch = actor.send(SignMany {
+            digests: vec![digest(); DIGESTS],
+            deadline: soon(),
+            seats: Seats::default(),
+        });
+        let batch = actix_rt::spawn(batch);
+        let signed = actor.send(Sign {
+            digest: single,
+            deadline: soon(),
+            seats: Seats::default(),
+        });
+        signed.await.unwrap().unwrap();
+        assert_eq!(batch.await.unwrap().unwrap().unwrap().len(), DIGESTS);
+        let calls = house.double.calls();
+        let is_single =
+            |call: &&Call| matches!(call, Call::Sign { digest, .. } if *digest == single);
+        let signs = calls
+            .iter()
+            .filter(|call| matches!(call, Call::Sign { .. }));
+        let before = signs.take_while(|call| !is_single(call)).count();
+        assert!(
+            before < DIGESTS / 2,
+            "{before} of the batch were signed first"
+        );
     });
 }
 
 #[test]
 fn a_retirement_does_not_wait_for_the_rest_of_the_batch() {
     run(async {
-        for count in [1, 8, 64] {
+        for (count, prefix) in [
+            (1, "sign-slow-1ms-"),
+            (8, "sign-slow-5ms-"),
+            (64, "sign-slow-40ms-"),
+        ] {
             let house = House::open(plan()).await;
-            let keys = slow_keys(&house, count).await;
+            let keys = keys_named(&house, prefix, count).await;
             let batch = start_batch(&house, &keys).await;
             let last = keys.last().unwrap();
             house.retire(last).await.unwrap();

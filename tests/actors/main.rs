@@ -12,6 +12,7 @@ mod half_retired;
 mod house;
 mod isolation;
 mod marking;
+mod messages;
 mod notes;
 mod recovery;
 mod retiring;

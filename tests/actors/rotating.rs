@@ -13,7 +13,7 @@ use signer_domain::{
     DeploymentProfile, KeyId, KeyState, ProviderName, RotationTransition, Scope, clock,
 };
 
-use crate::house::{House, Plan, in_time, is_good, run, soon};
+use crate::house::{House, Plan, is_good, run, soon};
 
 fn generates_asked(house: &House) -> usize {
     let is_generate = |call: &&Call| matches!(call, Call::Generate { .. });
@@ -241,24 +241,6 @@ fn an_old_key_that_was_retired_early_leaves_nothing_to_do_but_to_close() {
         assert_eq!(house.retires_asked(&old.handle_id), 1);
         let left = house.registry.unconfirmed_retirements().await.unwrap();
         assert!(left.is_empty());
-    });
-}
-
-#[test]
-fn what_was_known_of_the_old_key_before_is_read_again() {
-    run(async {
-        let house = House::open(Plan::default()).await;
-        let old = house.key("old").await;
-        house.sign(&old).await.unwrap();
-        house.rotate_to("new").await;
-        let (was_read, go) = house.hold_next_record();
-        let sign = house.start_sign(&old);
-        in_time(was_read).await.unwrap();
-        go.send(()).unwrap();
-        assert!(is_good(&sign.await.unwrap().unwrap(), &old));
-        // Once is enough.
-        let (_was_read, _go) = house.hold_next_record();
-        house.sign(&old).await.unwrap();
     });
 }
 

@@ -110,23 +110,26 @@ fn a_rotation_that_others_see_already_is_obeyed_before_its_answer_is_back() {
 
 #[test]
 fn a_key_that_may_sign_again_when_it_is_current_no_more_does_not_sign_for_the_scope() {
-    run("registry.find.before:1=slow-500ms", async |house, scope| {
-        assert!(is_made(&ask(&house, scope, Operation::Generate(0)).await));
-        ask(&house, scope, Operation::Block(0)).await;
-        let early = begin(&house, scope, Operation::SignForScope);
-        sleep(A_MOMENT).await;
-        assert!(is_made(&ask(&house, scope, Operation::Open(1)).await));
-        let unblocked = ask(&house, scope, Operation::Unblock(0)).await;
-        assert!(
-            matches!(unblocked, Outcome::Key(_, key) if !key.blocked && !key.current),
-            "{unblocked}"
-        );
-        assert!(!early.is_finished());
-        let signed = early.await.unwrap();
-        assert_eq!(
-            signed,
-            Outcome::Signed(1),
-            "the first key was blocked as long as it was the current one"
-        );
-    });
+    run(
+        "registry.current.after:1=slow-500ms",
+        async |house, scope| {
+            assert!(is_made(&ask(&house, scope, Operation::Generate(0)).await));
+            ask(&house, scope, Operation::Block(0)).await;
+            let early = begin(&house, scope, Operation::SignForScope);
+            sleep(A_MOMENT).await;
+            assert!(is_made(&ask(&house, scope, Operation::Open(1)).await));
+            let unblocked = ask(&house, scope, Operation::Unblock(0)).await;
+            assert!(
+                matches!(unblocked, Outcome::Key(_, key) if !key.blocked && !key.current),
+                "{unblocked}"
+            );
+            assert!(!early.is_finished());
+            let signed = early.await.unwrap();
+            assert_eq!(
+                signed,
+                Outcome::Signed(1),
+                "the first key was blocked as long as it was the current one"
+            );
+        },
+    );
 }

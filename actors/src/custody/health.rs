@@ -6,7 +6,7 @@ use actix::Addr;
 use parking_lot::Mutex;
 use signer_domain::ports::{CheckState, KeyRegistry, Liveness, Readiness};
 
-use crate::routes::Routes;
+use crate::shared::Shared;
 use crate::supervisor::{Ping, SupervisorActor};
 
 /// How long a probe waits.
@@ -28,16 +28,16 @@ impl Health {
             .ok()
     }
 
-    pub(super) async fn readiness(&self, registry: &dyn KeyRegistry, routes: &Routes) -> Readiness {
+    pub(super) async fn readiness(&self, shared: &Shared) -> Readiness {
         Readiness {
-            registry: self.registry(registry).await,
-            providers: routes.providers.statuses(),
+            registry: self.registry(shared.ports.registry.as_ref()).await,
+            providers: shared.providers.statuses(),
             warnings: [
-                routes.providers.warnings(),
-                routes.missing.warnings(),
-                routes.notices.warnings(),
-                routes.rotations.warnings(),
-                routes.unsettled.warnings(),
+                shared.providers.warnings(),
+                shared.missing.warnings(),
+                shared.notices.warnings(),
+                shared.rotations.warnings(),
+                shared.unsettled.warnings(),
             ]
             .concat(),
         }

@@ -28,11 +28,13 @@ impl ActorCustody {
         <ProviderActor as Handler<M>>::Result: MessageResponse<ProviderActor, M>,
         <ProviderActor as actix::Actor>::Context: ToEnvelope<ProviderActor, M>,
     {
-        let providers = &self.routes.providers;
+        let providers = &self.shared.providers;
         let name = provider.or_else(|| providers.first());
         let name = name.ok_or(CustodyError::KeyNotFound)?;
-        let _seat = self.routes.enter_work(name)?;
-        let addr = providers.address(name).ok_or_else(provider_down)?;
+        let _seat = providers.enter_work(name).inspect_err(|_overloaded| {
+            self.shared.metrics.overloads.inc();
+        })?;
+        let addr = self.addresses.of(name).ok_or_else(provider_down)?;
         self.answer_of_provider(addr.send(request), deadline).await
     }
 }

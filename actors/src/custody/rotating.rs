@@ -1,7 +1,6 @@
 //! Rotations as the outside sees them, on top of the actors.
 
 use std::num::NonZeroU32;
-use std::sync::Arc;
 
 use async_trait::async_trait;
 use signer_domain::ports::{
@@ -9,10 +8,9 @@ use signer_domain::ports::{
     VerificationKeys,
 };
 use signer_domain::{Deadline, RotationTransition, Scope};
-use tokio::sync::oneshot;
 
-use super::closing::Closing;
 use super::{ActorCustody, within};
+use crate::key::{CloseRotation as CloseRotationOf, Line};
 use crate::provider::{Choice, Rotate};
 
 /// Keys that are read from the registry at once.
@@ -30,7 +28,7 @@ impl Rotations for ActorCustody {
             new_key_id,
             provider,
         } = request;
-        self.settings.profile.permit(scope)?;
+        self.shared.settings.profile.permit(scope)?;
         let rotate = Rotate {
             scope,
             new_key_id,
@@ -48,7 +46,7 @@ impl Rotations for ActorCustody {
         deadline: Deadline,
     ) -> Result<RotationTransition, CustodyError> {
         let _seat = self.admit(&self.reads)?;
-        let open = within(deadline, self.ports.rotations.rotation(&scope)).await?;
+        let open = within(deadline, self.shared.ports.rotations.rotation(&scope)).await?;
         open.ok_or(CustodyError::RotationNotFound)
     }
 
@@ -63,25 +61,24 @@ impl Rotations for ActorCustody {
             new_key_id,
         } = request;
         let _seat = self.admit(&self.reads)?;
-        let rotations = self.ports.rotations.as_ref();
+        let rotations = self.shared.ports.rotations.as_ref();
         let found = rotations.rotation_between(&scope, &old_key_id, &new_key_id);
         let rotation = within(deadline, found).await?;
         let rotation = rotation.ok_or(CustodyError::RotationNotFound)?;
-        let closing = Closing {
-            ports: self.ports.clone(),
-            routes: Arc::clone(&self.routes),
+        let handle = rotation.old_handle_id.clone();
+        let close = |seats| CloseRotationOf {
+            rotation: rotation.clone(),
+            deadline,
+            seats,
         };
-        // A task of its own: the registry must not be left alone with the news when nobody waits for
-        // the answer any more.
-        let (reply, closed) = oneshot::channel();
-        self.arbiter.spawn(async move {
-            drop(reply.send(closing.close(rotation, deadline).await));
-        });
-        let closed = tokio::time::timeout(deadline.remaining(), closed).await;
+        let keys = &self.shared.keys;
+        let closed = keys.ask(&handle, Line::Control, close, deadline).await;
+        let closed = closed.and_then(|closed| closed);
+        if closed.is_ok() {
+            self.tell_retired(handle);
+        }
         self.look_at_registry();
         closed
-            .map_err(|_elapsed| CustodyError::DeadlineExceeded)?
-            .unwrap_or(Err(CustodyError::Internal))
     }
 
     async fn verification_keys(
@@ -98,7 +95,7 @@ impl Rotations for ActorCustody {
             limit: PAGE,
             after,
         };
-        let mut page = within(deadline, self.ports.registry.list(&query)).await?;
+        let mut page = within(deadline, self.shared.ports.registry.list(&query)).await?;
         page.keys.retain(|key| match selection {
             VerificationKeys::InUse => key.state.may_sign(),
             VerificationKeys::WithRetired => true,

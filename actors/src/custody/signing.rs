@@ -1,128 +1,88 @@
-//! The way of a request to its key: through the routes, past a closed mailbox, into a turn.
+//! The way of a request to its key.
 
 use std::future::Future;
-use std::sync::Arc;
-use std::time::Duration;
 
 use actix::dev::{MessageResponse, ToEnvelope};
 use actix::{Handler, MailboxError, Message};
 use signer_domain::ports::{
-    CurrentKey, CustodyError, KeyProviderError, Presence, SignRequest, SignTarget, SignedDigest,
+    CurrentKey, CustodyError, ShownKey, SignRequest, SignTarget, SignedDigest,
 };
-use signer_domain::{Deadline, HandleId, ProviderName, PublicKey, Scope};
+use signer_domain::{Deadline, HandleId, ProviderName, Scope};
 
 use super::{ActorCustody, within};
-use crate::errors::{RETRY_SOON, from_registry, provider_down};
-use crate::key::{KeyActor, KeyFace, Seats, TakeTurn, Turn, doubt};
-use crate::provider::{FinishRetirements, OpenKey};
-use crate::routes::{Line, Way};
-use crate::supervisor::LookAfterProviders;
+use crate::errors::{from_registry, provider_down};
+use crate::key::{KeyActor, Line, Mark, Marking, Seats, Sign};
+use crate::keys::GRACE;
+use crate::provider::{FinishRetirements, TellRetired};
+use crate::supervisor::{LookAfterProviders, LookAtRegistry};
 
-/// How often a request looks for its key again after it met a closed mailbox.
-const TRIES: usize = 3;
 /// How often a request for a scope follows its current key to the next one, while one rotation after
 /// the other is opened and closed.
 const SUCCESSORS: usize = 8;
-/// The actors know the deadline and answer by it, with the better reason; this much later nobody
-/// waits for them any more.
-const GRACE: Duration = Duration::from_millis(100);
-/// How long a provider may take to show a public key before the registry's copy is served.
-const PUBLIC_KEY_PATIENCE: Duration = Duration::from_secs(2);
-
 impl ActorCustody {
-    /// Signs one digest. A request for a scope that meets the old key of a rotation when it is closed or
-    /// blocked goes on to the new one.
+    /// Signs one digest.
     pub(super) async fn sign_one(
         &self,
         request: &SignRequest,
         deadline: Deadline,
     ) -> Result<SignedDigest, CustodyError> {
-        for _ in 0..SUCCESSORS {
-            let turn = self
-                .turn_for(&request.target, Line::Single, deadline)
-                .await?;
-            let signed = turn.sign(&request.digest, deadline).await;
-            let signed = signed.and_then(|signed| turn.gate().hand_out(signed));
-            let signed = signed.and_then(|signed| self.while_it_stands(signed));
-            match (signed, &request.target) {
-                (Err(bar), SignTarget::Scope(scope)) if is_bar(&bar) => {
-                    self.successor(*scope, turn.handle(), bar, deadline).await?;
-                }
-                (signed, _) => return signed,
-            }
-        }
-        Err(CustodyError::KeyRetired)
+        let sign = |seats| Sign {
+            digest: request.digest,
+            deadline,
+            seats,
+        };
+        let signed = self.ask_target(&request.target, Line::Single, sign, deadline);
+        let signed = signed.await?;
+        self.while_it_stands(signed)
     }
 
     /// Gives what was made by what is remembered of the registry, as long as that is the registry still.
     pub(super) fn while_it_stands<T>(&self, made: T) -> Result<T, CustodyError> {
-        self.ports.registry.stands().map_err(from_registry)?;
+        self.shared.ports.registry.stands().map_err(from_registry)?;
         Ok(made)
     }
 
-    /// Waits for permission to sign with the key that is meant.
-    pub(super) async fn turn_for(
+    /// Sends a message to the actor of the key that is meant. A request for a scope that meets the old key of a rotation when it is
+    /// closed or blocked goes on to the new one.
+    pub(super) async fn ask_target<M, T>(
         &self,
         target: &SignTarget,
         line: Line,
+        message: impl Fn(Seats) -> M,
         deadline: Deadline,
-    ) -> Result<Turn, CustodyError> {
+    ) -> Result<T, CustodyError>
+    where
+        M: Message<Result = Result<T, CustodyError>> + Send + 'static,
+        T: Send + 'static,
+        KeyActor: Handler<M>,
+        <KeyActor as Handler<M>>::Result: MessageResponse<KeyActor, M>,
+        <KeyActor as actix::Actor>::Context: ToEnvelope<KeyActor, M>,
+    {
         self.while_it_stands(())?;
         let scope = match target {
             SignTarget::Handle(handle) => {
-                let turn = self.turn_of(handle, line, deadline).await?;
-                self.settings.profile.permit(turn.scope())?;
-                return Ok(turn);
+                return self.ask(handle, line, message, deadline).await?;
             }
             SignTarget::Scope(scope) => *scope,
         };
-        self.settings.profile.permit(scope)?;
+        self.shared.settings.profile.permit(scope)?;
         let mut handle = self.current_key(scope, deadline).await?;
         for _ in 0..SUCCESSORS {
-            let turn = self.turn_of(&handle, line, deadline).await;
-            match &turn {
+            let answer = self.ask(&handle, line, &message, deadline).await?;
+            match &answer {
                 Ok(_) => {}
-                Err(bar) if is_bar(bar) => self.routes.currents.forget(scope),
-                Err(_) => return turn,
+                Err(bar) if is_bar(bar) => self.shared.currents.forget(scope),
+                Err(_) => return answer,
             }
-            // What was found of the key holds for the scope if the key was the current one before and
-            // after. It may have been blocked for as long as it was, and unblocked behind a rotation.
+            // What the key said holds for the scope if it was the current one before and after. It may
+            // have been blocked for as long as it was, and unblocked behind a rotation.
             let current = self.current_key(scope, deadline).await?;
             if current == handle {
-                return turn;
+                return answer;
             }
             handle = current;
         }
         Err(CustodyError::KeyRetired)
-    }
-
-    /// The key that took the place of one which was retired or blocked a moment ago.
-    ///
-    /// # Errors
-    /// `bar` when none did; and others by cause.
-    async fn successor(
-        &self,
-        scope: Scope,
-        barred: &HandleId,
-        bar: CustodyError,
-        deadline: Deadline,
-    ) -> Result<HandleId, CustodyError> {
-        self.routes.currents.forget(scope);
-        let handle = self.current_key(scope, deadline).await?;
-        if handle == *barred {
-            return Err(bar);
-        }
-        Ok(handle)
-    }
-
-    async fn turn_of(
-        &self,
-        handle: &HandleId,
-        line: Line,
-        deadline: Deadline,
-    ) -> Result<Turn, CustodyError> {
-        let take = |seats| TakeTurn { deadline, seats };
-        self.ask_key(handle, line, take, deadline).await?
     }
 
     async fn current_key(
@@ -130,16 +90,17 @@ impl ActorCustody {
         scope: Scope,
         deadline: Deadline,
     ) -> Result<HandleId, CustodyError> {
-        let epoch = match self.routes.currents.recall(scope) {
+        let currents = &self.shared.currents;
+        let epoch = match currents.recall(scope) {
             Ok(handle) => return Ok(handle),
             Err(epoch) => epoch,
         };
-        match within(deadline, self.ports.registry.current(&scope)).await? {
+        match within(deadline, self.shared.ports.registry.current(&scope)).await? {
             CurrentKey::Key(fresh) => {
                 let handle = fresh.key.handle_id;
                 // A record that others may change is read again each time.
                 if fresh.valid_until.is_none() {
-                    self.routes.currents.remember(scope, handle.clone(), epoch);
+                    currents.remember(scope, handle.clone(), epoch);
                 }
                 Ok(handle)
             }
@@ -148,8 +109,8 @@ impl ActorCustody {
         }
     }
 
-    /// Sends a message to the actor of a key, opening the actor when it is not in memory.
-    pub(super) async fn ask_key<M>(
+    /// Sends a message to the actor of a key.
+    pub(super) async fn ask<M>(
         &self,
         handle: &HandleId,
         line: Line,
@@ -164,57 +125,47 @@ impl ActorCustody {
         <KeyActor as actix::Actor>::Context: ToEnvelope<KeyActor, M>,
     {
         self.check_handle(handle)?;
-        for _ in 0..TRIES {
-            let Way { addr, seats } = self.find_way(handle, line, deadline).await?;
-            let answer = addr.send(message(seats));
-            match tokio::time::timeout(deadline.remaining() + GRACE, answer).await {
-                Ok(Ok(answer)) => return Ok(answer),
-                // The actor died, before this message or over it. Every message may be repeated.
-                Ok(Err(MailboxError::Closed)) => self.routes.keys.bury(handle, &addr),
-                Ok(Err(MailboxError::Timeout)) | Err(_) => {
-                    return Err(CustodyError::DeadlineExceeded);
-                }
-            }
-        }
-        Err(CustodyError::Internal)
+        self.shared.keys.ask(handle, line, message, deadline).await
     }
 
-    /// The way to a key, whose actor is opened when it is not in memory.
-    async fn find_way(
+    /// Has a key marked.
+    pub(super) async fn mark(
         &self,
         handle: &HandleId,
-        line: Line,
+        marking: Marking,
         deadline: Deadline,
-    ) -> Result<Way, CustodyError> {
-        for _ in 0..TRIES {
-            match self.routes.way_to(handle, line, deadline).await? {
-                Some(way) => return Ok(way),
-                None => self.open(handle, deadline).await?,
-            }
+    ) -> Result<ShownKey, CustodyError> {
+        if deadline.is_past() {
+            return Err(CustodyError::DeadlineExceeded);
         }
-        // It was let go each time before it could be reached: far too many keys are in use at once.
-        Err(CustodyError::Overloaded {
-            retry_after: RETRY_SOON,
-        })
+        let mark = |seats| Mark {
+            marking,
+            deadline,
+            seats,
+        };
+        let marked = self.ask(handle, Line::Control, mark, deadline).await;
+        self.look_at_registry();
+        Ok(self.shown(marked??))
     }
 
-    async fn open(&self, handle: &HandleId, deadline: Deadline) -> Result<(), CustodyError> {
-        let provider = self
-            .routes
-            .providers
-            .address(handle.provider())
-            .ok_or_else(provider_down)?;
-        let opened = provider.send(OpenKey {
-            handle: handle.clone(),
-        });
-        self.answer_of_provider(opened, deadline).await
+    /// Has the gauges and warnings follow at once instead of a little later.
+    pub(super) fn look_at_registry(&self) {
+        // A full mailbox means that it is looking already.
+        drop(self.supervisor.try_send(LookAtRegistry));
     }
 
     /// Has a provider asked again for the retirements that it has not confirmed. One that is down, or
     /// whose mailbox is full, finds them in the registry later.
     pub(super) fn finish_retirements(&self, name: ProviderName) {
-        if let Some(provider) = self.routes.providers.address(name) {
+        if let Some(provider) = self.addresses.of(name) {
             drop(provider.try_send(FinishRetirements));
+        }
+    }
+
+    /// Has a provider told that a rotation has retired one of its keys; likewise.
+    pub(super) fn tell_retired(&self, handle: HandleId) {
+        if let Some(provider) = self.addresses.of(handle.provider()) {
+            drop(provider.try_send(TellRetired { handle }));
         }
     }
 
@@ -244,33 +195,4 @@ pub(super) const fn is_bar(error: &CustodyError) -> bool {
         error,
         CustodyError::KeyRetired | CustodyError::KeyBlocked | CustodyError::SignatureCheckFailed
     )
-}
-
-/// Reads the public half from the provider; `None` when it cannot be asked, or shows another key
-/// than the registered one: then nothing it signs for the handle is released, and the handle is
-/// quarantined where signatures are not verified.
-pub(super) async fn read_public_key(face: &Arc<KeyFace>, deadline: Deadline) -> Option<PublicKey> {
-    let patience = deadline.min(Deadline::after(PUBLIC_KEY_PATIENCE));
-    let shown = doubt::show(face.provider.as_ref(), &face.key, &face.metrics, patience).await;
-    let may_sign = face.key.state.may_sign();
-    match shown {
-        Ok(Some(shown)) if shown == face.key.public_key => {
-            face.note_shown();
-            Some(shown)
-        }
-        Ok(Some(_another)) => {
-            if may_sign {
-                face.note_presence(Presence::Swapped);
-            }
-            if may_sign && face.verifier.is_none() {
-                doubt::quarantine(face).await;
-            }
-            None
-        }
-        Err(KeyProviderError::KeyNotFound) if may_sign => {
-            face.note_presence(Presence::Missing);
-            None
-        }
-        Ok(None) | Err(_) => None,
-    }
 }

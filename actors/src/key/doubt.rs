@@ -1,20 +1,20 @@
 //! What follows on an answer that does not fit the registered key: one fresh look and one further try,
 //! and then the quarantine.
 
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures_util::FutureExt as _;
-use signer_domain::ports::{
-    CustodyError, KeyProvider, KeyProviderError, KeyRegistryError, Presence,
-};
+use actix::WeakAddr;
+use signer_domain::ports::{CustodyError, KeyRegistry, KeyRegistryError, Presence};
 use signer_domain::{Deadline, Digest, KeyMark, PublicKey, Signature, SigningKey};
 
-use super::KeyFace;
-use super::turn::ask;
+use super::change::News;
+use super::exit::Suspicion;
+use super::signature::Pen;
+use super::{KeyActor, Room};
 use crate::errors::RETRY_SOON;
-use crate::metrics::Metrics;
+use crate::guarded::{CallError, GuardedProvider};
+use crate::own_acts::OwnActs;
 
 /// How long the provider may take to show a public key.
 const LOOK_DEADLINE: Duration = Duration::from_secs(2);
@@ -28,52 +28,72 @@ const RECORD_PATIENCE: Duration = Duration::from_secs(2);
 /// [`CustodyError::SignatureCheckFailed`] when the key is quarantined; and others by cause, which say
 /// nothing against the key.
 pub(super) async fn second_try(
-    face: &Arc<KeyFace>,
+    pen: &Pen,
+    guarded: &GuardedProvider,
     digest: &Digest,
     deadline: Deadline,
 ) -> Result<Signature, CustodyError> {
-    face.metrics.check_failed(face.key.provider());
-    let (key_id, provider) = (&face.key.key_id, face.key.provider());
+    let metrics = &pen.means.metrics;
+    let (key_id, provider) = (&pen.key.key_id, pen.key.provider());
+    metrics.check_failed(provider);
     tracing::warn!(%key_id, %provider, "signature does not verify under the registered key; asking again");
-    face.provider.forget(&face.key.handle_id);
-    let shown = show(face.provider.as_ref(), &face.key, &face.metrics, deadline).await;
-    let signature = ask(face, digest, deadline).await?;
-    if face.accepts(digest, &signature) {
+    guarded.forget(&pen.key.handle_id);
+    let shown = show(guarded, &pen.key, deadline).await;
+    let signature = pen.ask(guarded, digest, deadline).await?;
+    if pen.accepts(digest, &signature) {
         return Ok(signature);
     }
-    face.metrics.check_failed(provider);
+    metrics.check_failed(provider);
     tracing::error!(%key_id, %provider, "signature does not verify under the registered key; handle quarantined");
-    if matches!(shown, Ok(Some(shown)) if shown != face.key.public_key) {
-        face.note_presence(Presence::Swapped);
+    if shown.is_ok_and(|shown| shown != pen.key.public_key) {
+        pen.note_presence(Presence::Swapped);
     }
-    quarantine(face).await;
+    quarantine(pen).await;
     Err(CustodyError::SignatureCheckFailed)
 }
 
 /// Quarantines the key at once, and has the registry keep that, as long as it takes.
-pub(crate) async fn quarantine(face: &Arc<KeyFace>) {
-    face.gate.quarantine();
-    let keeping = tokio::spawn(keep(Arc::clone(face)));
+pub(super) async fn quarantine(pen: &Pen) {
+    let keeping = actix_rt::spawn(keep(Keeper {
+        suspicion: pen.room.exit.suspect(),
+        key: Arc::clone(&pen.key),
+        room: Arc::clone(&pen.room),
+        registry: Arc::clone(&pen.means.ports.registry),
+        own_acts: pen.means.own_acts.clone(),
+        actor: pen.actor.clone(),
+    }));
     // Whoever shows the key next should see it. Where the registry is slow the keeping goes on.
     drop(tokio::time::timeout(RECORD_PATIENCE, keeping).await);
 }
 
-async fn keep(face: Arc<KeyFace>) {
+/// What it takes to get a quarantine on record.
+struct Keeper {
+    suspicion: Suspicion,
+    key: Arc<SigningKey>,
+    room: Arc<Room>,
+    registry: Arc<dyn KeyRegistry>,
+    own_acts: OwnActs,
+    actor: WeakAddr<KeyActor>,
+}
+
+async fn keep(keeper: Keeper) {
     let began = Instant::now();
-    while face.gate.is_suspect() {
-        match face
-            .registry
-            .mark(&face.key.handle_id, KeyMark::Quarantined)
-            .await
-        {
+    let _stays = keeper.room.stay();
+    while keeper.room.exit.suspects(keeper.suspicion) {
+        let handle = &keeper.key.handle_id;
+        match keeper.registry.mark(handle, KeyMark::Quarantined).await {
             Ok(key) => {
-                face.gate.learn(&key);
-                face.gate.settle_quarantine();
-                face.own_acts.quarantined(&key, began);
+                keeper.own_acts.quarantined(&key, began);
+                // The actor knows of it before the key is taken for unsuspicious.
+                // If it has ended, the next one reads of it.
+                if let Some(actor) = keeper.actor.upgrade() {
+                    let _learned = actor.send(News::Record(key)).await;
+                }
+                keeper.room.exit.settle(keeper.suspicion);
             }
             Err(KeyRegistryError::Conflict | KeyRegistryError::RotationInProgress) => return,
             Err(error @ KeyRegistryError::Unavailable { .. }) => {
-                tracing::warn!(key_id = %face.key.key_id, cause = %error, "quarantine is not on record yet");
+                tracing::warn!(key_id = %keeper.key.key_id, cause = %error, "quarantine is not on record yet");
                 tokio::time::sleep(RETRY_SOON).await;
             }
         }
@@ -81,34 +101,20 @@ async fn keep(face: Arc<KeyFace>) {
 }
 
 /// What the provider shows as the public half of a key. Where it is another one than the registered
-/// one, the provider is asked once more before that is believed. `Ok(None)` when it did not answer.
+/// one, the provider is asked once more before that is believed.
 ///
 /// # Errors
 /// As the provider answers.
 pub(crate) async fn show(
-    provider: &dyn KeyProvider,
+    provider: &GuardedProvider,
     key: &SigningKey,
-    metrics: &Metrics,
     deadline: Deadline,
-) -> Result<Option<PublicKey>, KeyProviderError> {
+) -> Result<PublicKey, CallError> {
     let deadline = deadline.min(Deadline::after(LOOK_DEADLINE));
-    let mut shown = None;
-    for _ in 0..2 {
-        let call = provider.public_key(&key.handle_id, deadline);
-        let guarded = AssertUnwindSafe(call).catch_unwind();
-        shown = match tokio::time::timeout(deadline.remaining(), guarded).await {
-            Ok(Ok(answer)) => Some(answer?),
-            Ok(Err(_panic)) => {
-                metrics.panics.inc();
-                tracing::error!(key_id = %key.key_id, "provider panicked while showing a key");
-                None
-            }
-            Err(_elapsed) => None,
-        };
-        if shown.is_none_or(|shown| shown == key.public_key) {
-            break;
-        }
-        provider.forget(&key.handle_id);
+    let shown = provider.public_key(&key.handle_id, deadline).await?;
+    if shown == key.public_key {
+        return Ok(shown);
     }
-    Ok(shown)
+    provider.forget(&key.handle_id);
+    provider.public_key(&key.handle_id, deadline).await
 }

@@ -1,7 +1,5 @@
 //! How a key is made: reserve the name, ask the provider, complete the record.
 
-use std::sync::Arc;
-
 use signer_domain::ports::{
     CustodyError, GeneratedOrStanding, KeyRegistryError, Presence, Reservation,
 };
@@ -10,17 +8,16 @@ use signer_domain::{KeyState, SigningKey, clock};
 use super::making::{self, Origin};
 use super::{Generate, ProviderContext};
 use crate::errors::{from_registry, provider_down};
-use crate::routes::GenerateOutcome;
+use crate::flights::GenerateOutcome;
 
 /// Joins the call for this name that is under way, or starts it.
 ///
 /// # Errors
 /// By cause.
 pub(super) async fn join(context: ProviderContext, request: Generate) -> GenerateOutcome {
-    let table = Arc::clone(&context.routes.generations);
     let name = (request.scope, request.key_id.clone());
     let work = generate(context.clone(), request);
-    making::join(&context, table, name, work).await
+    making::join(&context, |shared| &shared.generations, name, work).await
 }
 
 async fn generate(context: ProviderContext, request: Generate) -> GenerateOutcome {
@@ -32,7 +29,7 @@ async fn generate(context: ProviderContext, request: Generate) -> GenerateOutcom
     if deadline.is_past() {
         return Err(CustodyError::DeadlineExceeded);
     }
-    let registry = context.ports.registry.as_ref();
+    let registry = context.shared.ports.registry.as_ref();
     let now = clock::now();
     let reserved = registry.reserve(&scope, &key_id, context.name(), now).await;
     let (pending, origin) = match reserved.map_err(from_registry)? {
@@ -51,14 +48,14 @@ async fn generate(context: ProviderContext, request: Generate) -> GenerateOutcom
         }
         Err(error) => return Err(from_registry(error)),
     };
-    context.routes.currents.forget(key.scope);
+    context.shared.currents.forget(key.scope);
     tracing::info!(key_id = %key.key_id, scope = %key.scope, "key generated");
     Ok(GeneratedOrStanding::Generated(key))
 }
 
 /// A key that its provider is known not to have is no answer to who wants to sign with it.
 fn standing(context: &ProviderContext, key: SigningKey) -> GenerateOutcome {
-    if context.routes.missing.presence_of(&key) != Presence::Assumed {
+    if context.shared.missing.presence_of(&key) != Presence::Assumed {
         tracing::error!(key_id = %key.key_id, scope = %key.scope, "provider does not have a registered key that was asked for");
         return Err(provider_down());
     }

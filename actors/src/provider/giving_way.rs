@@ -39,12 +39,12 @@ pub(super) fn may_help(found: &RotationReservation, request: &Rotate) -> bool {
 /// When the registry cannot be asked.
 pub(super) async fn ask(context: &ProviderContext, scope: Scope) -> Result<bool, CustodyError> {
     let began = Instant::now();
-    let registry = context.ports.registry.as_ref();
+    let registry = context.shared.ports.registry.as_ref();
     let pending = registry.pending().await.map_err(from_registry)?;
     let is_stuck = |pending: &PendingKey| {
         pending.scope == scope
             && pending.purpose == Purpose::Rotate
-            && !context.routes.providers.is_configured(pending.provider)
+            && !context.shared.providers.is_configured(pending.provider)
     };
     let Some(stuck) = pending.into_iter().find(is_stuck) else {
         return Ok(false);
@@ -69,6 +69,6 @@ pub(super) async fn ask(context: &ProviderContext, scope: Scope) -> Result<bool,
         key_id: Some(key_id),
         provider: Some(provider),
     };
-    context.own_acts.abandoned(key, began);
+    context.shared.own_acts.abandoned(key, began);
     Ok(true)
 }

@@ -8,8 +8,9 @@ use signer_domain::ports::{CustodyError, GeneratedKey, PendingKey};
 use signer_domain::{Deadline, ErrorChain, KeyId, Scope};
 
 use super::ProviderContext;
-use crate::errors::{certainly_did_nothing, from_provider, provider_down, provider_silent};
-use crate::routes::{Made, Place, UnderWay};
+use crate::errors::{provider_down, provider_silent};
+use crate::flights::{Flights, Made, Place};
+use crate::shared::Shared;
 
 /// Whether the reservation is this call's own, and so this call's to give back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,28 +29,28 @@ pub(super) enum Origin {
 /// By cause.
 pub(super) async fn join<T: Made + Send + 'static>(
     context: &ProviderContext,
-    table: Arc<UnderWay<T>>,
+    flights: fn(&Shared) -> &Flights<T>,
     (scope, key_id): (Scope, KeyId),
     work: impl Future<Output = Result<T, CustodyError>> + 'static,
 ) -> Result<T, CustodyError> {
-    let (mut place, mut outcome) = table.join(scope, &key_id);
+    let shared = &context.shared;
+    let (mut place, mut outcome) = flights(shared).join(scope, &key_id);
     if place == Place::Later {
         let earlier = outcome.await.unwrap_or(Err(provider_silent()));
         if !tells_what_stands(&earlier) {
             return earlier;
         }
-        (place, outcome) = table.join(scope, &key_id);
+        (place, outcome) = flights(shared).join(scope, &key_id);
     }
     if place == Place::First {
-        let metrics = context.metrics.clone();
+        let shared = Arc::clone(shared);
         let work = AssertUnwindSafe(work).catch_unwind();
         actix_rt::spawn(async move {
             let outcome = work.await.unwrap_or_else(|_panic| {
-                metrics.panics.inc();
-                tracing::error!(%key_id, "provider panicked while generating");
+                tracing::error!(%key_id, "making a key panicked");
                 Err(CustodyError::Internal)
             });
-            table.finish(scope, &key_id, outcome);
+            flights(&shared).finish(scope, &key_id, outcome);
         });
     }
     outcome.await.unwrap_or(Err(provider_silent()))
@@ -99,19 +100,16 @@ pub(super) async fn make(
     let call = context
         .provider
         .generate(&pending.scope, &pending.key_id, deadline);
-    let Ok(answer) = tokio::time::timeout(deadline.remaining(), call).await else {
-        return Err(provider_silent());
-    };
-    let generated = match answer {
+    let generated = match call.await {
         Ok(generated) => generated,
         Err(error) => {
-            if origin == Origin::ThisCall && certainly_did_nothing(&error) {
+            if origin == Origin::ThisCall && error.certainly_did_nothing() {
                 give_back(context, pending).await;
             }
-            return Err(from_provider(error));
+            return Err(error.into());
         }
     };
-    if let Err(error) = (context.ports.verifier_for)(&generated.public_key) {
+    if let Err(error) = (context.shared.ports.verifier_for)(&generated.public_key) {
         tracing::error!(key_id = %pending.key_id, cause = %error, "provider made an unusable key");
         return Err(CustodyError::SignatureCheckFailed);
     }
@@ -119,7 +117,7 @@ pub(super) async fn make(
 }
 
 async fn give_back(context: &ProviderContext, pending: &PendingKey) {
-    if let Err(error) = context.ports.registry.abandon(pending).await {
+    if let Err(error) = context.shared.ports.registry.abandon(pending).await {
         // Not lost: start-up and the next call for this name meet the reservation again.
         tracing::warn!(key_id = %pending.key_id, cause = %ErrorChain::of(&error), "reservation not given back");
     }

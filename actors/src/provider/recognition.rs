@@ -17,17 +17,17 @@ use crate::errors::from_registry;
 pub(crate) async fn mistake(
     context: &ProviderContext,
 ) -> Result<Option<KeyProviderError>, CustodyError> {
-    let Some(mistaken_secret) = context.provider.capabilities().mistaken_secret else {
+    let capabilities = context.provider.capabilities();
+    let Some(mistaken_secret) = capabilities.mistaken_secret else {
         return Ok(None);
     };
-    let key = context.ports.registry.any_of(context.name()).await;
+    let key = context.shared.ports.registry.any_of(context.name()).await;
     let Some(key) = key.map_err(from_registry)? else {
         return Ok(None);
     };
     let deadline = Deadline::after(SHOW_DEADLINE);
-    let call = context.provider.public_key(&key.handle_id, deadline);
-    let shown = tokio::time::timeout(deadline.remaining(), call).await;
-    let is_another = matches!(shown, Ok(Ok(shown)) if shown != key.public_key);
+    let shown = context.provider.public_key(&key.handle_id, deadline).await;
+    let is_another = shown.is_ok_and(|shown| shown != key.public_key);
     Ok(is_another.then_some(KeyProviderError::Misconfigured {
         context: mistaken_secret,
         source: None,

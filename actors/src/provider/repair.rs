@@ -1,12 +1,13 @@
 //! How what a crash or a lost answer left behind is settled before a provider takes requests.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use signer_domain::ports::{AuditKey, CustodyError, GeneratedKey, PendingKey, Purpose};
 use signer_domain::{Deadline, clock};
 
 use super::{ProviderContext, finishing, rotation};
-use crate::errors::{from_provider, from_registry, provider_silent};
+use crate::errors::{from_registry, provider_down};
 
 /// How long a provider may take to look for all its open reservations together.
 const LOCATE_DEADLINE: Duration = Duration::from_secs(10);
@@ -19,7 +20,7 @@ const LOCATE_DEADLINE: Duration = Duration::from_secs(10);
 /// # Errors
 /// When the registry cannot be asked.
 pub(crate) async fn repair(context: &ProviderContext) -> Result<(), CustodyError> {
-    let pending = context.ports.registry.pending().await;
+    let pending = context.shared.ports.registry.pending().await;
     let deadline = Deadline::after(LOCATE_DEADLINE);
     for reservation in pending.map_err(from_registry)? {
         let PendingKey {
@@ -28,14 +29,15 @@ pub(crate) async fn repair(context: &ProviderContext) -> Result<(), CustodyError
             provider,
             ..
         } = &reservation;
-        if *provider != context.name() || context.routes.is_being_made(*scope, key_id) {
+        if *provider != context.name() || context.shared.is_being_made(*scope, key_id) {
             continue;
         }
         let began = Instant::now();
         match settle(context, &reservation, deadline).await {
             Ok(Settled { outcome, generated }) => {
-                context.metrics.repairs.inc();
+                context.shared.metrics.repairs.inc();
                 context
+                    .shared
                     .own_acts
                     .repaired(of_reservation(&reservation, generated), began);
                 tracing::info!(%scope, %key_id, %provider, outcome, "reservation repaired");
@@ -44,6 +46,11 @@ pub(crate) async fn repair(context: &ProviderContext) -> Result<(), CustodyError
                 tracing::error!(%scope, %key_id, %provider, cause = %error, "reservation not settled");
             }
         }
+    }
+    // The keys' own actors finish them, and need the provider for it.
+    let provider = Arc::clone(&context.provider);
+    if !context.shared.providers.put(provider, context.times_buried) {
+        return Err(provider_down());
     }
     finishing::finish(context).await.map(drop)
 }
@@ -60,7 +67,7 @@ async fn settle(
     deadline: Deadline,
 ) -> Result<Settled, CustodyError> {
     let Some(generated) = locate(context, pending, deadline).await? else {
-        let dropped = context.ports.registry.abandon(pending).await;
+        let dropped = context.shared.ports.registry.abandon(pending).await;
         dropped.map_err(from_registry)?;
         return Ok(Settled {
             outcome: "dropped",
@@ -86,15 +93,11 @@ async fn locate(
     pending: &PendingKey,
     deadline: Deadline,
 ) -> Result<Option<GeneratedKey>, CustodyError> {
-    let look = context
-        .provider
-        .locate(&pending.scope, &pending.key_id, deadline);
-    let look = tokio::time::timeout(deadline.remaining(), look).await;
-    let located = look
-        .map_err(|_elapsed| provider_silent())?
-        .map_err(from_provider)?;
+    let provider = &context.provider;
+    let located = provider.locate(&pending.scope, &pending.key_id, deadline);
+    let located = located.await?;
     if let Some(generated) = &located {
-        (context.ports.verifier_for)(&generated.public_key).map_err(|error| {
+        (context.shared.ports.verifier_for)(&generated.public_key).map_err(|error| {
             tracing::error!(cause = %error, "provider holds an unusable key");
             CustodyError::SignatureCheckFailed
         })?;
@@ -107,10 +110,10 @@ async fn complete(
     pending: &PendingKey,
     generated: &GeneratedKey,
 ) -> Result<&'static str, CustodyError> {
-    let registry = context.ports.registry.as_ref();
+    let registry = context.shared.ports.registry.as_ref();
     let completed = registry.complete(pending, generated, clock::now()).await;
     completed.map_err(from_registry)?;
-    context.routes.currents.forget(pending.scope);
+    context.shared.currents.forget(pending.scope);
     Ok("completed")
 }
 

@@ -1,8 +1,6 @@
 //! How a rotation is opened: reserve the name and the scope, ask the provider for the new key, put it
 //! in the old one's place.
 
-use std::sync::Arc;
-
 use signer_domain::ports::{
     CustodyError, GeneratedKey, KeyRegistryError, OpenedOrStanding, PendingKey, Presence,
     RotationReservation,
@@ -12,17 +10,16 @@ use signer_domain::{KeyState, RotationTransition, Scope, SigningKey, Timestamp, 
 use super::making::{self, Origin};
 use super::{Choice, ProviderContext, Rotate, giving_way};
 use crate::errors::{from_registry, provider_down};
-use crate::routes::OpenOutcome;
+use crate::flights::OpenOutcome;
 
 /// Joins the call for this rotation that is under way, or starts it.
 ///
 /// # Errors
 /// By cause.
 pub(super) async fn join(context: ProviderContext, request: Rotate) -> OpenOutcome {
-    let table = Arc::clone(&context.routes.openings);
     let name = (request.scope, request.new_key_id.clone());
     let work = rotate(context.clone(), request);
-    making::join(&context, table, name, work).await
+    making::join(&context, |shared| &shared.openings, name, work).await
 }
 
 async fn rotate(context: ProviderContext, request: Rotate) -> OpenOutcome {
@@ -39,7 +36,7 @@ async fn rotate(context: ProviderContext, request: Rotate) -> OpenOutcome {
         RotationReservation::AlreadyPending(pending) => (pending, Origin::EarlierCall),
         RotationReservation::Standing(rotation) => {
             // It may have been opened by a change whose answer was given up before it was done.
-            context.routes.currents.forget(scope);
+            context.shared.currents.forget(scope);
             return standing(&context, rotation).await;
         }
         RotationReservation::KeyStands(key) => return rotate_to(&context, &request, key).await,
@@ -71,23 +68,31 @@ async fn rotate_to(context: &ProviderContext, request: &Rotate, key: SigningKey)
     if key.marks.quarantined {
         return Err(CustodyError::SignatureCheckFailed);
     }
-    let providers = &context.routes.providers;
-    let is_there = context.routes.missing.presence_of(&key) == Presence::Assumed;
-    if !is_there || providers.address(key.provider()).is_none() {
+    let providers = &context.shared.providers;
+    let is_there = context.shared.missing.presence_of(&key) == Presence::Assumed;
+    if !is_there || providers.value(key.provider()).is_none() {
         return Err(provider_down());
     }
-    let opening = |now, closes_at| context.ports.rotations.rotate_to(&key, now, closes_at);
-    let rotation = open_by(context, key.scope, opening)
-        .await
-        .map_err(from_registry)?;
-    context.routes.keys.note_change(&rotation.new_handle_id);
-    Ok(OpenedOrStanding::Opened(rotation))
+    let opening = |now, closes_at| {
+        context
+            .shared
+            .ports
+            .rotations
+            .rotate_to(&key, now, closes_at)
+    };
+    let rotation = open_by(context, key.scope, opening).await;
+    Ok(OpenedOrStanding::Opened(rotation.map_err(from_registry)?))
 }
 
 /// The rotation that was opened earlier, as long as its new key stands: whoever repeats the call learns
 /// that it was done. To a key that has been retired since nobody rotates.
 async fn standing(context: &ProviderContext, rotation: RotationTransition) -> OpenOutcome {
-    let new = context.ports.registry.find(&rotation.new_handle_id).await;
+    let new = context
+        .shared
+        .ports
+        .registry
+        .find(&rotation.new_handle_id)
+        .await;
     match new.map_err(from_registry)?.map(|found| found.key.state) {
         Some(KeyState::Retired) => Err(CustodyError::KeyRetired),
         Some(KeyState::Active | KeyState::Rotating) | None => {
@@ -103,7 +108,7 @@ async fn reserve(
     let Rotate {
         scope, new_key_id, ..
     } = request;
-    let rotations = context.ports.rotations.as_ref();
+    let rotations = context.shared.ports.rotations.as_ref();
     let reserved = rotations
         .reserve_rotation(scope, new_key_id, context.name(), clock::now())
         .await;
@@ -120,7 +125,7 @@ pub(super) async fn open(
     pending: &PendingKey,
     generated: &GeneratedKey,
 ) -> Result<RotationTransition, KeyRegistryError> {
-    let rotations = context.ports.rotations.as_ref();
+    let rotations = context.shared.ports.rotations.as_ref();
     let opening = |now, closes_at| rotations.open_rotation(pending, generated, now, closes_at);
     open_by(context, pending.scope, opening).await
 }
@@ -135,13 +140,12 @@ where
 {
     let now = clock::now();
     let closes_at = now
-        .checked_add(context.settings.overlap_window)
+        .checked_add(context.shared.settings.overlap_window)
         .map_or(clock::LAST, |end| end.min(clock::LAST));
-    let change = context.routes.currents.begin_change(scope);
+    let change = context.shared.currents.begin_change(scope);
     let opened = opening(now, closes_at).await;
     drop(change);
     let rotation = opened?;
-    context.routes.keys.note_change(&rotation.old_handle_id);
     tracing::info!(
         scope = %rotation.scope,
         old_key_id = %rotation.old_key_id,

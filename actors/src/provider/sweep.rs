@@ -10,6 +10,7 @@ use signer_domain::{Deadline, ErrorChain, KeyMark, KeyState, SigningKey, Timesta
 
 use super::telling::{RETIRE_DEADLINE, is_unusable};
 use super::{ProviderActor, ProviderContext};
+use crate::guarded::CallError;
 use crate::key::doubt;
 
 /// Keys that are read from the registry at once.
@@ -39,7 +40,7 @@ impl ProviderActor {
             if doubtful > 0 {
                 actor.tell(ctx);
             }
-            let interval = actor.context.settings.sweep_interval;
+            let interval = actor.context.shared.settings.sweep_interval;
             ctx.run_later(interval, move |actor, ctx| actor.sweep(now, ctx));
         }));
     }
@@ -64,7 +65,7 @@ async fn sweep(context: &ProviderContext, state: KeyState, since: Timestamp) -> 
     };
     let (mut failures, mut doubtful) = (0, 0);
     loop {
-        let KeyPage { keys, next } = match context.ports.registry.list(&query).await {
+        let KeyPage { keys, next } = match context.shared.ports.registry.list(&query).await {
             Ok(page) => page,
             Err(error) => {
                 tracing::warn!(cause = %ErrorChain::of(&error), "keys cannot be listed to look for missing ones");
@@ -103,7 +104,7 @@ async fn prove_retired(context: &ProviderContext, key: &SigningKey) -> bool {
         return true;
     }
     tracing::error!(key_id = %key.key_id, handle = %key.handle_id, "a retired key may still be usable at its provider");
-    let registry = &context.ports.registry;
+    let registry = &context.shared.ports.registry;
     if let Err(error) = registry.mark(&key.handle_id, KeyMark::Unconfirmed).await {
         tracing::warn!(key_id = %key.key_id, cause = %ErrorChain::of(&error), "retired key is not marked");
     }
@@ -111,8 +112,7 @@ async fn prove_retired(context: &ProviderContext, key: &SigningKey) -> bool {
 }
 
 fn pace(context: &ProviderContext) -> Duration {
-    let work = context.routes.providers.work(context.name());
-    if work.is_none_or(|room| room.is_empty()) {
+    if context.shared.providers.is_at_leisure(context.name()) {
         PACE
     } else {
         PACE_UNDER_LOAD
@@ -121,20 +121,16 @@ fn pace(context: &ProviderContext) -> Duration {
 
 async fn look_for(context: &ProviderContext, key: &SigningKey) {
     let deadline = Deadline::after(SHOW_DEADLINE);
-    let missing = &context.routes.missing;
-    match doubt::show(context.provider.as_ref(), key, &context.metrics, deadline).await {
-        Ok(Some(shown)) if shown == key.public_key => missing.note_shown(&key.handle_id),
+    let missing = &context.shared.missing;
+    match doubt::show(&context.provider, key, deadline).await {
+        Ok(shown) if shown == key.public_key => missing.note_shown(&key.handle_id),
         // The key that is registered is not there, whatever has taken its place.
-        Ok(Some(_another)) => missing.note(&key.handle_id, Presence::Swapped),
-        Err(KeyProviderError::KeyNotFound) => missing.note(&key.handle_id, Presence::Missing),
+        Ok(_another) => missing.note(&key.handle_id, Presence::Swapped),
+        Err(CallError::Refused(KeyProviderError::KeyNotFound)) => {
+            missing.note(&key.handle_id, Presence::Missing);
+        }
         // A provider that cannot be asked says nothing about its keys, and a key that it calls
         // retired may have been retired by us since the registry was read.
-        Ok(None)
-        | Err(
-            KeyProviderError::KeyRetired
-            | KeyProviderError::RotationInProgress
-            | KeyProviderError::ProviderUnavailable { .. }
-            | KeyProviderError::Misconfigured { .. },
-        ) => {}
+        Err(CallError::Refused(_) | CallError::Panicked | CallError::Silent) => {}
     }
 }

@@ -1,16 +1,16 @@
 //! How a provider learns of the retirements that it has not confirmed, until it does.
 
 use std::collections::HashSet;
-use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
 
 use actix::prelude::*;
-use futures_util::{FutureExt as _, StreamExt as _, stream};
-use signer_domain::ports::{AuditKey, KeyProviderError};
+use futures_util::{StreamExt as _, stream};
+use signer_domain::ports::AuditKey;
 use signer_domain::{Deadline, ErrorChain, HandleId, SigningKey};
 
 use super::{ProviderActor, ProviderContext, finishing};
 use crate::backoff::Backoff;
+use crate::guarded::CallError;
 use crate::settings::RestartPolicy;
 
 /// How long a provider may take to retire one key.
@@ -141,7 +141,13 @@ async fn tell_all(context: ProviderContext, just_retired: HashSet<HandleId>) -> 
 }
 
 async fn tell_of_retired(context: &ProviderContext, just_retired: HashSet<HandleId>) -> Left {
-    let unconfirmed = match context.ports.rotations.unconfirmed_retirements().await {
+    let unconfirmed = match context
+        .shared
+        .ports
+        .rotations
+        .unconfirmed_retirements()
+        .await
+    {
         Ok(unconfirmed) => unconfirmed,
         Err(error) => {
             tracing::warn!(cause = %ErrorChain::of(&error), "unconfirmed retirements cannot be read");
@@ -167,21 +173,19 @@ async fn tell_of_retired(context: &ProviderContext, just_retired: HashSet<Handle
 }
 
 async fn tell_one(context: &ProviderContext, key: SigningKey, is_late: bool) -> Left {
-    // The answer to who closed the rotation may have got lost before the key's gate was shut.
-    context.routes.keys.shut(&key.handle_id);
     let began = Instant::now();
     if !is_unusable(context, &key, Deadline::after(RETIRE_DEADLINE)).await {
         return Left::Something;
     }
-    let rotations = context.ports.rotations.as_ref();
+    let rotations = context.shared.ports.rotations.as_ref();
     if let Err(error) = rotations.confirm_retirement(&key.handle_id).await {
         tracing::warn!(key_id = %key.key_id, cause = %ErrorChain::of(&error), "retirement is not confirmed yet");
         return Left::Something;
     }
     tracing::info!(key_id = %key.key_id, scope = %key.scope, "provider has retired the key");
     if is_late {
-        context.metrics.repairs.inc();
-        context.own_acts.repaired(of_key(key), began);
+        context.shared.metrics.repairs.inc();
+        context.shared.own_acts.repaired(of_key(key), began);
     }
     Left::Nothing
 }
@@ -192,21 +196,14 @@ pub(super) async fn is_unusable(
     key: &SigningKey,
     deadline: Deadline,
 ) -> bool {
-    let call = context.provider.retire(&key.handle_id, deadline);
-    let guarded = AssertUnwindSafe(call).catch_unwind();
-    match tokio::time::timeout(deadline.remaining(), guarded).await {
-        // A provider that does not hold the key has nothing to make unusable.
-        Ok(Ok(Ok(()) | Err(KeyProviderError::KeyNotFound | KeyProviderError::KeyRetired))) => true,
-        Ok(Ok(Err(error))) => {
+    match context.provider.retire(&key.handle_id, deadline).await {
+        Ok(()) => true,
+        Err(CallError::Refused(error)) => {
             tracing::warn!(key_id = %key.key_id, cause = %ErrorChain::of(&error), "provider did not retire a key");
             false
         }
-        Ok(Err(_panic)) => {
-            context.metrics.panics.inc();
-            tracing::error!(key_id = %key.key_id, "provider panicked while retiring");
-            false
-        }
-        Err(_elapsed) => {
+        Err(CallError::Panicked) => false,
+        Err(CallError::Silent) => {
             tracing::warn!(key_id = %key.key_id, "provider was silent while retiring a key");
             false
         }

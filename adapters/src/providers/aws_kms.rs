@@ -21,7 +21,6 @@ mod service;
 mod settings;
 
 use std::fmt;
-use std::num::NonZeroUsize;
 
 use async_trait::async_trait;
 
@@ -223,7 +222,6 @@ impl KeyProvider for AwsKmsProvider {
         ProviderCapabilities {
             name: ProviderName::AwsKms,
             max_in_flight: self.settings.limits.for_one_key(),
-            signs_per_turn: NonZeroUsize::MIN,
             caution: None,
             mistaken_secret: None,
         }

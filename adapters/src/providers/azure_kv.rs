@@ -137,7 +137,6 @@ impl KeyProvider for AzureKvProvider {
         ProviderCapabilities {
             name: ProviderName::AzureKv,
             max_in_flight: self.max_in_flight,
-            signs_per_turn: NonZeroUsize::MIN,
             caution: match self.keeping {
                 Keeping::Native(_) => None,
                 Keeping::Envelope(_) => Some(CAUTION),

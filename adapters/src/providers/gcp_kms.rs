@@ -29,7 +29,6 @@ mod standing;
 mod transport;
 
 use std::fmt;
-use std::num::NonZeroUsize;
 
 use async_trait::async_trait;
 
@@ -91,7 +90,6 @@ impl KeyProvider for GcpKmsProvider {
         ProviderCapabilities {
             name: ProviderName::GcpKms,
             max_in_flight: self.settings.limits.for_one_key(),
-            signs_per_turn: NonZeroUsize::MIN,
             caution: self.settings.endpoint.is_emulator().then_some(EMULATED),
             mistaken_secret: None,
         }

@@ -46,7 +46,6 @@ mod token;
 mod user_pin;
 
 use std::fmt;
-use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -216,7 +215,6 @@ impl KeyProvider for Pkcs11Provider {
         ProviderCapabilities {
             name: ProviderName::Pkcs11,
             max_in_flight: self.token.settings.sessions,
-            signs_per_turn: NonZeroUsize::MIN,
             caution: None,
             mistaken_secret: None,
         }

@@ -45,8 +45,6 @@ pub use self::self_test::SelfTestError;
 
 /// A signature takes microseconds on the calling thread, so this bounds nothing but the queue.
 const MAX_IN_FLIGHT: NonZeroUsize = NonZeroUsize::new(64).unwrap();
-/// Some eight signatures take half a millisecond, far more than asking for the turn that covers them.
-const SIGNS_PER_TURN: NonZeroUsize = NonZeroUsize::new(8).unwrap();
 /// What has happened when a key is not the registered one.
 const OTHER_SEED: &str = "comparing a key: the seed file is not the one that the registered keys \
      were made from; put the old one back";
@@ -109,7 +107,6 @@ impl KeyProvider for SoftwareProvider {
         ProviderCapabilities {
             name: ProviderName::Software,
             max_in_flight: MAX_IN_FLIGHT,
-            signs_per_turn: SIGNS_PER_TURN,
             caution: None,
             mistaken_secret: Some(OTHER_SEED),
         }

@@ -49,7 +49,6 @@ const MAX_IN_FLIGHT: NonZeroUsize = NonZeroUsize::new(16).unwrap();
 pub struct TestDouble {
     state: Arc<State>,
     max_in_flight: NonZeroUsize,
-    signs_per_turn: NonZeroUsize,
 }
 
 impl TestDouble {
@@ -63,17 +62,6 @@ impl TestDouble {
         Self {
             state: Arc::default(),
             max_in_flight,
-            signs_per_turn: NonZeroUsize::MIN,
-        }
-    }
-
-    /// The same, with another [`ProviderCapabilities::signs_per_turn`], as a provider that computes
-    /// on the calling thread has it.
-    #[must_use]
-    pub fn with_signs_per_turn(self, signs_per_turn: NonZeroUsize) -> Self {
-        Self {
-            signs_per_turn,
-            ..self
         }
     }
 
@@ -171,7 +159,6 @@ impl KeyProvider for TestDouble {
         ProviderCapabilities {
             name: ProviderName::Testdouble,
             max_in_flight: self.max_in_flight,
-            signs_per_turn: self.signs_per_turn,
             caution: None,
             mistaken_secret: None,
         }

@@ -107,12 +107,9 @@ pub trait KeyProvider: Send + Sync + fmt::Debug {
 pub struct ProviderCapabilities {
     /// The name that opens the handles of this provider.
     pub name: ProviderName,
-    /// How many signatures by one key may be under way at once.
+    /// How many signatures by one key may be under way at once. Where signing is a computation on the
+    /// calling thread, they are made one after the other all the same.
     pub max_in_flight: NonZeroUsize,
-    /// How many signatures of one batch may be made one after the other under one permission. More
-    /// than one only where signing is a computation on the calling thread, so that they would not
-    /// overlap anyway.
-    pub signs_per_turn: NonZeroUsize,
     /// What an operator must know of the way this provider keeps keys, as the boot log and `/livez`
     /// then say: "key material in process memory while signing". `None` when nothing is out of the
     /// ordinary.

@@ -19,7 +19,7 @@ pub(crate) struct NoticeWatch {
 }
 
 impl NoticeWatch {
-    pub(super) fn new(metrics: Metrics) -> Self {
+    pub(crate) fn new(metrics: Metrics) -> Self {
         Self {
             warnings: RwLock::default(),
             metrics,

@@ -26,7 +26,7 @@ struct Seen {
 }
 
 impl UnsettledWatch {
-    pub(super) fn new(metrics: Metrics) -> Self {
+    pub(crate) fn new(metrics: Metrics) -> Self {
         Self {
             seen: Mutex::default(),
             metrics,

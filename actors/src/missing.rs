@@ -35,7 +35,7 @@ enum Lack {
 }
 
 impl MissingKeys {
-    pub(super) fn new(metrics: Metrics) -> Self {
+    pub(crate) fn new(metrics: Metrics) -> Self {
         Self {
             handles: RwLock::default(),
             count: AtomicUsize::new(0),

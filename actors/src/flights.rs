@@ -16,7 +16,7 @@ pub(crate) type OpenOutcome = Result<OpenedOrStanding, CustodyError>;
 /// The keys that are being made. Calls for one name are served by one call to the provider. The table
 /// outlives the provider actors, because a call that is under way does.
 #[derive(Debug)]
-pub(crate) struct UnderWay<T>(Mutex<HashMap<(Scope, KeyId), Waiting<T>>>);
+pub(crate) struct Flights<T>(Mutex<HashMap<(Scope, KeyId), Waiting<T>>>);
 
 type Waiting<T> = Vec<oneshot::Sender<Result<T, CustodyError>>>;
 
@@ -51,13 +51,13 @@ impl Made for OpenedOrStanding {
     }
 }
 
-impl<T> Default for UnderWay<T> {
+impl<T> Default for Flights<T> {
     fn default() -> Self {
         Self(Mutex::default())
     }
 }
 
-impl<T: Made> UnderWay<T> {
+impl<T: Made> Flights<T> {
     /// Joins those who wait for a name.
     pub(crate) fn join(
         &self,

@@ -16,7 +16,7 @@ pub(crate) struct RotationWatch {
 }
 
 impl RotationWatch {
-    pub(super) fn new(metrics: Metrics) -> Self {
+    pub(crate) fn new(metrics: Metrics) -> Self {
         Self {
             warnings: RwLock::default(),
             metrics,
