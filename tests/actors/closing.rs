@@ -10,8 +10,8 @@ use signer_adapters::providers::testdouble::{Failure, Operation};
 use signer_adapters::registry::SqliteRegistry;
 use signer_adapters::verifier_for;
 use signer_domain::ports::{
-    CloseRotation, Custody as _, CustodyError, RotationRegistry as _, Rotations as _, SignRequest,
-    SignTarget,
+    CloseRotation, Custody as _, CustodyError, Presence, RotationRegistry as _, Rotations as _,
+    SignRequest, SignTarget,
 };
 use signer_domain::{Deadline, DeploymentProfile, HandleId, KeyState, Scope, SigningKey};
 
@@ -45,6 +45,23 @@ fn the_provider_is_told_after_the_answer_and_once() {
         assert_eq!(house.retires_asked(&old.handle_id), 1);
         house.close_rotation("old", "new").await.unwrap();
         assert!(house.notes.taken().is_empty(), "nothing was late");
+    });
+}
+
+#[test]
+fn a_key_that_a_rotation_has_retired_is_not_missed_when_it_is_looked_at() {
+    run(async {
+        let house = House::open(Plan::default()).await;
+        let old = house.key("public-key-missing").await;
+        house.sign(&old).await.unwrap();
+        house.rotate_to("new").await;
+        close_promptly(&house, &old).await;
+        let handle = || old.handle_id.clone();
+        let shown = house.custody.public_key(handle(), soon()).await.unwrap();
+        assert_eq!(shown.public_key, old.public_key);
+        let shown = house.custody.key(handle(), soon()).await.unwrap();
+        assert_eq!(shown.presence, Presence::Assumed);
+        assert_eq!(house.metric("keys_missing"), 0);
     });
 }
 

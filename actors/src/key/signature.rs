@@ -93,9 +93,13 @@ impl Pen {
     /// whose outcome nobody knows may show, and then the key is gone indeed while the registry does
     /// not say so.
     fn note_destroyed(&self) {
-        if self.room.exit.check() != Err(CustodyError::KeyRetired) {
+        if !self.is_retired() {
             self.means.missing.note_destroyed(&self.key.handle_id);
         }
+    }
+
+    fn is_retired(&self) -> bool {
+        self.room.exit.check() == Err(CustodyError::KeyRetired)
     }
 
     /// Reads the public half from the provider; `None` when it cannot be asked, or shows another key
@@ -107,7 +111,8 @@ impl Pen {
         deadline: Deadline,
     ) -> Option<PublicKey> {
         let shown = doubt::show(provider, &self.key, deadline).await;
-        let may_sign = self.key.state.may_sign();
+        // The end of a rotation bars the way out before the record in memory says so.
+        let may_sign = self.key.state.may_sign() && !self.is_retired();
         match shown {
             Ok(shown) if shown == self.key.public_key => {
                 self.means.missing.note_shown(&self.key.handle_id);
