@@ -24,7 +24,7 @@ use signer_domain::{Deadline, HandleId, ProviderName, SigningKey};
 
 use crate::admission::{Admission, Seat};
 use crate::errors::from_registry;
-use crate::key::{KeyActor, Line, Marking, ReadPublicKey, Retire, Seats};
+use crate::key::{KeyActor, Marking, ReadPublicKey, Retire, Seats};
 use crate::metrics::Metrics;
 use crate::ports::DrivenPorts;
 use crate::provider::{Generate, ProviderActor, ProviderAddresses};
@@ -212,8 +212,7 @@ impl Custody for ActorCustody {
         deadline: Deadline,
     ) -> Result<PublishedKey, CustodyError> {
         let key = self.registered(&handle, deadline).await?;
-        let read = |seats| ReadPublicKey { deadline, seats };
-        let shown = self.ask(&handle, Line::Control, read, deadline).await;
+        let shown = self.ask(&handle, &ReadPublicKey, deadline).await;
         Ok(match shown {
             Ok(Some(public_key)) => PublishedKey {
                 public_key,
@@ -233,8 +232,7 @@ impl Custody for ActorCustody {
         handle: HandleId,
         deadline: Deadline,
     ) -> Result<SigningKey, CustodyError> {
-        let retire = |seats| Retire { deadline, seats };
-        let asked = self.ask(&handle, Line::Control, retire, deadline).await;
+        let asked = self.ask(&handle, &Retire, deadline).await;
         let retired = asked.and_then(|retired| retired);
         if retired.is_err() {
             // What was begun is finished soon, whatever failed.

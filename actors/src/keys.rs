@@ -8,8 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
-use actix::dev::{MessageResponse, ToEnvelope};
-use actix::{Actor, Addr, Handler, MailboxError, Message};
+use actix::{Actor as _, Addr, MailboxError};
 use actix_rt::Arbiter;
 use parking_lot::RwLock;
 use signer_domain::ports::CustodyError;
@@ -17,7 +16,7 @@ use signer_domain::{Deadline, HandleId, SigningKey};
 
 use crate::admission::Seat;
 use crate::errors::{RETRY_SOON, from_registry};
-use crate::key::{KeyActor, Line, Means, Room, Seats};
+use crate::key::{Ask, KeyActor, Line, Means, Request, Room, Seats};
 
 /// How often a request looks for its key again after it met a closed mailbox.
 const TRIES: usize = 4;
@@ -79,22 +78,14 @@ impl Keys {
     /// # Errors
     /// [`CustodyError::KeyNotFound`]; [`CustodyError::Overloaded`] when there is no room;
     /// [`CustodyError::DeadlineExceeded`]; and others by cause.
-    pub(crate) async fn ask<M>(
+    pub(crate) async fn ask<R: Request>(
         &self,
         handle: &HandleId,
-        line: Line,
-        message: impl Fn(Seats) -> M,
+        request: &R,
         deadline: Deadline,
-    ) -> Result<M::Result, CustodyError>
-    where
-        M: Message + Send + 'static,
-        M::Result: Send,
-        KeyActor: Handler<M>,
-        <KeyActor as Handler<M>>::Result: MessageResponse<KeyActor, M>,
-        <KeyActor as Actor>::Context: ToEnvelope<KeyActor, M>,
-    {
+    ) -> Result<R::Answer, CustodyError> {
         for _ in 0..TRIES {
-            let share = match line {
+            let share = match R::LINE {
                 Line::Share => {
                     let providers = &self.means.providers;
                     providers
@@ -103,11 +94,15 @@ impl Keys {
                 }
                 Line::Single | Line::Control => None,
             };
-            let Some((addr, seats)) = self.enter(handle, line, share)? else {
+            let Some((addr, seats)) = self.enter(handle, R::LINE, share)? else {
                 self.open(handle, deadline).await?;
                 continue;
             };
-            let answer = addr.send(message(seats));
+            let answer = addr.send(Ask {
+                request: request.clone(),
+                deadline,
+                seats,
+            });
             match tokio::time::timeout(deadline.remaining() + GRACE, answer).await {
                 Ok(Ok(answer)) => return Ok(answer),
                 Ok(Err(MailboxError::Closed)) if addr.connected() => {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use actix_rt::task::JoinHandle;
 use signer_actors::CustodySettings;
-use signer_actors::key::{Seats, Sign, SignMany};
+use signer_actors::key::{Ask, Sign, SignMany};
 use signer_adapters::providers::testdouble::{Call, TestDouble};
 use signer_domain::ports::{Custody as _, CustodyError, SignRequest, SignTarget, SignedDigest};
 use signer_domain::{Deadline, DeploymentProfile, Digest, SigningKey};
@@ -93,17 +93,10 @@ fn a_single_signature_does_not_wait_for_the_rest_of_the_batch() {
         let actor = house.custody.key_actor(&key.handle_id, soon()).await;
         let (actor, _stays) = actor.unwrap();
         let single = Digest::from_bytes([1; 64]);
-        let batch = actor.send(SignMany {
-            digests: vec![digest(); DIGESTS],
-            deadline: soon(),
-            seats: Seats::default(),
-        });
+        let digests = vec![digest(); DIGESTS];
+        let batch = actor.send(Ask::new(SignMany { digests }, soon()));
         let batch = actix_rt::spawn(batch);
-        let signed = actor.send(Sign {
-            digest: single,
-            deadline: soon(),
-            seats: Seats::default(),
-        });
+        let signed = actor.send(Ask::new(Sign { digest: single }, soon()));
         signed.await.unwrap().unwrap();
         assert_eq!(batch.await.unwrap().unwrap().unwrap().len(), DIGESTS);
         let calls = house.double.calls();

@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use signer_actors::key::{
-    CloseRotation, Finish, FinishRetirement, KeyActor, Mark, Marking, ReadPublicKey, Retire, Seats,
+    Ask, CloseRotation, Finish, FinishRetirement, KeyActor, Marking, ReadPublicKey, Retire, Seats,
     Sign, SignMany,
 };
 use signer_actors::provider::{Choice, Generate, Rotate};
@@ -23,19 +23,17 @@ async fn actor(house: &House, key: &SigningKey) -> (Addr<KeyActor>, Seats) {
     actor.unwrap()
 }
 
-fn sign(deadline: Deadline) -> Sign {
-    Sign {
-        digest: digest(),
-        deadline,
-        seats: Seats::default(),
-    }
+fn sign(deadline: Deadline) -> Ask<Sign> {
+    Ask::new(Sign { digest: digest() }, deadline)
 }
 
-fn retire() -> Retire {
-    Retire {
-        deadline: soon(),
-        seats: Seats::default(),
-    }
+fn sign_many(count: usize) -> Ask<SignMany> {
+    let digests = vec![digest(); count];
+    Ask::new(SignMany { digests }, soon())
+}
+
+fn retire() -> Ask<Retire> {
+    Ask::new(Retire, soon())
 }
 
 async fn signed(actor: &Addr<KeyActor>) -> Result<SignedDigest, CustodyError> {
@@ -50,12 +48,7 @@ fn a_key_actor_signs_one_digest_or_many() {
         let (actor, _stays) = actor(&house, &key).await;
         assert!(is_good(&signed(&actor).await.unwrap(), &key));
         for count in [0, 1, 100] {
-            let many = SignMany {
-                digests: vec![digest(); count],
-                deadline: soon(),
-                seats: Seats::default(),
-            };
-            let made = actor.send(many).await.unwrap().unwrap();
+            let made = actor.send(sign_many(count)).await.unwrap().unwrap();
             assert_eq!(made.len(), count);
             for made in made {
                 assert!(is_good(&made.unwrap().release().unwrap(), &key));
@@ -103,20 +96,11 @@ fn nothing_of_a_share_is_released_after_the_key_was_retired_or_blocked() {
         ] {
             let key = house.key(name).await;
             let (actor, _stays) = actor(&house, &key).await;
-            let many = SignMany {
-                digests: vec![digest(); 10],
-                deadline: soon(),
-                seats: Seats::default(),
-            };
-            let made = actor.send(many).await.unwrap().unwrap();
+            let made = actor.send(sign_many(10)).await.unwrap().unwrap();
             if bar == CustodyError::KeyRetired {
                 actor.send(retire()).await.unwrap().unwrap();
             } else {
-                let block = Mark {
-                    marking: Marking::Block,
-                    deadline: soon(),
-                    seats: Seats::default(),
-                };
+                let block = Ask::new(Marking::Block, soon());
                 actor.send(block).await.unwrap().unwrap();
             }
             for made in made {
@@ -184,10 +168,9 @@ fn a_key_actor_ends_the_rotation_whose_old_key_it_has() {
         let (actor, _stays) = actor(&house, &old).await;
         let rotation = house.registry.rotation(&Scope::Platform).await;
         let rotation = rotation.unwrap().unwrap();
-        let close = || CloseRotation {
-            rotation: rotation.clone(),
-            deadline: soon(),
-            seats: Seats::default(),
+        let close = || {
+            let rotation = rotation.clone();
+            Ask::new(CloseRotation { rotation }, soon())
         };
         let closed = actor.send(close()).await.unwrap().unwrap();
         assert!(closed.closed_at.is_some());
@@ -204,10 +187,7 @@ fn a_begun_retirement_is_finished_once() {
         let house = House::open(Plan::default()).await;
         let key = house.key("k1").await;
         let (actor, _stays) = actor(&house, &key).await;
-        let finish = || FinishRetirement {
-            deadline: soon(),
-            seats: Seats::default(),
-        };
+        let finish = || Ask::new(FinishRetirement, soon());
         let nothing_to_do = actor.send(finish()).await.unwrap();
         assert_eq!(nothing_to_do, Ok(Finish::Superfluous));
         let begun = house.registry.begin_retirement(&key.handle_id).await;
@@ -242,10 +222,7 @@ fn a_provider_actor_makes_keys_and_rotates_to_them() {
         let opened = provider.send(rotate).await.unwrap().unwrap();
         assert!(matches!(opened, OpenedOrStanding::Opened(_)), "{opened:?}");
         let (actor, _stays) = actor(&house, &key).await;
-        let read = ReadPublicKey {
-            deadline: soon(),
-            seats: Seats::default(),
-        };
+        let read = Ask::new(ReadPublicKey, soon());
         assert_eq!(actor.send(read).await.unwrap(), Some(key.public_key));
     });
 }
@@ -290,13 +267,8 @@ fn a_crowd_of_single_signatures_does_not_keep_a_share_from_getting_on() {
         let singles: Vec<_> = (0..800)
             .map(|_| actix_rt::spawn(actor.send(sign(soon()))))
             .collect();
-        let share = SignMany {
-            digests: vec![digest(); 10],
-            deadline: soon(),
-            seats: Seats::default(),
-        };
         eventually(|| async { house.signs_asked(&key) > 0 }).await;
-        let made = actor.send(share).await.unwrap().unwrap();
+        let made = actor.send(sign_many(10)).await.unwrap().unwrap();
         assert!(made.iter().all(Result::is_ok));
         let waiting = singles.iter().filter(|single| !single.is_finished());
         assert!(waiting.count() > 0, "the share came last");

@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 
 use futures_util::future::join_all;
+use signer_domain::Deadline;
 use signer_domain::ports::{CustodyError, SignRequest, SignTarget, SignedDigest};
-use signer_domain::{Deadline, Digest};
 
 use super::ActorCustody;
 use super::signing::is_bar;
-use crate::key::{Line, SignMany, Unreleased};
+use crate::key::{SignMany, Unreleased};
 
 /// How often what a batch lost to the end of a rotation is signed again by the new key.
 const ROUNDS: usize = 2;
@@ -65,14 +65,11 @@ impl ActorCustody {
         deadline: Deadline,
     ) -> Vec<Made> {
         let digest = |position: &usize| requests.get(*position).map(|request| request.digest);
-        let digests: Vec<Digest> = positions.iter().filter_map(digest).collect();
-        let sign = |seats| SignMany {
-            digests: digests.clone(),
-            deadline,
-            seats,
-        };
-        let made = self.ask_target(target, Line::Share, sign, deadline);
-        match made.await {
+        let digests = positions.iter().filter_map(digest).collect();
+        match self
+            .ask_target(target, &SignMany { digests }, deadline)
+            .await
+        {
             Ok(made) => made,
             Err(error) => positions.iter().map(|_| Err(error.clone())).collect(),
         }

@@ -10,7 +10,7 @@ use signer_domain::ports::{
 use signer_domain::{Deadline, RotationTransition, Scope};
 
 use super::{ActorCustody, within};
-use crate::key::{CloseRotation as CloseRotationOf, Line};
+use crate::key::CloseRotation as CloseRotationOf;
 use crate::provider::{Choice, Rotate};
 
 /// Keys that are read from the registry at once.
@@ -66,13 +66,8 @@ impl Rotations for ActorCustody {
         let rotation = within(deadline, found).await?;
         let rotation = rotation.ok_or(CustodyError::RotationNotFound)?;
         let handle = rotation.old_handle_id.clone();
-        let close = |seats| CloseRotationOf {
-            rotation: rotation.clone(),
-            deadline,
-            seats,
-        };
-        let keys = &self.shared.keys;
-        let closed = keys.ask(&handle, Line::Control, close, deadline).await;
+        let close = CloseRotationOf { rotation };
+        let closed = self.shared.keys.ask(&handle, &close, deadline).await;
         let closed = closed.and_then(|closed| closed);
         if closed.is_ok() {
             self.tell_retired(handle);

@@ -2,8 +2,7 @@
 
 use std::future::Future;
 
-use actix::dev::{MessageResponse, ToEnvelope};
-use actix::{Handler, MailboxError, Message};
+use actix::MailboxError;
 use signer_domain::ports::{
     CurrentKey, CustodyError, ShownKey, SignRequest, SignTarget, SignedDigest,
 };
@@ -11,7 +10,7 @@ use signer_domain::{Deadline, HandleId, ProviderName, Scope};
 
 use super::{ActorCustody, within};
 use crate::errors::{from_registry, provider_down};
-use crate::key::{KeyActor, Line, Mark, Marking, Seats, Sign};
+use crate::key::{Marking, Request, Sign};
 use crate::keys::GRACE;
 use crate::provider::{FinishRetirements, TellRetired};
 use crate::supervisor::{LookAfterProviders, LookAtRegistry};
@@ -19,6 +18,7 @@ use crate::supervisor::{LookAfterProviders, LookAtRegistry};
 /// How often a request for a scope follows its current key to the next one, while one rotation after
 /// the other is opened and closed.
 const SUCCESSORS: usize = 8;
+
 impl ActorCustody {
     /// Signs one digest.
     pub(super) async fn sign_one(
@@ -26,12 +26,10 @@ impl ActorCustody {
         request: &SignRequest,
         deadline: Deadline,
     ) -> Result<SignedDigest, CustodyError> {
-        let sign = |seats| Sign {
+        let sign = Sign {
             digest: request.digest,
-            deadline,
-            seats,
         };
-        let signed = self.ask_target(&request.target, Line::Single, sign, deadline);
+        let signed = self.ask_target(&request.target, &sign, deadline);
         let signed = signed.await?;
         self.while_it_stands(signed)
     }
@@ -42,33 +40,28 @@ impl ActorCustody {
         Ok(made)
     }
 
-    /// Sends a message to the actor of the key that is meant. A request for a scope that meets the old key of a rotation when it is
-    /// closed or blocked goes on to the new one.
-    pub(super) async fn ask_target<M, T>(
+    /// Asks the actor of the key that is meant. A request for a scope that meets the old key of a rotation
+    /// when it is closed or blocked goes on to the new one.
+    pub(super) async fn ask_target<R, T>(
         &self,
         target: &SignTarget,
-        line: Line,
-        message: impl Fn(Seats) -> M,
+        request: &R,
         deadline: Deadline,
     ) -> Result<T, CustodyError>
     where
-        M: Message<Result = Result<T, CustodyError>> + Send + 'static,
-        T: Send + 'static,
-        KeyActor: Handler<M>,
-        <KeyActor as Handler<M>>::Result: MessageResponse<KeyActor, M>,
-        <KeyActor as actix::Actor>::Context: ToEnvelope<KeyActor, M>,
+        R: Request<Answer = Result<T, CustodyError>>,
     {
         self.while_it_stands(())?;
         let scope = match target {
             SignTarget::Handle(handle) => {
-                return self.ask(handle, line, message, deadline).await?;
+                return self.ask(handle, request, deadline).await?;
             }
             SignTarget::Scope(scope) => *scope,
         };
         self.shared.settings.profile.permit(scope)?;
         let mut handle = self.current_key(scope, deadline).await?;
         for _ in 0..SUCCESSORS {
-            let answer = self.ask(&handle, line, &message, deadline).await?;
+            let answer = self.ask(&handle, request, deadline).await?;
             match &answer {
                 Ok(_) => {}
                 Err(bar) if is_bar(bar) => self.shared.currents.forget(scope),
@@ -109,23 +102,15 @@ impl ActorCustody {
         }
     }
 
-    /// Sends a message to the actor of a key.
-    pub(super) async fn ask<M>(
+    /// Asks the actor of a key.
+    pub(super) async fn ask<R: Request>(
         &self,
         handle: &HandleId,
-        line: Line,
-        message: impl Fn(Seats) -> M,
+        request: &R,
         deadline: Deadline,
-    ) -> Result<M::Result, CustodyError>
-    where
-        M: Message + Send + 'static,
-        M::Result: Send,
-        KeyActor: Handler<M>,
-        <KeyActor as Handler<M>>::Result: MessageResponse<KeyActor, M>,
-        <KeyActor as actix::Actor>::Context: ToEnvelope<KeyActor, M>,
-    {
+    ) -> Result<R::Answer, CustodyError> {
         self.check_handle(handle)?;
-        self.shared.keys.ask(handle, line, message, deadline).await
+        self.shared.keys.ask(handle, request, deadline).await
     }
 
     /// Has a key marked.
@@ -138,12 +123,7 @@ impl ActorCustody {
         if deadline.is_past() {
             return Err(CustodyError::DeadlineExceeded);
         }
-        let mark = |seats| Mark {
-            marking,
-            deadline,
-            seats,
-        };
-        let marked = self.ask(handle, Line::Control, mark, deadline).await;
+        let marked = self.ask(handle, &marking, deadline).await;
         self.look_at_registry();
         Ok(self.shown(marked??))
     }

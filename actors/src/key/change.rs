@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use actix::{Addr, Message};
+use actix::prelude::*;
 use signer_domain::ports::CustodyError;
 use signer_domain::{Deadline, HandleId, KeyState, SigningKey};
 use tokio::sync::oneshot;
@@ -55,24 +55,35 @@ pub(super) enum News {
     SignatureOver,
 }
 
-impl Change {
-    pub(super) const fn new(
-        handle: HandleId,
-        means: Arc<Means>,
-        room: Arc<Room>,
-        actor: Addr<KeyActor>,
-        seats: Seats,
-    ) -> Self {
-        Self {
-            handle,
-            means,
-            room,
-            actor,
+impl KeyActor {
+    /// Begins a change. Nobody signs until it is over.
+    pub(super) fn change(&mut self, seats: Seats, ctx: &mut Context<Self>) -> Change {
+        self.changes += 1;
+        Change {
+            handle: self.record.handle_id.clone(),
+            means: Arc::clone(&self.means),
+            room: Arc::clone(&self.room),
+            actor: ctx.address(),
             is_over: false,
             _seats: seats,
         }
     }
 
+    /// The same, and the barrier that it asks for.
+    pub(super) fn change_when_quiet(
+        &mut self,
+        seats: Seats,
+        ctx: &mut Context<Self>,
+    ) -> (Change, Quiet) {
+        let change = self.change(seats, ctx);
+        let (reply, quiet) = oneshot::channel();
+        self.waiting.push_back(reply);
+        self.advance(ctx);
+        (change, quiet)
+    }
+}
+
+impl Change {
     pub(super) fn tell(&self, news: News) {
         tell(&self.actor, news);
     }

@@ -9,9 +9,9 @@ use std::time::Duration;
 use signer_domain::ports::{CustodyError, SignedDigest};
 use signer_domain::{Deadline, Digest};
 
-use super::Seats;
 use super::exit::{Exit, Unreleased};
 use super::promise::Promise;
+use super::{Ask, Seats, Sign, SignMany};
 use crate::admission::Seat;
 
 /// So many single signatures go before one of a share.
@@ -41,10 +41,8 @@ pub(super) enum Job {
 /// One signature that is waited for.
 #[derive(Debug)]
 pub(super) struct Single {
-    pub(super) digest: Digest,
-    pub(super) deadline: Deadline,
+    pub(super) asked: Ask<Sign>,
     pub(super) promise: Promise<Result<SignedDigest, CustodyError>>,
-    pub(super) seats: Seats,
 }
 
 /// Many signatures that one batch waits for.
@@ -59,8 +57,8 @@ pub(super) struct Share {
 /// One of them.
 #[derive(Debug)]
 pub(super) struct Item {
-    pub(super) digest: Digest,
-    pub(super) deadline: Deadline,
+    digest: Digest,
+    deadline: Deadline,
     position: usize,
     book: Rc<Book>,
 }
@@ -128,7 +126,7 @@ impl Jobs {
     pub(super) fn drop_the_late(&mut self) {
         let late = || CustodyError::DeadlineExceeded;
         for single in std::mem::take(&mut self.singles) {
-            if single.deadline.is_past() {
+            if single.asked.deadline.is_past() {
                 single.promise.keep(Err(late()));
             } else if !single.promise.is_abandoned() {
                 self.singles.push_back(single);
@@ -155,6 +153,14 @@ impl Jobs {
 }
 
 impl Job {
+    /// What is to be signed, and until when.
+    pub(super) const fn wanted(&self) -> (Digest, Deadline) {
+        match self {
+            Self::Single(Single { asked, .. }) => (asked.request.digest, asked.deadline),
+            Self::Item(item) => (item.digest, item.deadline),
+        }
+    }
+
     /// Says why there will be no signature.
     pub(super) fn refuse(self, error: CustodyError) {
         match self {
@@ -186,7 +192,7 @@ impl Job {
     ) {
         match self {
             Self::Single(single) => {
-                let _seats = single.seats;
+                let _seats = single.asked.seats;
                 let handed_out = async { exit.hand_out(work.await?) };
                 single.promise.keep_by(handed_out).await;
             }
@@ -199,12 +205,15 @@ impl Job {
 
 impl Share {
     pub(super) fn new(
-        digests: Vec<Digest>,
-        deadline: Deadline,
+        asked: Ask<SignMany>,
         promise: Promise<Result<Shared, CustodyError>>,
-        seats: Seats,
         stays: Option<Seat>,
     ) -> Self {
+        let Ask {
+            request: SignMany { digests },
+            deadline,
+            seats,
+        } = asked;
         let results = digests.iter().map(|_| None).collect();
         let book = Rc::new(Book {
             results: RefCell::new(results),

@@ -9,7 +9,7 @@ use signer_domain::{Deadline, KeyMark, KeyState, SigningKey};
 use super::change::{Change, News};
 use crate::errors::from_registry;
 
-/// What is to happen to a key.
+/// Blocks the key, unblocks it, or releases it from quarantine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Marking {
     /// It signs no more until it is unblocked.

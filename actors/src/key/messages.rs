@@ -1,5 +1,6 @@
 //! What may be asked of a key's actor.
 
+use std::fmt;
 use std::time::Duration;
 
 use actix::prelude::*;
@@ -10,177 +11,173 @@ use super::jobs::{Share, Shared, Single};
 use super::marking::{self, Marking};
 use super::promise::{Later, promise};
 use super::retirement::{self, Finish};
-use super::{KeyActor, Seats};
+use super::{KeyActor, Line, Seats};
 
 /// How long a provider may take to show a public key before the registry's copy is served.
 const PUBLIC_KEY_PATIENCE: Duration = Duration::from_secs(2);
 
-/// Asks for one signature, verified under the registered public key.
-#[derive(Debug, Message)]
-#[rtype(result = "Result<SignedDigest, CustodyError>")]
-pub struct Sign {
-    /// The 64 bytes to sign.
-    pub digest: Digest,
-    /// When the signature is of no use any more.
+type Ctx = Context<KeyActor>;
+
+/// The message to a key's actor: a request, and what goes with each.
+#[derive(Debug)]
+pub struct Ask<R> {
+    /// What is asked.
+    pub request: R,
+    /// When the answer is of no use any more.
     pub deadline: Deadline,
     /// What the request occupies.
     pub seats: Seats,
 }
 
-impl Handler<Sign> for KeyActor {
-    type Result = Later<Result<SignedDigest, CustodyError>>;
+/// What may be asked. A request may be repeated.
+pub trait Request: fmt::Debug + Clone + Send + 'static {
+    /// What it is answered by.
+    type Answer: Send + 'static;
 
-    fn handle(&mut self, request: Sign, ctx: &mut Self::Context) -> Self::Result {
+    /// Where it queues for room.
+    const LINE: Line;
+
+    /// Takes it up.
+    fn begin(asked: Ask<Self>, actor: &mut KeyActor, ctx: &mut Ctx) -> Later<Self::Answer>;
+}
+
+impl<R> Ask<R> {
+    /// A request that is not counted.
+    pub fn new(request: R, deadline: Deadline) -> Self {
+        Self {
+            request,
+            deadline,
+            seats: Seats::default(),
+        }
+    }
+}
+
+impl<R: Request> Message for Ask<R> {
+    type Result = R::Answer;
+}
+
+impl<R: Request> Handler<Ask<R>> for KeyActor {
+    type Result = Later<R::Answer>;
+
+    fn handle(&mut self, asked: Ask<R>, ctx: &mut Self::Context) -> Self::Result {
         self.breathe(ctx);
+        R::begin(asked, self, ctx)
+    }
+}
+
+/// Asks for one signature, verified under the registered public key.
+#[derive(Debug, Clone, Copy)]
+pub struct Sign {
+    /// The 64 bytes to sign.
+    pub digest: Digest,
+}
+
+impl Request for Sign {
+    type Answer = Result<SignedDigest, CustodyError>;
+    const LINE: Line = Line::Single;
+
+    fn begin(asked: Ask<Self>, actor: &mut KeyActor, ctx: &mut Ctx) -> Later<Self::Answer> {
         let (promise, later) = promise();
-        self.jobs.add(Single {
-            digest: request.digest,
-            deadline: request.deadline,
-            promise,
-            seats: request.seats,
-        });
-        self.advance(ctx);
+        actor.jobs.add(Single { asked, promise });
+        actor.advance(ctx);
         later
     }
 }
 
 /// Asks for many signatures on behalf of one batch, in the order of the digests.
-#[derive(Debug, Message)]
-#[rtype(result = "Result<Shared, CustodyError>")]
+#[derive(Debug, Clone)]
 pub struct SignMany {
     /// What to sign, 64 bytes each.
     pub digests: Vec<Digest>,
-    /// When the signatures are of no use any more.
-    pub deadline: Deadline,
-    /// What the request occupies.
-    pub seats: Seats,
 }
 
-impl Handler<SignMany> for KeyActor {
-    type Result = Later<Result<Shared, CustodyError>>;
+impl Request for SignMany {
+    type Answer = Result<Shared, CustodyError>;
+    const LINE: Line = Line::Share;
 
-    fn handle(&mut self, request: SignMany, ctx: &mut Self::Context) -> Self::Result {
-        self.breathe(ctx);
-        let SignMany {
-            digests,
-            deadline,
-            seats,
-        } = request;
+    fn begin(asked: Ask<Self>, actor: &mut KeyActor, ctx: &mut Ctx) -> Later<Self::Answer> {
         let (promise, later) = promise();
-        let share = Share::new(digests, deadline, promise, seats, self.room.stay());
-        self.jobs.add_share(share);
-        self.advance(ctx);
+        let share = Share::new(asked, promise, actor.room.stay());
+        actor.jobs.add_share(share);
+        actor.advance(ctx);
         later
     }
 }
 
 /// Retires the key once every signature under way has ended.
-#[derive(Debug, Message)]
-#[rtype(result = "Result<SigningKey, CustodyError>")]
-pub struct Retire {
-    /// When the answer is of no use any more.
-    pub deadline: Deadline,
-    /// What the request occupies.
-    pub seats: Seats,
-}
+#[derive(Debug, Clone, Copy)]
+pub struct Retire;
 
-impl Handler<Retire> for KeyActor {
-    type Result = Later<Result<SigningKey, CustodyError>>;
+impl Request for Retire {
+    type Answer = Result<SigningKey, CustodyError>;
+    const LINE: Line = Line::Control;
 
-    fn handle(&mut self, request: Retire, ctx: &mut Self::Context) -> Self::Result {
-        let change = self.change(request.seats, ctx);
-        let quiet = self.barrier(ctx);
-        in_a_task(retirement::retire(change, quiet, request.deadline))
+    fn begin(asked: Ask<Self>, actor: &mut KeyActor, ctx: &mut Ctx) -> Later<Self::Answer> {
+        let (change, quiet) = actor.change_when_quiet(asked.seats, ctx);
+        in_a_task(retirement::retire(change, quiet, asked.deadline))
     }
 }
 
 /// Finishes a retirement that was begun, if it was not ended meanwhile.
-#[derive(Debug, Message)]
-#[rtype(result = "Result<Finish, CustodyError>")]
-pub struct FinishRetirement {
-    /// When the answer is of no use any more.
-    pub deadline: Deadline,
-    /// What the request occupies.
-    pub seats: Seats,
-}
+#[derive(Debug, Clone, Copy)]
+pub struct FinishRetirement;
 
-impl Handler<FinishRetirement> for KeyActor {
-    type Result = Later<Result<Finish, CustodyError>>;
+impl Request for FinishRetirement {
+    type Answer = Result<Finish, CustodyError>;
+    const LINE: Line = Line::Control;
 
-    fn handle(&mut self, request: FinishRetirement, ctx: &mut Self::Context) -> Self::Result {
-        let change = self.change(request.seats, ctx);
-        let quiet = self.barrier(ctx);
-        in_a_task(retirement::finish(change, quiet, request.deadline))
+    fn begin(asked: Ask<Self>, actor: &mut KeyActor, ctx: &mut Ctx) -> Later<Self::Answer> {
+        let (change, quiet) = actor.change_when_quiet(asked.seats, ctx);
+        in_a_task(retirement::finish(change, quiet, asked.deadline))
     }
 }
 
 /// Ends the rotation whose old key this is.
-#[derive(Debug, Message)]
-#[rtype(result = "Result<RotationTransition, CustodyError>")]
+#[derive(Debug, Clone)]
 pub struct CloseRotation {
     /// The rotation, open or closed.
     pub rotation: RotationTransition,
-    /// When the answer is of no use any more.
-    pub deadline: Deadline,
-    /// What the request occupies.
-    pub seats: Seats,
 }
 
-impl Handler<CloseRotation> for KeyActor {
-    type Result = Later<Result<RotationTransition, CustodyError>>;
+impl Request for CloseRotation {
+    type Answer = Result<RotationTransition, CustodyError>;
+    const LINE: Line = Line::Control;
 
-    fn handle(&mut self, request: CloseRotation, ctx: &mut Self::Context) -> Self::Result {
-        let change = self.change(request.seats, ctx);
-        let quiet = self.barrier(ctx);
-        let CloseRotation {
-            rotation, deadline, ..
-        } = request;
-        in_a_task(retirement::close(change, quiet, rotation, deadline))
+    fn begin(asked: Ask<Self>, actor: &mut KeyActor, ctx: &mut Ctx) -> Later<Self::Answer> {
+        let (change, quiet) = actor.change_when_quiet(asked.seats, ctx);
+        let Self { rotation } = asked.request;
+        in_a_task(retirement::close(change, quiet, rotation, asked.deadline))
     }
 }
 
-/// Blocks the key, unblocks it, or releases it from quarantine.
-#[derive(Debug, Message)]
-#[rtype(result = "Result<SigningKey, CustodyError>")]
-pub struct Mark {
-    /// What is to happen.
-    pub marking: Marking,
-    /// When the answer is of no use any more.
-    pub deadline: Deadline,
-    /// What the request occupies.
-    pub seats: Seats,
-}
+impl Request for Marking {
+    type Answer = Result<SigningKey, CustodyError>;
+    const LINE: Line = Line::Control;
 
-impl Handler<Mark> for KeyActor {
-    type Result = Later<Result<SigningKey, CustodyError>>;
-
-    fn handle(&mut self, request: Mark, ctx: &mut Self::Context) -> Self::Result {
-        let change = self.change(request.seats, ctx);
-        in_a_task(marking::mark(change, request.marking, request.deadline))
+    fn begin(asked: Ask<Self>, actor: &mut KeyActor, ctx: &mut Ctx) -> Later<Self::Answer> {
+        let change = actor.change(asked.seats, ctx);
+        in_a_task(marking::mark(change, asked.request, asked.deadline))
     }
 }
 
 /// Reads the public half from the provider. `None` when it cannot be asked, or shows another key.
-#[derive(Debug, Message)]
-#[rtype(result = "Option<PublicKey>")]
-pub struct ReadPublicKey {
-    /// When the answer is of no use any more.
-    pub deadline: Deadline,
-    /// What the request occupies.
-    pub seats: Seats,
-}
+#[derive(Debug, Clone, Copy)]
+pub struct ReadPublicKey;
 
-impl Handler<ReadPublicKey> for KeyActor {
-    type Result = Later<Option<PublicKey>>;
+impl Request for ReadPublicKey {
+    type Answer = Option<PublicKey>;
+    const LINE: Line = Line::Control;
 
-    fn handle(&mut self, request: ReadPublicKey, ctx: &mut Self::Context) -> Self::Result {
-        self.breathe(ctx);
-        let ReadPublicKey { deadline, seats } = request;
-        let patience = deadline.min(Deadline::after(PUBLIC_KEY_PATIENCE));
-        let pen = self.pen(ctx);
-        let provider = self.means.providers.value(self.record.provider());
+    fn begin(asked: Ask<Self>, actor: &mut KeyActor, ctx: &mut Ctx) -> Later<Self::Answer> {
+        let pen = actor.pen(ctx);
+        let provider = actor.means.providers.value(actor.record.provider());
         in_a_task(async move {
-            let _seats = seats;
+            let Ask {
+                deadline,
+                seats: _seats,
+                ..
+            } = asked;
+            let patience = deadline.min(Deadline::after(PUBLIC_KEY_PATIENCE));
             pen.public_key(provider?.as_ref(), patience).await
         })
     }

@@ -3,16 +3,21 @@
 
 use std::time::Duration;
 
+use actix::prelude::*;
 use signer_domain::ports::{CustodyError, KeyRegistryError, Presence};
 use signer_domain::{Deadline, KeyState, RotationTransition, SigningKey, clock};
 
 use super::change::{Barrier, Change, News, Quiet, passed};
-use crate::errors::{from_registry, provider_down};
+use super::{KeyActor, Line};
+use crate::errors::{RETRY_SOON, from_registry, provider_down};
 
 /// How long the end of a rotation, and a try to finish a retirement, wait for signatures that are under
 /// way. At the end of a rotation those that take longer are made for nothing: a provider that hangs
 /// does not keep it open.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// How long each try to get a retirement on record may take.
+const FINISH_DEADLINE: Duration = Duration::from_secs(10);
 
 /// What became of a retirement that was begun.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -198,4 +203,27 @@ async fn find(change: &Change) -> Result<SigningKey, CustodyError> {
     fresh
         .map(|fresh| fresh.key)
         .ok_or(CustodyError::KeyNotFound)
+}
+
+impl KeyActor {
+    /// A retirement that the provider has done must get on record, whoever asked for it.
+    pub(super) fn finish_later(&mut self, ctx: &mut Context<Self>) {
+        if self.plans.finish || !self.is_retiring {
+            return;
+        }
+        self.plans.finish = true;
+        ctx.run_later(RETRY_SOON, |actor, ctx| {
+            actor.plans.finish = false;
+            if actor.is_retiring {
+                let seats = actor.room.enter(Line::Share, None);
+                let (change, quiet) = actor.change_when_quiet(seats.unwrap_or_default(), ctx);
+                let work = finish(change, quiet, Deadline::after(FINISH_DEADLINE));
+                actix_rt::spawn(async move {
+                    if let Err(error) = work.await {
+                        tracing::warn!(cause = %error, "retirement is not on record yet");
+                    }
+                });
+            }
+        });
+    }
 }

@@ -33,7 +33,7 @@ pub(crate) struct Room {
 
 /// Where to queue for a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Line {
+pub enum Line {
     /// For one signature: turned away when there is no room.
     Single,
     /// For a share of a batch: waits for room at the provider.

@@ -9,7 +9,7 @@ use signer_domain::{Deadline, SigningKey};
 use super::ProviderContext;
 use super::telling::{AT_ONCE, Left, of_key};
 use crate::errors::from_registry;
-use crate::key::{Finish, FinishRetirement, Line};
+use crate::key::{Finish, FinishRetirement};
 
 /// How long a start waits for all its begun retirements together.
 const FINISH_DEADLINE: Duration = Duration::from_secs(5);
@@ -29,9 +29,8 @@ pub(super) async fn finish(context: &ProviderContext) -> Result<Left, CustodyErr
         .filter(|key| key.provider() == context.name());
     let finish = |key: SigningKey| async move {
         let began = Instant::now();
-        let finish = |seats| FinishRetirement { deadline, seats };
         let keys = &context.shared.keys;
-        let asked = keys.ask(&key.handle_id, Line::Control, finish, deadline);
+        let asked = keys.ask(&key.handle_id, &FinishRetirement, deadline);
         match asked.await.and_then(|finished| finished) {
             Ok(Finish::Done) => {
                 tracing::info!(key_id = %key.key_id, scope = %key.scope, "begun retirement finished");
