@@ -122,7 +122,7 @@ impl ActorCustody {
         let _seat = self.admit(&self.reads)?;
         self.check_handle(handle)?;
         let found = within(deadline, self.shared.ports.registry.find(handle)).await?;
-        Ok(found.ok_or(CustodyError::KeyNotFound)?.key)
+        found.ok_or(CustodyError::KeyNotFound)
     }
 
     fn shown(&self, mut key: SigningKey) -> ShownKey {

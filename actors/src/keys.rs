@@ -199,7 +199,7 @@ impl Keys {
             let key = found
                 .map_err(from_registry)?
                 .ok_or(CustodyError::KeyNotFound)?;
-            if self.admit(room, lives, key.key)? {
+            if self.admit(room, lives, key)? {
                 return Ok(());
             }
         }

@@ -214,7 +214,7 @@ async fn look(path: &Path, acknowledged: &BTreeMap<u64, Told>) -> usize {
 async fn look_at_rotation(registry: &SqliteRegistry, acknowledged: &BTreeMap<u64, Told>) {
     let open = registry.open_rotations().await.unwrap();
     let current = match registry.current(&rotated()).await.unwrap() {
-        CurrentKey::Key(fresh) => fresh.key,
+        CurrentKey::Key(key) => key,
         CurrentKey::Unknown => return,
         CurrentKey::Retired => panic!("the scope has lost its current key"),
     };
@@ -229,7 +229,7 @@ async fn look_at_rotation(registry: &SqliteRegistry, acknowledged: &BTreeMap<u64
         [open] => {
             assert_eq!(open.new_handle_id, current.handle_id);
             let old = registry.find(&open.old_handle_id).await.unwrap().unwrap();
-            assert_eq!(old.key.state, KeyState::Rotating);
+            assert_eq!(old.state, KeyState::Rotating);
             let now = clock::now();
             registry.close_rotation(open, now).await.unwrap();
         }
@@ -242,7 +242,7 @@ async fn look_at_rotation(registry: &SqliteRegistry, acknowledged: &BTreeMap<u64
 
 async fn find(registry: &SqliteRegistry, scope: Scope, number: u64) -> Option<SigningKey> {
     let handle = pair(scope, number).handle_id;
-    registry.find(&handle).await.unwrap().map(|fresh| fresh.key)
+    registry.find(&handle).await.unwrap()
 }
 
 fn url(path: &Path) -> RegistryUrl {

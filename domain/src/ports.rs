@@ -24,8 +24,8 @@ pub use custody::{
 };
 pub use key_provider::{GeneratedKey, KeyProvider, KeyProviderError, ProviderCapabilities};
 pub use key_registry::{
-    Abandonment, CurrentKey, FreshKey, KeyNotices, KeyPage, KeyQuery, KeyRegistry,
-    KeyRegistryError, NOTICES, PendingKey, Purpose, Reservation,
+    Abandonment, CurrentKey, KeyNotices, KeyPage, KeyQuery, KeyRegistry, KeyRegistryError, NOTICES,
+    PendingKey, Purpose, Reservation,
 };
 pub use rotation_registry::{RotationRegistry, RotationReservation};
 pub use rotations::{CloseRotation, OpenRotation, OpenedOrStanding, Rotations, VerificationKeys};

@@ -113,7 +113,7 @@ impl OpenRegistry {
         known: &KnownKey,
     ) -> Result<Result<(), StaleRegistry>, KeyRegistryError> {
         let (handle, entry) = (known.handle.to_string(), known.entry);
-        let found = self.0.find(&known.handle).await?.map(|found| found.key);
+        let found = self.0.find(&known.handle).await?;
         Ok(match (known.fact, found) {
             (KeyFact::Retired, Some(key)) if key.state == KeyState::Retired => Ok(()),
             (KeyFact::Retired, _) => Err(StaleRegistry::NotRetired { handle }),
@@ -126,7 +126,7 @@ impl OpenRegistry {
             // A key that was superseded or retired since is not active any more.
             (KeyFact::Rotated, Some(key)) if key.state == KeyState::Active => {
                 match self.0.current(&key.scope).await? {
-                    CurrentKey::Key(current) if current.key.handle_id == key.handle_id => Ok(()),
+                    CurrentKey::Key(current) if current.handle_id == key.handle_id => Ok(()),
                     CurrentKey::Key(_) | CurrentKey::Retired | CurrentKey::Unknown => {
                         Err(StaleRegistry::NotRotated { handle, entry })
                     }

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use parking_lot::Mutex;
 use signer_adapters::registry::SqliteRegistry;
 use signer_domain::ports::{
-    Abandonment, CurrentKey, FreshKey, GeneratedKey, KeyNotices, KeyPage, KeyQuery, KeyRegistry,
+    Abandonment, CurrentKey, GeneratedKey, KeyNotices, KeyPage, KeyQuery, KeyRegistry,
     KeyRegistryError, PendingKey, Reservation, RotationRegistry, RotationReservation,
 };
 use signer_domain::{
@@ -92,7 +92,7 @@ impl KeyRegistry for Forgetful {
         self.inner.any_of(provider).await
     }
 
-    async fn find(&self, handle: &HandleId) -> Result<Option<FreshKey>, KeyRegistryError> {
+    async fn find(&self, handle: &HandleId) -> Result<Option<SigningKey>, KeyRegistryError> {
         let found = self.inner.find(handle).await;
         let hold = self.lapses.hold.lock().take();
         if let Some(Hold { has_read, may_go }) = hold {

@@ -275,7 +275,7 @@ impl House {
 
     /// What the registry says of a key.
     pub(crate) async fn record(&self, handle: &HandleId) -> SigningKey {
-        self.registry.find(handle).await.unwrap().unwrap().key
+        self.registry.find(handle).await.unwrap().unwrap()
     }
 
     pub(crate) async fn wait_until_ready(&self) {

@@ -22,13 +22,7 @@ fn retires_asked(house: &House) -> usize {
 }
 
 async fn registered(house: &House, key: &SigningKey) -> SigningKey {
-    house
-        .registry
-        .find(&key.handle_id)
-        .await
-        .unwrap()
-        .unwrap()
-        .key
+    house.record(&key.handle_id).await
 }
 
 #[test]

@@ -89,13 +89,9 @@ impl ActorCustody {
             Err(epoch) => epoch,
         };
         match within(deadline, self.shared.ports.registry.current(&scope)).await? {
-            CurrentKey::Key(fresh) => {
-                let handle = fresh.key.handle_id;
-                // A record that others may change is read again each time.
-                if fresh.valid_until.is_none() {
-                    currents.remember(scope, handle.clone(), epoch);
-                }
-                Ok(handle)
+            CurrentKey::Key(key) => {
+                currents.remember(scope, key.handle_id.clone(), epoch);
+                Ok(key.handle_id)
             }
             CurrentKey::Retired => Err(CustodyError::KeyRetired),
             CurrentKey::Unknown => Err(CustodyError::KeyNotFound),

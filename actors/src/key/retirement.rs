@@ -199,10 +199,8 @@ async fn registered(change: &Change, known: &SigningKey) -> Result<SigningKey, C
 
 async fn find(change: &Change) -> Result<SigningKey, CustodyError> {
     let found = change.means.ports.registry.find(&change.handle).await;
-    let fresh = found.map_err(from_registry)?;
-    fresh
-        .map(|fresh| fresh.key)
-        .ok_or(CustodyError::KeyNotFound)
+    let found = found.map_err(from_registry)?;
+    found.ok_or(CustodyError::KeyNotFound)
 }
 
 impl KeyActor {

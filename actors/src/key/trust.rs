@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use actix::prelude::*;
-use signer_domain::ports::{CustodyError, FreshKey};
+use signer_domain::ports::CustodyError;
 use signer_domain::{KeyState, SigningKey};
 
 use super::KeyActor;
@@ -44,7 +44,7 @@ impl KeyActor {
             actor.trust.is_reading = false;
             let found = found.map_err(from_registry);
             match found.and_then(|found| found.ok_or(CustodyError::KeyNotFound)) {
-                Ok(FreshKey { key, .. }) => {
+                Ok(key) => {
                     actor.adopt(key);
                     actor.trust.settled = doubts;
                 }

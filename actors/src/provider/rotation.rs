@@ -93,7 +93,7 @@ async fn standing(context: &ProviderContext, rotation: RotationTransition) -> Op
         .registry
         .find(&rotation.new_handle_id)
         .await;
-    match new.map_err(from_registry)?.map(|found| found.key.state) {
+    match new.map_err(from_registry)?.map(|found| found.state) {
         Some(KeyState::Retired) => Err(CustodyError::KeyRetired),
         Some(KeyState::Active | KeyState::Rotating) | None => {
             Ok(OpenedOrStanding::Standing(rotation))

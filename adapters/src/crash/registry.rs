@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use jiff::Timestamp;
 use signer_domain::ports::{
-    Abandonment, CurrentKey, FreshKey, GeneratedKey, KeyNotices, KeyPage, KeyQuery, KeyRegistry,
+    Abandonment, CurrentKey, GeneratedKey, KeyNotices, KeyPage, KeyQuery, KeyRegistry,
     KeyRegistryError, PendingKey, Reservation, RotationRegistry, RotationReservation,
 };
 use signer_domain::{
@@ -63,7 +63,7 @@ impl<A: KeyRegistry + ?Sized> KeyRegistry for Crashing<A> {
         self.registry(PortCall::Pending, work).await
     }
 
-    async fn find(&self, handle: &HandleId) -> Result<Option<FreshKey>, KeyRegistryError> {
+    async fn find(&self, handle: &HandleId) -> Result<Option<SigningKey>, KeyRegistryError> {
         let work = self.inner.find(handle);
         self.registry(PortCall::Find, work).await
     }

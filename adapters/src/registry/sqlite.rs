@@ -29,7 +29,7 @@ use std::path::PathBuf;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use signer_domain::ports::{
-    Abandonment, CurrentKey, FreshKey, GeneratedKey, KeyNotices, KeyPage, KeyQuery, KeyRegistry,
+    Abandonment, CurrentKey, GeneratedKey, KeyNotices, KeyPage, KeyQuery, KeyRegistry,
     KeyRegistryError, PendingKey, Reservation,
 };
 use signer_domain::{HandleId, KeyId, KeyMark, ProviderName, Scope, SigningKey};
@@ -224,7 +224,7 @@ impl KeyRegistry for SqliteRegistry {
             .await
     }
 
-    async fn find(&self, handle: &HandleId) -> Result<Option<FreshKey>, KeyRegistryError> {
+    async fn find(&self, handle: &HandleId) -> Result<Option<SigningKey>, KeyRegistryError> {
         let handle = handle.clone();
         self.reader
             .run("finding a key", move |connection| {

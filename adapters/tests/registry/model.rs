@@ -556,7 +556,7 @@ async fn agree(registry: &SqliteRegistry, model: &Model) {
             registry.current(&scope).await.unwrap(),
             keys.find(|key| key.current),
         ) {
-            (CurrentKey::Key(found), Some(wanted)) => assert_eq!(found.key, *wanted),
+            (CurrentKey::Key(found), Some(wanted)) => assert_eq!(found, *wanted),
             (CurrentKey::Retired, None) => assert!(any),
             (CurrentKey::Unknown, None) => assert!(!any),
             (found, wanted) => panic!("{found:?} instead of {wanted:?}"),

@@ -186,6 +186,6 @@ async fn hundreds_of_changes_move_the_log_into_the_database_and_are_no_harm() {
     drop(registry);
     let found = open(&place.path()).await.unwrap();
     let found = found.find(&key).await.unwrap().unwrap();
-    assert!(!found.key.marks.blocked);
-    assert_eq!(found.key.key_id, name("k1"));
+    assert!(!found.marks.blocked);
+    assert_eq!(found.key_id, name("k1"));
 }

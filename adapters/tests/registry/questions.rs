@@ -1,6 +1,6 @@
 //! Finding, the current key, reservations, listing.
 
-use signer_domain::ports::{CurrentKey, FreshKey, KeyQuery, KeyRegistry as _};
+use signer_domain::ports::{CurrentKey, KeyQuery, KeyRegistry as _};
 use signer_domain::{KeyState, ProviderName};
 
 use crate::support::{
@@ -51,18 +51,14 @@ async fn finds_some_key_of_a_provider_that_may_sign() {
 }
 
 #[tokio::test]
-async fn a_record_never_goes_stale() {
+async fn a_key_is_found_by_its_handle_and_as_the_current_one_of_its_scope() {
     let place = Place::new();
     let registry = place.open().await;
     let key = generate(&registry, PLATFORM, "k1").await;
-    let fresh = FreshKey {
-        key,
-        valid_until: None,
-    };
     let found = registry.find(&handle(PLATFORM, "k1")).await.unwrap();
-    assert_eq!(found, Some(fresh.clone()));
+    assert_eq!(found, Some(key.clone()));
     let current = registry.current(&PLATFORM).await.unwrap();
-    assert_eq!(current, CurrentKey::Key(fresh));
+    assert_eq!(current, CurrentKey::Key(key));
 }
 
 #[tokio::test]
@@ -87,7 +83,7 @@ async fn a_scope_keeps_its_current_key_until_that_key_is_retired() {
     let CurrentKey::Key(current) = registry.current(&PLATFORM).await.unwrap() else {
         panic!("the scope has lost its current key");
     };
-    assert_eq!(current.key, first);
+    assert_eq!(current, first);
     registry.retire(&first, at(3)).await.unwrap();
     assert_eq!(
         registry.current(&PLATFORM).await.unwrap(),

@@ -193,13 +193,13 @@ pub(crate) async fn rotate(
 /// The current key of a scope, if it has one.
 pub(crate) async fn current(registry: &SqliteRegistry, scope: Scope) -> Option<SigningKey> {
     match registry.current(&scope).await.unwrap() {
-        CurrentKey::Key(fresh) => Some(fresh.key),
+        CurrentKey::Key(key) => Some(key),
         CurrentKey::Retired | CurrentKey::Unknown => None,
     }
 }
 
 pub(crate) async fn find(registry: &SqliteRegistry, handle: &HandleId) -> Option<SigningKey> {
-    registry.find(handle).await.unwrap().map(|fresh| fresh.key)
+    registry.find(handle).await.unwrap()
 }
 
 pub(crate) fn all(limit: u32) -> KeyQuery {

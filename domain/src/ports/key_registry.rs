@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::num::NonZeroU32;
-use std::time::Instant;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -61,7 +60,7 @@ pub trait KeyRegistry: Send + Sync + fmt::Debug {
     ///
     /// # Errors
     /// [`Unavailable`](KeyRegistryError::Unavailable).
-    async fn find(&self, handle: &HandleId) -> Result<Option<FreshKey>, KeyRegistryError>;
+    async fn find(&self, handle: &HandleId) -> Result<Option<SigningKey>, KeyRegistryError>;
 
     /// A key of the provider that may sign, whichever; `None` when there is none. Costs the same however
     /// many keys other providers have.
@@ -208,20 +207,11 @@ pub struct KeyNotices {
 /// So many entries a list of [`KeyNotices`] has at most.
 pub const NOTICES: u32 = 10_000;
 
-/// A record, with the instant up to which it may be relied on.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FreshKey {
-    /// The record.
-    pub key: SigningKey,
-    /// When the record must be read again; `None` when nobody else can change it.
-    pub valid_until: Option<Instant>,
-}
-
 /// The key by which a scope-level sign signs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CurrentKey {
     /// The scope's current key.
-    Key(FreshKey),
+    Key(SigningKey),
     /// The scope has keys, but its current one was retired and none has followed yet.
     Retired,
     /// The scope never had a key.

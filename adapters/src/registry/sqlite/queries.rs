@@ -1,6 +1,6 @@
 //! The questions: each is one statement, so its answer is of one moment.
 
-use signer_domain::ports::{CurrentKey, FreshKey, KeyPage, KeyQuery, PendingKey};
+use signer_domain::ports::{CurrentKey, KeyPage, KeyQuery, PendingKey};
 use signer_domain::{HandleId, KeyState, Scope, SigningKey};
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
@@ -41,7 +41,7 @@ pub(super) async fn current(
     .await?;
     let record = row.as_ref().map(Record::read).transpose()?;
     Ok(match record.and_then(Record::standing) {
-        Some(key) if key.current => CurrentKey::Key(fresh(key)),
+        Some(key) if key.current => CurrentKey::Key(key),
         Some(_) => CurrentKey::Retired,
         None => CurrentKey::Unknown,
     })
@@ -112,8 +112,8 @@ async fn matching(
 pub(super) async fn find(
     connection: &mut SqliteConnection,
     handle: HandleId,
-) -> Result<Option<FreshKey>, Failure> {
-    Ok(by_handle(connection, &handle).await?.map(fresh))
+) -> Result<Option<SigningKey>, Failure> {
+    by_handle(connection, &handle).await
 }
 
 /// Reads something, which proves that the tables can be read.
@@ -121,12 +121,4 @@ pub(super) async fn touch(connection: &mut SqliteConnection) -> Result<(), Failu
     let read = "SELECT count(*) FROM (SELECT 1 FROM signing_key LIMIT 1)";
     let _count: i64 = sqlx::query_scalar(read).fetch_one(connection).await?;
     Ok(())
-}
-
-/// A record that nobody but this process can change never goes stale.
-const fn fresh(key: SigningKey) -> FreshKey {
-    FreshKey {
-        key,
-        valid_until: None,
-    }
 }

@@ -482,7 +482,7 @@ async fn a_rotation_does_not_take_the_mark_from_a_key_it_was_not_reserved_for() 
     let CurrentKey::Key(current) = registry.current(&Scope::Platform).await.unwrap() else {
         panic!("the mark is lost");
     };
-    assert_eq!(current.key.key_id.as_str(), "k2");
+    assert_eq!(current.key_id.as_str(), "k2");
 }
 
 #[test]

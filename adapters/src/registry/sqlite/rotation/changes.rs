@@ -38,7 +38,7 @@ pub(super) async fn reserve(
         return Ok(RotationReservation::InProgress);
     }
     let old = match current(connection, wanted.scope).await? {
-        CurrentKey::Key(fresh) => fresh.key,
+        CurrentKey::Key(key) => key,
         CurrentKey::Retired => return Ok(RotationReservation::CurrentRetired),
         CurrentKey::Unknown => return Ok(RotationReservation::UnknownScope),
     };
@@ -101,7 +101,7 @@ pub(super) async fn rotate_to(
     let CurrentKey::Key(old) = current(connection, key.scope).await? else {
         return Err(Failure::Conflict);
     };
-    let old = change_state(connection, &old.key, KeyChange::Superseded, closes_at).await?;
+    let old = change_state(connection, &old, KeyChange::Superseded, closes_at).await?;
     let seq = next_seq(connection).await?;
     sqlx::query(
         "UPDATE signing_key SET is_current = 1, version = version + 1, seq = ?2
@@ -193,7 +193,7 @@ async fn supersede(
     let old = queries::old_key(connection, scope, new_key_id).await?;
     let old = old.ok_or(Failure::Conflict)?;
     match current(connection, *scope).await? {
-        CurrentKey::Key(fresh) if fresh.key == old => {
+        CurrentKey::Key(key) if key == old => {
             change_state(connection, &old, KeyChange::Superseded, valid_until).await?;
             Ok(())
         }
