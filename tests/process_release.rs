@@ -5,6 +5,7 @@
     reason = "a helper that fails is a test that fails"
 )]
 
+use std::fs;
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
@@ -168,6 +169,26 @@ fn no_signature_by_the_old_key_leaves_behind_the_end_of_a_rotation() {
             r#"{"old_key_id":"old","new_key_id":"new"}"#,
         );
         closed.expect_status(200);
+    });
+}
+
+#[test]
+fn no_signature_leaves_once_the_registry_was_taken_away() {
+    let place = Workplace::with_seed();
+    let program = Program::new(env!("CARGO_BIN_EXE_plexsphere-signer"));
+    let server = Server::start(&program, &place, &[]);
+    server.generate("k1");
+    let deaf = deaf_callers(&server, "k1");
+    expect_end(deaf, "k1", || {
+        fs::rename(place.registry(), place.file("taken.db")).unwrap();
+        // One look serves everybody for two milliseconds.
+        eventually("a refusal", || {
+            let refused = server.post(
+                &format!("{}/sign", path_of(&handle("k1"))),
+                &sign_request(&[1; 64]),
+            );
+            (refused.status == 503).then_some(())
+        });
     });
 }
 

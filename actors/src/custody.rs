@@ -263,6 +263,10 @@ impl Custody for ActorCustody {
             .await
     }
 
+    fn may_release(&self) -> Result<(), CustodyError> {
+        self.while_it_stands(())
+    }
+
     async fn liveness(&self) -> Option<Liveness> {
         self.health.liveness(&self.supervisor).await
     }

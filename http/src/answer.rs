@@ -146,6 +146,11 @@ impl Answer {
         }
     }
 
+    /// Whether there are signatures in it.
+    pub(crate) const fn is_holding(&self) -> bool {
+        !self.holds.is_empty()
+    }
+
     /// Takes out what goes with its signatures, which must be kept until they have left.
     pub(crate) fn take_holds(&mut self) -> Vec<ReleaseHold> {
         std::mem::take(&mut self.holds)

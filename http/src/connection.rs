@@ -130,7 +130,7 @@ impl<S> Connection<S> {
     fn cut(&self) -> io::Error {
         tracing::warn!(
             peer = %self.visit.ingress(),
-            "connection cut: the caller did not read signatures by a key that is now retired"
+            "connection cut: signatures that the caller did not read may not leave any more"
         );
         io::ErrorKind::ConnectionAborted.into()
     }
@@ -185,7 +185,8 @@ impl<S: AsyncRead + Unpin> Connection<S> {
 impl<S: AsyncWrite + Unpin> Connection<S> {
     /// Sends some of `bytes`, unless it is too late for the signatures among them.
     fn poll_send(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        if self.visit.is_cut() {
+        let may_release = || self.service.may_release().is_ok();
+        if self.visit.is_cut(may_release) {
             return Poll::Ready(Err(self.cut()));
         }
         let Poll::Ready(sent) = Pin::new(&mut self.stream).poll_write(cx, bytes) else {

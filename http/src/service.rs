@@ -13,7 +13,7 @@ use actix_web::rt::time::sleep;
 use bytes::Bytes;
 use futures_util::FutureExt as _;
 use signer_domain::Deadline;
-use signer_domain::ports::{AuditStatus, CheckState};
+use signer_domain::ports::{AuditStatus, CheckState, CustodyError};
 use tokio::sync::Semaphore;
 
 use crate::access::Access;
@@ -183,7 +183,17 @@ impl Service {
             }
             Ok(_) | Err(_) => {}
         }
-        draft.close(outcome).await
+        let answer = draft.close(outcome).await?;
+        // The record takes its time, and is only a record of what was made.
+        if answer.is_holding() {
+            self.may_release()?;
+        }
+        Ok(answer)
+    }
+
+    /// Whether signatures may leave just now.
+    pub(crate) fn may_release(&self) -> Result<(), CustodyError> {
+        self.shared.ports.custody.may_release()
     }
 
     fn note_denial(

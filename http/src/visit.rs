@@ -157,10 +157,12 @@ impl Visit {
     }
 
     /// Whether nothing more may be sent. Decides so when a retirement waits for signatures that the
-    /// caller does not read; what was held is let go of then, because none of it will ever leave.
-    pub(crate) fn is_cut(&self) -> bool {
+    /// caller does not read, or signatures may not leave at all; what was held is let go of then, because
+    /// none of it will ever leave.
+    pub(crate) fn is_cut(&self, may_release: impl FnOnce() -> bool) -> bool {
         let mut holds = self.holds.borrow_mut();
-        if holds.iter().any(ReleaseHold::is_recalled) {
+        let is_recalled = holds.iter().any(ReleaseHold::is_recalled);
+        if is_recalled || !holds.is_empty() && !may_release() {
             self.is_cut.set(true);
             holds.clear();
         }

@@ -1,7 +1,7 @@
 //! A registry whose answers can get lost on the way.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
@@ -29,6 +29,8 @@ pub(crate) struct Lapses {
     pub(crate) losses: AtomicUsize,
     /// How many retirements fail before they have any effect.
     pub(crate) refusals: AtomicUsize,
+    /// Whether what was learned of the registry does not count any more.
+    pub(crate) is_lost: AtomicBool,
     /// What the next answer to `find` tells when it has been read, and then waits for.
     pub(crate) hold: Mutex<Option<Hold>>,
 }
@@ -51,11 +53,15 @@ impl Lapses {
 fn strike(due: &AtomicUsize) -> Result<(), KeyRegistryError> {
     let one_less = |due: usize| due.checked_sub(1);
     match due.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less) {
-        Ok(_) => Err(KeyRegistryError::Unavailable {
-            context: "failing, as the test asked",
-            source: None,
-        }),
+        Ok(_) => Err(failed()),
         Err(_none) => Ok(()),
+    }
+}
+
+const fn failed() -> KeyRegistryError {
+    KeyRegistryError::Unavailable {
+        context: "failing, as the test asked",
+        source: None,
     }
 }
 
@@ -146,6 +152,9 @@ impl KeyRegistry for Forgetful {
     }
 
     fn stands(&self) -> Result<(), KeyRegistryError> {
+        if self.lapses.is_lost.load(Ordering::SeqCst) {
+            return Err(failed());
+        }
         self.inner.stands()
     }
 

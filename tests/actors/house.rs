@@ -171,6 +171,11 @@ impl House {
         self.lapses.refusals.store(count, Ordering::SeqCst);
     }
 
+    /// Ends what the registry lets this process rely on, or begins it anew.
+    pub(crate) fn lose_registry(&self, is_lost: bool) {
+        self.lapses.is_lost.store(is_lost, Ordering::SeqCst);
+    }
+
     /// Holds the registry's next answer to `find` back. The first channel tells when it was read; the
     /// second one lets it go.
     pub(crate) fn hold_next_record(&self) -> (oneshot::Receiver<()>, oneshot::Sender<()>) {

@@ -15,6 +15,7 @@ mod marking;
 mod messages;
 mod notes;
 mod recovery;
+mod releasing;
 mod retiring;
 mod rotating;
 mod signing;

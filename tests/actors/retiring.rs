@@ -6,9 +6,7 @@ use std::time::Duration;
 
 use signer_actors::CustodySettings;
 use signer_adapters::providers::testdouble::{Call, Failure, Operation};
-use signer_domain::ports::{
-    Custody as _, CustodyError, KeyRegistry as _, PublicKeySource, SignRequest, SignTarget,
-};
+use signer_domain::ports::{Custody as _, CustodyError, PublicKeySource, SignRequest, SignTarget};
 use signer_domain::{DeploymentProfile, KeyState, SigningKey};
 
 use crate::house::{House, Plan, digest, eventually, is_good, run, soon};
@@ -19,10 +17,6 @@ fn retires_asked(house: &House) -> usize {
         .iter()
         .filter(|call| matches!(call, Call::Retire { .. }))
         .count()
-}
-
-async fn registered(house: &House, key: &SigningKey) -> SigningKey {
-    house.record(&key.handle_id).await
 }
 
 #[test]
@@ -130,7 +124,7 @@ fn a_retirement_that_the_provider_refuses_leaves_the_key_blocked_until_the_provi
             refused,
             Err(CustodyError::ProviderUnavailable { .. })
         ));
-        let record = registered(&house, &key).await;
+        let record = house.record(&key.handle_id).await;
         assert_eq!(
             (record.state, record.marks.blocked),
             (KeyState::Active, true)
@@ -146,7 +140,8 @@ fn a_retirement_that_the_provider_refuses_leaves_the_key_blocked_until_the_provi
             "it is being retired"
         );
         house.double.clear_failures();
-        eventually(|| async { registered(&house, &key).await.state == KeyState::Retired }).await;
+        eventually(|| async { house.record(&key.handle_id).await.state == KeyState::Retired })
+            .await;
         assert_eq!(house.sign(&key).await, Err(CustodyError::KeyRetired));
         assert_eq!(house.retire(&key).await.unwrap().state, KeyState::Retired);
     });
@@ -180,7 +175,7 @@ fn a_key_that_the_provider_never_held_is_retired_by_the_registrys_word() {
         let house = House::open(Plan::default()).await;
         let key = house.key("retire-missing").await;
         assert_eq!(house.retire(&key).await.unwrap().state, KeyState::Retired);
-        assert_eq!(registered(&house, &key).await.state, KeyState::Retired);
+        assert_eq!(house.record(&key.handle_id).await.state, KeyState::Retired);
     });
 }
 
@@ -291,7 +286,7 @@ fn a_retirement_whose_record_got_lost_lets_nobody_sign_and_is_finished_by_itself
             Err(CustodyError::RegistryUnavailable { .. } | CustodyError::KeyRetired)
         ));
         eventually(|| async { house.sign(&key).await == Err(CustodyError::KeyRetired) }).await;
-        assert_eq!(registered(&house, &key).await.state, KeyState::Retired);
+        assert_eq!(house.record(&key.handle_id).await.state, KeyState::Retired);
     });
 }
 
@@ -319,7 +314,8 @@ fn a_retirement_is_acknowledged_only_after_what_was_signed_before_has_left() {
             }
         });
         // The registry says so already, and nobody signs any more; but a signature is still on its way.
-        eventually(|| async { registered(&house, &key).await.state == KeyState::Retired }).await;
+        eventually(|| async { house.record(&key.handle_id).await.state == KeyState::Retired })
+            .await;
         assert_eq!(house.sign(&key).await, Err(CustodyError::KeyRetired));
         drop(single);
         for _ in 0..50 {

@@ -108,6 +108,14 @@ pub trait Custody: Send + Sync {
         deadline: Deadline,
     ) -> Result<ShownKey, CustodyError>;
 
+    /// Whether signatures may leave the process just now. To be asked when an answer is about to be
+    /// given and directly before its bytes are handed to the kernel, each time, along with the holds of
+    /// its signatures. Waits for nobody.
+    ///
+    /// # Errors
+    /// [`CustodyError::RegistryUnavailable`] when what they were made by does not count any more.
+    fn may_release(&self) -> Result<(), CustodyError>;
+
     /// Whether the process is alive: event loop and supervisor, never a back end. `None` when the
     /// supervisor does not answer.
     async fn liveness(&self) -> Option<Liveness>;

@@ -135,11 +135,17 @@ pub trait KeyRegistry: Send + Sync + fmt::Debug {
     async fn retire(&self, key: &SigningKey, at: Timestamp)
     -> Result<SigningKey, KeyRegistryError>;
 
-    /// Whether the store is still the one that was opened, and nobody else can have its place. Cheap
-    /// enough to be asked for each signature: what is remembered of a store counts only while it stands.
+    /// Whether what this process has learned of the store still counts: the store is the one that was
+    /// opened, nobody else can have its place, and nobody else can have changed a key unknown to this
+    /// process. A store that several processes share gives each of them a lease, and answers by it.
+    ///
+    /// It is asked for each signature, at last directly before the bytes of an answer are handed to the
+    /// kernel, so it waits for nobody and asks no other process. A yes covers the write that follows at
+    /// once: a lease answers no as long before its end as that may take.
     ///
     /// # Errors
-    /// [`Unavailable`](KeyRegistryError::Unavailable) when it was taken away or replaced.
+    /// [`Unavailable`](KeyRegistryError::Unavailable) when the store was taken away or replaced, or the
+    /// lease has ended.
     fn stands(&self) -> Result<(), KeyRegistryError>;
 
     /// Proves that the store answers and that a change would be durable. Counts as no change.

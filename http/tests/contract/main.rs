@@ -19,6 +19,7 @@ mod marks;
 mod openapi;
 mod peers;
 mod probes;
+mod releasing;
 mod rotations;
 mod sign;
 mod socket;

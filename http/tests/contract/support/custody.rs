@@ -18,8 +18,8 @@ use signer_domain::{
 
 const KEYS: u64 = 250;
 
-/// Does what the key's name says: `retired` is retired, `hang` hangs, `panic` panics, and so on. Any
-/// name it has no script for is an active key.
+/// Does what the key's name says: `retired` is retired, `hang` hangs, `panic` panics, and so on. When
+/// `last` has signed, nothing may leave any more. Any name it has no script for is an active key.
 #[derive(Debug, Default)]
 pub(crate) struct ScriptedCustody {
     /// How many signatures were asked for.
@@ -30,6 +30,8 @@ pub(crate) struct ScriptedCustody {
     pub(crate) is_overdue: AtomicBool,
     /// Makes the registry check fail.
     pub(crate) is_registry_down: AtomicBool,
+    /// Keeps signatures from leaving.
+    pub(crate) is_lost: AtomicBool,
 }
 
 pub(crate) fn handle(name: &str) -> HandleId {
@@ -109,6 +111,15 @@ async fn sign(request: SignRequest) -> Result<SignedDigest, CustodyError> {
     })
 }
 
+impl ScriptedCustody {
+    fn note_signed<E>(&self, signed: Result<SignedDigest, E>) -> Result<SignedDigest, E> {
+        signed.inspect(|signed| {
+            let is_last = signed.key_id.as_str() == "last";
+            self.is_lost.fetch_or(is_last, Ordering::SeqCst);
+        })
+    }
+}
+
 #[async_trait]
 impl Custody for ScriptedCustody {
     async fn generate(
@@ -140,7 +151,7 @@ impl Custody for ScriptedCustody {
         _deadline: Deadline,
     ) -> Result<SignedDigest, CustodyError> {
         self.signs.fetch_add(1, Ordering::Relaxed);
-        sign(request).await
+        self.note_signed(sign(request).await)
     }
 
     async fn sign_batch(
@@ -154,7 +165,7 @@ impl Custody for ScriptedCustody {
         }
         let mut results = Vec::new();
         for request in requests {
-            results.push(sign(request).await);
+            results.push(self.note_signed(sign(request).await));
         }
         Ok(results)
     }
@@ -252,6 +263,14 @@ impl Custody for ScriptedCustody {
         deadline: Deadline,
     ) -> Result<ShownKey, CustodyError> {
         self.key(handle, deadline).await
+    }
+
+    fn may_release(&self) -> Result<(), CustodyError> {
+        let retry_after = Duration::from_secs(1);
+        let is_lost = self.is_lost.load(Ordering::SeqCst);
+        (!is_lost)
+            .then_some(())
+            .ok_or(CustodyError::RegistryUnavailable { retry_after })
     }
 
     async fn liveness(&self) -> Option<Liveness> {
