@@ -6,18 +6,20 @@
 )]
 
 use std::fs;
-use std::io::{Read as _, Write as _};
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 use rustix::io::ioctl_fionread;
 use signer_test_support::{Program, Server, Workplace, eventually, path_of, pause, sign_request};
 
-/// Far longer than the second within which a retirement is answered, and shorter than the time after
-/// which a caller who does not read is given up anyway.
-const PROMPT: Duration = Duration::from_secs(5);
-/// How much of an answer the kernel takes before it wants somebody to read.
+/// Within this time a retirement is answered. A caller who does not read is given up after ten seconds
+/// anyway.
+const PROMPT: Duration = Duration::from_secs(1);
+/// The kernel takes more than this of any answers before it wants somebody to read.
 const FULL: u64 = 30_000;
+/// The kernel takes so much of long answers at least, and less than of a batch.
+const MOST: usize = 150_000;
 
 fn handle(key_id: &str) -> String {
     format!("software:platform|{key_id}")
@@ -91,21 +93,21 @@ impl Deaf {
         ioctl_fionread(&self.stream).unwrap()
     }
 
-    /// Reads until there is no more.
-    fn read_all(mut self) -> Vec<u8> {
-        self.stream
-            .set_read_timeout(Some(Duration::from_secs(2)))
-            .unwrap();
+    /// Reads until there is no more. Tells whether the connection is at its end then.
+    fn read_all(mut self) -> (Vec<u8>, bool) {
+        let patience = Some(Duration::from_secs(2));
+        self.stream.set_read_timeout(patience).unwrap();
         let mut all = Vec::new();
-        // The end may be a reset, or no end at all: then nothing comes any more.
-        drop(self.stream.read_to_end(&mut all));
-        all
+        let end = self.stream.read_to_end(&mut all);
+        let has_ended = end.map_or_else(|error| error.kind() != ErrorKind::WouldBlock, |_| true);
+        (all, has_ended)
     }
 }
 
 /// Callers of every kind who ask for signatures by this key and read none.
 fn deaf_callers(server: &Server, key_id: &str) -> Vec<Deaf> {
-    let list = "GET /openapi.json HTTP/1.1\r\nHost: s\r\n\r\n";
+    let document = "GET /openapi.json HTTP/1.1\r\nHost: s\r\n\r\n";
+    let length = server.get("/openapi.json").body.len();
     [
         ("a batch", batch(key_id, 1024)),
         ("two batches", batch(key_id, 1024).repeat(2)),
@@ -116,24 +118,26 @@ fn deaf_callers(server: &Server, key_id: &str) -> Vec<Deaf> {
         ),
         (
             "a batch behind other answers",
-            list.repeat(30) + &batch(key_id, 1024),
+            document.repeat(MOST / length) + &batch(key_id, 1024),
         ),
     ]
     .map(|(name, requests)| Deaf::ask(server, name, &requests))
     .into()
 }
 
-/// Has `end` answered, promptly, and makes sure that nothing more leaves for the deaf callers then.
-fn expect_end(deaf: Vec<Deaf>, key_id: &str, end: impl FnOnce()) {
+/// Has `end` answered, promptly, and makes sure that nothing more leaves for the deaf callers then: each
+/// had signatures that the kernel had not taken, and its connection is cut.
+fn expect_end(deaf: Vec<Deaf>, end: impl FnOnce()) {
     let started = Instant::now();
     end();
     assert!(started.elapsed() < PROMPT, "after {:?}", started.elapsed());
     let waiting: Vec<u64> = deaf.iter().map(Deaf::waiting).collect();
     for (deaf, waiting) in deaf.into_iter().zip(waiting) {
         let name = deaf.name;
-        let late = deaf.read_all().split_off(usize::try_from(waiting).unwrap());
+        let (mut all, is_cut) = deaf.read_all();
+        let late = all.split_off(usize::try_from(waiting).unwrap());
         let late = String::from_utf8(late).unwrap();
-        assert_eq!(signatures(&late, key_id), 0, "{name}");
+        assert_eq!((late.as_str(), is_cut), ("", true), "{name}");
     }
 }
 
@@ -146,12 +150,13 @@ fn no_signature_leaves_behind_an_answered_retirement() {
     server.generate("staying");
     let deaf = deaf_callers(&server, "going");
     let other = Deaf::ask(&server, "another key", &batch("staying", 1024));
-    expect_end(deaf, "going", || {
+    expect_end(deaf, || {
         let retired = server.post(&format!("{}/retire", path_of(&handle("going"))), "");
         assert_eq!(retired.expect_status(200).json()["state"], "retired");
     });
-    let whole = String::from_utf8(other.read_all()).unwrap();
-    assert_eq!(signatures(&whole, "staying"), 1024);
+    let (whole, is_cut) = other.read_all();
+    let whole = String::from_utf8(whole).unwrap();
+    assert_eq!((signatures(&whole, "staying"), is_cut), (1024, false));
 }
 
 #[test]
@@ -163,7 +168,7 @@ fn no_signature_by_the_old_key_leaves_behind_the_end_of_a_rotation() {
     let opened = server.post("/v1/scopes/platform/rotations", r#"{"new_key_id":"new"}"#);
     opened.expect_status(201);
     let deaf = deaf_callers(&server, "old");
-    expect_end(deaf, "old", || {
+    expect_end(deaf, || {
         let closed = server.post(
             "/v1/scopes/platform/rotations/close",
             r#"{"old_key_id":"old","new_key_id":"new"}"#,
@@ -179,7 +184,7 @@ fn no_signature_leaves_once_the_registry_was_taken_away() {
     let server = Server::start(&program, &place, &[]);
     server.generate("k1");
     let deaf = deaf_callers(&server, "k1");
-    expect_end(deaf, "k1", || {
+    expect_end(deaf, || {
         fs::rename(place.registry(), place.file("taken.db")).unwrap();
         // One look serves everybody for two milliseconds.
         eventually("a refusal", || {
@@ -203,7 +208,7 @@ fn a_caller_who_reads_has_the_whole_answer_although_the_key_is_retired_meanwhile
     let path = format!("{}/retire", path_of(&handle("going")));
     let retiring = std::thread::spawn(move || connection.ask("POST", &path, None).unwrap());
     // Whichever comes first: a caller who begins to read has a moment for it.
-    let whole = late.read_all();
+    let (whole, _) = late.read_all();
     retiring.join().unwrap().expect_status(200);
     let whole = String::from_utf8(whole).unwrap();
     assert_eq!(signatures(&whole, "going"), 1024);
