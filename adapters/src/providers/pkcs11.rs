@@ -38,7 +38,7 @@ mod pin_file;
 mod pool;
 mod registered;
 mod sentinel;
-mod session_actor;
+mod session_thread;
 mod settings;
 mod stopwatch;
 mod stuck;

@@ -12,7 +12,7 @@ use super::error::{Fault, with_unknown_outcome};
 use super::key_cache::KnownKey;
 use super::label::Label;
 use super::pairs::{Pair, headless, look};
-use super::session_actor::SessionActor;
+use super::session_thread::SessionThread;
 use super::token::Token;
 
 pub(super) fn retired() -> Fault {
@@ -24,7 +24,7 @@ fn not_found() -> Fault {
 }
 
 /// Proves that the token is there, whole, and signs.
-pub(super) fn check(actor: &mut SessionActor, deadline: Deadline) -> Result<(), KeyProviderError> {
+pub(super) fn check(actor: &mut SessionThread, deadline: Deadline) -> Result<(), KeyProviderError> {
     actor.perform(deadline, |desk| {
         desk.prove()?;
         Ok(())
@@ -56,7 +56,7 @@ impl Signed {
 
 /// Signs. Whoever asks verifies the signature before anything else is done with it.
 pub(super) fn sign(
-    actor: &mut SessionActor,
+    actor: &mut SessionThread,
     deadline: Deadline,
     key: &WantedKey,
     digest: &Digest,
@@ -67,7 +67,7 @@ pub(super) fn sign(
 /// Signs after a signature was wrong: an object number has come to mean another key, so nothing that
 /// was remembered is used, and the session is a new one.
 pub(super) fn sign_anew(
-    actor: &mut SessionActor,
+    actor: &mut SessionThread,
     deadline: Deadline,
     token: &Token,
     key: &WantedKey,
@@ -122,7 +122,7 @@ fn meet(desk: &Desk<'_>, WantedKey { label, registered }: &WantedKey) -> Result<
 
 /// Reads the public half, also of a retired key.
 pub(super) fn public_key(
-    actor: &mut SessionActor,
+    actor: &mut SessionThread,
     deadline: Deadline,
     WantedKey { label, registered }: &WantedKey,
 ) -> Result<PublicKey, KeyProviderError> {
@@ -137,7 +137,7 @@ pub(super) fn public_key(
 /// Destroys the private half and leaves the public one as a tombstone. That it is gone is what a look
 /// says, never the answer to the call alone.
 pub(super) fn retire(
-    actor: &mut SessionActor,
+    actor: &mut SessionThread,
     deadline: Deadline,
     token: &Token,
     key: &WantedKey,

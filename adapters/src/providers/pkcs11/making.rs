@@ -14,7 +14,7 @@ use super::key_cache::{KnownKey, LiveKey};
 use super::keys::retired;
 use super::label::Label;
 use super::pairs::{Pair, headless, look};
-use super::session_actor::SessionActor;
+use super::session_thread::SessionThread;
 use super::token::Token;
 
 /// How long a public half that is alone may be that of a pair which is being made.
@@ -22,7 +22,7 @@ const HALF_MADE: Duration = Duration::from_secs(1);
 
 /// Looks for a pair that may have been made, and takes it over.
 pub(super) fn locate(
-    actor: &mut SessionActor,
+    actor: &mut SessionThread,
     deadline: Deadline,
     label: &Label,
 ) -> Result<Option<GeneratedKey>, KeyProviderError> {
@@ -42,9 +42,9 @@ pub(super) fn locate(
 /// Asks once more before a key is called retired: modules make the public half of a pair first, and
 /// another process may be at that, or an earlier call that has not returned.
 fn unless_half_made<T>(
-    actor: &mut SessionActor,
+    actor: &mut SessionThread,
     deadline: Deadline,
-    mut ask: impl FnMut(&mut SessionActor) -> Result<T, KeyProviderError>,
+    mut ask: impl FnMut(&mut SessionThread) -> Result<T, KeyProviderError>,
 ) -> Result<T, KeyProviderError> {
     match ask(actor) {
         Err(KeyProviderError::KeyRetired) => {
@@ -65,7 +65,7 @@ fn generated(label: &Label, public_key: PublicKey) -> Result<GeneratedKey, KeyPr
 /// Makes a pair, or adopts the one that is there: labels are not unique to a token, so it is looked
 /// for before each try, also after one that failed, for only its answer may have been lost.
 pub(super) fn generate(
-    actor: &mut SessionActor,
+    actor: &mut SessionThread,
     deadline: Deadline,
     token: &Arc<Token>,
     label: &Label,
@@ -79,7 +79,7 @@ pub(super) fn generate(
 }
 
 fn make(
-    actor: &mut SessionActor,
+    actor: &mut SessionThread,
     deadline: Deadline,
     label: &Label,
 ) -> Result<PublicKey, KeyProviderError> {

@@ -24,7 +24,7 @@ use super::desk::{Desk, Named};
 use super::error::Fault;
 use super::key_cache::Epoch;
 use super::label::Label;
-use super::session_actor::SessionActor;
+use super::session_thread::SessionThread;
 
 /// How long one look may read what objects are; the next one goes on.
 const READING: Duration = Duration::from_millis(300);
@@ -169,7 +169,10 @@ impl Halves {
 }
 
 /// Looks at the labels of the token.
-pub(super) fn survey(actor: &mut SessionActor, deadline: Deadline) -> Result<(), KeyProviderError> {
+pub(super) fn survey(
+    actor: &mut SessionThread,
+    deadline: Deadline,
+) -> Result<(), KeyProviderError> {
     actor.perform(deadline, |desk| {
         let began = Instant::now();
         let outcome = look(desk);

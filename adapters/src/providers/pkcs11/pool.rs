@@ -19,7 +19,7 @@ use signer_domain::Deadline;
 use signer_domain::ports::KeyProviderError;
 
 use super::error::unavailable;
-use super::session_actor::SessionActor;
+use super::session_thread::SessionThread;
 use super::stopwatch::Stopwatch;
 use super::token::Token;
 
@@ -68,7 +68,7 @@ struct State {
 struct Job {
     /// What is done, in the gerund.
     context: &'static str,
-    work: Box<dyn FnOnce(&mut SessionActor) + Send>,
+    work: Box<dyn FnOnce(&mut SessionThread) + Send>,
 }
 
 /// What a thread is at, and how long it has been inside the module.
@@ -96,7 +96,7 @@ impl Pool {
         &self,
         context: &'static str,
         deadline: Deadline,
-        work: impl FnOnce(&mut SessionActor) -> Result<T, KeyProviderError> + Send + 'static,
+        work: impl FnOnce(&mut SessionThread) -> Result<T, KeyProviderError> + Send + 'static,
     ) -> Result<T, KeyProviderError> {
         if deadline.is_past() {
             return Err(unavailable(context, false));
@@ -104,7 +104,7 @@ impl Pool {
         let (reply, mut answer) = oneshot::channel();
         let begun = Arc::new(AtomicBool::new(false));
         let begins = Arc::clone(&begun);
-        let work = move |actor: &mut SessionActor| {
+        let work = move |actor: &mut SessionThread| {
             // Nobody waits any more: the key is not touched.
             if deadline.is_past() || reply.is_closed() {
                 return;
@@ -235,7 +235,7 @@ impl Shared {
     /// The life of one thread.
     fn serve(self: Arc<Self>, thread: u64) {
         let stopwatch = Arc::default();
-        let open = || SessionActor::new(Arc::clone(&self.token), Arc::clone(&stopwatch));
+        let open = || SessionThread::new(Arc::clone(&self.token), Arc::clone(&stopwatch));
         let mut actor = open();
         while let Some(job) = self.next_job(thread, &stopwatch) {
             let Job { context, work } = job;

@@ -29,7 +29,7 @@ const MOST_ATTEMPTS: u32 = 6;
 const CLOSING_WAIT: Duration = Duration::from_millis(100);
 
 /// Owns one session. It is made, used and dropped on one thread.
-pub(super) struct SessionActor {
+pub(super) struct SessionThread {
     token: Arc<Token>,
     stopwatch: Arc<Stopwatch>,
     session: Option<OpenSession>,
@@ -40,7 +40,7 @@ struct OpenSession {
     epoch: Epoch,
 }
 
-impl SessionActor {
+impl SessionThread {
     /// Of the thread whose `stopwatch` it is.
     pub(super) const fn new(token: Arc<Token>, stopwatch: Arc<Stopwatch>) -> Self {
         Self {
@@ -184,7 +184,7 @@ impl SessionActor {
     }
 }
 
-impl Drop for SessionActor {
+impl Drop for SessionThread {
     fn drop(&mut self) {
         self.close();
     }
