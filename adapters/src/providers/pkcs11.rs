@@ -55,8 +55,12 @@ use prometheus_client::registry::Registry;
 use signer_domain::ports::{GeneratedKey, KeyProvider, KeyProviderError, ProviderCapabilities};
 use signer_domain::{Deadline, Digest, HandleId, KeyId, ProviderName, PublicKey, Scope, Signature};
 
-use self::keys::WantedKey;
+use self::keys::{
+    CheckToken, DestroyPrivateKey, MeetToken, ReadPublicKey, SignAnew, SignDigest, WantedKey,
+};
 use self::label::Label;
+use self::making::{FindPair, MakePair};
+use self::oddities::SurveyLabels;
 use self::pool::{Pool, Purpose};
 use self::registered::Registered;
 use self::token::Token;
@@ -119,12 +123,7 @@ impl Pkcs11Provider {
     /// # Errors
     /// As [`check`](KeyProvider::check).
     pub async fn meet(&self, deadline: Deadline) -> Result<(), KeyProviderError> {
-        self.signers
-            .call("meeting the token", deadline, move |actor| {
-                actor.initialise_module_first(deadline)?;
-                keys::check(actor, deadline)
-            })
-            .await
+        self.signers.call(MeetToken, deadline).await
     }
 
     /// Tells what the registry knows of keys in this token.
@@ -175,22 +174,9 @@ impl Pkcs11Provider {
             return;
         }
         let deadline = deadline.min(Deadline::after(SURVEY_PATIENCE));
-        let looked = self
-            .admin
-            .call("looking at all labels", deadline, move |actor| {
-                oddities::survey(actor, deadline)
-            });
-        if let Err(cause) = looked.await {
+        if let Err(cause) = self.admin.call(SurveyLabels, deadline).await {
             tracing::debug!(%cause, "labels of the token not looked at");
         }
-    }
-
-    async fn check_once(&self, deadline: Deadline) -> Result<(), KeyProviderError> {
-        self.signers
-            .call("checking the token", deadline, move |actor| {
-                keys::check(actor, deadline)
-            })
-            .await
     }
 
     fn label_of(&self, scope: &Scope, key_id: &KeyId) -> Label {
@@ -226,12 +212,8 @@ impl KeyProvider for Pkcs11Provider {
         key_id: &KeyId,
         deadline: Deadline,
     ) -> Result<GeneratedKey, KeyProviderError> {
-        let (token, label) = (Arc::clone(&self.token), self.label_of(scope, key_id));
-        self.admin
-            .call("generating a key pair", deadline, move |actor| {
-                making::generate(actor, deadline, &token, &label)
-            })
-            .await
+        let label = self.label_of(scope, key_id);
+        self.admin.call(MakePair(label), deadline).await
     }
 
     async fn sign(
@@ -240,22 +222,15 @@ impl KeyProvider for Pkcs11Provider {
         digest: &Digest,
         deadline: Deadline,
     ) -> Result<Signature, KeyProviderError> {
-        let (key, digest) = (self.wanted(handle, deadline).await?, *digest);
-        let (token, key_again) = (Arc::clone(&self.token), key.clone());
-        let signed = self
-            .signers
-            .call("signing", deadline, move |actor| {
-                keys::sign(actor, deadline, &key, &digest)
-            })
-            .await?;
-        if let Some(signature) = signed.verified(&digest) {
-            return Ok(signature);
+        let asked = SignDigest {
+            key: self.wanted(handle, deadline).await?,
+            digest: *digest,
+        };
+        let signed = self.signers.call(asked.clone(), deadline).await?;
+        match signed.verified(digest) {
+            Some(signature) => Ok(signature),
+            None => self.signers.call(SignAnew(asked), deadline).await,
         }
-        self.signers
-            .call("signing", deadline, move |actor| {
-                keys::sign_anew(actor, deadline, &token, &key_again, &digest)
-            })
-            .await
     }
 
     fn forget(&self, handle: &HandleId) {
@@ -270,21 +245,12 @@ impl KeyProvider for Pkcs11Provider {
         deadline: Deadline,
     ) -> Result<PublicKey, KeyProviderError> {
         let key = self.wanted(handle, deadline).await?;
-        self.admin
-            .call("reading a public key", deadline, move |actor| {
-                keys::public_key(actor, deadline, &key)
-            })
-            .await
+        self.admin.call(ReadPublicKey(key), deadline).await
     }
 
     async fn retire(&self, handle: &HandleId, deadline: Deadline) -> Result<(), KeyProviderError> {
         let key = self.wanted(handle, deadline).await?;
-        let token = Arc::clone(&self.token);
-        self.admin
-            .call("destroying a private key", deadline, move |actor| {
-                keys::retire(actor, deadline, &token, &key)
-            })
-            .await
+        self.admin.call(DestroyPrivateKey(key), deadline).await
     }
 
     async fn locate(
@@ -294,22 +260,18 @@ impl KeyProvider for Pkcs11Provider {
         deadline: Deadline,
     ) -> Result<Option<GeneratedKey>, KeyProviderError> {
         let label = self.label_of(scope, key_id);
-        self.admin
-            .call("looking for a key pair", deadline, move |actor| {
-                making::locate(actor, deadline, &label)
-            })
-            .await
+        self.admin.call(FindPair(label), deadline).await
     }
 
     /// Asks once more when the answer is that it is too early to try: a check comes seldom, and the
     /// token is to be found as soon as it is there again.
     async fn check(&self, deadline: Deadline) -> Result<(), KeyProviderError> {
-        let outcome = match self.check_once(deadline).await {
+        let outcome = match self.signers.call(CheckToken, deadline).await {
             Err(KeyProviderError::ProviderUnavailable { retry_after, .. })
                 if retry_after < deadline.remaining() =>
             {
                 tokio::time::sleep(retry_after).await;
-                self.check_once(deadline).await
+                self.signers.call(CheckToken, deadline).await
             }
             outcome => outcome,
         };

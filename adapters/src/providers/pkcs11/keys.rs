@@ -5,15 +5,14 @@ use std::sync::Arc;
 use cryptoki::object::ObjectHandle;
 
 use signer_domain::ports::{KeyProviderError, SignatureVerifier};
-use signer_domain::{Deadline, Digest, PublicKey, Signature};
+use signer_domain::{Digest, PublicKey, Signature};
 
 use super::desk::Desk;
 use super::error::{Fault, with_unknown_outcome};
 use super::key_cache::KnownKey;
 use super::label::Label;
 use super::pairs::{Pair, headless, look};
-use super::session_thread::SessionThread;
-use super::token::Token;
+use super::session_thread::{Message, SessionThread};
 
 pub(super) fn retired() -> Fault {
     Fault::Answer(KeyProviderError::KeyRetired)
@@ -24,11 +23,28 @@ fn not_found() -> Fault {
 }
 
 /// Proves that the token is there, whole, and signs.
-pub(super) fn check(actor: &mut SessionThread, deadline: Deadline) -> Result<(), KeyProviderError> {
-    actor.perform(deadline, |desk| {
-        desk.prove()?;
-        Ok(())
-    })
+pub(super) struct CheckToken;
+
+impl Message for CheckToken {
+    type Answer = ();
+    const DOING: &'static str = "checking the token";
+
+    fn carry_out(self, session: &mut SessionThread) -> Result<(), KeyProviderError> {
+        session.perform(|desk| desk.prove().map(drop))
+    }
+}
+
+/// The same, for the first time in this process.
+pub(super) struct MeetToken;
+
+impl Message for MeetToken {
+    type Answer = ();
+    const DOING: &'static str = "meeting the token";
+
+    fn carry_out(self, session: &mut SessionThread) -> Result<(), KeyProviderError> {
+        session.initialise_module_first()?;
+        CheckToken.carry_out(session)
+    }
 }
 
 /// A key that a caller asks for.
@@ -55,48 +71,56 @@ impl Signed {
 }
 
 /// Signs. Whoever asks verifies the signature before anything else is done with it.
-pub(super) fn sign(
-    actor: &mut SessionThread,
-    deadline: Deadline,
-    key: &WantedKey,
-    digest: &Digest,
-) -> Result<Signed, KeyProviderError> {
-    actor.perform(deadline, |desk| sign_at(desk, key, digest))
+#[derive(Clone)]
+pub(super) struct SignDigest {
+    pub(super) key: WantedKey,
+    pub(super) digest: Digest,
+}
+
+impl Message for SignDigest {
+    type Answer = Signed;
+    const DOING: &'static str = "signing";
+
+    fn carry_out(self, session: &mut SessionThread) -> Result<Signed, KeyProviderError> {
+        session.perform(|desk| sign_at(desk, &self))
+    }
 }
 
 /// Signs after a signature was wrong: an object number has come to mean another key, so nothing that
 /// was remembered is used, and the session is a new one.
-pub(super) fn sign_anew(
-    actor: &mut SessionThread,
-    deadline: Deadline,
-    token: &Token,
-    key: &WantedKey,
-    digest: &Digest,
-) -> Result<Signature, KeyProviderError> {
-    let label = &key.label;
-    tracing::error!(%label, "token signed with another key; nothing was released");
-    token.keys.forget(label);
-    actor.close();
-    actor.perform(deadline, |desk| {
-        let signed = sign_at(desk, key, digest)?;
-        signed.verified(digest).ok_or_else(|| {
-            tracing::error!(%label, "token signed with another key again");
-            token.keys.forget(label);
-            Fault::WrongSignature
+pub(super) struct SignAnew(pub(super) SignDigest);
+
+impl Message for SignAnew {
+    type Answer = Signature;
+    const DOING: &'static str = SignDigest::DOING;
+
+    fn carry_out(self, session: &mut SessionThread) -> Result<Signature, KeyProviderError> {
+        let Self(asked) = self;
+        let label = &asked.key.label;
+        tracing::error!(%label, "token signed with another key; nothing was released");
+        session.token().keys.forget(label);
+        session.close();
+        session.perform(|desk| {
+            let signed = sign_at(desk, &asked)?;
+            signed.verified(&asked.digest).ok_or_else(|| {
+                tracing::error!(%label, "token signed with another key again");
+                desk.token.keys.forget(label);
+                Fault::WrongSignature
+            })
         })
-    })
+    }
 }
 
-fn sign_at(desk: &Desk<'_>, wanted: &WantedKey, digest: &Digest) -> Result<Signed, Fault> {
-    let label = &wanted.label;
+fn sign_at(desk: &Desk<'_>, asked: &SignDigest) -> Result<Signed, Fault> {
+    let label = &asked.key.label;
     let known = match desk.known(label) {
         Some(known) => known,
-        None => meet(desk, wanted)?,
+        None => meet(desk, &asked.key)?,
     };
     let KnownKey::Live(key) = known else {
         return Err(retired());
     };
-    match desk.sign(key.private, digest) {
+    match desk.sign(key.private, &asked.digest) {
         Ok(signature) => Ok(Signed {
             signature,
             verifier: key.verifier,
@@ -121,51 +145,58 @@ fn meet(desk: &Desk<'_>, WantedKey { label, registered }: &WantedKey) -> Result<
 }
 
 /// Reads the public half, also of a retired key.
-pub(super) fn public_key(
-    actor: &mut SessionThread,
-    deadline: Deadline,
-    WantedKey { label, registered }: &WantedKey,
-) -> Result<PublicKey, KeyProviderError> {
-    actor.perform(deadline, |desk| match look(desk, label, *registered)? {
-        Pair::Live(key, _) => Ok(key.public_key),
-        Pair::Retired(public_key, _) => Ok(public_key),
-        Pair::Headless(_) => Err(headless(label)),
-        Pair::Absent => Err(not_found()),
-    })
+pub(super) struct ReadPublicKey(pub(super) WantedKey);
+
+impl Message for ReadPublicKey {
+    type Answer = PublicKey;
+    const DOING: &'static str = "reading a public key";
+
+    fn carry_out(self, session: &mut SessionThread) -> Result<PublicKey, KeyProviderError> {
+        let Self(WantedKey { label, registered }) = self;
+        session.perform(|desk| match look(desk, &label, registered)? {
+            Pair::Live(key, _) => Ok(key.public_key),
+            Pair::Retired(public_key, _) => Ok(public_key),
+            Pair::Headless(_) => Err(headless(&label)),
+            Pair::Absent => Err(not_found()),
+        })
+    }
 }
 
 /// Destroys the private half and leaves the public one as a tombstone. That it is gone is what a look
 /// says, never the answer to the call alone.
-pub(super) fn retire(
-    actor: &mut SessionThread,
-    deadline: Deadline,
-    token: &Token,
-    key: &WantedKey,
-) -> Result<(), KeyProviderError> {
-    let label = &key.label;
-    let mut has_tried = false;
-    let outcome = actor.perform_noting(deadline, |desk, touched| {
-        if let Some(private) = private_half(desk, key, has_tried)? {
-            has_tried = true;
-            *touched = true;
-            desk.token.keys.forget(label);
-            desk.destroy(label, private)?;
-            if private_half(desk, key, has_tried)?.is_some() {
-                desk.doubt(label);
-                return Err(Fault::doubtful("looking for a key that was just destroyed"));
+pub(super) struct DestroyPrivateKey(pub(super) WantedKey);
+
+impl Message for DestroyPrivateKey {
+    type Answer = ();
+    const DOING: &'static str = "destroying a private key";
+
+    fn carry_out(self, session: &mut SessionThread) -> Result<(), KeyProviderError> {
+        let Self(key) = self;
+        let label = &key.label;
+        let mut has_tried = false;
+        let outcome = session.perform_noting(|desk, touched| {
+            if let Some(private) = private_half(desk, &key, has_tried)? {
+                has_tried = true;
+                *touched = true;
+                desk.token.keys.forget(label);
+                desk.destroy(label, private)?;
+                if private_half(desk, &key, has_tried)?.is_some() {
+                    desk.doubt(label);
+                    return Err(Fault::doubtful("looking for a key that was just destroyed"));
+                }
             }
-        }
-        desk.keep(label, KnownKey::Retired);
-        Ok(())
-    });
-    outcome.map_err(|error| {
-        // A key that a token refuses to destroy may be gone, or hidden, all the same.
-        if has_tried || token.doubts.are_about(label) {
-            with_unknown_outcome(error)
-        } else {
-            error
-        }
-    })
+            desk.keep(label, KnownKey::Retired);
+            Ok(())
+        });
+        outcome.map_err(|error| {
+            // A key that a token refuses to destroy may be gone, or hidden, all the same.
+            if has_tried || session.token().doubts.are_about(label) {
+                with_unknown_outcome(error)
+            } else {
+                error
+            }
+        })
+    }
 }
 
 /// The private half of a pair, unless it is certainly gone.

@@ -1,12 +1,11 @@
 //! How a pair is made, and how one that is there is taken over.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use cryptoki::object::ObjectHandle;
 
+use signer_domain::PublicKey;
 use signer_domain::ports::{GeneratedKey, KeyProviderError};
-use signer_domain::{Deadline, PublicKey};
 
 use super::desk::Desk;
 use super::error::{Fault, unavailable};
@@ -14,42 +13,44 @@ use super::key_cache::{KnownKey, LiveKey};
 use super::keys::retired;
 use super::label::Label;
 use super::pairs::{Pair, headless, look};
-use super::session_thread::SessionThread;
-use super::token::Token;
+use super::session_thread::{Message, SessionThread};
 
 /// How long a public half that is alone may be that of a pair which is being made.
 const HALF_MADE: Duration = Duration::from_secs(1);
 
 /// Looks for a pair that may have been made, and takes it over.
-pub(super) fn locate(
-    actor: &mut SessionThread,
-    deadline: Deadline,
-    label: &Label,
-) -> Result<Option<GeneratedKey>, KeyProviderError> {
-    let found = unless_half_made(actor, deadline, |actor| {
-        actor.perform(deadline, |desk| match look(desk, label, None)? {
-            Pair::Live(key, private) => adopt(desk, label, key, private).map(Some),
-            Pair::Retired(..) => Err(retired()),
-            Pair::Headless(_) => Err(headless(label)),
-            Pair::Absent => Ok(None),
-        })
-    })?;
-    found
-        .map(|public_key| generated(label, public_key))
-        .transpose()
+pub(super) struct FindPair(pub(super) Label);
+
+impl Message for FindPair {
+    type Answer = Option<GeneratedKey>;
+    const DOING: &'static str = "looking for a key pair";
+
+    fn carry_out(self, session: &mut SessionThread) -> Result<Self::Answer, KeyProviderError> {
+        let Self(label) = &self;
+        let found = unless_half_made(session, |session| {
+            session.perform(|desk| match look(desk, label, None)? {
+                Pair::Live(key, private) => adopt(desk, label, key, private).map(Some),
+                Pair::Retired(..) => Err(retired()),
+                Pair::Headless(_) => Err(headless(label)),
+                Pair::Absent => Ok(None),
+            })
+        })?;
+        found
+            .map(|public_key| generated(label, public_key))
+            .transpose()
+    }
 }
 
 /// Asks once more before a key is called retired: modules make the public half of a pair first, and
 /// another process may be at that, or an earlier call that has not returned.
 fn unless_half_made<T>(
-    actor: &mut SessionThread,
-    deadline: Deadline,
+    session: &mut SessionThread,
     mut ask: impl FnMut(&mut SessionThread) -> Result<T, KeyProviderError>,
 ) -> Result<T, KeyProviderError> {
-    match ask(actor) {
+    match ask(session) {
         Err(KeyProviderError::KeyRetired) => {
-            actor.pause(HALF_MADE, deadline);
-            ask(actor)
+            session.pause(HALF_MADE);
+            ask(session)
         }
         outcome => outcome,
     }
@@ -64,27 +65,28 @@ fn generated(label: &Label, public_key: PublicKey) -> Result<GeneratedKey, KeyPr
 
 /// Makes a pair, or adopts the one that is there: labels are not unique to a token, so it is looked
 /// for before each try, also after one that failed, for only its answer may have been lost.
-pub(super) fn generate(
-    actor: &mut SessionThread,
-    deadline: Deadline,
-    token: &Arc<Token>,
-    label: &Label,
-) -> Result<GeneratedKey, KeyProviderError> {
-    // A call that does not return may still make the pair of this name, and must not make a second.
-    let _claim = token
-        .claim(label)
-        .ok_or_else(|| unavailable("waiting for a pair of that name being made", true))?;
-    let public_key = unless_half_made(actor, deadline, |actor| make(actor, deadline, label))?;
-    generated(label, public_key)
+pub(super) struct MakePair(pub(super) Label);
+
+impl Message for MakePair {
+    type Answer = GeneratedKey;
+    const DOING: &'static str = "generating a key pair";
+
+    fn carry_out(self, session: &mut SessionThread) -> Result<GeneratedKey, KeyProviderError> {
+        let Self(label) = &self;
+        // A call that does not return may still make the pair of this name, and must not make a second.
+        let token = session.token();
+        let _claim = token
+            .claim(label)
+            .ok_or_else(|| unavailable("waiting for a pair of that name being made", true))?;
+        let made = unless_half_made(session, |session| make(session, label));
+        generated(label, made?)
+    }
 }
 
-fn make(
-    actor: &mut SessionThread,
-    deadline: Deadline,
-    label: &Label,
-) -> Result<PublicKey, KeyProviderError> {
+fn make(session: &mut SessionThread, label: &Label) -> Result<PublicKey, KeyProviderError> {
+    let deadline = session.deadline;
     let mut has_tried = false;
-    actor.perform_noting(deadline, |desk, touched| {
+    session.perform_noting(|desk, touched| {
         match look(desk, label, None)? {
             Pair::Live(key, private) => return adopt(desk, label, key, private),
             // Nothing of this name was there a moment ago, so this is no tombstone, but what is left
@@ -98,10 +100,7 @@ fn make(
             Pair::Absent => {}
         }
         if deadline.is_past() {
-            return Err(Fault::Answer(unavailable(
-                "generating a key pair",
-                has_tried,
-            )));
+            return Err(Fault::Answer(unavailable(MakePair::DOING, has_tried)));
         }
         has_tried = true;
         *touched = true;

@@ -17,14 +17,13 @@ use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _};
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
 
-use signer_domain::Deadline;
 use signer_domain::ports::KeyProviderError;
 
 use super::desk::{Desk, Named};
 use super::error::Fault;
 use super::key_cache::Epoch;
 use super::label::Label;
-use super::session_thread::SessionThread;
+use super::session_thread::{Message, SessionThread};
 
 /// How long one look may read what objects are; the next one goes on.
 const READING: Duration = Duration::from_millis(300);
@@ -169,19 +168,23 @@ impl Halves {
 }
 
 /// Looks at the labels of the token.
-pub(super) fn survey(
-    actor: &mut SessionThread,
-    deadline: Deadline,
-) -> Result<(), KeyProviderError> {
-    actor.perform(deadline, |desk| {
-        let began = Instant::now();
-        let outcome = look(desk);
-        desk.token.oddities.pause_after(began.elapsed());
-        if let Some(odd) = outcome? {
-            desk.token.oddities.show(odd);
-        }
-        Ok(())
-    })
+pub(super) struct SurveyLabels;
+
+impl Message for SurveyLabels {
+    type Answer = ();
+    const DOING: &'static str = "looking at all labels";
+
+    fn carry_out(self, session: &mut SessionThread) -> Result<(), KeyProviderError> {
+        session.perform(|desk| {
+            let began = Instant::now();
+            let outcome = look(desk);
+            desk.token.oddities.pause_after(began.elapsed());
+            if let Some(odd) = outcome? {
+                desk.token.oddities.show(odd);
+            }
+            Ok(())
+        })
+    }
 }
 
 /// The labels that are odd now; `None` when not all of them were looked at.

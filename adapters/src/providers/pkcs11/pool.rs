@@ -1,4 +1,4 @@
-//! Threads with a session each, and the queue they take their work from.
+//! Threads with a session each, and the queue of messages that they share.
 //!
 //! A call into a module cannot be cancelled. A thread that is inside for longer than is reasonable
 //! is *left*: another takes its place, and should it come back after all, it ends. Those who
@@ -19,7 +19,7 @@ use signer_domain::Deadline;
 use signer_domain::ports::KeyProviderError;
 
 use super::error::unavailable;
-use super::session_thread::SessionThread;
+use super::session_thread::{Message, SessionThread};
 use super::stopwatch::Stopwatch;
 use super::token::Token;
 
@@ -46,13 +46,13 @@ struct Shared {
     purpose: Purpose,
     token: Arc<Token>,
     state: Mutex<State>,
-    work: Condvar,
+    arrival: Condvar,
     ended: Condvar,
 }
 
 #[derive(Default)]
 struct State {
-    queue: VecDeque<Job>,
+    queue: VecDeque<Box<dyn Envelope>>,
     /// Which thread is at work.
     busy: HashMap<u64, Busy>,
     /// Threads that take work.
@@ -65,10 +65,38 @@ struct State {
     is_closing: bool,
 }
 
-struct Job {
-    /// What is done, in the gerund.
-    context: &'static str,
-    work: Box<dyn FnOnce(&mut SessionThread) + Send>,
+/// A message of whichever kind, on its way to the thread that is idle next.
+trait Envelope: Send {
+    fn context(&self) -> &'static str;
+
+    /// Has the message carried out, and sends the answer.
+    fn open(self: Box<Self>, session: &mut SessionThread);
+}
+
+struct Addressed<M: Message> {
+    message: M,
+    deadline: Deadline,
+    /// Whether a thread has taken the message up.
+    begun: Arc<AtomicBool>,
+    reply: oneshot::Sender<Result<M::Answer, KeyProviderError>>,
+}
+
+impl<M: Message> Envelope for Addressed<M> {
+    fn context(&self) -> &'static str {
+        M::DOING
+    }
+
+    fn open(self: Box<Self>, session: &mut SessionThread) {
+        // Nobody waits any more: the key is not touched.
+        if self.deadline.is_past() || self.reply.is_closed() {
+            return;
+        }
+        self.begun.store(true, Ordering::SeqCst);
+        session.deadline = self.deadline;
+        let answer = self.message.carry_out(session);
+        // Whoever asked may have gone in the meantime.
+        drop(self.reply.send(answer));
+    }
 }
 
 /// What a thread is at, and how long it has been inside the module.
@@ -83,41 +111,35 @@ impl Pool {
             purpose,
             token,
             state: Mutex::default(),
-            work: Condvar::new(),
+            arrival: Condvar::new(),
             ended: Condvar::new(),
         }))
     }
 
-    /// Has one of the threads do `work`, and waits for the answer until the deadline.
+    /// Sends a message to one of the threads, and waits for the answer until the deadline.
     ///
     /// # Errors
-    /// Those of `work`; "unavailable" when there is no answer in time.
-    pub(super) async fn call<T: Send + 'static>(
+    /// Those of the message; "unavailable" when there is no answer in time.
+    pub(super) async fn call<M: Message>(
         &self,
-        context: &'static str,
+        message: M,
         deadline: Deadline,
-        work: impl FnOnce(&mut SessionThread) -> Result<T, KeyProviderError> + Send + 'static,
-    ) -> Result<T, KeyProviderError> {
+    ) -> Result<M::Answer, KeyProviderError> {
         if deadline.is_past() {
-            return Err(unavailable(context, false));
+            return Err(unavailable(M::DOING, false));
         }
         let (reply, mut answer) = oneshot::channel();
         let begun = Arc::new(AtomicBool::new(false));
-        let begins = Arc::clone(&begun);
-        let work = move |actor: &mut SessionThread| {
-            // Nobody waits any more: the key is not touched.
-            if deadline.is_past() || reply.is_closed() {
-                return;
-            }
-            begins.store(true, Ordering::SeqCst);
-            // Whoever asked may have gone in the meantime.
-            drop(reply.send(work(actor)));
+        let addressed = Addressed {
+            message,
+            deadline,
+            begun: Arc::clone(&begun),
+            reply,
         };
-        let work = Box::new(work);
-        if !self.0.submit(Job { context, work }) {
-            return Err(unavailable(context, false));
+        if !self.0.submit(Box::new(addressed)) {
+            return Err(unavailable(M::DOING, false));
         }
-        let unanswered = || Err(unavailable(context, begun.load(Ordering::SeqCst)));
+        let unanswered = || Err(unavailable(M::DOING, begun.load(Ordering::SeqCst)));
         loop {
             let patience = self.0.purpose.patience.min(deadline.remaining());
             match tokio::time::timeout(patience, &mut answer).await {
@@ -158,16 +180,16 @@ impl Drop for Pool {
 }
 
 impl Shared {
-    /// Queues a job; tells whether there was room.
-    fn submit(self: &Arc<Self>, job: Job) -> bool {
+    /// Queues a message; tells whether there was room.
+    fn submit(self: &Arc<Self>, envelope: Box<dyn Envelope>) -> bool {
         let mut state = self.state.lock();
         if state.is_closing || state.queue.len() >= LONGEST_QUEUE {
             return false;
         }
         self.fill(&mut state);
-        state.queue.push_back(job);
+        state.queue.push_back(envelope);
         drop(state);
-        self.work.notify_one();
+        self.arrival.notify_one();
         true
     }
 
@@ -175,7 +197,7 @@ impl Shared {
         let mut state = self.state.lock();
         state.is_closing = true;
         state.queue.clear();
-        self.work.notify_all();
+        self.arrival.notify_all();
         state
     }
 
@@ -235,41 +257,41 @@ impl Shared {
     /// The life of one thread.
     fn serve(self: Arc<Self>, thread: u64) {
         let stopwatch = Arc::default();
-        let open = || SessionThread::new(Arc::clone(&self.token), Arc::clone(&stopwatch));
-        let mut actor = open();
-        while let Some(job) = self.next_job(thread, &stopwatch) {
-            let Job { context, work } = job;
-            if catch_unwind(AssertUnwindSafe(|| work(&mut actor))).is_err() {
+        let begin = || SessionThread::new(Arc::clone(&self.token), Arc::clone(&stopwatch));
+        let mut session = begin();
+        while let Some(envelope) = self.next(thread, &stopwatch) {
+            let context = envelope.context();
+            if catch_unwind(AssertUnwindSafe(|| envelope.open(&mut session))).is_err() {
                 tracing::error!("session thread panicked; it goes on with a new session");
-                actor = open();
+                session = begin();
             }
             if self.state.lock().busy.remove(&thread).is_none() {
-                drop(actor);
+                drop(session);
                 self.come_back(context);
                 return;
             }
         }
-        drop(actor);
+        drop(session);
         self.state.lock().serving -= 1;
         self.ended.notify_all();
     }
 
-    fn next_job(&self, thread: u64, stopwatch: &Arc<Stopwatch>) -> Option<Job> {
+    fn next(&self, thread: u64, stopwatch: &Arc<Stopwatch>) -> Option<Box<dyn Envelope>> {
         let mut state = self.state.lock();
         loop {
             if state.is_closing {
                 return None;
             }
-            if let Some(job) = state.queue.pop_front() {
+            if let Some(envelope) = state.queue.pop_front() {
                 stopwatch.start();
                 let busy = Busy {
-                    context: job.context,
+                    context: envelope.context(),
                     stopwatch: Arc::clone(stopwatch),
                 };
                 state.busy.insert(thread, busy);
-                return Some(job);
+                return Some(envelope);
             }
-            self.work.wait(&mut state);
+            self.arrival.wait(&mut state);
         }
     }
 

@@ -1,4 +1,5 @@
-//! One session and its thread: opens it, works on it, and climbs the ladder when something fails.
+//! One session and its thread: opens it, does what messages ask, and climbs the ladder when something
+//! fails.
 //!
 //! The ladder: the same work once more on a session of its own, with a new login if the token has
 //! logged us out; then the module initialised anew; then "unavailable". A new session proves by the
@@ -28,11 +29,24 @@ const MOST_ATTEMPTS: u32 = 6;
 /// How long a session that is given up may wait to be closed.
 const CLOSING_WAIT: Duration = Duration::from_millis(100);
 
-/// Owns one session. It is made, used and dropped on one thread.
+/// What a session is asked to do, as plain data.
+pub(super) trait Message: Send + 'static {
+    type Answer: Send;
+
+    /// What is done, in the gerund.
+    const DOING: &'static str;
+
+    fn carry_out(self, session: &mut SessionThread) -> Result<Self::Answer, KeyProviderError>;
+}
+
+/// Owns one session. It is made, used and dropped on one thread. That one may hang in the module for
+/// ever and be left, so it is no actix actor, whose mailbox would hang with it.
 pub(super) struct SessionThread {
     token: Arc<Token>,
     stopwatch: Arc<Stopwatch>,
     session: Option<OpenSession>,
+    /// Of the message that is carried out.
+    pub(super) deadline: Deadline,
 }
 
 struct OpenSession {
@@ -42,20 +56,22 @@ struct OpenSession {
 
 impl SessionThread {
     /// Of the thread whose `stopwatch` it is.
-    pub(super) const fn new(token: Arc<Token>, stopwatch: Arc<Stopwatch>) -> Self {
+    pub(super) fn new(token: Arc<Token>, stopwatch: Arc<Stopwatch>) -> Self {
         Self {
             token,
             stopwatch,
             session: None,
+            deadline: Deadline::after(Duration::ZERO),
         }
     }
 
+    pub(super) fn token(&self) -> Arc<Token> {
+        Arc::clone(&self.token)
+    }
+
     /// Initialises the module, unless that has been done in this process.
-    pub(super) fn initialise_module_first(
-        &self,
-        deadline: Deadline,
-    ) -> Result<(), KeyProviderError> {
-        let until = Until::new(deadline.instant(), &self.stopwatch);
+    pub(super) fn initialise_module_first(&self) -> Result<(), KeyProviderError> {
+        let until = Until::new(self.deadline.instant(), &self.stopwatch);
         let initialised = self.token.module.initialise(0, until);
         initialised
             .map(drop)
@@ -63,28 +79,26 @@ impl SessionThread {
     }
 
     /// Lets some time pass outside of the module, so that nobody waits for this thread.
-    pub(super) fn pause(&self, pause: Duration, deadline: Deadline) {
-        let until = Until::new(deadline.instant(), &self.stopwatch);
+    pub(super) fn pause(&self, pause: Duration) {
+        let until = Until::new(self.deadline.instant(), &self.stopwatch);
         until.at_most(Instant::now() + pause).pass();
     }
 
     /// Does work that changes nothing.
     pub(super) fn perform<T>(
         &mut self,
-        deadline: Deadline,
         mut work: impl FnMut(&Desk<'_>) -> Result<T, Fault>,
     ) -> Result<T, KeyProviderError> {
-        self.perform_noting(deadline, |desk, _touched| work(desk))
+        self.perform_noting(|desk, _touched| work(desk))
     }
 
     /// Does work that sets its second argument before it changes anything in the token.
     pub(super) fn perform_noting<T>(
         &mut self,
-        deadline: Deadline,
         mut work: impl FnMut(&Desk<'_>, &mut bool) -> Result<T, Fault>,
     ) -> Result<T, KeyProviderError> {
         let stopwatch = Arc::clone(&self.stopwatch);
-        let until = Until::new(deadline.instant(), &stopwatch);
+        let until = Until::new(self.deadline.instant(), &stopwatch);
         let mut touched = false;
         let mut climb = Climb::default();
         for _ in 0..MOST_ATTEMPTS {
