@@ -1,6 +1,7 @@
 //! From a name to those who wait for its key to be made.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use parking_lot::Mutex;
 use signer_domain::ports::{CustodyError, GeneratedOrStanding, OpenedOrStanding};
@@ -65,15 +66,30 @@ impl<T: Made> Flights<T> {
         key_id: &KeyId,
     ) -> (Place, oneshot::Receiver<Result<T, CustodyError>>) {
         let (reply, outcome) = oneshot::channel();
-        let mut table = self.0.lock();
-        let waiting = table.entry((scope, key_id.clone())).or_default();
-        waiting.push(reply);
-        let place = if waiting.len() == 1 {
-            Place::First
-        } else {
-            Place::Later
+        let place = match self.0.lock().entry((scope, key_id.clone())) {
+            Entry::Vacant(vacant) => {
+                vacant.insert(vec![reply]);
+                Place::First
+            }
+            Entry::Occupied(mut waiting) => {
+                waiting.get_mut().push(reply);
+                Place::Later
+            }
         };
         (place, outcome)
+    }
+
+    /// Keeps everybody from making the key of a name; `None` when somebody is at it.
+    pub(crate) fn hold(&self, scope: Scope, key_id: &KeyId) -> Option<Held<'_, T>> {
+        let name = (scope, key_id.clone());
+        match self.0.lock().entry(name.clone()) {
+            Entry::Vacant(vacant) => {
+                vacant.insert(Vec::new());
+                let flights = self;
+                Some(Held { flights, name })
+            }
+            Entry::Occupied(_) => None,
+        }
     }
 
     /// Tells everybody who waits for a name. The key is new to the first who asked; to the others it
@@ -95,5 +111,18 @@ impl<T: Made> Flights<T> {
     /// Whether the key of this name is being made.
     pub(crate) fn is_under_way(&self, scope: Scope, key_id: &KeyId) -> bool {
         self.0.lock().contains_key(&(scope, key_id.clone()))
+    }
+}
+
+/// A name whose key nobody makes until this is dropped. Who waits for it by then is told nothing.
+#[derive(Debug)]
+pub(crate) struct Held<'f, T> {
+    flights: &'f Flights<T>,
+    name: (Scope, KeyId),
+}
+
+impl<T> Drop for Held<'_, T> {
+    fn drop(&mut self) {
+        self.flights.0.lock().remove(&self.name);
     }
 }

@@ -30,6 +30,9 @@ pub struct CustodySettings {
     /// How often each provider is asked for its keys one after the other, so that a missing one is
     /// noticed.
     pub sweep_interval: Duration,
+    /// How long a provider may take to be built, checked and repaired. Then its thread is left, and it
+    /// starts over on another.
+    pub opening_deadline: Duration,
     /// How a provider that failed is brought back.
     pub restart: RestartPolicy,
 }
@@ -46,6 +49,7 @@ impl CustodySettings {
             check_interval: Duration::from_secs(10),
             overlap_window: Duration::from_hours(24),
             sweep_interval: Duration::from_hours(1),
+            opening_deadline: Duration::from_secs(30),
             restart: RestartPolicy::new(),
         }
     }

@@ -7,7 +7,7 @@ use signer_domain::ports::{GeneratedOrStanding, OpenedOrStanding};
 use signer_domain::{KeyId, ProviderName, Scope};
 
 use crate::currents::CurrentKeys;
-use crate::flights::Flights;
+use crate::flights::{Flights, Held};
 use crate::key::Means;
 use crate::keys::{Keys, Limits};
 use crate::metrics::Metrics;
@@ -34,7 +34,8 @@ pub(crate) struct Shared {
     pub(crate) missing: Arc<MissingKeys>,
     /// The keys that are being made.
     pub(crate) generations: Flights<GeneratedOrStanding>,
-    /// The same for the new keys of rotations.
+    /// The same for the new keys of rotations. The registry reserves a name for one purpose at a time, so
+    /// of the two tables no more than one asks a provider for it.
     pub(crate) openings: Flights<OpenedOrStanding>,
     /// What was last seen of the marks of keys, and of scopes that cannot sign.
     pub(crate) notices: NoticeWatch,
@@ -87,6 +88,16 @@ impl Shared {
             currents,
             missing,
         })
+    }
+
+    /// Keeps everybody from making the key of a name, for whatever purpose; `None` when somebody is at it.
+    pub(crate) fn hold(
+        &self,
+        scope: Scope,
+        key_id: &KeyId,
+    ) -> Option<(Held<'_, GeneratedOrStanding>, Held<'_, OpenedOrStanding>)> {
+        let generation = self.generations.hold(scope, key_id)?;
+        Some((generation, self.openings.hold(scope, key_id)?))
     }
 
     /// Whether a key of this name is being made, for whatever purpose.

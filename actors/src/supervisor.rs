@@ -24,8 +24,6 @@ use crate::shared::Shared;
 const WATCH_INTERVAL: Duration = Duration::from_millis(500);
 /// How often the supervisor looks for what an operator should know, besides being told.
 const LOOK_INTERVAL: Duration = Duration::from_secs(5);
-/// How long a provider may take to be built, checked and repaired.
-const OPEN_DEADLINE: Duration = Duration::from_secs(30);
 /// How long a provider may take to prove at start that it works.
 const FIRST_CHECK_DEADLINE: Duration = Duration::from_secs(10);
 
@@ -112,7 +110,7 @@ impl SupervisorActor {
         if !is_started {
             child.arbiter = None;
         }
-        let opened = tokio::time::timeout(OPEN_DEADLINE, opened);
+        let opened = tokio::time::timeout(self.shared.settings.opening_deadline, opened);
         ctx.spawn(
             opened
                 .into_actor(self)

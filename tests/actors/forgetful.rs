@@ -31,15 +31,32 @@ pub(crate) struct Lapses {
     pub(crate) refusals: AtomicUsize,
     /// Whether what was learned of the registry does not count any more.
     pub(crate) is_lost: AtomicBool,
-    /// What the next answer to `find` tells when it has been read, and then waits for.
-    pub(crate) hold: Mutex<Option<Hold>>,
+    /// Holds the next answer to `find` back.
+    pub(crate) record: Hold,
+    /// Holds the next reservation back that is to be abandoned.
+    pub(crate) abandonment: Hold,
 }
 
-/// Holds one answer back.
-#[derive(Debug)]
-pub(crate) struct Hold {
-    pub(crate) has_read: oneshot::Sender<()>,
-    pub(crate) may_go: oneshot::Receiver<()>,
+/// Where the next who comes by tells that it is there, and then waits until it may go.
+#[derive(Debug, Default)]
+pub(crate) struct Hold(Mutex<Option<(oneshot::Sender<()>, oneshot::Receiver<()>)>>);
+
+impl Hold {
+    /// Holds the next one. The first channel tells when it is there; the second one lets it go.
+    pub(crate) fn next(&self) -> (oneshot::Receiver<()>, oneshot::Sender<()>) {
+        let (is_there, came) = oneshot::channel();
+        let (go, may_go) = oneshot::channel();
+        *self.0.lock() = Some((is_there, may_go));
+        (came, go)
+    }
+
+    pub(crate) async fn pass(&self) {
+        let held = self.0.lock().take();
+        if let Some((is_there, may_go)) = held {
+            is_there.send(()).unwrap();
+            may_go.await.unwrap();
+        }
+    }
 }
 
 impl Lapses {
@@ -87,6 +104,7 @@ impl KeyRegistry for Forgetful {
     }
 
     async fn abandon(&self, pending: &PendingKey) -> Result<Abandonment, KeyRegistryError> {
+        self.lapses.abandonment.pass().await;
         self.inner.abandon(pending).await
     }
 
@@ -100,11 +118,7 @@ impl KeyRegistry for Forgetful {
 
     async fn find(&self, handle: &HandleId) -> Result<Option<SigningKey>, KeyRegistryError> {
         let found = self.inner.find(handle).await;
-        let hold = self.lapses.hold.lock().take();
-        if let Some(Hold { has_read, may_go }) = hold {
-            has_read.send(()).unwrap();
-            may_go.await.unwrap();
-        }
+        self.lapses.record.pass().await;
         found
     }
 

@@ -39,6 +39,7 @@ pub(crate) struct House {
     pub(crate) built: Arc<AtomicUsize>,
     /// Whether the provider can be built.
     is_down: Arc<AtomicBool>,
+    building: Arc<Hold>,
     lapses: Arc<Lapses>,
     /// None when another house keeps it.
     _directory: Option<TempDir>,
@@ -93,12 +94,14 @@ impl House {
     ) -> Self {
         let built = Arc::new(AtomicUsize::new(0));
         let is_down = Arc::new(AtomicBool::new(false));
+        let building = Arc::<Hold>::default();
         let mut specs = vec![ProviderSpec {
             name: ProviderName::Testdouble,
             factory: factory(
                 plan.double.clone(),
                 Arc::clone(&built),
                 Arc::clone(&is_down),
+                Arc::clone(&building),
             ),
         }];
         specs.extend(plan.neighbour);
@@ -124,6 +127,7 @@ impl House {
             notes: plan.notes,
             built,
             is_down,
+            building,
             lapses,
             _directory: directory,
         };
@@ -179,10 +183,17 @@ impl House {
     /// Holds the registry's next answer to `find` back. The first channel tells when it was read; the
     /// second one lets it go.
     pub(crate) fn hold_next_record(&self) -> (oneshot::Receiver<()>, oneshot::Sender<()>) {
-        let (has_read, was_read) = oneshot::channel();
-        let (go, may_go) = oneshot::channel();
-        *self.lapses.hold.lock() = Some(Hold { has_read, may_go });
-        (was_read, go)
+        self.lapses.record.next()
+    }
+
+    /// Holds the next reservation back that is to be abandoned.
+    pub(crate) fn hold_next_abandonment(&self) -> (oneshot::Receiver<()>, oneshot::Sender<()>) {
+        self.lapses.abandonment.next()
+    }
+
+    /// Holds the provider back that is built next.
+    pub(crate) fn hold_next_building(&self) -> (oneshot::Receiver<()>, oneshot::Sender<()>) {
+        self.building.next()
     }
 
     /// Another start over the same registry and the same back end.
@@ -203,6 +214,7 @@ impl House {
                 house.double.clone(),
                 Arc::clone(&house.built),
                 Arc::new(AtomicBool::new(true)),
+                Arc::default(),
             ),
         };
         let ports = DrivenPorts {
@@ -382,6 +394,7 @@ fn factory(
     double: TestDouble,
     built: Arc<AtomicUsize>,
     is_down: Arc<AtomicBool>,
+    building: Arc<Hold>,
 ) -> ProviderFactory {
     Arc::new(move || {
         built.fetch_add(1, Ordering::SeqCst);
@@ -394,7 +407,11 @@ fn factory(
         } else {
             Ok(provider)
         };
-        Box::pin(async move { built })
+        let building = Arc::clone(&building);
+        Box::pin(async move {
+            building.pass().await;
+            built
+        })
     })
 }
 

@@ -10,7 +10,7 @@ use signer_domain::ports::{
     Custody as _, CustodyError, GenerateKey, GeneratedOrStanding, KeyProvider as _,
     KeyRegistry as _, ProviderStatus,
 };
-use signer_domain::{DeploymentProfile, KeyId, ProviderName, Scope, clock};
+use signer_domain::{Deadline, DeploymentProfile, KeyId, ProviderName, Scope, clock};
 use tempfile::TempDir;
 
 use crate::house::{House, Plan, eventually, is_good, run, soon};
@@ -194,6 +194,48 @@ fn a_reservation_that_cannot_be_settled_keeps_nothing_else_from_being_served() {
         assert_eq!(house.registry.pending().await.unwrap().len(), 1);
         house.key("locate-unavailable").await;
         assert!(house.registry.pending().await.unwrap().is_empty());
+    });
+}
+
+#[test]
+fn no_key_is_made_while_an_opening_that_was_left_settles_its_reservation() {
+    run(async {
+        let settings = CustodySettings {
+            opening_deadline: Duration::from_millis(200),
+            ..CustodySettings::new(DeploymentProfile::SelfhostedSingle)
+        };
+        let house = House::open(Plan {
+            settings,
+            ..Plan::default()
+        })
+        .await;
+        let (is_built, go_on) = house.hold_next_building();
+        assert!(house.custody.crash_provider(ProviderName::Testdouble).await);
+        is_built.await.unwrap();
+        eventually(|| async { house.times_built() == 3 }).await;
+        house.wait_until_ready().await;
+
+        let (name, left) = (ProviderName::Testdouble, KeyId::parse("left").unwrap());
+        let reserved = house
+            .registry
+            .reserve(&Scope::Platform, &left, name, clock::now());
+        reserved.await.unwrap();
+        let (is_settling, settle) = house.hold_next_abandonment();
+        go_on.send(()).unwrap();
+        is_settling.await.unwrap();
+        let request = GenerateKey {
+            scope: Scope::Platform,
+            key_id: left,
+            provider: None,
+        };
+        let soon = Deadline::after(Duration::from_millis(100));
+        let waited = house.custody.generate(request, soon).await;
+        assert_eq!(waited, Err(CustodyError::DeadlineExceeded));
+        assert_eq!(house.double.calls(), []);
+
+        settle.send(()).unwrap();
+        let key = house.key("left").await;
+        assert!(is_good(&house.sign(&key).await.unwrap(), &key));
     });
 }
 

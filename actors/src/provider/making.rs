@@ -36,8 +36,10 @@ pub(super) async fn join<T: Made + Send + 'static>(
     let shared = &context.shared;
     let (mut place, mut outcome) = flights(shared).join(scope, &key_id);
     if place == Place::Later {
-        let earlier = outcome.await.unwrap_or(Err(provider_silent()));
-        if !tells_what_stands(&earlier) {
+        // Of a name whose reservation was being settled nothing is told.
+        if let Ok(earlier) = outcome.await
+            && !tells_what_stands(&earlier)
+        {
             return earlier;
         }
         (place, outcome) = flights(shared).join(scope, &key_id);
