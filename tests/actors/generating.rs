@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use signer_adapters::providers::testdouble::Call;
 use signer_domain::ports::{
-    Custody as _, CustodyError, GenerateKey, GeneratedOrStanding, KeyRegistry as _,
+    Custody as _, CustodyError, GenerateKey, GeneratedOrStanding, KeyRegistry as _, OpenRotation,
+    Rotations as _,
 };
 use signer_domain::{KeyId, ProviderName, Scope};
 
-use crate::house::{House, Plan, is_good, run, soon};
+use crate::house::{House, Plan, eventually, is_good, run, soon};
 
 fn generates_asked(house: &House) -> usize {
     let calls = house.double.calls();
@@ -61,6 +62,40 @@ fn concurrent_calls_for_one_name_make_one_key_and_tell_one_caller_that_it_is_new
         }
         assert_eq!((made, generates_asked(&house)), (1, 1));
         assert!(keys.windows(2).all(|pair| pair[0] == pair[1]));
+    });
+}
+
+#[test]
+fn a_name_that_is_being_made_for_one_purpose_is_not_made_for_the_other() {
+    run(async {
+        let house = House::open(Plan::default()).await;
+        house.key("old").await;
+        let key_id = KeyId::parse("generate-slow-300ms-1").unwrap();
+        let request = GenerateKey {
+            scope: Scope::Platform,
+            key_id: key_id.clone(),
+            provider: None,
+        };
+        let custody = Arc::clone(&house.custody);
+        let made = actix_rt::spawn(async move { custody.generate(request, soon()).await });
+        eventually(|| async { generates_asked(&house) == 2 }).await;
+        let refused = house.open_rotation(key_id.as_str()).await;
+        assert_eq!(refused, Err(CustodyError::NameTaken));
+        made.await.unwrap().unwrap();
+
+        let new_key_id = KeyId::parse("generate-slow-300ms-2").unwrap();
+        let request = OpenRotation {
+            scope: Scope::Platform,
+            new_key_id: new_key_id.clone(),
+            provider: None,
+        };
+        let custody = Arc::clone(&house.custody);
+        let opened = actix_rt::spawn(async move { custody.open_rotation(request, soon()).await });
+        eventually(|| async { generates_asked(&house) == 3 }).await;
+        let refused = house.generate(new_key_id.as_str()).await;
+        assert_eq!(refused, Err(CustodyError::RotationInProgress));
+        opened.await.unwrap().unwrap();
+        assert_eq!(generates_asked(&house), 3);
     });
 }
 

@@ -24,7 +24,12 @@ pub trait KeyProvider: Send + Sync + fmt::Debug {
     /// Makes the key pair named `key_id` in `scope`, or finds the one that is already there.
     ///
     /// Idempotent: the same name yields the same handle and the same public key, and never a second
-    /// pair, also after an answer was lost. The caller serialises calls for one name.
+    /// pair, also after an answer was lost.
+    ///
+    /// The caller serialises: within its process one call of `generate` or [`locate`](Self::locate) for a
+    /// name is under way at a time, also when the provider is opened anew meanwhile, so an adapter needs
+    /// no lock for a name. Two things it has to reckon with. A call that was dropped may go on taking
+    /// effect while the next one is under way; and another process may make the same name.
     ///
     /// # Errors
     /// [`KeyRetired`](KeyProviderError::KeyRetired) when the pair was retired;
