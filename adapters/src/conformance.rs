@@ -121,7 +121,6 @@ macro_rules! conformance_suite {
                 look_alike_names_give_different_keys
                 serves_the_longest_names
                 generating_again_gives_the_same_pair
-                concurrent_generates_of_one_name_give_one_pair
                 concurrent_generates_of_many_names_give_as_many_pairs
             }
             signing {

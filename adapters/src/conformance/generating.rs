@@ -94,19 +94,6 @@ pub async fn generating_again_gives_the_same_pair<F: Fixture>(fixture: &F) {
     );
 }
 
-/// However many ask at once, there is one pair.
-pub async fn concurrent_generates_of_one_name_give_one_pair<F: Fixture>(fixture: &F) {
-    let subject = Subject::of(fixture).await;
-    let mut askers = JoinSet::new();
-    for _ in 0..16 {
-        let subject = subject.clone();
-        askers.spawn(async move { subject.key("k1").await });
-    }
-    let keys = askers.join_all().await;
-    let first = subject.key("k1").await;
-    assert!(keys.iter().all(|key| *key == first), "{keys:?}");
-}
-
 /// Keys made at once do not mix up their names.
 pub async fn concurrent_generates_of_many_names_give_as_many_pairs<F: Fixture>(fixture: &F) {
     let subject = Subject::of(fixture).await;

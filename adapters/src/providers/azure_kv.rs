@@ -17,7 +17,6 @@ mod settling;
 mod standing;
 mod tags;
 mod transport;
-mod turns;
 mod vault;
 
 use std::fmt;
@@ -33,7 +32,6 @@ use self::envelope::Envelope;
 use self::error::Refusal;
 use self::handle::KeyVersion;
 use self::native::Native;
-use self::turns::Turns;
 use self::vault::Vault;
 use super::cloud::cloud_name;
 
@@ -60,7 +58,6 @@ pub struct AzureKvProvider {
     /// The vault by the lane for signatures.
     signing: Vault,
     keeping: Keeping,
-    making: Turns,
     max_in_flight: NonZeroUsize,
 }
 
@@ -109,7 +106,6 @@ impl AzureKvProvider {
                 AzureKvMode::Native => Keeping::Native(Native::default()),
                 AzureKvMode::Envelope => Keeping::Envelope(Envelope::new(settings.wrapping_key)),
             },
-            making: Turns::default(),
             max_in_flight: settings.limits.for_one_key(),
         })
     }
@@ -152,7 +148,6 @@ impl KeyProvider for AzureKvProvider {
         deadline: Deadline,
     ) -> Result<GeneratedKey, KeyProviderError> {
         let (name, names) = (cloud_name(scope, key_id), tags::names(scope, key_id));
-        let _turn = self.making.of(&name, deadline).await?;
         match &self.keeping {
             Keeping::Native(_) => native::generate(&self.vault, &name, names, deadline).await,
             Keeping::Envelope(keys) => keys.generate(&self.vault, &name, names, deadline).await,

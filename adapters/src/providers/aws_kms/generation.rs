@@ -50,7 +50,6 @@ impl Generation<'_> {
     /// # Errors
     /// As [`generate`](signer_domain::ports::KeyProvider::generate) says.
     pub(super) async fn generate(&self) -> Result<GeneratedKey, KeyProviderError> {
-        let _turn = self.memory.turn(self.name.as_str()).await;
         let key = match self.standing().await? {
             Some(key) => key,
             None => self.make().await?,
@@ -68,7 +67,6 @@ impl Generation<'_> {
     pub(super) async fn locate(&self) -> Result<Option<GeneratedKey>, KeyProviderError> {
         // Stays when this is not answered: the next `generate` for the name is then in doubt as well.
         self.memory.inherit_doubt(self.name.as_str());
-        let _turn = self.memory.turn(self.name.as_str()).await;
         let located = match self.standing().await? {
             Some(key) => Some(self.acknowledged(&key).await?),
             None => None,

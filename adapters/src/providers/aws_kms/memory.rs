@@ -27,8 +27,6 @@ struct Contents {
     /// The names for which a key may have been made without anybody having heard of it, and since when
     /// there can be no such call under way any more.
     doubts: Mutex<HashMap<String, Instant>>,
-    /// The names that are worked on: two calls for one name must not both find nothing and make two.
-    turns: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
     keys: Mutex<LruCache<KeyArn, Known>>,
     /// Partition, region and account of the keys.
     home: OnceLock<String>,
@@ -49,7 +47,6 @@ impl AwsKmsMemory {
         Self(Arc::new(Contents {
             began,
             doubts: Mutex::default(),
-            turns: Mutex::default(),
             keys: Mutex::new(LruCache::new(REMEMBERED_KEYS)),
             home: OnceLock::new(),
             leftovers: Leftovers::default(),
@@ -85,16 +82,6 @@ impl AwsKmsMemory {
     /// Notes that all is known of this name.
     pub(super) fn end_doubt(&self, name: &str) {
         self.0.doubts.lock().remove(name);
-    }
-
-    /// Waits for the turn of this name. Give the turn back by [`Turn`]'s end.
-    pub(super) async fn turn(&self, name: &str) -> Turn<'_> {
-        let turn = Arc::clone(self.0.turns.lock().entry(name.to_owned()).or_default());
-        Turn {
-            memory: self,
-            name: name.to_owned(),
-            held: Some(turn.lock_owned().await),
-        }
     }
 
     /// Notes that a key was made a moment ago.
@@ -147,25 +134,6 @@ impl fmt::Debug for AwsKmsMemory {
     }
 }
 
-/// The right to look for a name and to make its key. Forgotten when nobody waits for it.
-pub(super) struct Turn<'m> {
-    memory: &'m AwsKmsMemory,
-    name: String,
-    held: Option<tokio::sync::OwnedMutexGuard<()>>,
-}
-
-impl Drop for Turn<'_> {
-    fn drop(&mut self) {
-        let mut turns = self.memory.0.turns.lock();
-        drop(self.held.take());
-        // Only the table still knows of it: whoever waits holds it too.
-        let is_idle = |turn: &mut Arc<tokio::sync::Mutex<()>>| Arc::strong_count(turn) == 1;
-        if turns.get_mut(&self.name).is_some_and(is_idle) {
-            turns.remove(&self.name);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -196,18 +164,6 @@ mod tests {
         assert!(memory.is_young(&key("a")) && !memory.is_retired(&key("a")));
         memory.retired(&key("a"));
         assert!(!memory.is_young(&key("a")) && memory.is_retired(&key("a")));
-    }
-
-    #[tokio::test]
-    async fn one_name_has_one_turn_and_leaves_nothing_behind() {
-        let memory = AwsKmsMemory::new();
-        let first = memory.turn("n").await;
-        let second = tokio::time::timeout(Duration::from_millis(20), memory.turn("n")).await;
-        assert!(second.is_err(), "two have the turn");
-        drop(memory.turn("other").await);
-        drop(first);
-        drop(memory.turn("n").await);
-        assert!(memory.0.turns.lock().is_empty());
     }
 
     #[test]
