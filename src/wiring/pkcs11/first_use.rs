@@ -50,7 +50,7 @@ struct Registered(Arc<dyn KeyRegistry>);
 impl RegisteredKeys for Registered {
     async fn public_key_of(&self, handle: &HandleId) -> Option<PublicKey> {
         match self.0.find(handle).await {
-            Ok(found) => found.map(|fresh| fresh.key.public_key),
+            Ok(found) => found.map(|key| key.public_key),
             Err(cause) => {
                 tracing::warn!(%cause, "registered public key cannot be read");
                 None
