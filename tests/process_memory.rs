@@ -80,14 +80,28 @@ fn whole_batch() -> Vec<u8> {
     format!("{head}Content-Length: {}\r\n\r\n{body}", body.len()).into_bytes()
 }
 
+fn batches() -> Vec<u8> {
+    whole_batch().repeat(20)
+}
+
+/// Far more than the kernel takes of requests and answers.
+fn signs() -> Vec<u8> {
+    let body = sign_request(&[7; 64]);
+    let head = format!("POST {K1}/sign HTTP/1.1\r\nHost: s\r\nContent-Type: application/json\r\n");
+    let sign = format!("{head}Content-Length: {}\r\n\r\n{body}", body.len());
+    sign.repeat(20_000).into_bytes()
+}
+
 #[test]
 fn the_process_lives_and_signs_whatever_callers_hold() {
     type Load = (&'static str, fn() -> Vec<u8>, usize);
-    let loads: [Load; 4] = [
+    let loads: [Load; 6] = [
         ("silent connections", Vec::new, 2000),
         ("half heads", half_head, 800),
         ("half batches", half_batch, 300),
         ("batches that are not read", whole_batch, 60),
+        ("batches without end that are not read", batches, 30),
+        ("signs without end that are not read", signs, 30),
     ];
     let place = Workplace::with_seed();
     let mut server = start(&place);
