@@ -123,6 +123,18 @@ fn a_key_in_steady_use_is_judged_by_a_table_and_as_before() {
 }
 
 #[test]
+fn the_verifier_of_the_port_takes_the_table_that_is_there() {
+    let (public_key, signature) = signed([6; 32], &SHA_ABC);
+    let (other_key, _) = signed([7; 32], &SHA_ABC);
+    let verifier = KeyInUse {
+        key: VettedKey::new(&public_key).unwrap(),
+        multiples: Multiples::with(table(&VettedKey::new(&other_key).unwrap())),
+    };
+    // By the table of another key nothing verifies.
+    assert!(!verifier.accepts(&SHA_ABC, &signature));
+}
+
+#[test]
 fn takes_the_digest_itself_as_the_message() {
     let [.., vector] = VECTORS;
     let signature = Signature::from_bytes(vector.signature);
