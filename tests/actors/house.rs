@@ -15,7 +15,7 @@ use signer_adapters::verifier_for;
 use signer_domain::ports::{
     CloseRotation, Custody as _, CustodyError, GenerateKey, GeneratedOrStanding, KeyProvider,
     KeyProviderError, KeyRegistry as _, OpenRotation, OpenedOrStanding, ProviderStatus,
-    ReleaseHold, Rotations as _, SignRequest, SignTarget, SignedDigest,
+    ReleaseHold, Rotations as _, SignRequest, SignTarget, SignedDigest, VerifierFactory,
 };
 use signer_domain::{
     Deadline, DeploymentProfile, Digest, HandleId, KeyId, ProviderName, RotationTransition, Scope,
@@ -53,6 +53,8 @@ pub(crate) struct Plan {
     pub(crate) neighbour: Option<ProviderSpec>,
     /// What the process records of its own acts.
     pub(crate) notes: Arc<Notes>,
+    /// What makes the verifiers of keys.
+    pub(crate) verifier_for: VerifierFactory,
 }
 
 impl Default for Plan {
@@ -62,6 +64,7 @@ impl Default for Plan {
             double: TestDouble::new(),
             neighbour: None,
             notes: Arc::default(),
+            verifier_for,
         }
     }
 }
@@ -114,7 +117,7 @@ impl House {
             registry: Arc::<Forgetful>::clone(&store),
             rotations: store,
             audit: Arc::<Notes>::clone(&plan.notes),
-            verifier_for,
+            verifier_for: plan.verifier_for,
         };
         let mut metrics = Registry::default();
         let custody = ActorCustody::start(plan.settings, ports, specs, &mut metrics).unwrap();

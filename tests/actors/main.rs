@@ -20,5 +20,6 @@ mod retiring;
 mod rotating;
 mod signing;
 mod under_load;
+mod undisturbed;
 mod unsettled;
 mod watching;

@@ -1,6 +1,8 @@
 //! Messages to the actors themselves, as anybody may send them from outside the crate.
 
 use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use signer_actors::key::{
@@ -10,33 +12,37 @@ use signer_actors::key::{
 use signer_actors::provider::{Choice, Generate, Rotate};
 use signer_actors::{Addr, CustodySettings};
 use signer_adapters::providers::testdouble::TestDouble;
+use signer_adapters::verifier_for;
 use signer_domain::ports::{
-    CustodyError, GeneratedOrStanding, KeyRegistry as _, OpenedOrStanding, RotationRegistry as _,
-    SignedDigest,
+    CustodyError, GeneratedOrStanding, InvalidPublicKey, KeyRegistry as _, OpenedOrStanding,
+    RotationRegistry as _, SignatureVerifier, SignedDigest,
 };
-use signer_domain::{Deadline, DeploymentProfile, KeyState, ProviderName, Scope, SigningKey};
+use signer_domain::{
+    Deadline, DeploymentProfile, Digest, KeyState, ProviderName, PublicKey, Scope, Signature,
+    SigningKey,
+};
 
 use crate::house::{House, Plan, digest, eventually, is_good, released, run, soon};
 
-async fn actor(house: &House, key: &SigningKey) -> (Addr<KeyActor>, Seats) {
+pub(crate) async fn actor(house: &House, key: &SigningKey) -> (Addr<KeyActor>, Seats) {
     let actor = house.custody.key_actor(&key.handle_id, soon()).await;
     actor.unwrap()
 }
 
-fn sign(deadline: Deadline) -> Ask<Sign> {
+pub(crate) fn sign(deadline: Deadline) -> Ask<Sign> {
     Ask::new(Sign { digest: digest() }, deadline)
 }
 
-fn sign_many(count: usize) -> Ask<SignMany> {
+pub(crate) fn sign_many(count: usize) -> Ask<SignMany> {
     let digests = vec![digest(); count];
     Ask::new(SignMany { digests }, soon())
 }
 
-fn retire() -> Ask<Retire> {
+pub(crate) fn retire() -> Ask<Retire> {
     Ask::new(Retire, soon())
 }
 
-async fn signed(actor: &Addr<KeyActor>) -> Result<SignedDigest, CustodyError> {
+pub(crate) async fn signed(actor: &Addr<KeyActor>) -> Result<SignedDigest, CustodyError> {
     released(actor.send(sign(soon())).await.unwrap())
 }
 
@@ -253,6 +259,55 @@ fn an_actor_that_was_let_go_ends_also_when_it_has_signed() {
     });
 }
 
+/// How many verifiers there are.
+static VERIFIERS: AtomicUsize = AtomicUsize::new(0);
+
+/// A verifier that is counted.
+#[derive(Debug)]
+struct Counted(Arc<dyn SignatureVerifier>);
+
+impl SignatureVerifier for Counted {
+    fn accepts(&self, digest: &Digest, signature: &Signature) -> bool {
+        self.0.accepts(digest, signature)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        VERIFIERS.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+fn counted(public_key: &PublicKey) -> Result<Arc<dyn SignatureVerifier>, InvalidPublicKey> {
+    let verifier = Counted(verifier_for(public_key)?);
+    VERIFIERS.fetch_add(1, Ordering::SeqCst);
+    Ok(Arc::new(verifier))
+}
+
+#[test]
+fn what_verifies_the_signatures_of_a_key_goes_with_its_actor() {
+    run(async {
+        let settings = CustodySettings {
+            resident_keys: 2,
+            ..CustodySettings::new(DeploymentProfile::SelfhostedSingle)
+        };
+        let house = House::open(Plan {
+            settings,
+            verifier_for: counted,
+            ..Plan::default()
+        })
+        .await;
+        for number in 0..8 {
+            let key = house.key(&format!("k{number}")).await;
+            for _ in 0..3 {
+                house.sign(&key).await.unwrap();
+            }
+        }
+        eventually(|| async { VERIFIERS.load(Ordering::SeqCst) <= 2 }).await;
+        assert!(VERIFIERS.load(Ordering::SeqCst) > 0);
+    });
+}
+
 #[test]
 fn a_crowd_of_single_signatures_does_not_keep_a_share_from_getting_on() {
     run(async {
@@ -291,20 +346,5 @@ fn a_retirement_whose_last_answer_got_lost_is_known_to_its_actor_soon() {
         signed(&actor).await.unwrap_err();
         eventually(|| async { signed(&actor).await == Err(CustodyError::KeyRetired) }).await;
         assert_eq!(house.retires_asked(&key.handle_id), 1);
-    });
-}
-
-#[test]
-fn a_refused_retirement_does_not_disturb_a_key_that_goes_on_signing() {
-    run(async {
-        let house = House::open(Plan::default()).await;
-        house.key("old").await;
-        let new = house.rotate_to("new").await;
-        let (actor, _stays) = actor(&house, &new).await;
-        let unread = actor.send(sign(soon())).await.unwrap().unwrap();
-        let refused = actor.send(retire()).await.unwrap();
-        assert_eq!(refused, Err(CustodyError::RotationInProgress));
-        assert!(!unread.hold.is_recalled());
-        assert!(is_good(&signed(&actor).await.unwrap(), &new));
     });
 }

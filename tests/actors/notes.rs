@@ -3,15 +3,27 @@
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use signer_domain::ports::{AuditEntry, AuditStatus, AuditTrail, AuditUnavailable, CheckState};
+use tokio::sync::oneshot;
 
 /// Keeps what is noted in memory.
 #[derive(Debug, Default)]
-pub(crate) struct Notes(Mutex<Vec<AuditEntry>>);
+pub(crate) struct Notes {
+    taken: Mutex<Vec<AuditEntry>>,
+    /// What the next record waits for when it has been taken.
+    held: Mutex<Option<oneshot::Receiver<()>>>,
+}
 
 impl Notes {
     /// What was noted so far, in order.
     pub(crate) fn taken(&self) -> Vec<AuditEntry> {
-        self.0.lock().clone()
+        self.taken.lock().clone()
+    }
+
+    /// Holds the next record back until the result lets it go, as a slow disk would.
+    pub(crate) fn hold_next(&self) -> oneshot::Sender<()> {
+        let (go, may_go) = oneshot::channel();
+        *self.held.lock() = Some(may_go);
+        go
     }
 }
 
@@ -19,11 +31,15 @@ impl Notes {
 impl AuditTrail for Notes {
     async fn record(&self, entry: AuditEntry) -> Result<(), AuditUnavailable> {
         self.note(entry);
+        let held = self.held.lock().take();
+        if let Some(may_go) = held {
+            drop(may_go.await);
+        }
         Ok(())
     }
 
     fn note(&self, entry: AuditEntry) {
-        self.0.lock().push(entry);
+        self.taken.lock().push(entry);
     }
 
     fn status(&self) -> AuditStatus {

@@ -3,10 +3,13 @@
 
 use std::time::Instant;
 
+use actix::prelude::*;
 use signer_domain::ports::{CustodyError, KeyRegistryError};
 use signer_domain::{Deadline, KeyMark, KeyState, SigningKey};
 
 use super::change::{Change, News};
+use super::promise::{Later, promise};
+use super::{Ask, KeyActor};
 use crate::errors::from_registry;
 
 /// Blocks the key, unblocks it, or releases it from quarantine.
@@ -20,6 +23,30 @@ pub enum Marking {
     ReleaseQuarantine,
 }
 
+impl KeyActor {
+    /// Unblocks the key once it is on record that this is about to be done. Until then nothing is begun,
+    /// and nobody has to wait for that record. Should the actor die over it, the asker asks anew.
+    pub(super) fn unblock(
+        &mut self,
+        asked: Ask<Marking>,
+        ctx: &mut Context<Self>,
+    ) -> Later<Result<SigningKey, CustodyError>> {
+        let (promise, later) = promise();
+        let own_acts = self.means.own_acts.clone();
+        let handle = self.record.handle_id.clone();
+        let told = async move { own_acts.about_to_unblock(handle, Instant::now()).await };
+        ctx.spawn(told.into_actor(self).map(move |told, actor, ctx| {
+            if told.is_err() {
+                return promise.keep(Err(CustodyError::AuditUnavailable));
+            }
+            let change = actor.change(asked.seats, ctx);
+            let marked = mark(change, asked.request, asked.deadline);
+            actix_rt::spawn(async move { promise.keep(marked.await) });
+        }));
+        later
+    }
+}
+
 /// Marks the key. After a block nothing that was signed before leaves the process once this is answered.
 ///
 /// # Errors
@@ -30,12 +57,6 @@ pub(super) async fn mark(
     marking: Marking,
     deadline: Deadline,
 ) -> Result<SigningKey, CustodyError> {
-    if marking == Marking::Unblock {
-        let own_acts = &change.means.own_acts;
-        let told = own_acts.about_to_unblock(change.handle.clone(), Instant::now());
-        told.await
-            .map_err(|_unavailable| CustodyError::AuditUnavailable)?;
-    }
     let key = match in_registry(&change, marking).await {
         Ok(key) => key,
         Err(KeyRegistryError::Conflict) => return Err(CustodyError::KeyNotFound),

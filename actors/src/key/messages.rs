@@ -155,6 +155,9 @@ impl Request for Marking {
     const LINE: Line = Line::Control;
 
     fn begin(asked: Ask<Self>, actor: &mut KeyActor, ctx: &mut Ctx) -> Later<Self::Answer> {
+        if asked.request == Self::Unblock {
+            return actor.unblock(asked, ctx);
+        }
         let change = actor.change(asked.seats, ctx);
         in_a_task(marking::mark(change, asked.request, asked.deadline))
     }
