@@ -178,6 +178,26 @@ fn no_signature_by_the_old_key_leaves_behind_the_end_of_a_rotation() {
 }
 
 #[test]
+fn no_signature_leaves_behind_an_answered_block_and_the_key_signs_again_without_it() {
+    let place = Workplace::with_seed();
+    let program = Program::new(env!("CARGO_BIN_EXE_plexsphere-signer"));
+    let server = Server::start(&program, &place, &[]);
+    server.generate("k1");
+    let path = path_of(&handle("k1"));
+    let deaf = deaf_callers(&server, "k1");
+    expect_end(deaf, || {
+        let blocked = server.post(&format!("{path}/block"), "");
+        blocked.expect_status(200);
+    });
+    let unblocked = server.post(&format!("{path}/unblock"), "");
+    unblocked.expect_status(200);
+    let late = Deaf::ask(&server, "late", &batch("k1", 1024));
+    let (whole, _) = late.read_all();
+    let whole = String::from_utf8(whole).unwrap();
+    assert_eq!(signatures(&whole, "k1"), 1024);
+}
+
+#[test]
 fn no_signature_leaves_once_the_registry_was_taken_away() {
     let place = Workplace::with_seed();
     let program = Program::new(env!("CARGO_BIN_EXE_plexsphere-signer"));
