@@ -17,9 +17,14 @@ pub(crate) type OpenOutcome = Result<OpenedOrStanding, CustodyError>;
 /// The keys that are being made. Calls for one name are served by one call to the provider. The table
 /// outlives the provider actors, because a call that is under way does.
 #[derive(Debug)]
-pub(crate) struct Flights<T>(Mutex<HashMap<(Scope, KeyId), Waiting<T>>>);
+pub(crate) struct Flights<T>(Mutex<HashMap<(Scope, KeyId), Flight<T>>>);
 
-type Waiting<T> = Vec<oneshot::Sender<Result<T, CustodyError>>>;
+#[derive(Debug)]
+struct Flight<T> {
+    /// Whether the name is only kept from others.
+    is_held: bool,
+    waiting: Vec<oneshot::Sender<Result<T, CustodyError>>>,
+}
 
 /// What a caller is to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,11 +73,14 @@ impl<T: Made> Flights<T> {
         let (reply, outcome) = oneshot::channel();
         let place = match self.0.lock().entry((scope, key_id.clone())) {
             Entry::Vacant(vacant) => {
-                vacant.insert(vec![reply]);
+                vacant.insert(Flight {
+                    is_held: false,
+                    waiting: vec![reply],
+                });
                 Place::First
             }
-            Entry::Occupied(mut waiting) => {
-                waiting.get_mut().push(reply);
+            Entry::Occupied(mut flight) => {
+                flight.get_mut().waiting.push(reply);
                 Place::Later
             }
         };
@@ -84,7 +92,10 @@ impl<T: Made> Flights<T> {
         let name = (scope, key_id.clone());
         match self.0.lock().entry(name.clone()) {
             Entry::Vacant(vacant) => {
-                vacant.insert(Vec::new());
+                vacant.insert(Flight {
+                    is_held: true,
+                    waiting: Vec::new(),
+                });
                 let flights = self;
                 Some(Held { flights, name })
             }
@@ -100,8 +111,8 @@ impl<T: Made> Flights<T> {
         key_id: &KeyId,
         mut outcome: Result<T, CustodyError>,
     ) {
-        let waiting = self.0.lock().remove(&(scope, key_id.clone()));
-        for reply in waiting.unwrap_or_default() {
+        let flight = self.0.lock().remove(&(scope, key_id.clone()));
+        for reply in flight.into_iter().flat_map(|flight| flight.waiting) {
             // Who no longer listens needs no answer.
             drop(reply.send(outcome.clone()));
             outcome = outcome.map(Made::standing);
@@ -110,7 +121,9 @@ impl<T: Made> Flights<T> {
 
     /// Whether the key of this name is being made.
     pub(crate) fn is_under_way(&self, scope: Scope, key_id: &KeyId) -> bool {
-        self.0.lock().contains_key(&(scope, key_id.clone()))
+        let table = self.0.lock();
+        let flight = table.get(&(scope, key_id.clone()));
+        flight.is_some_and(|flight| !flight.is_held)
     }
 }
 

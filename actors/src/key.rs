@@ -15,12 +15,13 @@ mod signing;
 mod trust;
 
 use std::collections::VecDeque;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use actix::prelude::*;
 use signer_domain::ports::{CustodyError, SignatureVerifier};
 use signer_domain::{DeploymentProfile, KeyState, SigningKey};
-use tokio::sync::oneshot;
+use tokio::sync::{Mutex, oneshot};
 
 use self::change::{Barrier, News};
 use self::jobs::Jobs;
@@ -82,6 +83,10 @@ pub struct KeyActor {
     signing: usize,
     /// How many changes are under way.
     changes: usize,
+    /// How many blocks were asked for.
+    blocks: u64,
+    /// Held while the registry is asked for a mark.
+    marks: Rc<Mutex<()>>,
     /// The changes that wait until no signature is being made.
     waiting: VecDeque<oneshot::Sender<Barrier>>,
     has_barrier: bool,
@@ -144,6 +149,8 @@ impl KeyActor {
             jobs: Jobs::default(),
             signing: 0,
             changes: 0,
+            blocks: 0,
+            marks: Rc::default(),
             waiting: VecDeque::new(),
             has_barrier: false,
             trust: Trust::default(),

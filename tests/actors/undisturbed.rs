@@ -1,12 +1,13 @@
 //! A key signs on beside what is slow, refused, lost or greedy, and beside nothing else.
 
 use std::num::NonZeroUsize;
+use std::time::Duration;
 
 use signer_actors::key::{Ask, KeyActor, Marking, ReadPublicKey, Sign, SignMany};
 use signer_actors::{Addr, CustodySettings};
 use signer_adapters::providers::testdouble::{Call, TestDouble};
 use signer_domain::ports::CustodyError;
-use signer_domain::{DeploymentProfile, Digest, KeyState};
+use signer_domain::{Deadline, DeploymentProfile, Digest, KeyState};
 
 use crate::house::{House, Plan, eventually, in_time, is_good, run, soon};
 use crate::messages::{actor, retire, sign, sign_many, signed};
@@ -42,15 +43,71 @@ fn a_key_signs_on_while_the_record_of_its_unblocking_is_waited_for() {
             let signed = in_time(signed(&actor)).await.unwrap();
             assert!(is_good(&signed, &key));
         }
-        // Whatever comes in between comes first.
-        let blocked = actor.send(marking(Marking::Block)).await.unwrap().unwrap();
-        assert!(blocked.marks.blocked);
-        assert_eq!(in_time(signed(&actor)).await, Err(CustodyError::KeyBlocked));
         assert!(!unblocking.is_finished());
         go.send(()).unwrap();
         let unblocked = unblocking.await.unwrap().unwrap().unwrap();
         assert!(!unblocked.marks.blocked);
         assert!(is_good(&signed(&actor).await.unwrap(), &key));
+    });
+}
+
+#[test]
+fn an_unblocking_that_waited_for_its_record_undoes_no_block_that_came_meanwhile() {
+    run(async {
+        let house = House::open(Plan::default()).await;
+        let key = house.key("k1").await;
+        let (actor, _stays) = actor(&house, &key).await;
+        let go = house.notes.hold_next();
+        let unblocking = actix_rt::spawn(actor.send(marking(Marking::Unblock)));
+        eventually(|| async { !house.notes.taken().is_empty() }).await;
+        let blocked = actor.send(marking(Marking::Block)).await.unwrap().unwrap();
+        assert!(blocked.marks.blocked);
+        assert_eq!(in_time(signed(&actor)).await, Err(CustodyError::KeyBlocked));
+        go.send(()).unwrap();
+        let refused = unblocking.await.unwrap().unwrap();
+        assert_eq!(refused, Err(CustodyError::KeyBlocked));
+        assert_eq!(signed(&actor).await, Err(CustodyError::KeyBlocked));
+        let unblocked = actor.send(marking(Marking::Unblock)).await.unwrap();
+        assert!(!unblocked.unwrap().marks.blocked);
+        assert!(is_good(&signed(&actor).await.unwrap(), &key));
+    });
+}
+
+#[test]
+fn an_unblocking_whose_record_came_too_late_for_its_asker_is_not_done() {
+    run(async {
+        let house = House::open(Plan::default()).await;
+        for is_abandoned in [false, true] {
+            let key = house.key(&format!("abandoned-{is_abandoned}")).await;
+            let (actor, _stays) = actor(&house, &key).await;
+            let blocked = actor.send(marking(Marking::Block)).await.unwrap();
+            assert!(blocked.unwrap().marks.blocked);
+            let records = house.notes.taken().len();
+            let go = house.notes.hold_next();
+            let deadline = if is_abandoned {
+                soon()
+            } else {
+                Deadline::after(Duration::from_millis(50))
+            };
+            let asked = Ask::new(Marking::Unblock, deadline);
+            let unblocking = actix_rt::spawn(actor.send(asked));
+            eventually(|| async { house.notes.taken().len() > records }).await;
+            if is_abandoned {
+                unblocking.abort();
+                unblocking.await.unwrap_err();
+                go.send(()).unwrap();
+            } else {
+                eventually(|| async { deadline.is_past() }).await;
+                go.send(()).unwrap();
+                let late = unblocking.await.unwrap().unwrap();
+                assert_eq!(late, Err(CustodyError::DeadlineExceeded));
+            }
+            for _ in 0..20 {
+                assert_eq!(signed(&actor).await, Err(CustodyError::KeyBlocked));
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+            assert!(house.record(&key.handle_id).await.marks.blocked);
+        }
     });
 }
 

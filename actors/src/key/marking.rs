@@ -1,14 +1,16 @@
 //! How a key is blocked, unblocked and released from quarantine. The registry alone is asked; the
 //! provider is not needed.
 
+use std::rc::Rc;
 use std::time::Instant;
 
 use actix::prelude::*;
 use signer_domain::ports::{CustodyError, KeyRegistryError};
 use signer_domain::{Deadline, KeyMark, KeyState, SigningKey};
+use tokio::sync::Mutex;
 
 use super::change::{Change, News};
-use super::promise::{Later, promise};
+use super::promise::{Later, Promise, promise};
 use super::{Ask, KeyActor};
 use crate::errors::from_registry;
 
@@ -24,39 +26,78 @@ pub enum Marking {
 }
 
 impl KeyActor {
-    /// Unblocks the key once it is on record that this is about to be done. Until then nothing is begun,
-    /// and nobody has to wait for that record. Should the actor die over it, the asker asks anew.
-    pub(super) fn unblock(
+    /// Marks the key.
+    pub(super) fn mark(
         &mut self,
         asked: Ask<Marking>,
         ctx: &mut Context<Self>,
     ) -> Later<Result<SigningKey, CustodyError>> {
         let (promise, later) = promise();
+        match asked.request {
+            Marking::Unblock => self.unblock(asked, promise, ctx),
+            Marking::Block => {
+                self.blocks += 1;
+                self.begin_to_mark(asked, promise, ctx);
+            }
+            Marking::ReleaseQuarantine => self.begin_to_mark(asked, promise, ctx),
+        }
+        later
+    }
+
+    /// Unblocks the key once it is on record that this is about to be done. Until then nothing is begun,
+    /// and nobody has to wait for that record. Then it may be too late: nobody waits for it any more, or
+    /// a block came in between, which is not undone by what was asked before. Should the actor die over
+    /// it, the asker asks anew.
+    fn unblock(
+        &mut self,
+        asked: Ask<Marking>,
+        promise: Promise<Result<SigningKey, CustodyError>>,
+        ctx: &mut Context<Self>,
+    ) {
         let own_acts = self.means.own_acts.clone();
         let handle = self.record.handle_id.clone();
+        let blocks = self.blocks;
         let told = async move { own_acts.about_to_unblock(handle, Instant::now()).await };
         ctx.spawn(told.into_actor(self).map(move |told, actor, ctx| {
             if told.is_err() {
-                return promise.keep(Err(CustodyError::AuditUnavailable));
+                promise.keep(Err(CustodyError::AuditUnavailable));
+            } else if asked.deadline.is_past() || promise.is_abandoned() {
+                promise.keep(Err(CustodyError::DeadlineExceeded));
+            } else if actor.blocks != blocks {
+                promise.keep(Err(CustodyError::KeyBlocked));
+            } else {
+                actor.begin_to_mark(asked, promise, ctx);
             }
-            let change = actor.change(asked.seats, ctx);
-            let marked = mark(change, asked.request, asked.deadline);
-            actix_rt::spawn(async move { promise.keep(marked.await) });
         }));
-        later
+    }
+
+    fn begin_to_mark(
+        &mut self,
+        asked: Ask<Marking>,
+        promise: Promise<Result<SigningKey, CustodyError>>,
+        ctx: &mut Context<Self>,
+    ) {
+        let change = self.change(asked.seats, ctx);
+        let turn = Rc::clone(&self.marks);
+        actix_rt::spawn(async move {
+            promise.keep(mark(change, turn, asked.request, asked.deadline).await);
+        });
     }
 }
 
 /// Marks the key. After a block nothing that was signed before leaves the process once this is answered.
+/// The registry is asked for one mark of a key after the other, in the order in which they were begun.
 ///
 /// # Errors
 /// [`CustodyError::KeyRetired`]; [`CustodyError::KeyBlocked`] when a begun retirement keeps the block;
 /// and others by cause.
-pub(super) async fn mark(
+async fn mark(
     mut change: Change,
+    turn: Rc<Mutex<()>>,
     marking: Marking,
     deadline: Deadline,
 ) -> Result<SigningKey, CustodyError> {
+    let turn = turn.lock().await;
     let key = match in_registry(&change, marking).await {
         Ok(key) => key,
         Err(KeyRegistryError::Conflict) => return Err(CustodyError::KeyNotFound),
@@ -66,6 +107,7 @@ pub(super) async fn mark(
             return Err(from_registry(error));
         }
     };
+    drop(turn);
     change.adopt(&key).await;
     if marking == Marking::ReleaseQuarantine {
         change.room.exit.trust();

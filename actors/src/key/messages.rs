@@ -8,7 +8,7 @@ use signer_domain::ports::{CustodyError, SignedDigest};
 use signer_domain::{Deadline, Digest, PublicKey, RotationTransition, SigningKey};
 
 use super::jobs::{Share, Shared, Single};
-use super::marking::{self, Marking};
+use super::marking::Marking;
 use super::promise::{Later, promise};
 use super::retirement::{self, Finish};
 use super::{KeyActor, Line, Seats};
@@ -155,11 +155,7 @@ impl Request for Marking {
     const LINE: Line = Line::Control;
 
     fn begin(asked: Ask<Self>, actor: &mut KeyActor, ctx: &mut Ctx) -> Later<Self::Answer> {
-        if asked.request == Self::Unblock {
-            return actor.unblock(asked, ctx);
-        }
-        let change = actor.change(asked.seats, ctx);
-        in_a_task(marking::mark(change, asked.request, asked.deadline))
+        actor.mark(asked, ctx)
     }
 }
 

@@ -16,8 +16,9 @@ use crate::flights::GenerateOutcome;
 /// By cause.
 pub(super) async fn join(context: ProviderContext, request: Generate) -> GenerateOutcome {
     let name = (request.scope, request.key_id.clone());
+    let deadline = request.deadline;
     let work = generate(context.clone(), request);
-    making::join(&context, |shared| &shared.generations, name, work).await
+    making::join(&context, |shared| &shared.generations, name, deadline, work).await
 }
 
 async fn generate(context: ProviderContext, request: Generate) -> GenerateOutcome {

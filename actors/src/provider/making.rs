@@ -26,36 +26,39 @@ pub(super) enum Origin {
 /// former saw may be older than the question. That one serves everybody who has waited.
 ///
 /// # Errors
-/// By cause.
+/// [`CustodyError::DeadlineExceeded`]; and others by cause.
 pub(super) async fn join<T: Made + Send + 'static>(
     context: &ProviderContext,
     flights: fn(&Shared) -> &Flights<T>,
     (scope, key_id): (Scope, KeyId),
+    deadline: Deadline,
     work: impl Future<Output = Result<T, CustodyError>> + 'static,
 ) -> Result<T, CustodyError> {
     let shared = &context.shared;
-    let (mut place, mut outcome) = flights(shared).join(scope, &key_id);
-    if place == Place::Later {
-        // Of a name whose reservation was being settled nothing is told.
-        if let Ok(earlier) = outcome.await
-            && !tells_what_stands(&earlier)
-        {
-            return earlier;
-        }
-        (place, outcome) = flights(shared).join(scope, &key_id);
-    }
-    if place == Place::First {
-        let shared = Arc::clone(shared);
-        let work = AssertUnwindSafe(work).catch_unwind();
-        actix_rt::spawn(async move {
-            let outcome = work.await.unwrap_or_else(|_panic| {
-                tracing::error!(%key_id, "making a key panicked");
-                Err(CustodyError::Internal)
+    let mut has_waited = false;
+    while !deadline.is_past() {
+        let (place, outcome) = flights(shared).join(scope, &key_id);
+        if place == Place::First {
+            let shared = Arc::clone(shared);
+            let work = AssertUnwindSafe(work).catch_unwind();
+            actix_rt::spawn(async move {
+                let outcome = work.await.unwrap_or_else(|_panic| {
+                    tracing::error!(%key_id, "making a key panicked");
+                    Err(CustodyError::Internal)
+                });
+                flights(&shared).finish(scope, &key_id, outcome);
             });
-            flights(&shared).finish(scope, &key_id, outcome);
-        });
+            return outcome.await.unwrap_or(Err(provider_silent()));
+        }
+        match tokio::time::timeout(deadline.remaining(), outcome).await {
+            Ok(Ok(earlier)) if has_waited || !tells_what_stands(&earlier) => return earlier,
+            Ok(Ok(_)) => has_waited = true,
+            // Of a name whose reservation was being settled nothing is told.
+            Ok(Err(_)) => {}
+            Err(_elapsed) => break,
+        }
     }
-    outcome.await.unwrap_or(Err(provider_silent()))
+    Err(CustodyError::DeadlineExceeded)
 }
 
 /// Whether an outcome follows from the record, which may have changed since it was read. Other

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use signer_domain::ports::{AuditKey, CustodyError, GeneratedKey, PendingKey, Purpose};
+use signer_domain::ports::{
+    Abandonment, AuditKey, CustodyError, GeneratedKey, PendingKey, Purpose,
+};
 use signer_domain::{Deadline, clock};
 
 use super::{ProviderContext, finishing, rotation};
@@ -32,13 +34,19 @@ pub(crate) async fn repair(context: &ProviderContext) -> Result<(), CustodyError
         if *provider != context.name() {
             continue;
         }
-        // An opening that was left behind comes here while its successor serves.
+        // An opening that was left behind may come here, or be here still, while its successor serves.
+        let providers = &context.shared.providers;
+        if providers.times_buried(context.name()) != context.times_buried {
+            return Err(provider_down());
+        }
         let Some(_held) = context.shared.hold(*scope, key_id) else {
+            tracing::warn!(%scope, %key_id, %provider, "reservation not settled: others are at it");
             continue;
         };
         let began = Instant::now();
         match settle(context, &reservation, deadline).await {
-            Ok(Settled { outcome, generated }) => {
+            Ok(None) => {}
+            Ok(Some(Settled { outcome, generated })) => {
                 context.shared.metrics.repairs.inc();
                 context
                     .shared
@@ -65,18 +73,19 @@ struct Settled {
     generated: Option<GeneratedKey>,
 }
 
+/// Settles one reservation; `None` when it was gone.
 async fn settle(
     context: &ProviderContext,
     pending: &PendingKey,
     deadline: Deadline,
-) -> Result<Settled, CustodyError> {
+) -> Result<Option<Settled>, CustodyError> {
     let Some(generated) = locate(context, pending, deadline).await? else {
         let dropped = context.shared.ports.registry.abandon(pending).await;
-        dropped.map_err(from_registry)?;
-        return Ok(Settled {
+        let is_dropped = dropped.map_err(from_registry)? == Abandonment::Done;
+        return Ok(is_dropped.then_some(Settled {
             outcome: "dropped",
             generated: None,
-        });
+        }));
     };
     let outcome = match pending.purpose {
         Purpose::Generate => complete(context, pending, &generated).await?,
@@ -86,10 +95,10 @@ async fn settle(
             "opened"
         }
     };
-    Ok(Settled {
+    Ok(Some(Settled {
         outcome,
         generated: Some(generated),
-    })
+    }))
 }
 
 async fn locate(

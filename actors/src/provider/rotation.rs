@@ -18,8 +18,9 @@ use crate::flights::OpenOutcome;
 /// By cause.
 pub(super) async fn join(context: ProviderContext, request: Rotate) -> OpenOutcome {
     let name = (request.scope, request.new_key_id.clone());
+    let deadline = request.deadline;
     let work = rotate(context.clone(), request);
-    making::join(&context, |shared| &shared.openings, name, work).await
+    making::join(&context, |shared| &shared.openings, name, deadline, work).await
 }
 
 async fn rotate(context: ProviderContext, request: Rotate) -> OpenOutcome {
