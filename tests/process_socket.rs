@@ -56,6 +56,39 @@ fn look_at(path: &Path) -> (u32, u64, u64, u64, i64, i64, Option<Vec<u8>>) {
     )
 }
 
+/// The niceness and the scheduling policy of each thread of a process (`proc_pid_stat(5)`, fields 19 and 41).
+fn scheduling(server: &Server) -> Vec<(i32, u32)> {
+    let tasks = format!("/proc/{}/task", server.pid().as_raw_nonzero());
+    let of_task = |task: fs::DirEntry| {
+        let stat = fs::read_to_string(task.path().join("stat")).unwrap();
+        let fields: Vec<_> = stat.rsplit_once(')').unwrap().1.split(' ').collect();
+        (fields[17].parse().unwrap(), fields[39].parse().unwrap())
+    };
+    fs::read_dir(tasks)
+        .unwrap()
+        .map(|task| of_task(task.unwrap()))
+        .collect()
+}
+
+#[test]
+fn a_thread_for_connections_on_each_core_takes_no_core_from_others_and_keeps_its_niceness() {
+    const BATCH: u32 = 3;
+    let place = Workplace::with_seed();
+    let server = start(&place, &[]);
+    let scheduling = scheduling(&server);
+    let cores = std::thread::available_parallelism().unwrap().get();
+    let of_batch = |(_, policy): &&(i32, u32)| *policy == BATCH;
+    assert_eq!(
+        scheduling.iter().filter(of_batch).count(),
+        cores,
+        "{scheduling:?}"
+    );
+    assert!(
+        scheduling.iter().all(|(niceness, _)| *niceness == 0),
+        "{scheduling:?}"
+    );
+}
+
 #[test]
 fn a_live_socket_is_left_alone_and_its_custodian_serves_on() {
     let place = Workplace::with_seed();

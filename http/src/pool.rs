@@ -11,6 +11,11 @@ use actix_http::{HttpService, KeepAlive, Protocol, Request};
 use actix_service::{ServiceFactory, ServiceFactoryExt as _};
 use actix_web::dev::{Server, fn_service};
 use actix_web::rt::net::{TcpStream, UnixStream};
+use rustix::process::getpriority_process;
+use thread_priority::{
+    NormalThreadSchedulePolicy, ThreadPriority, ThreadPriorityValue, ThreadSchedulePolicy,
+    set_thread_priority_and_policy, thread_native_id,
+};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::connection::Connection;
@@ -77,6 +82,7 @@ where
     S: Accepted + AsyncRead + AsyncWrite + Unpin + 'static,
     F: Future<Output = ()> + 'static,
 {
+    take_no_core();
     let service = Service::new(shared);
     let requests = {
         let service = Rc::clone(&service);
@@ -103,4 +109,24 @@ where
         }
     })
     .and_then(http)
+}
+
+/// Has the kernel wake this thread without taking a core from another one for it (`SCHED_BATCH`). What
+/// comes in meanwhile is then served in one go, and a key's thread is not interrupted by each request and
+/// each answer of others. A core that is idle is taken at once as before.
+fn take_no_core() {
+    /// The niceness 0, as the library counts.
+    const USUAL: u8 = 47;
+    // The library sets the niceness as well, so a process that was given another one is left alone.
+    if getpriority_process(None) != Ok(0) {
+        return;
+    }
+    let set = ThreadPriorityValue::try_from(USUAL).map(|usual| {
+        let batch = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Batch);
+        let usual = ThreadPriority::Crossplatform(usual);
+        set_thread_priority_and_policy(thread_native_id(), usual, batch)
+    });
+    if !matches!(set, Ok(Ok(()))) {
+        tracing::debug!(?set, "threads of connections are scheduled as others");
+    }
 }
