@@ -13,13 +13,14 @@ use std::time::{Duration, Instant};
 use rustix::io::ioctl_fionread;
 use signer_test_support::{Program, Server, Workplace, eventually, path_of, pause, sign_request};
 
-/// Within this time a retirement is answered. A caller who does not read is given up after ten seconds
-/// anyway.
-const PROMPT: Duration = Duration::from_secs(1);
-/// The kernel takes more than this of any answers before it wants somebody to read.
-const FULL: u64 = 30_000;
-/// The kernel takes so much of long answers at least, and less than of a batch.
-const MOST: usize = 150_000;
+/// Within this time a retirement is answered: callers have half a second to read and the connection looks
+/// a tenth later, the rest is for a busy machine. A caller who does not read is given up after ten seconds
+/// anyway, so this must be well below.
+const PROMPT: Duration = Duration::from_secs(3);
+/// So much in the kernel is more than the heads of some answers, and less than it takes of a batch.
+const BEGUN: u64 = 30_000;
+/// The kernel takes so much of long answers and has room for the beginning of a batch behind them.
+const AHEAD: u64 = 100_000;
 
 fn handle(key_id: &str) -> String {
     format!("software:platform|{key_id}")
@@ -68,8 +69,17 @@ struct Deaf {
 }
 
 impl Deaf {
-    /// Asks, as far as the custodian listens, and waits until the kernel takes no more of the answers.
-    fn ask(server: &Server, name: &'static str, requests: &str) -> Self {
+    /// Asks, as far as the custodian listens, and waits until the kernel takes no more of the answers and
+    /// there are signatures for it that the kernel has not: `is_owed` tells by how many bytes the kernel
+    /// holds, and for how many requests there has been an audit entry since.
+    fn ask(
+        server: &Server,
+        name: &'static str,
+        requests: &str,
+        is_owed: impl Fn(u64, u64) -> bool,
+    ) -> Self {
+        let recorded = || server.metric("audit_entries_total");
+        let recorded_before = recorded();
         let mut stream = UnixStream::connect(server.socket()).unwrap();
         stream
             .set_write_timeout(Some(Duration::from_millis(300)))
@@ -80,12 +90,18 @@ impl Deaf {
         let mut before = 0;
         eventually("answers that nobody reads", || {
             let now = deaf.waiting();
-            let stands_still = now == before && now >= FULL;
+            let stands_still = now == before;
             before = now;
+            let is_owed = is_owed(now, recorded() - recorded_before);
             pause(Duration::from_millis(50));
-            stands_still.then_some(())
+            (stands_still && is_owed).then_some(())
         });
         deaf
+    }
+
+    /// Asks for a batch, of which the kernel takes a part only.
+    fn ask_batch(server: &Server, name: &'static str, requests: &str) -> Self {
+        Self::ask(server, name, requests, |waiting, _| waiting >= BEGUN)
     }
 
     /// How many bytes the kernel holds for it.
@@ -106,23 +122,37 @@ impl Deaf {
 
 /// Callers of every kind who ask for signatures by this key and read none.
 fn deaf_callers(server: &Server, key_id: &str) -> Vec<Deaf> {
-    let document = "GET /openapi.json HTTP/1.1\r\nHost: s\r\n\r\n";
-    let length = server.get("/openapi.json").body.len();
-    [
+    let batches = [
         ("a batch", batch(key_id, 1024)),
         ("two batches", batch(key_id, 1024).repeat(2)),
-        ("single signs", sign(key_id).repeat(3000)),
         (
             "signs between batches",
             format!("{0}{1}{0}{1}", sign(key_id), batch(key_id, 700)),
         ),
-        (
-            "a batch behind other answers",
-            document.repeat(MOST / length) + &batch(key_id, 1024),
-        ),
     ]
-    .map(|(name, requests)| Deaf::ask(server, name, &requests))
-    .into()
+    .map(|(name, requests)| Deaf::ask_batch(server, name, &requests));
+    let mut deaf = Vec::from(batches);
+
+    let single = Deaf::ask(server, "one sign", &sign(key_id), |waiting, _| waiting > 0);
+    let length = single.waiting();
+    deaf.push(Deaf::ask(
+        server,
+        "single signs",
+        &sign(key_id).repeat(3000),
+        |waiting, recorded| recorded > waiting / length,
+    ));
+
+    let length = server.get("/metrics").body.len();
+    let documents = usize::try_from(AHEAD).unwrap() / length;
+    assert_ne!(documents, 0, "of {length} bytes");
+    let document = "GET /metrics HTTP/1.1\r\nHost: s\r\n\r\n";
+    deaf.push(Deaf::ask(
+        server,
+        "a batch behind other answers",
+        &(document.repeat(documents) + &batch(key_id, 1024)),
+        |waiting, _| waiting >= AHEAD + BEGUN,
+    ));
+    deaf
 }
 
 /// Has `end` answered, promptly, and makes sure that nothing more leaves for the deaf callers then: each
@@ -149,7 +179,7 @@ fn no_signature_leaves_behind_an_answered_retirement() {
     server.generate("going");
     server.generate("staying");
     let deaf = deaf_callers(&server, "going");
-    let other = Deaf::ask(&server, "another key", &batch("staying", 1024));
+    let other = Deaf::ask_batch(&server, "another key", &batch("staying", 1024));
     expect_end(deaf, || {
         let retired = server.post(&format!("{}/retire", path_of(&handle("going"))), "");
         assert_eq!(retired.expect_status(200).json()["state"], "retired");
@@ -191,7 +221,7 @@ fn no_signature_leaves_behind_an_answered_block_and_the_key_signs_again_without_
     });
     let unblocked = server.post(&format!("{path}/unblock"), "");
     unblocked.expect_status(200);
-    let late = Deaf::ask(&server, "late", &batch("k1", 1024));
+    let late = Deaf::ask_batch(&server, "late", &batch("k1", 1024));
     let (whole, _) = late.read_all();
     let whole = String::from_utf8(whole).unwrap();
     assert_eq!(signatures(&whole, "k1"), 1024);
@@ -223,7 +253,7 @@ fn a_caller_who_reads_has_the_whole_answer_although_the_key_is_retired_meanwhile
     let program = Program::new(env!("CARGO_BIN_EXE_plexsphere-signer"));
     let server = Server::start(&program, &place, &[]);
     server.generate("going");
-    let late = Deaf::ask(&server, "late", &batch("going", 1024));
+    let late = Deaf::ask_batch(&server, "late", &batch("going", 1024));
     let mut connection = server.connect();
     let path = format!("{}/retire", path_of(&handle("going")));
     let retiring = std::thread::spawn(move || connection.ask("POST", &path, None).unwrap());

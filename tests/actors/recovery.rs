@@ -209,10 +209,12 @@ fn no_key_is_made_while_an_opening_that_was_left_settles_its_reservation() {
             ..Plan::default()
         })
         .await;
+        // On a busy machine the first opening may have taken more than one try.
+        let before = house.times_built();
         let (is_built, go_on) = house.hold_next_building();
         assert!(house.custody.crash_provider(ProviderName::Testdouble).await);
         is_built.await.unwrap();
-        eventually(|| async { house.times_built() == 3 }).await;
+        eventually(|| async { house.times_built() >= before + 2 }).await;
         house.wait_until_ready().await;
 
         let (name, left) = (ProviderName::Testdouble, KeyId::parse("left").unwrap());
