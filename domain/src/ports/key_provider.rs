@@ -28,8 +28,9 @@ pub trait KeyProvider: Send + Sync + fmt::Debug {
     ///
     /// The caller serialises: within its process one call of `generate` or [`locate`](Self::locate) for a
     /// name is under way at a time, also when the provider is opened anew meanwhile, so an adapter needs
-    /// no lock for a name. Two things it has to reckon with. A call that was dropped may go on taking
-    /// effect while the next one is under way; and another process may make the same name.
+    /// no lock for callers that wait. Two things it has to reckon with. A call that was dropped may go on
+    /// taking effect while the next one is under way: where that could make a second pair, the adapter
+    /// notes the name until the call returns, as PKCS#11 does. And another process may make the same name.
     ///
     /// # Errors
     /// [`KeyRetired`](KeyProviderError::KeyRetired) when the pair was retired;

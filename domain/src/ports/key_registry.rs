@@ -137,15 +137,15 @@ pub trait KeyRegistry: Send + Sync + fmt::Debug {
 
     /// Whether what this process has learned of the store still counts: the store is the one that was
     /// opened, nobody else can have its place, and nobody else can have changed a key unknown to this
-    /// process. A store that several processes share gives each of them a lease, and answers by it.
+    /// process. A store that several processes shared would have to give each of them a lease, answer by
+    /// it, and say no as long before its end as the write that follows may take; no store does so today.
     ///
     /// It is asked for each signature, at last directly before the bytes of an answer are handed to the
     /// kernel, so it waits for nobody and asks no other process. A yes covers the write that follows at
-    /// once: a lease answers no as long before its end as that may take.
+    /// once.
     ///
     /// # Errors
-    /// [`Unavailable`](KeyRegistryError::Unavailable) when the store was taken away or replaced, or the
-    /// lease has ended.
+    /// [`Unavailable`](KeyRegistryError::Unavailable) when the store was taken away or replaced.
     fn stands(&self) -> Result<(), KeyRegistryError>;
 
     /// Proves that the store answers and that a change would be durable. Counts as no change.
