@@ -51,19 +51,6 @@ impl Admission {
         }
     }
 
-    /// Waits until nobody sits. Who would sit down meanwhile is turned away.
-    ///
-    /// # Errors
-    /// [`CustodyError::DeadlineExceeded`] when somebody sat for too long.
-    pub(crate) async fn empty(&self, deadline: Deadline) -> Result<(), CustodyError> {
-        let seats = u32::try_from(self.seats).unwrap_or(u32::MAX);
-        let all = self.free.acquire_many(seats);
-        match tokio::time::timeout(deadline.remaining(), all).await {
-            Ok(Ok(_all)) => Ok(()),
-            Ok(Err(_)) | Err(_) => Err(CustodyError::DeadlineExceeded),
-        }
-    }
-
     /// Whether nobody sits.
     pub(crate) fn is_empty(&self) -> bool {
         self.free.available_permits() == self.seats
@@ -72,8 +59,6 @@ impl Admission {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]
@@ -86,19 +71,5 @@ mod tests {
         let third = room.enter().unwrap();
         drop((second, third));
         assert!(room.is_empty());
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_room_is_empty_once_the_last_seat_was_given_back() {
-        let room = Admission::new(3);
-        let soon = || Deadline::after(Duration::from_millis(50));
-        assert_eq!(room.empty(soon()).await, Ok(()));
-        let seat = room.enter().unwrap();
-        assert_eq!(
-            room.empty(soon()).await,
-            Err(CustodyError::DeadlineExceeded)
-        );
-        drop(seat);
-        assert_eq!(room.empty(soon()).await, Ok(()));
     }
 }

@@ -13,7 +13,7 @@ use signer_domain::ports::{
 use signer_domain::{Deadline, DeploymentProfile, KeyId, ProviderName, Scope, clock};
 use tempfile::TempDir;
 
-use crate::house::{House, Plan, eventually, is_good, run, soon};
+use crate::house::{House, Plan, eventually, in_time, is_good, run, soon};
 
 #[test]
 fn a_key_whose_actor_died_is_served_by_the_next_one() {
@@ -216,7 +216,7 @@ fn no_key_is_made_while_an_opening_that_was_left_settles_its_reservation() {
         reserved.await.unwrap();
         let (is_settling, settle) = house.hold_next_abandonment();
         assert!(house.custody.crash_provider(ProviderName::Testdouble).await);
-        is_settling.await.unwrap();
+        in_time(is_settling).await.unwrap();
         let built = house.times_built();
         eventually(|| async { house.times_built() > built }).await;
         house.wait_until_ready().await;
@@ -257,7 +257,7 @@ fn an_opening_that_was_left_settles_nothing_once_its_successor_serves() {
         .await;
         let (is_building, go_on) = house.hold_next_building();
         assert!(house.custody.crash_provider(ProviderName::Testdouble).await);
-        is_building.await.unwrap();
+        in_time(is_building).await.unwrap();
         let built = house.times_built();
         eventually(|| async { house.times_built() > built }).await;
         house.wait_until_ready().await;

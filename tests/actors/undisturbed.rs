@@ -9,7 +9,7 @@ use signer_adapters::providers::testdouble::{Call, TestDouble};
 use signer_domain::ports::CustodyError;
 use signer_domain::{Deadline, DeploymentProfile, Digest, KeyState};
 
-use crate::house::{House, Plan, eventually, in_time, is_good, run, soon};
+use crate::house::{House, Plan, eventually, in_time, is_good, released, run, soon};
 use crate::messages::{actor, retire, sign, sign_many, signed};
 
 /// One signature at a time, as where signing is a computation.
@@ -70,6 +70,31 @@ fn an_unblocking_that_waited_for_its_record_undoes_no_block_that_came_meanwhile(
         let unblocked = actor.send(marking(Marking::Unblock)).await.unwrap();
         assert!(!unblocked.unwrap().marks.blocked);
         assert!(is_good(&signed(&actor).await.unwrap(), &key));
+    });
+}
+
+#[test]
+fn a_key_that_was_unblocked_signs_while_its_blocking_waits_for_a_caller_who_does_not_read() {
+    run(async {
+        let house = House::open(Plan::default()).await;
+        let key = house.key("k1").await;
+        let (actor, _stays) = actor(&house, &key).await;
+        let unread = actor.send(sign(soon())).await.unwrap().unwrap();
+        let blocking = actix_rt::spawn(actor.send(marking(Marking::Block)));
+        eventually(|| async { house.record(&key.handle_id).await.marks.blocked }).await;
+        assert_eq!(signed(&actor).await, Err(CustodyError::KeyBlocked));
+        let unblocked = in_time(actor.send(marking(Marking::Unblock)))
+            .await
+            .unwrap();
+        assert!(!unblocked.unwrap().marks.blocked);
+        let read = actor.send(sign(soon())).await.unwrap().unwrap();
+        // What was handed out before the block is recalled, and nothing else.
+        eventually(|| async { unread.hold.is_recalled() }).await;
+        assert!(!read.hold.is_recalled());
+        assert!(!blocking.is_finished());
+        drop(unread);
+        in_time(blocking).await.unwrap().unwrap().unwrap();
+        assert!(is_good(&released(Ok(read)).unwrap(), &key));
     });
 }
 

@@ -1,16 +1,17 @@
 //! The way out of the process for the signatures of one key.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use signer_domain::ports::{CustodyError, Held, ReleaseHold, SignedDigest};
 use signer_domain::{Deadline, SigningKey};
+use tokio::sync::Notify;
 
-use crate::admission::{Admission, Seat};
+use crate::admission::Seat;
 
-/// How many signatures by one key may be on their way out at once: more than there ever are.
-const RELEASES: usize = 1 << 24;
 /// How long callers may take to read answers that hold up a retirement.
 const READING_TIME: Duration = Duration::from_millis(500);
 
@@ -29,9 +30,25 @@ pub(crate) struct Exit {
     /// How many there have been.
     suspicions: AtomicU64,
     /// Signatures that were handed out and may still leave the process.
-    releases: Admission,
-    /// How often those on their way were recalled.
-    recalls: Arc<AtomicU64>,
+    departures: Arc<Departures>,
+}
+
+/// Signatures that were handed out and may still leave the process. Whoever waits for them ends an era,
+/// so that later ones are neither waited for nor turned away.
+#[derive(Debug, Default)]
+struct Departures {
+    eras: Mutex<Eras>,
+    /// An era is over and has no signature any more.
+    gone: Notify,
+    /// What was handed out in the eras before this one is recalled.
+    recalled: AtomicU64,
+}
+
+/// How many signatures of each era are still there, the oldest era first. The last one goes on.
+#[derive(Debug)]
+struct Eras {
+    first: u64,
+    counts: VecDeque<usize>,
 }
 
 /// Why a key is quarantined that the registry has not heard of.
@@ -68,8 +85,7 @@ impl Exit {
             bars: AtomicU8::new(0),
             suspicion: AtomicU64::new(UNSUSPICIOUS),
             suspicions: AtomicU64::new(UNSUSPICIOUS),
-            releases: Admission::new(RELEASES),
-            recalls: Arc::default(),
+            departures: Arc::default(),
         }
     }
 
@@ -161,13 +177,9 @@ impl Exit {
     pub(super) fn hand_out(&self, signed: SignedDigest) -> Result<SignedDigest, CustodyError> {
         // The hold comes first and the look second: whoever bars the way does it the other way round,
         // so one of the two sees the other.
-        let hold = self.releases.enter();
+        let hold = Departures::hold(&self.departures);
         self.check()?;
-        let hold = ReleaseHold::of(Release {
-            _seat: hold?,
-            number: self.recalls.load(Ordering::Acquire),
-            recalls: Arc::clone(&self.recalls),
-        });
+        let hold = ReleaseHold::of(hold);
         Ok(SignedDigest { hold, ..signed })
     }
 
@@ -178,32 +190,113 @@ impl Exit {
     /// # Errors
     /// [`CustodyError::DeadlineExceeded`] when one took too long.
     pub(super) async fn released(&self, deadline: Deadline) -> Result<(), CustodyError> {
+        let era = self.departures.eras.lock().end();
         let soon = deadline.min(Deadline::after(READING_TIME));
-        if self.releases.empty(soon).await.is_ok() {
+        if self.departures.wait(era, soon).await.is_ok() {
             return Ok(());
         }
-        self.recalls.fetch_add(1, Ordering::AcqRel);
-        self.releases.empty(deadline).await
+        self.departures
+            .recalled
+            .fetch_max(era + 1, Ordering::AcqRel);
+        self.departures.wait(era, deadline).await
     }
 
     /// Whether every signature that was handed out has left.
     pub(super) fn is_quiet(&self) -> bool {
-        self.releases.is_empty()
+        let eras = self.departures.eras.lock();
+        eras.counts.iter().all(|count| *count == 0)
     }
 }
 
-/// One signature that was handed out.
-struct Release {
-    _seat: Seat,
-    /// How often signatures had been recalled by then. A key that was blocked may sign again, so later
-    /// ones are not recalled.
-    number: u64,
-    recalls: Arc<AtomicU64>,
+impl Departures {
+    fn hold(departures: &Arc<Self>) -> Hold {
+        Hold {
+            era: departures.eras.lock().enter(),
+            departures: Arc::clone(departures),
+        }
+    }
+
+    /// Waits until nothing is left of an era and of those before it.
+    async fn wait(&self, era: u64, deadline: Deadline) -> Result<(), CustodyError> {
+        loop {
+            let gone = self.gone.notified();
+            if self.eras.lock().first > era {
+                return Ok(());
+            }
+            let gone = tokio::time::timeout(deadline.remaining(), gone).await;
+            gone.map_err(|_elapsed| CustodyError::DeadlineExceeded)?;
+        }
+    }
 }
 
-impl Held for Release {
+impl Default for Eras {
+    fn default() -> Self {
+        Self {
+            first: 0,
+            counts: VecDeque::from([0]),
+        }
+    }
+}
+
+impl Eras {
+    /// Counts a signature, and tells the era that it is of.
+    fn enter(&mut self) -> u64 {
+        if let Some(count) = self.counts.back_mut() {
+            *count += 1;
+        }
+        self.last()
+    }
+
+    /// Counts a signature off. Whether an era is gone.
+    fn leave(&mut self, era: u64) -> bool {
+        let place = usize::try_from(era - self.first).unwrap_or(usize::MAX);
+        if let Some(count) = self.counts.get_mut(place) {
+            *count -= 1;
+        }
+        self.forget_the_gone()
+    }
+
+    /// Ends the era that goes on, and tells which one it was.
+    fn end(&mut self) -> u64 {
+        let ended = self.last();
+        self.counts.push_back(0);
+        let _is_gone = self.forget_the_gone();
+        ended
+    }
+
+    fn last(&self) -> u64 {
+        let earlier = self.counts.len().saturating_sub(1);
+        self.first + u64::try_from(earlier).unwrap_or(u64::MAX)
+    }
+
+    fn forget_the_gone(&mut self) -> bool {
+        let before = self.first;
+        while self.counts.len() > 1 && self.counts.front() == Some(&0) {
+            self.counts.pop_front();
+            self.first += 1;
+        }
+        self.first > before
+    }
+}
+
+/// Holds up whoever waits until one signature has left.
+struct Hold {
+    era: u64,
+    departures: Arc<Departures>,
+}
+
+impl Held for Hold {
     fn is_recalled(&self) -> bool {
-        self.number < self.recalls.load(Ordering::Acquire)
+        self.era < self.departures.recalled.load(Ordering::Acquire)
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        let is_gone = self.departures.eras.lock().leave(self.era);
+        if is_gone {
+            self.departures.gone.notify_waiters();
+        }
     }
 }
 
