@@ -10,7 +10,7 @@ target=${CARGO_TARGET_DIR:-$root/target}
 mkdir -p "$target"
 target=$(cd "$target" && pwd)
 # shellcheck disable=SC2034  # the scripts that source this file use them
-venv=$target/test-venv tools=$target/test-tools ministack=$target/ministack-venv
+venv=$target/test-venv ministack=$target/ministack-venv
 
 export CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-auto}
 export PYTHONDONTWRITEBYTECODE=1
