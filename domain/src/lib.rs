@@ -3,6 +3,8 @@
 //! Everything here is plain data, plain rules or a trait. Nothing here knows a runtime, an actor, a
 //! database, a vendor SDK or a cryptographic library, and nothing here can hold private key bytes.
 
+#![warn(clippy::wildcard_enum_match_arm)]
+
 pub mod clock;
 mod deadline;
 mod deployment_profile;
