@@ -87,7 +87,7 @@ impl<T: Made> Flights<T> {
         (place, outcome)
     }
 
-    /// Keeps everybody from making the key of a name; `None` when somebody is at it.
+    /// Reserves a name, so that no call makes its key; `None` when a call is making it.
     pub(crate) fn hold(&self, scope: Scope, key_id: &KeyId) -> Option<Held<'_, T>> {
         let name = (scope, key_id.clone());
         match self.0.lock().entry(name.clone()) {
@@ -127,7 +127,8 @@ impl<T: Made> Flights<T> {
     }
 }
 
-/// A name whose key nobody makes until this is dropped. Who waits for it by then is told nothing.
+/// A name whose key no call makes until this is dropped. The calls that wait for it by then get no
+/// outcome.
 #[derive(Debug)]
 pub(crate) struct Held<'f, T> {
     flights: &'f Flights<T>,

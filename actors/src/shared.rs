@@ -90,7 +90,7 @@ impl Shared {
         })
     }
 
-    /// Keeps everybody from making the key of a name, for whatever purpose; `None` when somebody is at it.
+    /// Reserves a name, so that no call makes its key for any purpose; `None` when a call is making it.
     pub(crate) fn hold(
         &self,
         scope: Scope,

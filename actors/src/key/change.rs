@@ -56,7 +56,7 @@ pub(super) enum News {
 }
 
 impl KeyActor {
-    /// Begins a change. Nobody signs until it is over.
+    /// Begins a change. The actor serves no signature until it is over.
     pub(super) fn change(&mut self, seats: Seats, ctx: &mut Context<Self>) -> Change {
         self.changes += 1;
         Change {

@@ -33,8 +33,8 @@ pub(crate) struct Exit {
     departures: Arc<Departures>,
 }
 
-/// Signatures that were handed out and may still leave the process. Whoever waits for them ends an era,
-/// so that later ones are neither waited for nor turned away.
+/// Signatures that were handed out and may still leave the process. A retirement or a block ends an era
+/// and waits for the signatures of that one and of those before it, so later ones go their way.
 #[derive(Debug, Default)]
 struct Departures {
     eras: Mutex<Eras>,
@@ -279,7 +279,7 @@ impl Eras {
     }
 }
 
-/// Holds up whoever waits until one signature has left.
+/// One signature that was handed out: a retirement or a block waits until it is dropped.
 struct Hold {
     era: u64,
     departures: Arc<Departures>,

@@ -45,9 +45,8 @@ impl KeyActor {
     }
 
     /// Unblocks the key once it is on record that this is about to be done. Until then nothing is begun,
-    /// and nobody has to wait for that record. Then it may be too late: nobody waits for it any more, or
-    /// a block came in between, which is not undone by what was asked before. Should the actor die over
-    /// it, the asker asks anew.
+    /// and the key signs on. Then it may be too late: the caller has gone, or a block came in between,
+    /// which is not undone by what was asked before. Should the actor die over it, the asker asks anew.
     fn unblock(
         &mut self,
         asked: Ask<Marking>,

@@ -14,7 +14,7 @@ use super::{KeyActor, SLICE};
 use crate::errors::provider_down;
 use crate::guarded::GuardedProvider;
 
-/// How often it is looked whose time is up while somebody waits.
+/// How often the actor looks for requests whose deadline is past.
 const LOOK_INTERVAL: Duration = Duration::from_millis(20);
 
 /// When a signature is made.
