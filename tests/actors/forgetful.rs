@@ -27,7 +27,7 @@ pub(crate) struct Forgetful {
 pub(crate) struct Lapses {
     /// How many further answers to a retirement or the end of a rotation get lost.
     pub(crate) losses: AtomicUsize,
-    /// How many retirements fail before they have any effect.
+    /// How many retirements and blocks fail before they have any effect.
     pub(crate) refusals: AtomicUsize,
     /// Whether what was learned of the registry does not count any more.
     pub(crate) is_lost: AtomicBool,
@@ -131,6 +131,7 @@ impl KeyRegistry for Forgetful {
     }
 
     async fn mark(&self, handle: &HandleId, mark: KeyMark) -> Result<SigningKey, KeyRegistryError> {
+        strike(&self.lapses.refusals)?;
         let marked = self.inner.mark(handle, mark).await?;
         self.lapses.answer(marked)
     }

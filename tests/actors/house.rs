@@ -173,7 +173,7 @@ impl House {
         self.lapses.losses.store(count, Ordering::SeqCst);
     }
 
-    /// Makes the registry refuse the next retirements.
+    /// Makes the registry refuse the next retirements and blocks.
     pub(crate) fn refuse_retirements(&self, count: usize) {
         self.lapses.refusals.store(count, Ordering::SeqCst);
     }

@@ -74,6 +74,26 @@ fn an_unblocking_that_waited_for_its_record_undoes_no_block_that_came_meanwhile(
 }
 
 #[test]
+fn an_unblocking_that_a_block_without_effect_came_across_tells_how_the_key_stands() {
+    run(async {
+        let house = House::open(Plan::default()).await;
+        let key = house.key("k1").await;
+        let (actor, _stays) = actor(&house, &key).await;
+        let go = house.notes.hold_next();
+        let unblocking = actix_rt::spawn(actor.send(marking(Marking::Unblock)));
+        eventually(|| async { !house.notes.taken().is_empty() }).await;
+        house.refuse_retirements(1);
+        let lost = actor.send(marking(Marking::Block)).await.unwrap();
+        assert!(is_unavailable(&lost));
+        assert!(is_good(&in_time(signed(&actor)).await.unwrap(), &key));
+        go.send(()).unwrap();
+        let unblocked = unblocking.await.unwrap().unwrap().unwrap();
+        assert!(!unblocked.marks.blocked);
+        assert!(is_good(&signed(&actor).await.unwrap(), &key));
+    });
+}
+
+#[test]
 fn a_key_that_was_unblocked_signs_while_its_blocking_waits_for_a_caller_who_does_not_read() {
     run(async {
         let house = House::open(Plan::default()).await;

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use actix_rt::System;
 use signer_adapters::crash::CrashPoints;
-use signer_domain::{Digest, Scope};
+use signer_domain::{Digest, KeyState, Scope};
 use tokio::time::sleep;
 
+use crate::checker::{self, Call};
 use crate::clients::Subject as _;
 use crate::house::House;
 use crate::model::{Key, Novelty, Operation, Outcome, Refusal, Rotation};
@@ -132,4 +133,43 @@ fn a_key_that_may_sign_again_when_it_is_current_no_more_does_not_sign_for_the_sc
             );
         },
     );
+}
+
+#[test]
+fn an_unblocking_is_refused_for_a_block_that_came_meanwhile_and_for_no_earlier_one() {
+    let key = |blocked| Key {
+        name: 0,
+        state: KeyState::Active,
+        current: true,
+        blocked,
+    };
+    let call = |operation, outcome, asked, answered| Call {
+        client: 0,
+        operation,
+        outcome,
+        asked,
+        answered: Some(answered),
+    };
+    let made = Outcome::Key(Novelty::Made, key(false));
+    let blocked = Outcome::Key(Novelty::Found, key(true));
+    let refused = Outcome::Refused(Refusal::KeyBlocked);
+    let history = |block_asked, block_answered| {
+        [
+            call(Operation::Generate(0), made.clone(), 0, 1),
+            call(Operation::Block(0), blocked.clone(), 2, 3),
+            call(
+                Operation::Block(0),
+                blocked.clone(),
+                block_asked,
+                block_answered,
+            ),
+            call(Operation::Unblock(0), refused.clone(), 6, 9),
+        ]
+    };
+    for (block_asked, block_answered, is_explained) in [(7, 10, true), (5, 8, true), (4, 5, false)]
+    {
+        let history = history(block_asked, block_answered);
+        let explained = checker::check(&crate::model::Scope::default(), &history);
+        assert_eq!(explained.is_ok(), is_explained, "{explained:?}");
+    }
 }

@@ -101,6 +101,9 @@ pub(crate) struct Scope {
     blocked: Vec<Name>,
     /// Keys whose retirement has begun: they are blocked until it has ended.
     retiring: Vec<Name>,
+    /// Unblockings that a block is to overtake, and those that one has overtaken.
+    unblocking: Vec<Name>,
+    overtaken: Vec<Name>,
 }
 
 use Progress::{Begun, Done, Joined, NotBegun};
@@ -204,6 +207,12 @@ impl Scope {
                 after.blocked.retain(|blocked| *blocked != name);
                 after.blocked.extend(is_blocked.then_some(name));
                 after.blocked.sort_unstable();
+                if is_blocked {
+                    let (now, still) = after.unblocking.iter().partition(|asked| **asked == name);
+                    after.unblocking = still;
+                    after.overtaken.extend::<Vec<Name>>(now);
+                    after.overtaken.sort_unstable();
+                }
                 if !is_blocked && after.retiring.contains(&name) {
                     Outcome::Refused(Refusal::KeyBlocked)
                 } else {
@@ -212,6 +221,30 @@ impl Scope {
             }
         };
         (after, outcome)
+    }
+
+    /// Everything an unblocking can lead to: it takes effect at once, or a block that came after it was
+    /// asked for stays.
+    fn unblock(&self, name: Name, told: &Outcome, progress: Progress) -> Vec<(Self, Progress)> {
+        let mut after = self.clone();
+        if progress == Begun {
+            let overtaken = after.overtaken.iter().position(|asked| *asked == name);
+            return match overtaken.map(|at| after.overtaken.remove(at)) {
+                Some(_) => after.only_if(self.key(name).is_some_and(|key| key.blocked)),
+                None => Vec::new(),
+            };
+        }
+        let (unblocked, outcome) = self.mark(name, false);
+        let mut steps = Vec::new();
+        if matches(told, &outcome) {
+            steps.push((unblocked, Done));
+        }
+        if *told == Outcome::Refused(Refusal::KeyBlocked) {
+            after.unblocking.push(name);
+            after.unblocking.sort_unstable();
+            steps.push((after, Begun));
+        }
+        steps
     }
 
     fn retire(&self, name: Name) -> (Self, Outcome) {
@@ -423,7 +456,7 @@ impl Specification for Scope {
             Operation::Open(new) => return self.open(new, outcome, progress),
             Operation::Retire(name) => return self.retire_in_steps(name, outcome, progress),
             Operation::Block(name) => self.mark(name, true),
-            Operation::Unblock(name) => self.mark(name, false),
+            Operation::Unblock(name) => return self.unblock(name, outcome, progress),
             Operation::Close { old, new } => self.close(old, new),
             Operation::SignBy(name) => (self.clone(), self.sign(Some(name))),
             Operation::SignForScope => (self.clone(), self.sign_for_scope()),

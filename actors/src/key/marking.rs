@@ -25,6 +25,14 @@ pub enum Marking {
     ReleaseQuarantine,
 }
 
+/// What the registry is asked.
+#[derive(Debug, Clone, Copy)]
+enum Act {
+    Mark(KeyMark),
+    Unmark(KeyMark),
+    Look,
+}
+
 impl KeyActor {
     /// Marks the key.
     pub(super) fn mark(
@@ -37,16 +45,19 @@ impl KeyActor {
             Marking::Unblock => self.unblock(asked, promise, ctx),
             Marking::Block => {
                 self.blocks += 1;
-                self.begin_to_mark(asked, promise, ctx);
+                self.begin_to_mark(Act::Mark(KeyMark::Blocked), asked, promise, ctx);
             }
-            Marking::ReleaseQuarantine => self.begin_to_mark(asked, promise, ctx),
+            Marking::ReleaseQuarantine => {
+                self.begin_to_mark(Act::Unmark(KeyMark::Quarantined), asked, promise, ctx);
+            }
         }
         later
     }
 
     /// Unblocks the key once it is on record that this is about to be done. Until then nothing is begun,
     /// and the key signs on. Then it may be too late: the caller has gone, or a block came in between,
-    /// which is not undone by what was asked before. Should the actor die over it, the asker asks anew.
+    /// which is not undone by what was asked before; how that block went, the registry tells.
+    /// Should the actor die over it, the asker asks anew.
     fn unblock(
         &mut self,
         asked: Ask<Marking>,
@@ -63,23 +74,25 @@ impl KeyActor {
             } else if asked.deadline.is_past() || promise.is_abandoned() {
                 promise.keep(Err(CustodyError::DeadlineExceeded));
             } else if actor.blocks != blocks {
-                promise.keep(Err(CustodyError::KeyBlocked));
+                actor.begin_to_mark(Act::Look, asked, promise, ctx);
             } else {
-                actor.begin_to_mark(asked, promise, ctx);
+                actor.begin_to_mark(Act::Unmark(KeyMark::Blocked), asked, promise, ctx);
             }
         }));
     }
 
     fn begin_to_mark(
         &mut self,
+        act: Act,
         asked: Ask<Marking>,
         promise: Promise<Result<SigningKey, CustodyError>>,
         ctx: &mut Context<Self>,
     ) {
+        let (marking, deadline) = (asked.request, asked.deadline);
         let change = self.change(asked.seats, ctx);
         let turn = Rc::clone(&self.marks);
         actix_rt::spawn(async move {
-            promise.keep(mark(change, turn, asked.request, asked.deadline).await);
+            promise.keep(mark(change, turn, act, marking, deadline).await);
         });
     }
 }
@@ -88,16 +101,17 @@ impl KeyActor {
 /// The registry is asked for one mark of a key after the other, in the order in which they were begun.
 ///
 /// # Errors
-/// [`CustodyError::KeyRetired`]; [`CustodyError::KeyBlocked`] when a begun retirement keeps the block;
-/// and others by cause.
+/// [`CustodyError::KeyRetired`]; [`CustodyError::KeyBlocked`] when a begun retirement, or a block that came
+/// meanwhile, keeps an unblocked key blocked; and others by cause.
 async fn mark(
     mut change: Change,
     turn: Rc<Mutex<()>>,
+    act: Act,
     marking: Marking,
     deadline: Deadline,
 ) -> Result<SigningKey, CustodyError> {
     let turn = turn.lock().await;
-    let key = match in_registry(&change, marking).await {
+    let key = match in_registry(&change, act).await {
         Ok(key) => key,
         Err(KeyRegistryError::Conflict) => return Err(CustodyError::KeyNotFound),
         Err(error) => {
@@ -126,12 +140,15 @@ async fn mark(
     Ok(key)
 }
 
-async fn in_registry(change: &Change, marking: Marking) -> Result<SigningKey, KeyRegistryError> {
+async fn in_registry(change: &Change, act: Act) -> Result<SigningKey, KeyRegistryError> {
     let registry = change.means.ports.registry.as_ref();
     let handle = &change.handle;
-    match marking {
-        Marking::Block => registry.mark(handle, KeyMark::Blocked).await,
-        Marking::Unblock => registry.unmark(handle, KeyMark::Blocked).await,
-        Marking::ReleaseQuarantine => registry.unmark(handle, KeyMark::Quarantined).await,
+    match act {
+        Act::Mark(mark) => registry.mark(handle, mark).await,
+        Act::Unmark(mark) => registry.unmark(handle, mark).await,
+        Act::Look => {
+            let found = registry.find(handle).await?;
+            found.ok_or(KeyRegistryError::Conflict)
+        }
     }
 }
