@@ -7,8 +7,6 @@
 mod chain;
 mod checkpoint_key;
 mod checkpoints;
-#[cfg(feature = "_testdouble")]
-mod crashing;
 mod facts;
 #[cfg(test)]
 mod faults;
@@ -33,6 +31,7 @@ mod refusal;
 mod run;
 mod sink;
 mod stale;
+mod stepping;
 mod steps;
 mod tail;
 mod trail;
@@ -52,6 +51,7 @@ pub use opening::{Acceptance, AuditOpening, inspect};
 pub use record::{AuditRecord, RecordedItem, RecordedPeer, signature_fingerprint};
 pub use refusal::{AuditRefusal, OpenAuditError};
 pub use stale::{StaleRegistry, StaleRegistryError};
+pub use steps::{Disk, Step};
 pub use tail::{LogTail, TailLine};
 pub use trail::FileAuditTrail;
 pub use verifier::{CheckpointVerifier, ParseVerifierError};

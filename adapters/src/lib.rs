@@ -6,15 +6,11 @@
 //! which of them it uses, by configuration alone.
 
 pub mod audit;
-#[cfg(feature = "_testdouble")]
-pub mod conformance;
-#[cfg(feature = "_testdouble")]
-pub mod crash;
 mod file_access;
 mod ownership;
 pub mod providers;
 pub mod registry;
-mod rfc8032;
+pub mod vectors;
 mod verify;
 
 pub use verify::{plain_verifier_for, verifier_for};

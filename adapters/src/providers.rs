@@ -17,8 +17,6 @@ pub mod pkcs11;
 mod scoped_name;
 mod secret_file;
 pub mod software;
-#[cfg(feature = "_testdouble")]
-pub mod testdouble;
 mod unsupported;
 
 pub use unsupported::UnsupportedProvider;

@@ -1,5 +1,4 @@
-//! Every key provider keeps the contract of its port. One line a provider; the cases are in
-//! `signer_adapters::conformance`.
+//! The software provider keeps the contract of its port; so does the memory that tests give it.
 
 #![expect(
     clippy::unwrap_used,
@@ -8,21 +7,18 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use tempfile::TempDir;
 
-use signer_adapters::conformance::{AbsentKeys, Fixture, Outages};
-use signer_adapters::crash::Remembering;
 use signer_adapters::providers::software::{SoftwareProvider, create_seed_file};
-use signer_adapters::providers::testdouble::{Failure, Operation, TestDouble};
 use signer_domain::HandleId;
 use signer_domain::ports::KeyProvider;
+use signer_kit::conformance::{AbsentKeys, Fixture};
+use signer_kit::crash::Remembering;
 
-signer_adapters::conformance_suite!(software, SoftwareFixture);
-signer_adapters::conformance_suite!(testdouble, TestDoubleFixture, with outages);
-signer_adapters::conformance_suite!(remembering, RememberingFixture);
+signer_kit::conformance_suite!(software, SoftwareFixture);
+signer_kit::conformance_suite!(remembering, RememberingFixture);
 
 /// A seed file: all that the software provider stores.
 struct SoftwareFixture {
@@ -77,44 +73,5 @@ impl Fixture for RememberingFixture {
 
     fn absent_handle(&self) -> HandleId {
         self.0.absent_handle()
-    }
-}
-
-/// The double is its own back end; an outage is scripted.
-struct TestDoubleFixture {
-    double: TestDouble,
-}
-
-#[async_trait]
-impl Fixture for TestDoubleFixture {
-    async fn fresh() -> Self {
-        Self {
-            double: TestDouble::new(),
-        }
-    }
-
-    async fn open(&self) -> Arc<dyn KeyProvider> {
-        Arc::new(self.double.clone())
-    }
-
-    fn absent_handle(&self) -> HandleId {
-        HandleId::parse("testdouble:platform|never-generated").unwrap()
-    }
-}
-
-#[async_trait]
-impl Outages for TestDoubleFixture {
-    async fn begin_outage(&self) {
-        for operation in Operation::ALL {
-            let outage = Failure::ProviderUnavailable {
-                retry_after: Duration::from_secs(1),
-                outcome_unknown: false,
-            };
-            self.double.inject_failure(operation, outage);
-        }
-    }
-
-    async fn end_outage(&self) {
-        self.double.clear_failures();
     }
 }

@@ -12,13 +12,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use signer_adapters::conformance::{Fixture, Outages};
 use signer_cloud_fakes::FakeServer;
 use signer_cloud_fakes::aws::{ACCOUNT, FakeAwsKms, REGION};
 use signer_domain::HandleId;
 use signer_domain::ports::KeyProvider;
+use signer_kit::conformance::{Fixture, Outages};
 
-signer_adapters::conformance_suite!(aws_kms, FakeFixture, with outages);
+signer_kit::conformance_suite!(aws_kms, FakeFixture, with outages);
 
 /// An empty account.
 struct FakeFixture(FakeServer);

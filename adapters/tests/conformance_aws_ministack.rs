@@ -15,16 +15,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 
-use signer_adapters::conformance::Fixture;
 use signer_adapters::providers::aws_kms::AwsKmsSettings;
 use signer_domain::HandleId;
 use signer_domain::ports::KeyProvider;
+use signer_kit::conformance::Fixture;
 
 /// Where that server keeps all keys.
 const REGION: &str = "us-east-1";
 const ACCOUNT: &str = "000000000000";
 
-signer_adapters::conformance_suite!(aws_ministack, MinistackFixture);
+signer_kit::conformance_suite!(aws_ministack, MinistackFixture);
 
 /// A part of the account that no other case uses.
 struct MinistackFixture(AwsKmsSettings);

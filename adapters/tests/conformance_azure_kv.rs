@@ -14,16 +14,16 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use signer_adapters::conformance::{Fixture, Outages};
 use signer_adapters::providers::azure_kv::AzureKvMode;
 use signer_cloud_fakes::{FakeVault, VaultKind};
 use signer_domain::HandleId;
 use signer_domain::ports::KeyProvider;
+use signer_kit::conformance::{Fixture, Outages};
 
 use support::Stage;
 
-signer_adapters::conformance_suite!(envelope, EnvelopeFixture, with outages);
-signer_adapters::conformance_suite!(native, NativeFixture, with outages);
+signer_kit::conformance_suite!(envelope, EnvelopeFixture, with outages);
+signer_kit::conformance_suite!(native, NativeFixture, with outages);
 
 /// An empty vault of today, where keys are kept in envelopes.
 struct EnvelopeFixture(Stage);

@@ -13,11 +13,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use signer_adapters::conformance::{Fixture, Outages};
-use signer_adapters::conformance_suite;
 use signer_adapters::providers::gcp_kms::GcpKmsProvider;
 use signer_domain::ports::KeyProvider;
 use signer_domain::{Deadline, HandleId, KeyId, Scope};
+use signer_kit::conformance::{Fixture, Outages};
+use signer_kit::conformance_suite;
 
 use support::{Fake, KEY_RING};
 

@@ -18,13 +18,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use signer_adapters::conformance::Fixture;
 use signer_domain::HandleId;
 use signer_domain::ports::KeyProvider;
+use signer_kit::conformance::Fixture;
 
 use support::{TestToken, USER_PIN};
 
-signer_adapters::conformance_suite!(pkcs11, TokenFixture);
+signer_kit::conformance_suite!(pkcs11, TokenFixture);
 
 /// Enough for the cases on what happens at once.
 const SESSIONS: NonZeroUsize = NonZeroUsize::new(3).unwrap();

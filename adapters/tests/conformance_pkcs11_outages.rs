@@ -22,14 +22,14 @@ use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 
-use signer_adapters::conformance::{Fixture, Outages};
 use signer_domain::HandleId;
 use signer_domain::ports::KeyProvider;
+use signer_kit::conformance::{Fixture, Outages};
 
 use support::TestToken;
 
 mod pkcs11 {
-    signer_adapters::conformance_suite! { @outages CutOffFixture }
+    signer_kit::conformance_suite! { @outages CutOffFixture }
 }
 
 /// The functions that a module needs a device for.

@@ -64,7 +64,7 @@ impl AuditPlace {
         let explain = |refusal| self.source.explain(refusal);
         let opening = AuditOpening::claim(path, Acceptance::Nothing).map_err(explain)?;
         #[cfg(feature = "_testdouble")]
-        let opening = opening.with_crash_points(super::crash::points());
+        let opening = opening.on_disk(Arc::new(super::crash::CrashingDisk(super::crash::points())));
         let compared = opening.compare(&registry.mark().state());
         compared.map_err(|why| self.stale(path, why))?;
         for known in opening.known_keys() {

@@ -1,10 +1,12 @@
 //! Crash points around the adapters of the binary under test. Never compiled into a shipped binary.
 
+use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
-use signer_adapters::crash::{CrashPoints, Crashing, ParsePlanError, Remembering};
+use signer_adapters::audit::{Disk, Step};
 use signer_domain::ports::KeyProvider;
+use signer_kit::crash::{CrashPoints, Crashing, ParsePlanError, PortCall, Remembering};
 
 /// One for the whole process, as its death is: hits are counted over all ports together.
 static POINTS: OnceLock<CrashPoints> = OnceLock::new();
@@ -45,4 +47,39 @@ pub(super) fn around<A: ?Sized>(adapter: Arc<A>) -> Arc<Crashing<A>> {
 pub(super) fn points() -> CrashPoints {
     let points = POINTS.get().cloned();
     points.unwrap_or_else(CrashPoints::unarmed)
+}
+
+/// A disk with points around each step of the audit log.
+#[derive(Debug)]
+pub(super) struct CrashingDisk(pub(super) CrashPoints);
+
+impl Disk for CrashingDisk {
+    fn take(&self, step: Step, work: &mut dyn FnMut() -> io::Result<()>) -> io::Result<()> {
+        let call = match step {
+            Step::Open => PortCall::OpenLog,
+            Step::Append => PortCall::AppendToLog,
+            Step::Sync => PortCall::SyncLog,
+            Step::Truncate => PortCall::TruncateLog,
+            Step::Look => PortCall::LookAtLog,
+            Step::NoteRun => PortCall::NoteRun,
+            Step::SignCheckpoint => PortCall::SignCheckpoint,
+            Step::MakeKey => PortCall::MakeKey,
+        };
+        self.0.around_on_a_thread(call, work)
+    }
+
+    /// Appends in two halves, because the kernel may as well: a death in between leaves a torn line.
+    fn write(
+        &self,
+        step: Step,
+        bytes: &[u8],
+        put: &mut dyn FnMut(&[u8]) -> io::Result<()>,
+    ) -> io::Result<()> {
+        if step != Step::Append {
+            return self.take(step, &mut || put(bytes));
+        }
+        let (front, back) = bytes.split_at(bytes.len() / 2);
+        self.take(step, &mut || put(front))?;
+        self.take(step, &mut || put(back))
+    }
 }

@@ -8,10 +8,10 @@ use prometheus_client::registry::Registry as Metrics;
 use signer_actors::ProviderSpec;
 use signer_adapters::providers::install_tls;
 use signer_adapters::providers::software::{OpenSoftwareError, SoftwareProvider, create_seed_file};
-#[cfg(feature = "_testdouble")]
-use signer_adapters::providers::testdouble::TestDouble;
 use signer_domain::ProviderName;
 use signer_domain::ports::{KeyProvider, KeyProviderError};
+#[cfg(feature = "_testdouble")]
+use signer_kit::testdouble::TestDouble;
 use tracing::subscriber::{NoSubscriber, with_default};
 
 use super::OpenRegistry;

@@ -7,9 +7,9 @@ use std::time::Duration;
 use actix_rt::task::JoinHandle;
 use signer_actors::CustodySettings;
 use signer_actors::key::{Ask, Sign, SignMany};
-use signer_adapters::providers::testdouble::{Call, TestDouble};
 use signer_domain::ports::{Custody as _, CustodyError, SignRequest, SignTarget, SignedDigest};
 use signer_domain::{Deadline, DeploymentProfile, Digest, SigningKey};
+use signer_kit::testdouble::{Call, TestDouble};
 
 use crate::house::{House, Plan, digest, eventually, is_good, run, soon};
 

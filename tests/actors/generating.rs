@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use signer_adapters::providers::testdouble::Call;
 use signer_domain::ports::{
     Custody as _, CustodyError, GenerateKey, GeneratedOrStanding, KeyRegistry as _, OpenRotation,
     Rotations as _,
 };
 use signer_domain::{KeyId, ProviderName, Scope};
+use signer_kit::testdouble::Call;
 
 use crate::house::{House, Plan, eventually, is_good, run, soon};
 

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use signer_adapters::providers::testdouble::{Failure, Operation};
 use signer_domain::ports::{
     Custody as _, CustodyError, KeyProvider as _, KeyRegistry as _, SignRequest, SignTarget,
 };
 use signer_domain::{Deadline, KeyState, ProviderName, SigningKey};
+use signer_kit::testdouble::{Failure, Operation};
 
 use crate::house::{House, Plan, digest, eventually, is_good, run, soon};
 

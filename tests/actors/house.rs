@@ -9,7 +9,6 @@ use actix_rt::System;
 use prometheus_client::registry::Registry;
 use signer_actors::{ActorCustody, CustodySettings, DrivenPorts, ProviderFactory, ProviderSpec};
 use signer_adapters::providers::software::{SoftwareProvider, create_seed_file};
-use signer_adapters::providers::testdouble::{Call, TestDouble};
 use signer_adapters::registry::{RegistryUrl, SqliteRegistry};
 use signer_adapters::verifier_for;
 use signer_domain::ports::{
@@ -21,6 +20,7 @@ use signer_domain::{
     Deadline, DeploymentProfile, Digest, HandleId, KeyId, ProviderName, RotationTransition, Scope,
     SigningKey,
 };
+use signer_kit::testdouble::{Call, TestDouble};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 

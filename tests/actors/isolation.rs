@@ -4,9 +4,9 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use signer_actors::CustodySettings;
-use signer_adapters::providers::testdouble::TestDouble;
 use signer_domain::DeploymentProfile;
 use signer_domain::ports::{Custody as _, CustodyError};
+use signer_kit::testdouble::TestDouble;
 
 use crate::house::{House, Plan, eventually, is_good, run, soon};
 

@@ -4,11 +4,11 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use signer_adapters::providers::testdouble::{Failure, Operation, TestDouble};
 use signer_domain::ports::{
     Custody as _, CustodyError, KeyProvider as _, OpenedOrStanding, SignRequest, SignTarget,
 };
 use signer_domain::{KeyState, SigningKey};
+use signer_kit::testdouble::{Failure, Operation, TestDouble};
 
 use crate::house::{House, Plan, digest, eventually, is_good, run, soon};
 

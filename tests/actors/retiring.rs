@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use signer_actors::CustodySettings;
-use signer_adapters::providers::testdouble::{Call, Failure, Operation};
 use signer_domain::ports::{Custody as _, CustodyError, PublicKeySource, SignRequest, SignTarget};
 use signer_domain::{DeploymentProfile, KeyState, SigningKey};
+use signer_kit::testdouble::{Call, Failure, Operation};
 
 use crate::house::{House, Plan, digest, eventually, is_good, run, soon};
 

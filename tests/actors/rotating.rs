@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use signer_actors::CustodySettings;
-use signer_adapters::providers::testdouble::Call;
 use signer_domain::ports::{
     Custody as _, CustodyError, GeneratedOrStanding, KeyProvider as _, KeyRegistry as _,
     OpenRotation, OpenedOrStanding, RotationRegistry as _, Rotations as _, VerificationKeys,
@@ -12,6 +11,7 @@ use signer_domain::ports::{
 use signer_domain::{
     DeploymentProfile, KeyId, KeyState, ProviderName, RotationTransition, Scope, clock,
 };
+use signer_kit::testdouble::Call;
 
 use crate::house::{House, Plan, is_good, run, soon};
 

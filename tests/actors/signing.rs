@@ -4,11 +4,11 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
-use signer_adapters::providers::testdouble::{Failure, Operation, TestDouble};
 use signer_domain::ports::{
     Custody as _, CustodyError, GenerateKey, GeneratedOrStanding, SignRequest, SignTarget,
 };
 use signer_domain::{Deadline, DeploymentProfile, HandleId, KeyId, Scope, SigningKey};
+use signer_kit::testdouble::{Failure, Operation, TestDouble};
 
 use signer_actors::CustodySettings;
 

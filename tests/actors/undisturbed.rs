@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use signer_actors::key::{Ask, KeyActor, Marking, ReadPublicKey, Sign, SignMany};
 use signer_actors::{Addr, CustodySettings};
-use signer_adapters::providers::testdouble::{Call, TestDouble};
 use signer_domain::ports::CustodyError;
 use signer_domain::{Deadline, DeploymentProfile, Digest, KeyState};
+use signer_kit::testdouble::{Call, TestDouble};
 
 use crate::house::{House, Plan, eventually, in_time, is_good, released, run, soon};
 use crate::messages::{actor, retire, sign, sign_many, signed};

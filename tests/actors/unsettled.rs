@@ -4,12 +4,12 @@
 use std::time::Duration;
 
 use signer_actors::CustodySettings;
-use signer_adapters::providers::testdouble::{Failure, Operation};
 use signer_domain::ports::{
     Custody as _, CustodyError, KeyRegistry as _, OpenRotation, OpenedOrStanding, Reservation,
     RotationRegistry as _, RotationReservation, Rotations as _,
 };
 use signer_domain::{DeploymentProfile, KeyId, ProviderName, Scope, clock};
+use signer_kit::testdouble::{Failure, Operation};
 
 use crate::house::{House, Plan, eventually, is_good, run, soon};
 

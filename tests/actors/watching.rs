@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use signer_actors::CustodySettings;
-use signer_adapters::providers::testdouble::{Call, Failure, Operation, TestDouble};
 use signer_domain::ports::{
     AuditOutcome, Custody as _, CustodyError, KeyProvider as _, KeyQuery, KeyRegistry as _,
     Presence, PublicKeySource, Rotations as _,
 };
 use signer_domain::ports::{RotationRegistry as _, RotationReservation};
 use signer_domain::{DeploymentProfile, KeyId, ProviderName, Scope, SigningKey, clock};
+use signer_kit::testdouble::{Call, Failure, Operation, TestDouble};
 
 use crate::house::{House, Plan, eventually, is_good, run, soon};
 

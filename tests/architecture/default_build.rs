@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use crate::crates::is_called;
 use crate::workspace::{SHIPPED, tree};
 
-const BEHIND_A_FEATURE: [&str; 13] = [
+const BEHIND_A_FEATURE: [&str; 14] = [
     "aws-",
     "azure_",
     "cryptoki",
@@ -19,6 +19,7 @@ const BEHIND_A_FEATURE: [&str; 13] = [
     "pkcs11",
     "reqwest",
     "rustls",
+    "signer-kit",
     "tonic",
 ];
 

@@ -25,15 +25,12 @@ const NAMES: [&str; 15] = [
     "hazmat",
 ];
 
-/// The only directory whose files may name them; the double of the tests, which borrows them and is
-/// never shipped; and the one file of the audit log that holds its checkpoint key. That key signs for
+/// The only directory whose files may name them, and the one file of the audit log that holds its checkpoint key. That key signs for
 /// no caller and cannot come from the software provider, which production does not have.
-const HOMES: [&str; 5] = [
+const HOMES: [&str; 3] = [
     "adapters/src/audit/checkpoint_key.rs",
     "adapters/src/providers/software/",
     "adapters/src/providers/software.rs",
-    "adapters/src/providers/testdouble/",
-    "adapters/src/providers/testdouble.rs",
 ];
 
 /// The files that have a private key of the vault pass through, and may name the type that lends it to
@@ -188,11 +185,10 @@ fn a_published_private_key_type_is_noticed() {
 }
 
 #[test]
-fn only_the_software_provider_the_double_and_the_checkpoint_key_are_homes() {
+fn only_the_software_provider_and_the_checkpoint_key_are_homes() {
     assert!(is_home(Path::new(
         "adapters/src/providers/software/key_pair.rs"
     )));
-    assert!(is_home(Path::new("adapters/src/providers/testdouble.rs")));
     assert!(is_home(Path::new("adapters/src/audit/checkpoint_key.rs")));
     assert!(!is_home(Path::new("adapters/src/audit/checkpoints.rs")));
     assert!(!is_home(Path::new("adapters/src/audit/writer.rs")));

@@ -9,7 +9,12 @@ use std::process::Command;
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 
 /// The members that measure and test. They are tools for developers and no part of what is shipped.
-pub(crate) const TOOLS: [&str; 3] = ["signer-bench", "signer-cloud-fakes", "signer-test-support"];
+pub(crate) const TOOLS: [&str; 4] = [
+    "signer-bench",
+    "signer-cloud-fakes",
+    "signer-kit",
+    "signer-test-support",
+];
 
 /// The package that is shipped.
 pub(crate) const SHIPPED: &str = "plexsphere-signer";
@@ -21,7 +26,7 @@ pub(crate) struct Edge {
     pub(crate) from: String,
     /// The crate it depends on.
     pub(crate) to: String,
-    /// Whether only its tests see that crate.
+    /// Whether only its tests see that crate, or a build for tests.
     pub(crate) tests_only: bool,
 }
 
@@ -54,7 +59,8 @@ pub(crate) fn edges() -> BTreeSet<Edge> {
             .dependencies
             .iter()
             .map(|dependency| Edge {
-                tests_only: dependency.kind == DependencyKind::Development,
+                tests_only: dependency.kind == DependencyKind::Development
+                    || (dependency.optional && TOOLS.contains(&dependency.name.as_str())),
                 ..Edge::new(&from, &dependency.name)
             })
             .collect()

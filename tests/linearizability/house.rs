@@ -8,8 +8,6 @@ use std::time::Duration;
 use async_trait::async_trait;
 use prometheus_client::registry::Registry;
 use signer_actors::{ActorCustody, CustodySettings, DrivenPorts, ProviderSpec};
-use signer_adapters::crash::{Blow, CrashPoints, Crashing, PortCall};
-use signer_adapters::providers::testdouble::TestDouble;
 use signer_adapters::registry::{RegistryUrl, SqliteRegistry};
 use signer_adapters::verifier_for;
 use signer_domain::ports::{
@@ -17,6 +15,8 @@ use signer_domain::ports::{
     ProviderStatus,
 };
 use signer_domain::{DeploymentProfile, ProviderName};
+use signer_kit::crash::{Blow, CrashPoints, Crashing, PortCall};
+use signer_kit::testdouble::TestDouble;
 use signer_test_support::Random;
 use tempfile::TempDir;
 

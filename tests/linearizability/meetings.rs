@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_rt::System;
-use signer_adapters::crash::CrashPoints;
 use signer_domain::{Digest, KeyState, Scope};
+use signer_kit::crash::CrashPoints;
 use tokio::time::sleep;
 
 use crate::checker::{self, Call};

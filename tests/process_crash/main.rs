@@ -22,7 +22,7 @@ mod trial;
 
 use std::collections::BTreeSet;
 
-use signer_adapters::crash::Point;
+use signer_kit::crash::Point;
 use signer_test_support::{Program, Server, Workplace};
 
 use failing::Lasts;

@@ -23,7 +23,8 @@ use super::refusal::{AuditRefusal, OpenAuditError};
 use super::run::{Claim, NotedStore, Run};
 use super::sink::Store;
 use super::stale::StaleRegistry;
-use super::steps::{Step, Steps};
+use super::stepping::SteppedStore;
+use super::steps::{Disk, Step, Steps};
 use super::trail::FileAuditTrail;
 use super::unfinished::{LastRun, ReadNotesError};
 use super::writer::Writer;
@@ -85,16 +86,10 @@ impl AuditOpening {
         })
     }
 
-    /// Puts crash points between the log and its file.
-    #[cfg(feature = "_testdouble")]
+    /// Takes each step that changes a file on this disk.
     #[must_use]
-    pub fn with_crash_points(self, points: crate::crash::CrashPoints) -> Self {
-        self.with_steps(Steps::between(points))
-    }
-
-    /// Changes files by these steps.
-    #[cfg(any(test, feature = "_testdouble"))]
-    pub(super) fn with_steps(self, steps: Steps) -> Self {
+    pub fn on_disk(self, disk: Arc<dyn Disk>) -> Self {
+        let steps = Steps::on(disk);
         Self { steps, ..self }
     }
 
@@ -154,13 +149,9 @@ impl AuditOpening {
 
     fn go_on(self, registry: Option<RegistryMark>) -> Result<FileAuditTrail, AuditRefusal> {
         let path = self.path.clone();
-        #[cfg(feature = "_testdouble")]
-        let points = self.steps.points().clone();
-        #[cfg(feature = "_testdouble")]
-        let around = |store| super::crashing::CrashingStore::new(store, points);
-        #[cfg(not(feature = "_testdouble"))]
-        let around = std::convert::identity;
-        let (queue, writer, claim) = self.take_up(registry, around)?;
+        let steps = self.steps.clone();
+        let stepped = |store| SteppedStore::new(store, steps);
+        let (queue, writer, claim) = self.take_up(registry, stepped)?;
         FileAuditTrail::spawn(queue, writer, claim)
             .map_err(|error| AuditRefusal::Inaccessible { path, error })
     }
@@ -219,7 +210,7 @@ impl AuditOpening {
         if torn > 0
             && let Some(file) = &found.file
         {
-            let cut = steps.take(Step::CutTail, || file.set_len(length));
+            let cut = steps.take(Step::Truncate, || file.set_len(length));
             cut.map_err(inaccessible)?;
         }
         // Lines that a death left in the kernel's memory are about to be vouched for.

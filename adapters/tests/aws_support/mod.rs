@@ -2,6 +2,7 @@
 
 use std::num::{NonZeroU32, NonZeroUsize};
 
+use aws_credential_types::Credentials;
 use signer_adapters::providers::aws_kms::{AwsKmsMemory, AwsKmsProvider, AwsKmsSettings};
 use signer_adapters::providers::cloud::CloudLimits;
 
@@ -31,5 +32,6 @@ pub(crate) async fn open(settings: &AwsKmsSettings) -> AwsKmsProvider {
 
 /// A provider as the same process opens it again.
 pub(crate) async fn open_with(settings: &AwsKmsSettings, memory: AwsKmsMemory) -> AwsKmsProvider {
-    AwsKmsProvider::connect_as(settings.clone(), memory, "AKIDTHROWAWAY", SECRET).await
+    let credentials = Credentials::new("AKIDTHROWAWAY", SECRET, None, None, "given");
+    AwsKmsProvider::connect_as(settings.clone(), memory, credentials).await
 }

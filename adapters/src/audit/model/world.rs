@@ -16,7 +16,6 @@ use crate::audit::opening::{Acceptance, AuditOpening};
 use crate::audit::queue::Queue;
 use crate::audit::refusal::AuditRefusal;
 use crate::audit::run::{Claim, NotedStore};
-use crate::audit::steps::Steps;
 use crate::audit::verifier::CheckpointVerifier;
 use crate::audit::verify::{CheckpointLedger, Summary, Verdict, verify};
 use crate::audit::waiting::Waiting;
@@ -265,7 +264,7 @@ impl World {
         let log = self.file("");
         let faults = Arc::clone(&self.disk);
         let opening = AuditOpening::claim(&log, acceptance)?;
-        let opening = opening.with_steps(Steps::with_faults(Arc::clone(&faults)));
+        let opening = opening.on_disk(Arc::<Faults>::clone(&faults));
         let registry = RegistryMark::new("r".to_owned(), || 1);
         let taken = opening.take_up(Some(registry), |store| FaultyStore::new(store, faults));
         let (queue, writer, claim) =

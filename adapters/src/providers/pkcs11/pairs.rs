@@ -15,7 +15,7 @@ use super::desk::{Desk, Objects};
 use super::error::{Fault, Remedy};
 use super::key_cache::LiveKey;
 use super::label::Label;
-use crate::rfc8032::SHA_ABC;
+use crate::vectors::SHA_ABC;
 use crate::verifier_for;
 
 /// How many private halves of one label are examined, each at the price of a signature.

@@ -4,9 +4,7 @@ use std::fmt;
 use std::hint::black_box;
 
 use ring::error::Unspecified;
-use ring::rand::{SecureRandom as _, SystemRandom};
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
-use zeroize::Zeroizing;
 
 use signer_domain::{PublicKey, Signature};
 
@@ -23,20 +21,6 @@ impl KeyPair {
         let public_key = PublicKey::from_slice(pair.public_key().as_ref())
             .map_err(|_never_of_another_length| Unspecified)?;
         Ok(Self { pair, public_key })
-    }
-
-    /// A key pair out of the system's random bytes.
-    #[cfg_attr(
-        not(any(test, feature = "_testdouble")),
-        expect(
-            dead_code,
-            reason = "only the test double makes keys that nothing derives"
-        )
-    )]
-    pub(in crate::providers) fn random() -> Result<Self, Unspecified> {
-        let mut seed = Zeroizing::new([0; 32]);
-        SystemRandom::new().fill(seed.as_mut())?;
-        Self::from_seed(&seed)
     }
 
     /// Signs with pure Ed25519 (RFC 8032 §5.1.6).
@@ -75,12 +59,6 @@ impl fmt::Debug for KeyPair {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn random_pairs_differ() {
-        let [one, other] = [(); 2].map(|()| KeyPair::random().unwrap().public_key());
-        assert_ne!(one, other);
-    }
 
     #[test]
     fn debug_shows_the_public_half_only() {

@@ -154,7 +154,10 @@ mod tests {
 
     #[test]
     fn keeps_the_latest_key_pairs_up_to_its_capacity() {
-        let (table, pair) = (KeyTable::default(), Arc::new(KeyPair::random().unwrap()));
+        let (table, pair) = (
+            KeyTable::default(),
+            Arc::new(KeyPair::from_seed(&[7; 32]).unwrap()),
+        );
         for number in 0..=CAPACITY.get() {
             table.keep(&handle(number), &pair);
         }
@@ -165,7 +168,10 @@ mod tests {
 
     #[test]
     fn a_key_pair_in_use_is_never_evicted() {
-        let (table, pair) = (KeyTable::default(), Arc::new(KeyPair::random().unwrap()));
+        let (table, pair) = (
+            KeyTable::default(),
+            Arc::new(KeyPair::from_seed(&[7; 32]).unwrap()),
+        );
         table.keep(&handle(0), &pair);
         for number in 1..5 * CAPACITY.get() {
             table.keep(&handle(number), &pair);
@@ -175,7 +181,10 @@ mod tests {
 
     #[test]
     fn a_retired_key_is_forgotten_and_stays_away() {
-        let (table, pair) = (KeyTable::default(), Arc::new(KeyPair::random().unwrap()));
+        let (table, pair) = (
+            KeyTable::default(),
+            Arc::new(KeyPair::from_seed(&[7; 32]).unwrap()),
+        );
         assert!(!table.retire(&handle(1)));
         assert!(table.admit(&handle(1)));
         table.keep(&handle(1), &pair);

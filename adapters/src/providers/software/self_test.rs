@@ -4,7 +4,7 @@ use signer_domain::{KeyId, Scope};
 
 use super::key_pair::KeyPair;
 use super::secret_seed::SecretSeed;
-use crate::rfc8032::{VECTORS, Vector};
+use crate::vectors::{VECTORS, Vector};
 
 /// The public key derived from the seed `00 01 .. 1f` for `platform|k1`, as computed by another
 /// implementation.

@@ -36,10 +36,12 @@ impl Configured {
     }
 
     /// With these credentials, whatever the machine has.
-    #[cfg(feature = "_testdouble")]
-    pub(in super::super) fn with_credentials(mut self, key_id: &str, secret: &str) -> Self {
-        self.credentials = Some(Credentials::new(key_id, secret, None, None, "given"));
-        self
+    pub(in super::super) fn with_credentials(self, credentials: Credentials) -> Self {
+        let credentials = Some(credentials);
+        Self {
+            credentials,
+            ..self
+        }
     }
 
     pub(super) const fn limits(&self) -> CloudLimits {

@@ -1,5 +1,5 @@
 //! The scripted double of the test suites: an in-memory provider that signs for real, records what
-//! it is asked, and fails on demand. It is never compiled into a shipped binary.
+//! it is asked, and fails on demand.
 //!
 //! A test that holds the double scripts it with [`TestDouble::inject_failure`]. A test that drives
 //! a whole process cannot reach into it, so a key id can carry the script as well. It then opens
@@ -23,6 +23,7 @@
 //! `sign-panics-once-7`. Anything else may follow.
 
 mod failure;
+mod key_pair;
 mod script;
 mod state;
 
@@ -37,7 +38,6 @@ use signer_domain::{Deadline, Digest, HandleId, KeyId, ProviderName, PublicKey, 
 
 use self::failure::unavailable;
 use self::state::State;
-use super::scoped_name::{handle_of, names_in};
 
 pub use self::failure::{Call, Failure, Operation};
 
@@ -174,7 +174,7 @@ impl KeyProvider for TestDouble {
             scope: *scope,
             key_id: key_id.clone(),
         });
-        let handle = handle_of(ProviderName::Testdouble, scope, key_id)?;
+        let handle = handle_of(scope, key_id)?;
         let names = Some((*scope, key_id.clone()));
         self.act(Operation::Generate, names, |_| self.state.generate(handle))
             .await
@@ -230,7 +230,7 @@ impl KeyProvider for TestDouble {
         key_id: &KeyId,
         _deadline: Deadline,
     ) -> Result<Option<GeneratedKey>, KeyProviderError> {
-        let handle = handle_of(ProviderName::Testdouble, scope, key_id)?;
+        let handle = handle_of(scope, key_id)?;
         let names = Some((*scope, key_id.clone()));
         let work = |_| Ok(self.state.locate(handle));
         self.act(Operation::Locate, names, work).await
@@ -241,8 +241,19 @@ impl KeyProvider for TestDouble {
     }
 }
 
+fn handle_of(scope: &Scope, key_id: &KeyId) -> Result<HandleId, KeyProviderError> {
+    HandleId::from_parts(ProviderName::Testdouble, format_args!("{scope}|{key_id}")).map_err(
+        |cause| KeyProviderError::Misconfigured {
+            context: "naming a key pair",
+            source: Some(Box::new(cause)),
+        },
+    )
+}
+
 fn names_of(handle: &HandleId) -> Option<(Scope, KeyId)> {
-    names_in(ProviderName::Testdouble, handle)
+    let is_ours = handle.provider() == ProviderName::Testdouble;
+    let (scope, key_id) = handle.rest().split_once('|').filter(|_| is_ours)?;
+    Some((Scope::parse(scope).ok()?, KeyId::parse(key_id).ok()?))
 }
 
 /// The signature with its lowest bit of `S` flipped: of the right form, but wrong.

@@ -6,21 +6,21 @@ use signer_domain::Digest;
 
 /// One vector.
 #[derive(Debug)]
-pub(crate) struct Vector {
+pub struct Vector {
     /// The heading of the vector in the standard.
-    pub(crate) name: &'static str,
+    pub name: &'static str,
     /// The 32-byte private key, in the words of the standard.
-    pub(crate) seed: [u8; 32],
+    pub seed: [u8; 32],
     /// The public key.
-    pub(crate) public_key: [u8; 32],
+    pub public_key: [u8; 32],
     /// The message.
-    pub(crate) message: &'static [u8],
+    pub message: &'static [u8],
     /// The signature.
-    pub(crate) signature: [u8; 64],
+    pub signature: [u8; 64],
 }
 
 /// The message of `TEST SHA(abc)`: SHA-512 of `abc`. It is the one vector whose message is a digest.
-pub(crate) const SHA_ABC: Digest = Digest::from_bytes([
+pub const SHA_ABC: Digest = Digest::from_bytes([
     0xdd, 0xaf, 0x35, 0xa1, 0x93, 0x61, 0x7a, 0xba, 0xcc, 0x41, 0x73, 0x49, 0xae, 0x20, 0x41, 0x31,
     0x12, 0xe6, 0xfa, 0x4e, 0x89, 0xa9, 0x7e, 0xa2, 0x0a, 0x9e, 0xee, 0xe6, 0x4b, 0x55, 0xd3, 0x9a,
     0x21, 0x92, 0x99, 0x2a, 0x27, 0x4f, 0xc1, 0xa8, 0x36, 0xba, 0x3c, 0x23, 0xa3, 0xfe, 0xeb, 0xbd,
@@ -28,7 +28,7 @@ pub(crate) const SHA_ABC: Digest = Digest::from_bytes([
 ]);
 
 /// The vectors `TEST 1` to `TEST 3` and `TEST SHA(abc)`.
-pub(crate) const VECTORS: [Vector; 4] = [
+pub const VECTORS: [Vector; 4] = [
     Vector {
         name: "TEST 1",
         seed: [

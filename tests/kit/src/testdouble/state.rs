@@ -9,8 +9,8 @@ use signer_domain::ports::{GeneratedKey, KeyProviderError};
 use signer_domain::{Digest, HandleId, KeyId, PublicKey, Scope, Signature};
 
 use super::failure::{Call, Failure, Operation};
+use super::key_pair::KeyPair;
 use super::script::{Lasts, Script};
-use crate::providers::software::KeyPair;
 
 #[derive(Default)]
 pub(super) struct State(Mutex<Tables>);

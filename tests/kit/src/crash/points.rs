@@ -115,7 +115,10 @@ impl CrashPoints {
     }
 
     /// Does `work` between its two points, on a thread that may wait.
-    pub(crate) fn around_on_a_thread<T>(
+    ///
+    /// # Errors
+    /// Those of the work, and what a point strikes.
+    pub fn around_on_a_thread<T>(
         &self,
         call: PortCall,
         work: impl FnOnce() -> io::Result<T>,

@@ -1,10 +1,10 @@
 //! The contract of [`KeyProvider`] as one suite of named cases.
 //!
 //! Every back end proves itself by this suite. A new one implements [`Fixture`] for a type that
-//! stands for an empty back end, and adds one line to `adapters/tests/conformance.rs`:
+//! stands for an empty back end, and has one line in a test of its own:
 //!
 //! ```text
-//! signer_adapters::conformance_suite!(software, SoftwareFixture);
+//! signer_kit::conformance_suite!(software, SoftwareFixture);
 //! ```
 //!
 //! The line makes a module with one test a case, `software::signs_deterministically` and so on. A

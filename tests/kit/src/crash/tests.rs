@@ -16,28 +16,31 @@ use signer_domain::{
 };
 
 use super::{Blow, CrashPoints, Crashing, Moment, Point, PortCall};
-use crate::providers::testdouble::TestDouble;
-use crate::registry::{RegistryUrl, SqliteRegistry};
+use crate::testdouble::TestDouble;
+use signer_adapters::registry::{RegistryUrl, SqliteRegistry};
 
 /// The ports as they are written, with the word that their points open with.
 const PORTS: [(&str, &str); 5] = [
     (
         "registry",
-        include_str!("../../../domain/src/ports/key_registry.rs"),
+        include_str!("../../../../domain/src/ports/key_registry.rs"),
     ),
     (
         "rotations",
-        include_str!("../../../domain/src/ports/rotation_registry.rs"),
+        include_str!("../../../../domain/src/ports/rotation_registry.rs"),
     ),
     (
         "provider",
-        include_str!("../../../domain/src/ports/key_provider.rs"),
+        include_str!("../../../../domain/src/ports/key_provider.rs"),
     ),
     (
         "audit",
-        include_str!("../../../domain/src/ports/audit_trail.rs"),
+        include_str!("../../../../domain/src/ports/audit_trail.rs"),
     ),
-    ("audit_file", include_str!("../audit/sink.rs")),
+    (
+        "audit_file",
+        include_str!("../../../../adapters/src/audit/sink.rs"),
+    ),
 ];
 
 /// What tells a constant or what the process itself remembers; nothing can happen in between.

@@ -1,5 +1,4 @@
-//! Deaths, failures and delays at every call of a driven port, for the tests of recovery. Never
-//! compiled into a shipped binary.
+//! Deaths, failures and delays at every call of a driven port, for the tests of recovery.
 //!
 //! [`Crashing`] stands in front of an adapter and implements the ports that the adapter implements.
 //! Each call passes two [`Point`]s: `before` it, and `after` it, when the effect is there and the
@@ -25,7 +24,7 @@ mod points;
 mod provider;
 mod registry;
 mod remembering;
-#[cfg(test)]
+#[cfg(all(test, feature = "double"))]
 mod tests;
 
 use std::sync::Arc;

@@ -10,12 +10,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use signer_adapters::conformance::{
-    Fixture, Outages, outages, reopening, retiring, run, signing, standing,
-};
-use signer_adapters::providers::testdouble::{Failure, Operation, TestDouble};
 use signer_domain::HandleId;
 use signer_domain::ports::KeyProvider;
+use signer_kit::conformance::{
+    Fixture, Outages, outages, reopening, retiring, run, signing, standing,
+};
+use signer_kit::testdouble::{Failure, Operation, TestDouble};
 
 /// A double with one injected failure.
 struct Defective<const DEFECT: usize>(TestDouble);
