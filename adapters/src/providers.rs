@@ -14,12 +14,10 @@ pub mod cloud;
 pub mod gcp_kms;
 #[cfg(feature = "pkcs11")]
 pub mod pkcs11;
-mod scoped_name;
 mod secret_file;
 pub mod software;
-mod unsupported;
 
-pub use unsupported::UnsupportedProvider;
+pub use signer_module::UnsupportedProvider;
 
 use signer_domain::ProviderName;
 

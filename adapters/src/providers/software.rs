@@ -31,11 +31,11 @@ use async_trait::async_trait;
 
 use signer_domain::ports::{GeneratedKey, KeyProvider, KeyProviderError, ProviderCapabilities};
 use signer_domain::{Deadline, Digest, HandleId, KeyId, ProviderName, PublicKey, Scope, Signature};
+use signer_module::{handle_of, names_in};
 
 use self::key_table::{Found, KeyTable};
 use self::secret_seed::SecretSeed;
 use self::self_test::SelfTest;
-use super::scoped_name::{handle_of, names_in};
 
 pub(super) use self::key_pair::KeyPair;
 #[cfg(feature = "azure-kv")]

@@ -4,7 +4,10 @@ use signer_domain::ports::KeyProviderError;
 use signer_domain::{HandleId, KeyId, ProviderName, Scope};
 
 /// The handle of the key named `key_id` in `scope`.
-pub(super) fn handle_of(
+///
+/// # Errors
+/// When the names do not fit into a handle.
+pub fn handle_of(
     provider: ProviderName,
     scope: &Scope,
     key_id: &KeyId,
@@ -19,7 +22,7 @@ pub(super) fn handle_of(
 
 /// The names in a handle of `provider`; `None` for every other handle. Because scopes and key ids
 /// have one spelling each, two handles never carry the same names.
-pub(super) fn names_in(provider: ProviderName, handle: &HandleId) -> Option<(Scope, KeyId)> {
+pub fn names_in(provider: ProviderName, handle: &HandleId) -> Option<(Scope, KeyId)> {
     if handle.provider() != provider {
         return None;
     }
