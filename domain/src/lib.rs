@@ -22,6 +22,7 @@ mod path_text;
 pub mod ports;
 mod provider_name;
 mod public_key;
+pub mod registry;
 mod rotation_transition;
 mod scope;
 mod shell_word;

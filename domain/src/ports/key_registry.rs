@@ -224,6 +224,18 @@ pub enum CurrentKey {
     Unknown,
 }
 
+impl CurrentKey {
+    /// Tells by the current key of a scope, or else any key of it, how the scope stands.
+    #[must_use]
+    pub fn of(current_or_any: Option<SigningKey>) -> Self {
+        match current_or_any {
+            Some(key) if key.current => Self::Key(key),
+            Some(_) => Self::Retired,
+            None => Self::Unknown,
+        }
+    }
+}
+
 /// Which keys to list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyQuery {
