@@ -1,10 +1,10 @@
 //! The registry in one SQLite file.
 
 mod access;
-mod changes;
 mod connection;
 mod content;
 mod counter;
+mod engine;
 mod failure;
 mod file;
 mod lock;
@@ -16,8 +16,8 @@ mod queries;
 mod record;
 mod refusal;
 mod retired;
-mod retirement;
 mod rotation;
+mod rows;
 mod schema;
 #[cfg(test)]
 mod tests;
@@ -26,13 +26,7 @@ mod transaction;
 use std::fmt;
 use std::path::PathBuf;
 
-use async_trait::async_trait;
-use jiff::Timestamp;
-use signer_domain::ports::{
-    Abandonment, CurrentKey, GeneratedKey, KeyNotices, KeyPage, KeyQuery, KeyRegistry,
-    KeyRegistryError, PendingKey, Reservation,
-};
-use signer_domain::{HandleId, KeyId, KeyMark, ProviderName, Scope, SigningKey};
+use signer_domain::ports::KeyRegistryError;
 use sqlx::sqlite::SqliteConnection;
 
 use self::connection::{Connection, Work};
@@ -146,7 +140,7 @@ impl SqliteRegistry {
     }
 
     /// Runs `work` in a transaction that is durable before this returns.
-    async fn change<T, W>(&self, context: &'static str, work: W) -> Result<T, KeyRegistryError>
+    async fn transact<T, W>(&self, context: &'static str, work: W) -> Result<T, KeyRegistryError>
     where
         T: Send + 'static,
         W: for<'c> FnOnce(&'c mut SqliteConnection) -> Work<'c, T> + Send + 'static,
@@ -172,171 +166,5 @@ impl fmt::Debug for SqliteRegistry {
             .field("files", &self.files)
             .field("identity", &self.identity)
             .finish_non_exhaustive()
-    }
-}
-
-#[async_trait]
-impl KeyRegistry for SqliteRegistry {
-    async fn reserve(
-        &self,
-        scope: &Scope,
-        key_id: &KeyId,
-        provider: ProviderName,
-        at: Timestamp,
-    ) -> Result<Reservation, KeyRegistryError> {
-        let wanted = changes::Wanted {
-            scope: *scope,
-            key_id: key_id.clone(),
-            provider,
-            at,
-        };
-        self.change("reserving a key", move |connection| {
-            Box::pin(changes::reserve(connection, wanted))
-        })
-        .await
-    }
-
-    async fn complete(
-        &self,
-        pending: &PendingKey,
-        generated: &GeneratedKey,
-        at: Timestamp,
-    ) -> Result<SigningKey, KeyRegistryError> {
-        let (pending, generated) = (pending.clone(), generated.clone());
-        self.change("completing a reservation", move |connection| {
-            Box::pin(changes::complete(connection, pending, generated, at))
-        })
-        .await
-    }
-
-    async fn abandon(&self, pending: &PendingKey) -> Result<Abandonment, KeyRegistryError> {
-        let pending = pending.clone();
-        self.change("abandoning a reservation", move |connection| {
-            Box::pin(changes::abandon(connection, pending))
-        })
-        .await
-    }
-
-    async fn pending(&self) -> Result<Vec<PendingKey>, KeyRegistryError> {
-        let context = "reading the reservations";
-        self.reader
-            .run(context, |connection| Box::pin(queries::pending(connection)))
-            .await
-    }
-
-    async fn find(&self, handle: &HandleId) -> Result<Option<SigningKey>, KeyRegistryError> {
-        let handle = handle.clone();
-        self.reader
-            .run("finding a key", move |connection| {
-                Box::pin(queries::find(connection, handle))
-            })
-            .await
-    }
-
-    async fn any_of(&self, provider: ProviderName) -> Result<Option<SigningKey>, KeyRegistryError> {
-        self.reader
-            .run("looking for a key of a provider", move |connection| {
-                Box::pin(lookup::any_of(connection, provider))
-            })
-            .await
-    }
-
-    async fn current(&self, scope: &Scope) -> Result<CurrentKey, KeyRegistryError> {
-        let scope = *scope;
-        self.reader
-            .run("finding the current key of a scope", move |connection| {
-                Box::pin(queries::current(connection, scope))
-            })
-            .await
-    }
-
-    async fn list(&self, query: &KeyQuery) -> Result<KeyPage, KeyRegistryError> {
-        let query = query.clone();
-        self.reader
-            .run("listing the keys", move |connection| {
-                Box::pin(queries::list(connection, query))
-            })
-            .await
-    }
-
-    async fn mark(&self, handle: &HandleId, mark: KeyMark) -> Result<SigningKey, KeyRegistryError> {
-        let handle = handle.clone();
-        self.change("marking a key", move |connection| {
-            Box::pin(marks::set(connection, handle, mark, true))
-        })
-        .await
-    }
-
-    async fn unmark(
-        &self,
-        handle: &HandleId,
-        mark: KeyMark,
-    ) -> Result<SigningKey, KeyRegistryError> {
-        let handle = handle.clone();
-        self.change("taking a mark from a key", move |connection| {
-            Box::pin(marks::set(connection, handle, mark, false))
-        })
-        .await
-    }
-
-    async fn notices(&self) -> Result<KeyNotices, KeyRegistryError> {
-        self.reader
-            .run("reading what an operator should know", |connection| {
-                Box::pin(marks::notices(connection))
-            })
-            .await
-    }
-
-    async fn begin_retirement(&self, handle: &HandleId) -> Result<SigningKey, KeyRegistryError> {
-        let handle = handle.clone();
-        self.change("beginning a retirement", move |connection| {
-            Box::pin(retirement::begin(connection, handle))
-        })
-        .await
-    }
-
-    async fn begun_retirements(&self) -> Result<Vec<SigningKey>, KeyRegistryError> {
-        self.reader
-            .run("reading the begun retirements", |connection| {
-                Box::pin(retirement::begun(connection))
-            })
-            .await
-    }
-
-    async fn retire(
-        &self,
-        key: &SigningKey,
-        at: Timestamp,
-    ) -> Result<SigningKey, KeyRegistryError> {
-        let (handle, version) = (key.handle_id.clone(), key.version);
-        self.change("retiring a key", move |connection| {
-            Box::pin(changes::retire(connection, handle, version, at))
-        })
-        .await
-    }
-
-    fn stands(&self) -> Result<(), KeyRegistryError> {
-        let look = self.files.glance();
-        look.map_err(|displaced| {
-            failure::unavailable("looking whether it is in its place", displaced)
-        })
-    }
-
-    async fn check(&self) -> Result<(), KeyRegistryError> {
-        let context = "checking the registry";
-        let (files, identity) = (self.files.clone(), self.identity.clone());
-        self.reader
-            .run(context, move |connection| {
-                Box::pin(async move {
-                    identity.confirm(connection, &files).await?;
-                    queries::touch(connection).await
-                })
-            })
-            .await?;
-        let doubt = self.doubt.clone();
-        self.change(context, move |connection| {
-            Box::pin(async move { proof::write(connection, doubt.extent()).await })
-        })
-        .await
     }
 }

@@ -78,7 +78,7 @@ impl Connection {
             .map_err(|elapsed| unavailable(context, elapsed))?;
         let task = tokio::spawn(async move {
             let open = turn.as_mut();
-            let open = open.ok_or_else(|| Failure::Store(RegistryClosed.into()))?;
+            let open = open.ok_or_else(|| Failure::store(RegistryClosed))?;
             files.glance().map_err(lost)?;
             let answer = open.work(work).await;
             files.look().map_err(lost)?;
@@ -124,7 +124,7 @@ impl Open {
 
 /// The files of the registry were taken away or overwritten.
 pub(super) fn lost(displaced: Displaced) -> Failure {
-    Failure::Store(displaced.into())
+    Failure::store(displaced)
 }
 
 /// How both connections are made: small caches, no memory map, nothing trusted, little patience.

@@ -1,60 +1,53 @@
 //! Why a piece of work on the database failed, before it is told to the caller.
 
-use signer_domain::ChangeRefused;
 use signer_domain::ports::{Cause, KeyRegistryError};
+use signer_domain::registry::Refused;
 
 use super::record::UnreadableRecord;
 
-/// Why a piece of work on the database failed.
+/// Why a piece of work on the database failed, in the terms of the rules.
 #[derive(Debug)]
-pub(super) enum Failure {
-    /// The record is not what the caller believed.
-    Conflict,
-    /// The key is the new one of an open rotation.
-    RotationInProgress,
-    /// A row does not parse.
-    Unreadable(UnreadableRecord),
-    /// The database did not do it.
-    Store(Cause),
-}
+pub(super) struct Failure(pub(super) Refused);
 
 impl Failure {
+    /// The database did not do it.
+    pub(super) fn store(source: impl Into<Cause>) -> Self {
+        Self(Refused::Failed(source.into()))
+    }
+
     /// The error of the port, said of the call that does `context`.
     pub(super) fn during(self, context: &'static str) -> KeyRegistryError {
-        match self {
-            Self::Conflict => KeyRegistryError::Conflict,
-            Self::RotationInProgress => KeyRegistryError::RotationInProgress,
-            Self::Unreadable(source) => unavailable("reading a key record", source),
-            Self::Store(source) => unavailable(context, source),
-        }
+        self.0.during(context)
     }
 }
 
 impl From<sqlx::Error> for Failure {
     fn from(error: sqlx::Error) -> Self {
-        Self::Store(error.into())
-    }
-}
-
-/// The caller believed the key to be in a state that admits the change.
-impl From<ChangeRefused> for Failure {
-    fn from(_refused: ChangeRefused) -> Self {
-        Self::Conflict
+        Self::store(error)
     }
 }
 
 impl From<UnreadableRecord> for Failure {
     fn from(error: UnreadableRecord) -> Self {
-        Self::Unreadable(error)
+        Self(Refused::Unreadable(error.into()))
+    }
+}
+
+impl From<Refused> for Failure {
+    fn from(refused: Refused) -> Self {
+        Self(refused)
+    }
+}
+
+impl From<Failure> for Refused {
+    fn from(failure: Failure) -> Self {
+        failure.0
     }
 }
 
 /// The store did not serve a call that does `context`.
 pub(super) fn unavailable(context: &'static str, source: impl Into<Cause>) -> KeyRegistryError {
-    KeyRegistryError::Unavailable {
-        context,
-        source: Some(source.into()),
-    }
+    Failure::store(source).during(context)
 }
 
 /// The registry was closed in an orderly way and serves no more.

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use signer_domain::registry::Refused;
 use sqlx::sqlite::SqliteConnection;
 
 use super::failure::Failure;
@@ -38,8 +39,10 @@ impl Doubt {
     pub(super) fn note<T>(&self, outcome: &Result<T, Failure>) {
         match outcome {
             Ok(_) => self.0.store(false, Ordering::Release),
-            Err(Failure::Store(_)) => self.0.store(true, Ordering::Release),
-            Err(Failure::Conflict | Failure::RotationInProgress | Failure::Unreadable(_)) => {}
+            Err(Failure(Refused::Failed(_))) => self.0.store(true, Ordering::Release),
+            Err(Failure(
+                Refused::Conflict | Refused::RotationInProgress | Refused::Unreadable(_),
+            )) => {}
         }
     }
 }

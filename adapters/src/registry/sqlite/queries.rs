@@ -1,12 +1,13 @@
 //! The questions: each is one statement, so its answer is of one moment.
 
 use signer_domain::ports::{CurrentKey, KeyPage, KeyQuery, PendingKey};
+use signer_domain::registry::{KeyRow, RegisteredKey};
 use signer_domain::{HandleId, KeyState, Scope, SigningKey};
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 use super::failure::Failure;
-use super::lookup::by_handle;
-use super::record::{Record, columns, position};
+use super::lookup::{by_handle, current_or_any};
+use super::record::{columns, position, read, records, registered};
 
 /// The reservations, oldest first.
 pub(super) async fn pending(connection: &mut SqliteConnection) -> Result<Vec<PendingKey>, Failure> {
@@ -19,32 +20,21 @@ pub(super) async fn pending(connection: &mut SqliteConnection) -> Result<Vec<Pen
     .await?;
     let mut reservations = Vec::with_capacity(rows.len());
     for row in &rows {
-        reservations.extend(Record::read(row)?.pending());
+        match read(row)? {
+            KeyRow::Reserved(pending) => reservations.push(pending),
+            KeyRow::Registered(_) => {}
+        }
     }
     Ok(reservations)
 }
 
-/// The scope's current key, or else any registered key of the scope: then it has lost its current.
+/// The scope's current key.
 pub(super) async fn current(
     connection: &mut SqliteConnection,
     scope: Scope,
 ) -> Result<CurrentKey, Failure> {
-    let row = sqlx::query(concat!(
-        "SELECT ",
-        columns!(),
-        " FROM signing_key WHERE id = coalesce(
-             (SELECT id FROM signing_key WHERE scope = ?1 AND is_current = 1),
-             (SELECT id FROM signing_key WHERE scope = ?1 AND listed IS NOT NULL LIMIT 1))"
-    ))
-    .bind(scope.to_string())
-    .fetch_optional(connection)
-    .await?;
-    let record = row.as_ref().map(Record::read).transpose()?;
-    Ok(match record.and_then(Record::standing) {
-        Some(key) if key.current => CurrentKey::Key(key),
-        Some(_) => CurrentKey::Retired,
-        None => CurrentKey::Unknown,
-    })
+    let key = current_or_any(connection, &scope).await?;
+    Ok(CurrentKey::of(key.map(RegisteredKey::into_record)))
 }
 
 /// One page of the registered keys.
@@ -64,7 +54,8 @@ pub(super) async fn list(
             page.next = last;
             break;
         }
-        page.keys.extend(Record::read(row)?.standing());
+        page.keys
+            .extend(registered(row)?.map(RegisteredKey::into_record));
         last = Some(position(row)?);
     }
     Ok(page)
@@ -113,7 +104,34 @@ pub(super) async fn find(
     connection: &mut SqliteConnection,
     handle: HandleId,
 ) -> Result<Option<SigningKey>, Failure> {
-    by_handle(connection, &handle).await
+    let key = by_handle(connection, &handle).await?;
+    Ok(key.map(RegisteredKey::into_record))
+}
+
+pub(super) const BEGUN: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM signing_key WHERE retiring = 1 ORDER BY listed"
+);
+
+/// The keys whose retirement has begun, those first that became active first.
+pub(super) async fn begun(connection: &mut SqliteConnection) -> Result<Vec<SigningKey>, Failure> {
+    let rows = sqlx::query(BEGUN).fetch_all(connection).await?;
+    Ok(records(&rows)?)
+}
+
+pub(super) const UNCONFIRMED: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM signing_key WHERE unconfirmed = 1 ORDER BY valid_until, id"
+);
+
+/// The retired keys whose provider has not confirmed, those retired first at the front.
+pub(super) async fn unconfirmed(
+    connection: &mut SqliteConnection,
+) -> Result<Vec<SigningKey>, Failure> {
+    let rows = sqlx::query(UNCONFIRMED).fetch_all(connection).await?;
+    Ok(records(&rows)?)
 }
 
 /// Reads something, which proves that the tables can be read.

@@ -4,84 +4,79 @@ use std::error::Error;
 
 use jiff::Timestamp;
 use signer_domain::ports::{Cause, PendingKey, Purpose};
+use signer_domain::registry::{KeyRow, RegisteredKey};
 use signer_domain::{
     HandleId, KeyId, KeyMarks, KeyState, ProviderName, PublicKey, Scope, SigningKey,
 };
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Decode, Row as _, Sqlite, Type};
 
-/// The columns that [`Record::read`] needs, as SQL.
+/// The columns that [`read`] needs, as SQL.
 macro_rules! columns {
     () => {
         "id, listed, scope, key_id, provider, state, is_current, handle_id, public_key, \
          valid_from, valid_until, version, purpose, \
-         (blocked OR retiring) AS is_blocked, quarantined, unconfirmed"
+         blocked, retiring, quarantined, unconfirmed"
     };
 }
 pub(super) use columns;
 
-/// What one row says.
-#[derive(Debug)]
-pub(super) enum Record {
-    /// A reserved name.
-    Pending(PendingKey),
-    /// A registered key.
-    Standing(SigningKey),
-}
-
-impl Record {
-    /// Reads a row that holds the [`columns`].
-    pub(super) fn read(row: &SqliteRow) -> Result<Self, UnreadableRecord> {
-        let row = Reader(row);
-        let scope = row.text("scope", Scope::parse)?;
-        let key_id = row.text("key_id", KeyId::parse)?;
-        let state = row.text("state", |text| match text {
-            "pending" => Ok(None),
-            standing => KeyState::parse(standing).map(Some),
-        })?;
-        let Some(state) = state else {
-            let provider = row.text("provider", ProviderName::parse)?;
-            return Ok(Self::Pending(PendingKey {
-                scope,
-                key_id,
-                provider,
-                purpose: row.text("purpose", parse_purpose)?,
-                reservation: row.number("id", u64::try_from)?,
-            }));
-        };
-        Ok(Self::Standing(SigningKey {
+/// Reads a row that holds the [`columns`].
+pub(super) fn read(row: &SqliteRow) -> Result<KeyRow, UnreadableRecord> {
+    let row = Reader(row);
+    let scope = row.text("scope", Scope::parse)?;
+    let key_id = row.text("key_id", KeyId::parse)?;
+    let state = row.text("state", |text| match text {
+        "pending" => Ok(None),
+        standing => KeyState::parse(standing).map(Some),
+    })?;
+    let reservation = row.number("id", u64::try_from)?;
+    let Some(state) = state else {
+        let provider = row.text("provider", ProviderName::parse)?;
+        return Ok(KeyRow::Reserved(PendingKey {
             scope,
             key_id,
-            handle_id: row.text("handle_id", HandleId::parse)?,
-            public_key: row.bytes("public_key", PublicKey::from_slice)?,
-            state,
-            current: row.number("is_current", mark)?,
-            marks: KeyMarks {
-                blocked: row.number("is_blocked", mark)?,
-                quarantined: row.number("quarantined", mark)?,
-                unconfirmed: row.number("unconfirmed", mark)?,
-            },
-            valid_from: row.number("valid_from", Timestamp::from_microsecond)?,
-            valid_until: row.optional_number("valid_until", Timestamp::from_microsecond)?,
-            version: row.number("version", u64::try_from)?,
-        }))
-    }
+            provider,
+            purpose: row.text("purpose", parse_purpose)?,
+            reservation,
+        }));
+    };
+    let key = SigningKey {
+        scope,
+        key_id,
+        handle_id: row.text("handle_id", HandleId::parse)?,
+        public_key: row.bytes("public_key", PublicKey::from_slice)?,
+        state,
+        current: row.number("is_current", mark)?,
+        marks: KeyMarks {
+            blocked: row.number("blocked", mark)?,
+            quarantined: row.number("quarantined", mark)?,
+            unconfirmed: row.number("unconfirmed", mark)?,
+        },
+        valid_from: row.number("valid_from", Timestamp::from_microsecond)?,
+        valid_until: row.optional_number("valid_until", Timestamp::from_microsecond)?,
+        version: row.number("version", u64::try_from)?,
+    };
+    Ok(KeyRow::Registered(RegisteredKey {
+        reservation,
+        key,
+        is_retiring: row.number("retiring", mark)?,
+    }))
+}
 
-    /// The registered key; `None` for a reservation.
-    pub(super) fn standing(self) -> Option<SigningKey> {
-        match self {
-            Self::Standing(key) => Some(key),
-            Self::Pending(_) => None,
-        }
-    }
+/// Reads the row of a key; `None` for one of a reservation.
+pub(super) fn registered(row: &SqliteRow) -> Result<Option<RegisteredKey>, UnreadableRecord> {
+    Ok(match read(row)? {
+        KeyRow::Registered(key) => Some(key),
+        KeyRow::Reserved(_) => None,
+    })
+}
 
-    /// The reservation; `None` for a registered key.
-    pub(super) fn pending(self) -> Option<PendingKey> {
-        match self {
-            Self::Pending(pending) => Some(pending),
-            Self::Standing(_) => None,
-        }
-    }
+/// Reads the rows of keys, as the port tells them.
+pub(super) fn records(rows: &[SqliteRow]) -> Result<Vec<SigningKey>, UnreadableRecord> {
+    let keys = rows.iter().filter_map(|row| registered(row).transpose());
+    keys.map(|key| key.map(RegisteredKey::into_record))
+        .collect()
 }
 
 /// The position of a registered key in the listing.

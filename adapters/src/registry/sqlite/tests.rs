@@ -5,10 +5,16 @@ mod damage;
 
 use std::path::Path;
 
-use signer_domain::ports::{KeyRegistry as _, Purpose, RotationRegistry as _};
+use signer_domain::ports::{
+    CurrentKey, GeneratedKey, KeyQuery, KeyRegistry as _, PendingKey, Purpose, Reservation,
+    RotationRegistry as _,
+};
+use signer_domain::registry::Rows as _;
+use signer_domain::{HandleId, KeyId, ProviderName, Scope, Timestamp};
 use sqlx::{ConnectOptions as _, Connection as _, Row as _};
 use tempfile::TempDir;
 
+use super::rows::SqliteRows;
 use super::*;
 use crate::registry::RegistryUrl;
 
@@ -60,7 +66,7 @@ async fn the_connection_of_the_questions_cannot_write() {
     let directory = tempfile::tempdir().unwrap();
     let registry = open(&directory).await;
     let answer = registry.reader.run("trying", |connection| {
-        Box::pin(async move { changes::next_seq(connection).await })
+        Box::pin(async move { Ok(SqliteRows(connection).next_seq().await?) })
     });
     assert!(matches!(
         answer.await,
@@ -96,13 +102,11 @@ async fn no_question_about_providers_rotations_and_retirements_reads_a_whole_tab
     let directory = tempfile::tempdir().unwrap();
     let registry = open(&directory).await;
     for (question, index) in [
-        (rotation::queries::OPEN_IN, "rotation_unclosed"),
+        (rotation::queries::UNCLOSED, "rotation_unclosed"),
         (rotation::queries::TO, "sqlite_autoindex_rotation_2"),
         (rotation::queries::OPEN, "rotation_due"),
-        (rotation::queries::IS_ROTATED, "rotation_unclosed"),
-        (rotation::queries::OLD_KEY, "sqlite_autoindex_rotation_2"),
-        (rotation::queries::UNCONFIRMED, "signing_key_unconfirmed"),
-        (retirement::BEGUN, "signing_key_retiring"),
+        (queries::UNCONFIRMED, "signing_key_unconfirmed"),
+        (queries::BEGUN, "signing_key_retiring"),
         (marks::MARKED[0], "signing_key_blocked"),
         (marks::MARKED[1], "signing_key_retiring"),
         (marks::MARKED[2], "signing_key_quarantined"),
