@@ -3,25 +3,28 @@
 
 use std::collections::BTreeSet;
 
-use crate::crates::is_called;
-use crate::workspace::{SHIPPED, tree};
+use crate::crates::{behind_a_feature, is_called};
+use crate::workspace::{SHIPPED, edges, members, tree};
 
-const BEHIND_A_FEATURE: [&str; 14] = [
-    "aws-",
-    "azure_",
-    "cryptoki",
-    "cryptoki-sys",
+/// What a provider's library could bring along, by whatever way; the libraries themselves are known by
+/// being optional.
+const NEVER_BY_DEFAULT: [&str; 8] = [
     "dlopen",
     "dlopen2",
-    "google-cloud-",
     "libloading",
     "openssl-sys",
-    "pkcs11",
     "reqwest",
     "rustls",
     "signer-kit",
     "tonic",
 ];
+
+/// What must not be in the default build.
+fn left_out() -> Vec<String> {
+    let mut left_out = behind_a_feature(&edges(), &members());
+    left_out.extend(NEVER_BY_DEFAULT.map(str::to_owned));
+    left_out
+}
 
 const TOO_HEAVY_FOR_THE_DOMAIN: [&str; 19] = [
     "actix",
@@ -53,8 +56,11 @@ fn crate_names(tree: &[String]) -> BTreeSet<&str> {
 }
 
 /// Crates of a tree that bear a forbidden name.
-fn unwanted<'tree>(tree: &'tree [String], forbidden: &[&str]) -> Vec<&'tree str> {
-    let bears_one = |name: &&str| forbidden.iter().any(|unwanted| is_called(name, unwanted));
+fn unwanted<'tree>(tree: &'tree [String], forbidden: &[impl AsRef<str>]) -> Vec<&'tree str> {
+    let bears_one = |name: &&str| {
+        let mut forbidden = forbidden.iter().map(AsRef::as_ref);
+        forbidden.any(|unwanted| is_called(name, unwanted))
+    };
     crate_names(tree).into_iter().filter(bears_one).collect()
 }
 
@@ -85,7 +91,7 @@ fn lines(text: &str) -> Vec<String> {
 #[test]
 fn the_default_build_pulls_no_module_loader_and_no_cloud_sdk() {
     let tree = tree(SHIPPED, &["--edges", "normal"]);
-    assert_eq!(unwanted(&tree, &BEHIND_A_FEATURE), Vec::<&str>::new());
+    assert_eq!(unwanted(&tree, &left_out()), Vec::<&str>::new());
     assert!(
         crate_names(&tree).contains("signer-adapters"),
         "the tree was read"
@@ -96,7 +102,7 @@ fn the_default_build_pulls_no_module_loader_and_no_cloud_sdk() {
 fn a_module_loader_or_a_cloud_sdk_in_the_tree_is_noticed() {
     let tree = lines("clap v4.6.0\nlibloading v0.8.9\naws-sdk-kms v1.129.0 (*)\nazure_core v1.1.0");
     assert_eq!(
-        unwanted(&tree, &BEHIND_A_FEATURE),
+        unwanted(&tree, &left_out()),
         ["aws-sdk-kms", "azure_core", "libloading"]
     );
 }

@@ -8,16 +8,40 @@ use std::process::Command;
 
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 
-/// The members that measure and test. They are tools for developers and no part of what is shipped.
-pub(crate) const TOOLS: [&str; 4] = [
-    "signer-bench",
-    "signer-cloud-fakes",
-    "signer-kit",
-    "signer-test-support",
-];
+/// Where the members live that measure and test. They are tools for developers and no part of what is
+/// shipped.
+const TOOLS: &str = "tests";
 
 /// The package that is shipped.
 pub(crate) const SHIPPED: &str = "plexsphere-signer";
+
+/// A member of the workspace.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Member {
+    pub(crate) name: String,
+    /// Its directory, relative to the root and empty for the root itself.
+    pub(crate) folder: PathBuf,
+}
+
+impl Member {
+    pub(crate) fn new(name: &str, folder: impl Into<PathBuf>) -> Self {
+        Self {
+            name: name.to_owned(),
+            folder: folder.into(),
+        }
+    }
+
+    fn of(package: &Package) -> Self {
+        let manifest = package.manifest_path.as_std_path();
+        let folder = manifest.parent().expect("a manifest has a directory");
+        let folder = folder.strip_prefix(root()).expect("it is below the root");
+        Self::new(&package.name, folder)
+    }
+
+    pub(crate) fn is_tool(&self) -> bool {
+        self.folder.starts_with(TOOLS)
+    }
+}
 
 /// One line of a `[dependencies]` table: which member asks for which crate.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,6 +52,8 @@ pub(crate) struct Edge {
     pub(crate) to: String,
     /// Whether only its tests see that crate, or a build for tests.
     pub(crate) tests_only: bool,
+    /// Whether a feature switches it on.
+    pub(crate) is_optional: bool,
 }
 
 impl Edge {
@@ -37,6 +63,7 @@ impl Edge {
             from: from.to_owned(),
             to: to.to_owned(),
             tests_only: false,
+            is_optional: false,
         }
     }
 }
@@ -53,6 +80,11 @@ pub(crate) fn metadata() -> Metadata {
 /// Every dependency that a member declares, optional ones and those of its tests too.
 pub(crate) fn edges() -> BTreeSet<Edge> {
     let metadata = metadata();
+    let members = members();
+    let is_tool = |name: &str| {
+        let mut tools = members.iter().filter(|member| member.is_tool());
+        tools.any(|tool| tool.name == name)
+    };
     let of_package = |package: &Package| -> Vec<Edge> {
         let from = package.name.to_string();
         package
@@ -60,7 +92,8 @@ pub(crate) fn edges() -> BTreeSet<Edge> {
             .iter()
             .map(|dependency| Edge {
                 tests_only: dependency.kind == DependencyKind::Development
-                    || (dependency.optional && TOOLS.contains(&dependency.name.as_str())),
+                    || (dependency.optional && is_tool(&dependency.name)),
+                is_optional: dependency.optional,
                 ..Edge::new(&from, &dependency.name)
             })
             .collect()
@@ -72,13 +105,11 @@ pub(crate) fn edges() -> BTreeSet<Edge> {
         .collect()
 }
 
-/// The names of all members.
-pub(crate) fn members() -> BTreeSet<String> {
-    metadata()
-        .workspace_packages()
-        .iter()
-        .map(|package| package.name.to_string())
-        .collect()
+/// All members.
+pub(crate) fn members() -> BTreeSet<Member> {
+    let metadata = metadata();
+    let packages = metadata.workspace_packages();
+    packages.into_iter().map(Member::of).collect()
 }
 
 /// The manifest of every member, with its text.
@@ -95,16 +126,9 @@ pub(crate) fn manifests() -> Vec<(PathBuf, String)> {
 
 /// Every Rust source below the `src` directories of the shipped members, relative to the root.
 pub(crate) fn shipped_sources() -> Vec<(PathBuf, String)> {
-    let metadata = metadata();
     let mut found = Vec::new();
-    for package in metadata.workspace_packages() {
-        if !TOOLS.contains(&package.name.as_str()) {
-            let directory = package
-                .manifest_path
-                .parent()
-                .expect("a manifest has a directory");
-            collect(directory.join("src").as_std_path(), &mut found);
-        }
+    for member in members().iter().filter(|member| !member.is_tool()) {
+        collect(&root().join(&member.folder).join("src"), &mut found);
     }
     found
 }
