@@ -10,7 +10,5 @@ mod file_access;
 mod ownership;
 pub mod providers;
 pub mod registry;
-pub mod vectors;
-mod verify;
 
-pub use verify::{plain_verifier_for, verifier_for};
+pub use signer_verify::{plain_verifier_for, vectors, verifier_for};

@@ -11,13 +11,9 @@
 //! Retirement is kept in memory as a second line of defence. The authority on it is the key
 //! registry, which is asked before any provider.
 //!
-//! This module is the only place for private key material. Seeds and derived keys are wiped when
-//! they are dropped; copies that the cryptographic libraries leave on the stack are out of reach.
+//! Seeds and derived keys are wiped when they are dropped; copies that the cryptographic libraries leave on the stack are out of reach.
 
-mod key_pair;
 mod key_table;
-#[cfg(feature = "azure-kv")]
-mod lent_key;
 mod secret_seed;
 mod seed_file;
 mod self_test;
@@ -31,15 +27,13 @@ use async_trait::async_trait;
 
 use signer_domain::ports::{GeneratedKey, KeyProvider, KeyProviderError, ProviderCapabilities};
 use signer_domain::{Deadline, Digest, HandleId, KeyId, ProviderName, PublicKey, Scope, Signature};
+use signer_key_pair::KeyPair;
 use signer_module::{handle_of, names_in};
 
 use self::key_table::{Found, KeyTable};
 use self::secret_seed::SecretSeed;
 use self::self_test::SelfTest;
 
-pub(super) use self::key_pair::KeyPair;
-#[cfg(feature = "azure-kv")]
-pub(super) use self::lent_key::LentKey;
 pub use self::seed_file::{SeedFileError, create_seed_file};
 pub use self::self_test::SelfTestError;
 

@@ -14,9 +14,9 @@ use parking_lot::Mutex;
 
 use signer_domain::ports::{GeneratedKey, KeyProviderError};
 use signer_domain::{Deadline, Digest, PublicKey, Signature};
+use signer_key_pair::LentKey;
 
 use super::super::cloud::told_that;
-use super::super::software::LentKey;
 use super::error::{Refusal, after_making, misconfigured, unexpected};
 use super::handle::KeyVersion;
 use super::settings::{WrappingKey, WrappingKeyHome};

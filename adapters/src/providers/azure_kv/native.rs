@@ -17,7 +17,7 @@ use super::settling::{Settled, put_aside, settled, settled_key};
 use super::standing::Standing;
 use super::tags::Tags;
 use super::vault::{Vault, Version};
-use crate::verifier_for;
+use signer_verify::verifier_for;
 
 /// What the operator is told by a vault that has no Ed25519.
 pub(super) const NOT_OFFERED: &str =

@@ -20,10 +20,10 @@ use futures_util::TryStreamExt as _;
 
 use signer_domain::ports::KeyProviderError;
 use signer_domain::{Deadline, Digest, Signature};
+use signer_key_pair::LentKey;
 
 use self::sealed_body::{key_in, seal_request, unseal_request};
 use super::super::cloud::{Pace, told};
-use super::super::software::LentKey;
 use super::clients::Clients;
 use super::error::{Refusal, misconfigured, unexpected};
 use super::handle::KeyVersion;

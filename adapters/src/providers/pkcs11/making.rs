@@ -157,7 +157,7 @@ fn take(
             format!("the private key labelled {label} may be read out of the token"),
         ));
     }
-    let probe = crate::vectors::SHA_ABC;
+    let probe = signer_verify::vectors::SHA_ABC;
     let signature = desk.sign(private, &probe)?;
     if !key.verifier.accepts(&probe, &signature) {
         return Err(Fault::misconfigured(

@@ -89,7 +89,7 @@ pub(super) fn public_key_in(ec_point: &[u8]) -> Option<PublicKey> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::vectors::VECTORS;
+    use signer_verify::vectors::VECTORS;
 
     #[test]
     fn reads_a_public_key_in_all_three_encodings() {

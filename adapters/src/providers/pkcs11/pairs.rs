@@ -15,8 +15,8 @@ use super::desk::{Desk, Objects};
 use super::error::{Fault, Remedy};
 use super::key_cache::LiveKey;
 use super::label::Label;
-use crate::vectors::SHA_ABC;
-use crate::verifier_for;
+use signer_verify::vectors::SHA_ABC;
+use signer_verify::verifier_for;
 
 /// How many private halves of one label are examined, each at the price of a signature.
 const MOST_EXAMINED: usize = 8;

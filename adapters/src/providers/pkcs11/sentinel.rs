@@ -25,7 +25,7 @@ use super::desk::Desk;
 use super::error::Fault;
 use super::key_cache::{KnownKey, LiveKey};
 use super::label::Label;
-use crate::vectors::SHA_ABC;
+use signer_verify::vectors::SHA_ABC;
 
 /// What the sentinel signs. It signs nothing else, and nobody learns its signatures.
 const PROBE: Digest = SHA_ABC;

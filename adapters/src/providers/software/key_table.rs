@@ -8,8 +8,7 @@ use lru::LruCache;
 use parking_lot::RwLock;
 
 use signer_domain::HandleId;
-
-use super::key_pair::KeyPair;
+use signer_key_pair::KeyPair;
 
 /// How many derived key pairs are kept. Deriving one anew costs about as much as one signature.
 const CAPACITY: NonZeroUsize = NonZeroUsize::new(1024).unwrap();

@@ -8,8 +8,7 @@ use zeroize::Zeroizing;
 
 use signer_domain::ports::{Cause, KeyProviderError};
 use signer_domain::{KeyId, Scope};
-
-use super::key_pair::KeyPair;
+use signer_key_pair::KeyPair;
 
 /// 32 secret bytes. They stay in one place on the heap, so that moving the value copies no secret,
 /// and are wiped there when it is dropped.

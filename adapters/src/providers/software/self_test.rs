@@ -1,10 +1,10 @@
 //! Known answers: what derivation and signing must yield before the provider may serve.
 
 use signer_domain::{KeyId, Scope};
+use signer_key_pair::KeyPair;
 
-use super::key_pair::KeyPair;
 use super::secret_seed::SecretSeed;
-use crate::vectors::{VECTORS, Vector};
+use signer_verify::vectors::{VECTORS, Vector};
 
 /// The public key derived from the seed `00 01 .. 1f` for `platform|k1`, as computed by another
 /// implementation.

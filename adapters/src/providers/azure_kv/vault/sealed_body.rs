@@ -10,11 +10,10 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use zeroize::{Zeroize as _, Zeroizing};
 
-use super::super::super::software::LentKey;
-
 const OPENING: &[u8] = br#"{"alg":"RSA-OAEP-256","value":""#;
 const CLOSING: &[u8] = br#""}"#;
 
+use signer_key_pair::LentKey;
 /// The request to encrypt a private key. Its bytes are wiped when the last who sends them lets go.
 pub(super) fn seal_request(key: &LentKey) -> Bytes {
     request_with(key.expose_seed())

@@ -12,7 +12,7 @@ use crate::providers::pkcs11::desk::{Desk, Objects};
 use crate::providers::pkcs11::error::Fault;
 use crate::providers::pkcs11::key_cache::LiveKey;
 use crate::providers::pkcs11::label::Label;
-use crate::verifier_for;
+use signer_verify::verifier_for;
 
 /// How many pairs of that name are examined, each at the price of a signature.
 const MOST_PAIRS: usize = 8;

@@ -12,40 +12,46 @@ use super::key_pair::KeyPair;
 
 /// A private key that is at home elsewhere, encrypted, and in this process for as long as it takes to
 /// sign once. It is wiped when it is dropped.
-pub(in crate::providers) struct LentKey {
+pub struct LentKey {
     seed: Zeroizing<[u8; Self::LEN]>,
     pair: KeyPair,
 }
 
 impl LentKey {
     /// The length of a private key (RFC 8032 §5.1.5) in bytes.
-    pub(in crate::providers) const LEN: usize = 32;
+    pub const LEN: usize = 32;
 
     /// A new one, out of the system's random bytes.
-    pub(in crate::providers) fn make() -> Result<Self, Unspecified> {
+    ///
+    /// # Errors
+    /// When the system has none.
+    pub fn make() -> Result<Self, Unspecified> {
         let mut seed = Zeroizing::new([0; Self::LEN]);
         SystemRandom::new().fill(seed.as_mut())?;
         Self::of(seed)
     }
 
     /// The one with these bytes.
-    pub(in crate::providers) fn of(seed: Zeroizing<[u8; Self::LEN]>) -> Result<Self, Unspecified> {
+    ///
+    /// # Errors
+    /// As [`KeyPair::from_seed`].
+    pub fn of(seed: Zeroizing<[u8; Self::LEN]>) -> Result<Self, Unspecified> {
         let pair = KeyPair::from_seed(&seed)?;
         Ok(Self { seed, pair })
     }
 
     /// Shows the bytes, so that they can be encrypted where the key is to be at home.
-    pub(in crate::providers) fn expose_seed(&self) -> &[u8; Self::LEN] {
+    pub fn expose_seed(&self) -> &[u8; Self::LEN] {
         &self.seed
     }
 
     /// The public half.
-    pub(in crate::providers) const fn public_key(&self) -> PublicKey {
+    pub const fn public_key(&self) -> PublicKey {
         self.pair.public_key()
     }
 
     /// Signs with pure Ed25519, and ends the loan.
-    pub(in crate::providers) fn sign(self, digest: &Digest) -> Signature {
+    pub fn sign(self, digest: &Digest) -> Signature {
         self.pair.sign(digest.as_bytes())
     }
 }

@@ -6,6 +6,7 @@
 //! remains accepted is exactly what `verify_strict` accepts, with and without the table, as tests show.
 
 mod table;
+pub mod vectors;
 
 use std::fmt;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! The test vectors of pure Ed25519 (RFC 8032 §7.1), once for the whole crate.
+//! The test vectors of pure Ed25519 (RFC 8032 §7.1), once for the whole project.
 //!
 //! The seeds are public constants of the standard; nothing in here is a secret.
 

@@ -9,14 +9,17 @@ use ring::signature::{Ed25519KeyPair, KeyPair as _};
 use signer_domain::{PublicKey, Signature};
 
 /// An Ed25519 key pair, overwritten when it is dropped.
-pub(in crate::providers) struct KeyPair {
+pub struct KeyPair {
     pair: Ed25519KeyPair,
     public_key: PublicKey,
 }
 
 impl KeyPair {
     /// The key pair of a private key (RFC 8032 §5.1.5).
-    pub(in crate::providers) fn from_seed(seed: &[u8; 32]) -> Result<Self, Unspecified> {
+    ///
+    /// # Errors
+    /// When the library refuses it, which it does for no seed of this length.
+    pub fn from_seed(seed: &[u8; 32]) -> Result<Self, Unspecified> {
         let pair = Ed25519KeyPair::from_seed_unchecked(seed).map_err(Unspecified::from)?;
         let public_key = PublicKey::from_slice(pair.public_key().as_ref())
             .map_err(|_never_of_another_length| Unspecified)?;
@@ -24,14 +27,14 @@ impl KeyPair {
     }
 
     /// Signs with pure Ed25519 (RFC 8032 §5.1.6).
-    pub(in crate::providers) fn sign(&self, message: &[u8]) -> Signature {
+    pub fn sign(&self, message: &[u8]) -> Signature {
         let mut bytes = [0; Signature::LEN];
         bytes.copy_from_slice(self.pair.sign(message).as_ref());
         Signature::from_bytes(bytes)
     }
 
     /// The public half.
-    pub(in crate::providers) const fn public_key(&self) -> PublicKey {
+    pub const fn public_key(&self) -> PublicKey {
         self.public_key
     }
 }

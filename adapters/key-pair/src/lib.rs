@@ -1,0 +1,11 @@
+//! Ed25519 key pairs in this process: the only types of this project that hold the private key of a
+//! caller.
+//!
+//! Two crates may depend on this one, which `tests/architecture` sees to: the software provider, and the
+//! one of Azure Key Vault, which has no Ed25519 of its own and lends its keys.
+
+mod key_pair;
+mod lent_key;
+
+pub use self::key_pair::KeyPair;
+pub use self::lent_key::LentKey;
