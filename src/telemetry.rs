@@ -22,14 +22,8 @@ use log_queue::LogQueue;
 /// How long the end of the process waits for the last log lines to be read.
 const LAST_LINES: Duration = Duration::from_secs(1);
 
-/// The crates whose lines the chosen level governs; others are heard from warnings upwards.
-const OWN_TARGETS: [&str; 5] = [
-    "plexsphere_signer",
-    "signer_actors",
-    "signer_adapters",
-    "signer_domain",
-    "signer_http",
-];
+/// How the names of the crates begin whose lines the chosen level governs; others are heard from warnings upwards.
+const OWN_TARGETS: [&str; 2] = ["plexsphere_signer", "signer_"];
 
 /// The HTTP parser logs an error for each request it cannot read, so anybody who may connect could
 /// fill the log: it is heard only by who looks for detail.

@@ -8,15 +8,15 @@
 pub mod aws_kms;
 #[cfg(feature = "azure-kv")]
 pub mod azure_kv;
-#[cfg(feature = "cloud")]
-pub mod cloud;
-#[cfg(feature = "gcp-kms")]
-pub mod gcp_kms;
 #[cfg(feature = "pkcs11")]
 pub mod pkcs11;
 mod secret_file;
 pub mod software;
 
+#[cfg(feature = "cloud")]
+pub use signer_cloud as cloud;
+#[cfg(feature = "gcp-kms")]
+pub use signer_gcp_kms as gcp_kms;
 pub use signer_module::UnsupportedProvider;
 
 use signer_domain::ProviderName;

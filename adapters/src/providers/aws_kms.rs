@@ -25,6 +25,7 @@ use std::fmt;
 use async_trait::async_trait;
 use aws_sdk_kms::config::Credentials;
 
+use signer_cloud::{Trouble, in_doubt, told_that, until_there};
 use signer_domain::ports::{GeneratedKey, KeyProvider, KeyProviderError, ProviderCapabilities};
 use signer_domain::{Deadline, Digest, HandleId, KeyId, ProviderName, PublicKey, Scope, Signature};
 
@@ -34,7 +35,6 @@ use self::generation::Generation;
 use self::key_name::KeyName;
 use self::retirement::Retirement;
 use self::service::{Configured, KeyStanding, Service, default_region};
-use super::cloud::{Trouble, in_doubt, told_that, until_there};
 
 pub use self::memory::AwsKmsMemory;
 pub use self::settings::{

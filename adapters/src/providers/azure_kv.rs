@@ -25,6 +25,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+use signer_cloud::cloud_name;
 use signer_domain::ports::{GeneratedKey, KeyProvider, KeyProviderError, ProviderCapabilities};
 use signer_domain::{Deadline, Digest, HandleId, KeyId, ProviderName, PublicKey, Scope, Signature};
 
@@ -33,7 +34,6 @@ use self::error::Refusal;
 use self::handle::KeyVersion;
 use self::native::Native;
 use self::vault::Vault;
-use super::cloud::cloud_name;
 
 pub use self::credentials::{AzureCredentials, IncompleteCredentials};
 pub use self::settings::{

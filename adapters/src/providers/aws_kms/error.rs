@@ -8,9 +8,8 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_kms::config::http::HttpResponse;
 use aws_sdk_kms::error::{ProvideErrorMetadata, SdkError};
 
+use signer_cloud::{Trouble, leaves_doubt, told, told_that};
 use signer_domain::ports::{Cause, KeyProviderError};
-
-use super::super::cloud::{Trouble, leaves_doubt, told, told_that};
 
 /// Why a call did not do what it was made for.
 #[derive(Debug)]

@@ -21,10 +21,10 @@
 
 use std::time::{Duration, Instant};
 
+use signer_cloud::{Trouble, in_doubt, leaves_doubt, told_that, until_there};
 use signer_domain::ports::{GeneratedKey, KeyProviderError};
 use signer_domain::{Deadline, ErrorChain};
 
-use super::super::cloud::{Trouble, in_doubt, leaves_doubt, told_that, until_there};
 use super::arn::KeyArn;
 use super::error::Refusal;
 use super::key_name::KeyName;

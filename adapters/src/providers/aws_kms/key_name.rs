@@ -1,8 +1,8 @@
 //! How a key of ours is recognised in the account.
 
+use signer_cloud::cloud_name;
 use signer_domain::{KeyId, Scope};
 
-use super::super::cloud::cloud_name;
 use super::settings::AliasPrefix;
 
 /// The tag that tells which installation a key belongs to and what it is called there. It is on the key

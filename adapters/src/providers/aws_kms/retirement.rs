@@ -1,9 +1,9 @@
 //! How a key is put out of use.
 
+use signer_cloud::{Trouble, in_doubt, told_that, until_there};
 use signer_domain::ports::KeyProviderError;
 use signer_domain::{Deadline, ErrorChain};
 
-use super::super::cloud::{Trouble, in_doubt, told_that, until_there};
 use super::arn::KeyArn;
 use super::error::Refusal;
 use super::memory::AwsKmsMemory;

@@ -13,12 +13,12 @@ use aws_sdk_kms::primitives::Blob;
 use aws_sdk_kms::types::{KeySpec, KeyUsageType, MessageType, SigningAlgorithmSpec, Tag};
 use parking_lot::RwLock;
 
+use signer_cloud::{Pace, Trouble, in_doubt, told_that};
 use signer_domain::ports::KeyProviderError;
 use signer_domain::{Deadline, Digest, PublicKey, Signature};
 
 use self::answers::{public_key_in, signature_in};
 use self::tries::Repeat;
-use super::super::cloud::{Pace, Trouble, in_doubt, told_that};
 use super::arn::KeyArn;
 use super::error::{Refusal, refusal};
 use super::key_name::{KeyName, NAME_TAG};

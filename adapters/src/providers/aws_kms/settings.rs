@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use super::super::cloud::CloudLimits;
+use signer_cloud::CloudLimits;
 
 /// Where the keys are, and how they are treated.
 #[derive(Debug, Clone)]

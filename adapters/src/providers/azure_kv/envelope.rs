@@ -12,11 +12,11 @@ use azure_security_keyvault_keys::models::{CreateKeyParameters, KeyOperation, Ke
 use lru::LruCache;
 use parking_lot::Mutex;
 
+use signer_cloud::told_that;
 use signer_domain::ports::{GeneratedKey, KeyProviderError};
 use signer_domain::{Deadline, Digest, PublicKey, Signature};
 use signer_key_pair::LentKey;
 
-use super::super::cloud::told_that;
 use super::error::{Refusal, after_making, misconfigured, unexpected};
 use super::handle::KeyVersion;
 use super::settings::{WrappingKey, WrappingKeyHome};

@@ -9,9 +9,8 @@ use azure_core::http::headers::HeaderName;
 use azure_core::http::{RawResponse, StatusCode};
 use serde::Deserialize;
 
+use signer_cloud::{Trouble, in_doubt, leaves_doubt, told, told_that};
 use signer_domain::ports::{Cause, KeyProviderError};
-
-use super::super::cloud::{Trouble, in_doubt, leaves_doubt, told, told_that};
 
 /// How long to wait for an identity service, or for a key that is being recovered.
 const RETRY_SOON: Duration = Duration::from_secs(1);

@@ -7,10 +7,10 @@
 use azure_security_keyvault_keys::models::{CreateKeyParameters, CurveName, KeyOperation, KeyType};
 use parking_lot::Mutex;
 
+use signer_cloud::told_that;
 use signer_domain::ports::{GeneratedKey, KeyProviderError};
 use signer_domain::{Deadline, Digest, PublicKey};
 
-use super::super::cloud::told_that;
 use super::error::{Refusal, after_making, misconfigured, unexpected};
 use super::handle::KeyVersion;
 use super::settling::{Settled, put_aside, settled, settled_key};

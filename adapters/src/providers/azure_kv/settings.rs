@@ -5,7 +5,8 @@ use std::str::FromStr;
 
 use azure_core::http::Url;
 
-use super::super::cloud::CloudLimits;
+use signer_cloud::CloudLimits;
+
 use super::credentials::AzureCredentials;
 
 /// What the operator says about a vault.

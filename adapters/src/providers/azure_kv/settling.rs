@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use signer_cloud::until_there;
 use signer_domain::Deadline;
 use signer_domain::ports::KeyProviderError;
 
-use super::super::cloud::until_there;
 use super::error::{Refusal, unexpected};
 use super::handle::KeyVersion;
 use super::standing::Standing;

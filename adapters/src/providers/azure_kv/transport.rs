@@ -8,7 +8,7 @@ use azure_core::http::request::Request;
 use azure_core::http::{AsyncRawResponse, HttpClient};
 use futures_util::TryStreamExt as _;
 
-use super::super::cloud::{LONGEST_ANSWER, LONGEST_LIST};
+use signer_cloud::{LONGEST_ANSWER, LONGEST_LIST};
 
 /// The client of the vault and of whoever gives tokens.
 #[derive(Debug)]

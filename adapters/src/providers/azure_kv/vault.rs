@@ -18,12 +18,12 @@ use azure_security_keyvault_keys::{KeyClient, KeyClientOptions};
 use backon::{BackoffBuilder as _, ExponentialBuilder};
 use futures_util::TryStreamExt as _;
 
+use signer_cloud::{Pace, told};
 use signer_domain::ports::KeyProviderError;
 use signer_domain::{Deadline, Digest, Signature};
 use signer_key_pair::LentKey;
 
 use self::sealed_body::{key_in, seal_request, unseal_request};
-use super::super::cloud::{Pace, told};
 use super::clients::Clients;
 use super::error::{Refusal, misconfigured, unexpected};
 use super::handle::KeyVersion;

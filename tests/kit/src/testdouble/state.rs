@@ -7,7 +7,6 @@ use parking_lot::Mutex;
 
 use signer_domain::ports::{GeneratedKey, KeyProviderError};
 use signer_domain::{Digest, HandleId, KeyId, PublicKey, Scope, Signature};
-use signer_key_pair::KeyPair;
 
 use super::failure::{Call, Failure, Operation};
 use super::key_pair::KeyPair;

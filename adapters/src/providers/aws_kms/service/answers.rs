@@ -6,10 +6,10 @@ use aws_sdk_kms::types::{
     KeyMetadata, KeySpec, KeyState, KeyUsageType, OriginType, SigningAlgorithmSpec,
 };
 
+use signer_cloud::{Trouble, told_that};
 use signer_domain::ports::KeyProviderError;
 use signer_domain::{PublicKey, Signature};
 
-use super::super::super::cloud::{Trouble, told_that};
 use super::super::arn::KeyArn;
 
 /// A key as AWS describes it.

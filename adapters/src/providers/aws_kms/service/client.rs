@@ -11,7 +11,8 @@ use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 
-use super::super::super::cloud::CloudLimits;
+use signer_cloud::CloudLimits;
+
 use super::super::settings::AwsKmsSettings;
 use super::limited::limited;
 

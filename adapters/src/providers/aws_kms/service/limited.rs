@@ -8,7 +8,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::body::SdkBody;
 use http_body_util::Limited;
 
-use super::super::super::cloud::{LONGEST_ANSWER, LONGEST_LIST};
+use signer_cloud::{LONGEST_ANSWER, LONGEST_LIST};
 
 /// The same client with answers that end in an error where they grow too long: those of the key service,
 /// and those of whoever gives credentials.

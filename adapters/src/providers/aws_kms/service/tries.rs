@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use backon::{BackoffBuilder as _, ExponentialBuilder};
 
+use signer_cloud::in_doubt;
 use signer_domain::Deadline;
 
-use super::super::super::cloud::in_doubt;
 use super::super::error::Refusal;
 use super::Service;
 

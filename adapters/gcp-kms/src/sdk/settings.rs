@@ -3,8 +3,9 @@
 use std::net::IpAddr;
 use std::str::FromStr;
 
+use signer_cloud::CloudLimits;
+
 use super::key_ring::{GcpKeyPrefix, GcpKeyRing};
-use crate::providers::cloud::CloudLimits;
 
 /// What the operator says about a key ring and the way there.
 #[derive(Debug, Clone)]

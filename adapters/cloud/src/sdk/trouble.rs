@@ -13,7 +13,7 @@ const RETRY_AT_THE_LATEST: Duration = Duration::from_mins(1);
 /// Why a key service did not do what it was asked. The caller learns only that the provider is
 /// unavailable; the log and the warnings of `/readyz` tell these apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::providers) enum Trouble {
+pub enum Trouble {
     /// No connection could be made.
     Unreachable,
     /// There is a connection, and its certificate is not to be trusted.
@@ -35,7 +35,7 @@ pub(in crate::providers) enum Trouble {
 
 impl Trouble {
     /// As an error of the port, with what the service said for the log.
-    pub(in crate::providers) fn because(self, source: Cause) -> KeyProviderError {
+    pub fn because(self, source: Cause) -> KeyProviderError {
         let (context, source) = (self.context(), Some(source));
         match self {
             Self::CredentialsRefused | Self::PermissionDenied => {
@@ -56,7 +56,7 @@ impl Trouble {
     }
 
     /// What was being done, in the gerund.
-    pub(in crate::providers) const fn context(self) -> &'static str {
+    pub const fn context(self) -> &'static str {
         match self {
             Self::Unreachable => "connecting to the key service",
             Self::Untrusted => "checking the certificate of the key service",
@@ -88,7 +88,7 @@ impl Trouble {
     }
 
     /// Whether the call may have taken effect all the same.
-    pub(in crate::providers) const fn leaves_doubt(self) -> bool {
+    pub const fn leaves_doubt(self) -> bool {
         match self {
             Self::Silent | Self::Failing | Self::Unexpected => true,
             Self::Unreachable
@@ -101,7 +101,7 @@ impl Trouble {
 }
 
 /// The same, of a call that may have had its effect at an earlier try all the same.
-pub(in crate::providers) fn in_doubt(error: KeyProviderError) -> KeyProviderError {
+pub fn in_doubt(error: KeyProviderError) -> KeyProviderError {
     match error {
         KeyProviderError::ProviderUnavailable {
             context,
@@ -129,8 +129,7 @@ pub(in crate::providers) fn in_doubt(error: KeyProviderError) -> KeyProviderErro
 }
 
 /// Whether the call may have had its effect.
-#[cfg(any(feature = "aws-kms", feature = "azure-kv", test))]
-pub(in crate::providers) const fn leaves_doubt(error: &KeyProviderError) -> bool {
+pub const fn leaves_doubt(error: &KeyProviderError) -> bool {
     match error {
         KeyProviderError::ProviderUnavailable {
             outcome_unknown, ..
@@ -149,7 +148,7 @@ pub(in crate::providers) const fn leaves_doubt(error: &KeyProviderError) -> bool
 struct Told(String);
 
 /// The sentences of `error` and its causes as one cause.
-pub(in crate::providers) fn told(error: &dyn Error) -> Cause {
+pub fn told(error: &dyn Error) -> Cause {
     let mut sentences = vec![error.to_string()];
     let mut source = error.source();
     while let Some(cause) = source {
@@ -167,7 +166,7 @@ pub(in crate::providers) fn told(error: &dyn Error) -> Cause {
 }
 
 /// A sentence of our own as a cause.
-pub(in crate::providers) fn told_that(sentence: impl Into<String>) -> Cause {
+pub fn told_that(sentence: impl Into<String>) -> Cause {
     Box::new(Told(sentence.into()))
 }
 

@@ -38,7 +38,7 @@ const OTHERS_AT_ONCE: usize = 8;
 /// However many signatures wait, a call of another kind begins after the next of them: a busy provider
 /// is not mistaken for one that is down, and a key can be retired while many ask for its signatures.
 #[derive(Debug, Clone)]
-pub(in crate::providers) struct Pace {
+pub struct Pace {
     lanes: Arc<Lanes>,
     is_for_signatures: bool,
 }
@@ -56,7 +56,7 @@ struct Lanes {
 
 impl Pace {
     /// For calls of every kind but signatures.
-    pub(in crate::providers) fn new(limits: CloudLimits) -> Self {
+    pub fn new(limits: CloudLimits) -> Self {
         let lanes = Lanes {
             room_for_signatures: Semaphore::new(limits.max_in_flight.get()),
             room_for_others: Semaphore::new(OTHERS_AT_ONCE),
@@ -71,7 +71,8 @@ impl Pace {
     }
 
     /// For signatures, within the same limits.
-    pub(in crate::providers) fn for_signatures(&self) -> Self {
+    #[must_use]
+    pub fn for_signatures(&self) -> Self {
         Self {
             lanes: Arc::clone(&self.lanes),
             is_for_signatures: true,
@@ -83,7 +84,7 @@ impl Pace {
     /// # Errors
     /// Those of the call; [`KeyProviderError::ProviderUnavailable`] when the deadline comes first, with
     /// an unknown outcome only if the call had begun.
-    pub(in crate::providers) async fn call<T>(
+    pub async fn call<T>(
         &self,
         deadline: Deadline,
         call: impl Future<Output = Result<T, KeyProviderError>>,

@@ -5,10 +5,10 @@ use google_cloud_kms_v1::model::crypto_key_version::{
 };
 use google_cloud_kms_v1::model::{CryptoKeyVersion, ProtectionLevel};
 
+use signer_cloud::told_that;
 use signer_domain::ports::KeyProviderError;
 
 use super::settings::GcpProtectionLevel;
-use crate::providers::cloud::told_that;
 
 /// What the state of a version means for its key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

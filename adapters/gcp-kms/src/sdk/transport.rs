@@ -15,8 +15,9 @@ use reqwest::{Client, Method};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use signer_cloud::LONGEST_ANSWER;
+
 use super::line::nothing;
-use crate::providers::cloud::LONGEST_ANSWER;
 
 /// Where the service is, unless the operator or the credentials name another place.
 const GOOGLE: &str = "googleapis.com";

@@ -3,9 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use signer_cloud::cloud_name;
 use signer_domain::{HandleId, KeyId, ProviderName, Scope};
-
-use crate::providers::cloud::cloud_name;
 
 /// The service takes no longer names of key rings and crypto keys.
 const LONGEST_ID: usize = 63;

@@ -72,7 +72,7 @@ fn in_pem(pem: &str) -> Option<PublicKey> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::providers::gcp_kms::GcpKeyRing;
+    use crate::sdk::GcpKeyRing;
 
     fn version() -> VersionName {
         let ring: GcpKeyRing = "projects/p/locations/l/keyRings/r".parse().unwrap();

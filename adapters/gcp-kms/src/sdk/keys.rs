@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use signer_cloud::{Trouble, in_doubt, told_that, until_there};
 use signer_domain::ports::{Cause, GeneratedKey, KeyProviderError};
 use signer_domain::{Deadline, Digest, KeyId, PublicKey, Scope, Signature};
 
@@ -13,8 +14,6 @@ use super::error::{LEVEL_NOT_OFFERED, Refusal};
 use super::key_ring::VersionName;
 use super::settings::GcpSettings;
 use super::standing::{Standing, require_ours};
-use crate::providers::cloud::until_there;
-use crate::providers::cloud::{Trouble, in_doubt, told_that};
 
 /// How long after a first look a pair may still appear that a process had asked for before it died.
 const UNTIL_ABSENCE_TELLS: Duration = Duration::from_secs(1);

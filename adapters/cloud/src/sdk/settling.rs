@@ -15,7 +15,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 ///
 /// # Errors
 /// Those of the question; it is not asked again after one.
-pub(in crate::providers) async fn until_there<T, F>(
+pub async fn until_there<T, F>(
     deadline: Deadline,
     mut ask: impl FnMut() -> F,
 ) -> Result<Option<T>, KeyProviderError>

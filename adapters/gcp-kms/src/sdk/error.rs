@@ -8,9 +8,8 @@ use google_cloud_gax::error::CredentialsError;
 use google_cloud_gax::error::rpc::{Code, Status, StatusDetails};
 use google_cloud_kms_v1::Error;
 
+use signer_cloud::{Trouble, in_doubt, told, told_that};
 use signer_domain::ports::{Cause, KeyProviderError};
-
-use crate::providers::cloud::{Trouble, in_doubt, told, told_that};
 
 /// Descriptions come from the service and go to the log; more of them is of no use there.
 const LONGEST_DESCRIPTION: usize = 300;

@@ -13,7 +13,7 @@ const SHOWN: usize = 20;
 /// SHA-256(length of the scope in 8 bytes, big-endian ‖ scope ‖ key id). It is legal as an alias of AWS
 /// KMS, as a crypto key of Google Cloud KMS and as a key of Azure Key Vault, and the same after any
 /// restart.
-pub(in crate::providers) fn cloud_name(scope: &Scope, key_id: &KeyId) -> String {
+pub fn cloud_name(scope: &Scope, key_id: &KeyId) -> String {
     let scope = scope.to_string();
     let length = u64::try_from(scope.len()).unwrap_or(u64::MAX);
     let mut hash = Sha256::new();

@@ -6,6 +6,7 @@ use google_cloud_kms_v1::model::crypto_key_version::CryptoKeyVersionState;
 use google_cloud_kms_v1::model::{CryptoKey, CryptoKeyVersion};
 use google_cloud_wkt::FieldMask;
 
+use signer_cloud::Trouble;
 use signer_domain::{Deadline, Digest, PublicKey, Signature};
 
 use super::answers::{self, Damage};
@@ -13,7 +14,6 @@ use super::error::Refusal;
 use super::key_ring::{GcpKeyRing, VersionName};
 use super::line::{Line, Repeat};
 use super::settings::GcpSettings;
-use crate::providers::cloud::Trouble;
 
 /// The calls about one key ring.
 pub(super) struct Calls {

@@ -9,13 +9,12 @@ use google_cloud_kms_v1::Error;
 use google_cloud_kms_v1::client::KeyManagementService;
 use tokio::sync::Mutex;
 
+use signer_cloud::{Pace, Trouble, told_that};
 use signer_domain::Deadline;
 
 use super::error::Refusal;
 use super::settings::{GcpEndpoint, GcpSettings};
 use super::transport::Transport;
-use crate::providers::cloud::Pace;
-use crate::providers::cloud::{Trouble, told_that};
 
 /// An answer that takes longer is not waited for when the call can be made again.
 const PATIENCE: Duration = Duration::from_secs(3);

@@ -1,0 +1,14 @@
+//! What the providers of cloud key services share.
+//!
+//! A key service is far away, counts each call against a quota, and tells the truth late. The
+//! providers therefore pace themselves, ask again for what was made a moment ago, and tell an operator
+//! the trouble that they meet.
+
+#[cfg(feature = "sdk")]
+mod sdk;
+
+#[cfg(feature = "sdk")]
+pub use self::sdk::{
+    CloudLimits, LONGEST_ANSWER, LONGEST_LIST, Pace, Trouble, cloud_name, in_doubt, install_tls,
+    leaves_doubt, told, told_that, until_there,
+};

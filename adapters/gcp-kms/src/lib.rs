@@ -1,0 +1,28 @@
+//! The key provider of Google Cloud KMS: keys in a key ring of a Google Cloud project.
+//!
+//! Private keys are made inside the service and never leave it. Each pair is a crypto key of its own,
+//! named by what it is for, and of that key the version that the handle names. A name is used once:
+//! crypto keys cannot be renamed, and a second one of a name is refused, so that a lost answer never
+//! leads to a second pair.
+//!
+//! # What is believed of the service
+//!
+//! Bytes may be damaged on the way, so a signature counts only with the checksums of both directions
+//! and the name of the very version that was asked. The service knows states but no reasons: a version that
+//! cannot be used is looked at before it is called retired. Disabling takes effect within minutes and not
+//! at once, which is why the registry refuses a retired key before this provider is asked.
+//!
+//! # Tombstones
+//!
+//! Retiring disables the version. It can be enabled again by whoever administers the key ring; the
+//! registry still refuses it then.
+
+#[cfg(feature = "sdk")]
+mod sdk;
+
+#[cfg(feature = "sdk")]
+pub use self::sdk::{
+    GcpEndpoint, GcpKeyPrefix, GcpKeyRing, GcpKmsProvider, GcpProtectionLevel, GcpSettings,
+    ParseGcpEndpointError, ParseGcpKeyPrefixError, ParseGcpKeyRingError,
+    ParseGcpProtectionLevelError,
+};
