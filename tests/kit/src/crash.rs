@@ -24,7 +24,8 @@ mod points;
 mod provider;
 mod registry;
 mod remembering;
-#[cfg(all(test, feature = "double"))]
+#[cfg(test)]
+#[cfg(feature = "double")]
 mod tests;
 
 use std::sync::Arc;
