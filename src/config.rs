@@ -1,22 +1,15 @@
 //! The configuration of `serve`: flag, else environment, else default; then plain data.
 
-mod aws;
-mod azure;
 mod environment;
-mod gcp;
 mod limits;
-pub(crate) mod pkcs11;
+mod providers;
 mod resolve;
-mod setting;
 mod text;
 
-pub(crate) use aws::AwsConfig;
-pub(crate) use azure::AzureConfig;
 pub(crate) use environment::Environment;
-pub(crate) use gcp::GcpConfig;
-pub(crate) use pkcs11::{PinSource, Pkcs11Config, TypedPin};
+pub(crate) use providers::Said;
 pub(crate) use resolve::{named_registry, resolve};
-pub(crate) use setting::{Setting, Source, variable};
+pub(crate) use signer_module::{Setting, Source, variable};
 pub(crate) use text::one_line;
 
 use std::net::SocketAddr;
@@ -25,6 +18,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use signer_domain::{DeploymentProfile, ProviderName};
+use signer_module::Settings;
 
 use crate::telemetry::LogSettings;
 
@@ -38,16 +32,8 @@ pub(crate) struct Config {
     pub(crate) installation: Installation,
     /// The providers, without repetition; the first serves `generate`.
     pub(crate) providers: Setting<Vec<ProviderName>>,
-    /// The seed of the software provider; there whenever that provider is configured.
-    pub(crate) software_seed_file: Option<Setting<PathBuf>>,
-    /// The token of the PKCS#11 provider.
-    pub(crate) pkcs11: Pkcs11Config,
-    /// How AWS KMS is used.
-    pub(crate) aws: AwsConfig,
-    /// The key ring of the provider of Google Cloud KMS.
-    pub(crate) gcp: GcpConfig,
-    /// The vault of the provider of Azure Key Vault.
-    pub(crate) azure: AzureConfig,
+    /// Their settings, in the same order.
+    pub(crate) settings: Vec<Settings>,
     /// The socket to serve on.
     pub(crate) socket: Setting<PathBuf>,
     /// The mode of the socket.

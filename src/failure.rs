@@ -4,8 +4,11 @@ use std::fmt;
 use std::io;
 
 use signer_domain::io_cure;
+use signer_module::{Reason, Refusal};
 
 use crate::exit::Exit;
+
+pub(crate) use signer_module::quoted;
 
 /// What stopped a command. Its text is the one line on standard error.
 #[derive(Debug)]
@@ -73,9 +76,16 @@ fn one_line(text: &str) -> String {
     text.chars().map(visible).collect()
 }
 
-/// `text` in quotation marks, with whatever would not print made visible.
-pub(crate) fn quoted(text: impl fmt::Display) -> String {
-    format!("\"{}\"", text.to_string().escape_debug())
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        let exit = match refusal.reason() {
+            Reason::Usage => Exit::Usage,
+            Reason::General => Exit::General,
+            Reason::Unavailable => Exit::Unavailable,
+            Reason::Integrity => Exit::Integrity,
+        };
+        Self::new(exit, refusal)
+    }
 }
 
 #[cfg(test)]
@@ -86,10 +96,5 @@ mod tests {
     fn is_one_line_whatever_the_cause_says() {
         let failure = Failure::usage("first\nerror: second\r\u{1b}[2J");
         assert_eq!(failure.to_string(), "first error: second  [2J");
-    }
-
-    #[test]
-    fn quotes_what_does_not_print() {
-        assert_eq!(quoted("a\n\"b\""), r#""a\n\"b\"""#);
     }
 }

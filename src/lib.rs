@@ -2,6 +2,7 @@
 //!
 //! Only `wiring` names adapters. Everything else knows ports, settings and words.
 
+mod catalogue;
 mod cli;
 mod client;
 mod commands;
@@ -22,14 +23,13 @@ mod table;
 mod telemetry;
 mod wiring;
 
-pub use wiring::ProviderSet;
+pub use catalogue::{Catalogue, PROVIDERS};
 #[cfg(feature = "_testdouble")]
 pub use wiring::{arm_crash_points, remember_keys_in};
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::Parser as _;
 use clap::error::ErrorKind;
 use tikv_jemallocator::Jemalloc;
 
@@ -45,8 +45,9 @@ use failure::Failure;
 static ALLOCATOR: Jemalloc = Jemalloc;
 
 /// Runs the command line and tells how it ended.
-pub fn run(args: impl IntoIterator<Item = OsString>, providers: ProviderSet) -> ExitCode {
-    match parse(args).and_then(|cli| cli.map_or(Ok(()), |cli| dispatch(&cli, providers))) {
+pub fn run(args: impl IntoIterator<Item = OsString>, providers: &Catalogue) -> ExitCode {
+    let parsed = parse(args, providers);
+    match parsed.and_then(|cli| cli.map_or(Ok(()), |cli| dispatch(&cli, providers))) {
         Ok(()) => {
             telemetry::flush();
             Exit::Ok.into()
@@ -59,8 +60,11 @@ pub fn run(args: impl IntoIterator<Item = OsString>, providers: ProviderSet) -> 
 }
 
 /// Reads the command line; `None` when it asked for help or the version, which are shown.
-fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Option<Cli>, Failure> {
-    match Cli::try_parse_from(args) {
+fn parse(
+    args: impl IntoIterator<Item = OsString>,
+    providers: &Catalogue,
+) -> Result<Option<Cli>, Failure> {
+    match Cli::read(args, providers) {
         Ok(cli) => Ok(Some(cli)),
         Err(shown) => match shown.kind() {
             ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
@@ -76,7 +80,7 @@ fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Option<Cli>, Failur
     }
 }
 
-fn dispatch(cli: &Cli, providers: ProviderSet) -> Result<(), Failure> {
+fn dispatch(cli: &Cli, providers: &Catalogue) -> Result<(), Failure> {
     let client = match cli.command.client_args() {
         Some(behind) => behind.or(&cli.client),
         None => match cli.client.first_given() {
@@ -93,15 +97,15 @@ fn dispatch(cli: &Cli, providers: ProviderSet) -> Result<(), Failure> {
         stream::require_output()?;
     }
     match &cli.command {
-        Command::Serve(args) => serve::serve(args, providers),
+        Command::Serve(args) => serve::serve(args, &cli.typed, providers),
         Command::Keys(command) => commands::keys(command, &client),
         Command::Rotations(command) => commands::rotations(command, &client),
         Command::Sign(args) => commands::sign(args, &client),
         Command::Verify(args) => commands::verify(args),
-        Command::Pkcs11(command) => commands::pkcs11(command),
+        Command::Pkcs11(command) => commands::pkcs11(command, &cli.typed, providers),
         Command::Audit(command) => commands::audit(command),
         Command::Probe(args) => commands::probe(args, &client),
         Command::Openapi => commands::openapi(),
-        Command::Completion { shell } => commands::completion(*shell),
+        Command::Completion { shell } => commands::completion(*shell, providers),
     }
 }

@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-use plexsphere_signer::{ProviderSet, run};
+use plexsphere_signer::{PROVIDERS, run};
 
 fn main() -> ExitCode {
-    run(std::env::args_os(), ProviderSet::Shipped)
+    run(std::env::args_os(), &PROVIDERS)
 }

@@ -19,11 +19,12 @@ use signer_actors::{ActorCustody, CustodySettings, DrivenPorts, VerifyAfterSign}
 use signer_http::{HttpMetrics, HttpSettings, Ports, Telemetry};
 use tracing::{info, warn};
 
-use crate::cli::ServeArgs;
-use crate::config::{self, Config, Environment, Installation, Verification};
+use crate::catalogue::Catalogue;
+use crate::cli::{ServeArgs, TypedFlags};
+use crate::config::{self, Config, Environment, Installation, Said, Verification};
 use crate::failure::Failure;
 use crate::telemetry::{self, Log, LogFormat};
-use crate::wiring::{self, AuditPlace, OpenAudit, OpenProviders, ProviderSet, RegistryPlace};
+use crate::wiring::{self, AuditPlace, OpenAudit, OpenProviders, RegistryPlace};
 use crate::{dev, hardening};
 use entrance::take_places;
 use file_limit::FileLimitSignal;
@@ -41,7 +42,11 @@ const IDLE_LIMIT: Duration = Duration::from_secs(75);
 ///
 /// # Errors
 /// With one sentence that names the flag and the cure.
-pub(crate) fn serve(args: &ServeArgs, set: ProviderSet) -> Result<(), Failure> {
+pub(crate) fn serve(
+    args: &ServeArgs,
+    typed: &TypedFlags,
+    providers: &Catalogue,
+) -> Result<(), Failure> {
     hardening::require_user_of_its_own()?;
     room::require()?;
     // First of all: a stop that is asked for during the start is a stop in order.
@@ -57,9 +62,12 @@ pub(crate) fn serve(args: &ServeArgs, set: ProviderSet) -> Result<(), Failure> {
     let signals = signals.map_err(|cause: std::io::Error| {
         Failure::general(format_args!("signals cannot be listened to: {cause}"))
     })?;
-    let environment = Environment::read()?;
-    let config = config::resolve(args, &environment, default_format(args))?;
-    wiring::check_support(&config, set)?;
+    let said = Said {
+        typed,
+        environment: &Environment::read(providers)?,
+    };
+    let config = config::resolve(args, said, default_format(args), providers)?;
+    wiring::check_support(&config, providers)?;
     let registry = RegistryPlace::of(&config)?;
     wiring::check_places(&config, &registry)?;
     hardening::harden()?;
@@ -70,8 +78,8 @@ pub(crate) fn serve(args: &ServeArgs, set: ProviderSet) -> Result<(), Failure> {
     let audit = AuditPlace::of(&config, &registry)?;
     clock::check()?;
     // A provider tells in the log what it makes of its token, whether or not the start is refused.
-    let log = telemetry::start(config.log)?;
-    let opened = system.block_on(wiring::check_providers(&config))?;
+    let log = telemetry::start(config.log, providers)?;
+    let opened = system.block_on(OpenProviders::prepare(&config, providers))?;
     let places = Places { registry, audit };
     let outcome = system.block_on(run(config, places, signals, &opened, &log));
     // Last of all, for this may end the process on the spot: the audit log and the registry are
@@ -125,7 +133,7 @@ async fn run(
     actix_rt::spawn(signals.reopen.obey(audit.clone()));
     actix_rt::spawn(signals.stray.ignore());
     actix_rt::spawn(orphans::reap());
-    let providers = wiring::providers(&config, opened)?;
+    opened.announce();
     let mut metrics = Metrics::default();
     let http = HttpMetrics::register(&mut metrics);
     audit.register(&mut metrics);
@@ -139,7 +147,7 @@ async fn run(
             audit: audit.port(),
             verifier_for: wiring::VERIFIER,
         },
-        providers,
+        opened.specs(),
         &mut metrics,
     );
     let custody = Arc::new(custody.map_err(room::no_thread)?);
@@ -207,9 +215,6 @@ fn announce(config: &Config, audit: &OpenAudit) {
     }
     if config.verification == Verification::Off {
         warn!("signatures leave without being verified");
-    }
-    if config.pkcs11.shows_its_pin() {
-        warn!("PIN given on the command line, where everybody on this machine can read it");
     }
     info!(
         version = env!("CARGO_PKG_VERSION"),

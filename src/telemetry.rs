@@ -15,6 +15,7 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
+use crate::catalogue::{Catalogue, faces};
 use crate::failure::Failure;
 use crate::stream::{never_block_outputs, write_within};
 use log_queue::LogQueue;
@@ -28,11 +29,6 @@ const OWN_TARGETS: [&str; 2] = ["plexsphere_signer", "signer_"];
 /// The HTTP parser logs an error for each request it cannot read, so anybody who may connect could
 /// fill the log: it is heard only by who looks for detail.
 const PARSER_TARGET: &str = "actix_http";
-
-/// Libraries of key services that log errors as they are when a variable of theirs asks for it, and
-/// with them whatever the issuer of access tokens repeats of a credential. The adapters tell what is
-/// wrong.
-const SILENCED_TARGETS: [&str; 2] = ["experimental.client", "google_cloud"];
 
 /// What is logged, and how.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -152,7 +148,7 @@ impl<S: Subscriber> tracing_subscriber::Layer<S> for Log {}
 ///
 /// # Errors
 /// When there can be no further thread, or the process has a subscriber already.
-pub(crate) fn start(settings: LogSettings) -> Result<Log, Failure> {
+pub(crate) fn start(settings: LogSettings, providers: &Catalogue) -> Result<Log, Failure> {
     never_block_outputs();
     let stderr = |line: &[u8]| write_within(io::stderr().as_fd(), line, None);
     let queue = LogQueue::start(stderr).map_err(|cause| {
@@ -169,10 +165,12 @@ pub(crate) fn start(settings: LogSettings) -> Result<Log, Failure> {
         LogFormat::Text => lines.with_ansi(io::stderr().is_terminal()).boxed(),
     };
     let level = settings.level.filter();
+    // Whichever are configured: nothing of these is worth a credential in the log.
+    let silenced = faces(providers).flat_map(|face| face.silenced);
     let filter = Targets::new()
         .with_default(level.min(LevelFilter::WARN))
         .with_target(PARSER_TARGET, parser_level(level))
-        .with_targets(SILENCED_TARGETS.map(|target| (target, LevelFilter::OFF)))
+        .with_targets(silenced.map(|target| (*target, LevelFilter::OFF)))
         .with_targets(OWN_TARGETS.map(|target| (target, level)));
     let log = Log(queue);
     tracing_subscriber::registry()

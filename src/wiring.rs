@@ -1,39 +1,26 @@
 //! Joins adapters to ports. The only place that names an adapter.
 
 mod audit;
-#[cfg_attr(not(feature = "aws-kms"), path = "wiring/aws/left_out.rs")]
-mod aws;
-#[cfg_attr(not(feature = "azure-kv"), path = "wiring/azure/left_out.rs")]
-mod azure;
 #[cfg(feature = "_testdouble")]
 mod crash;
-#[cfg_attr(not(feature = "gcp-kms"), path = "wiring/gcp/left_out.rs")]
-mod gcp;
 mod only_one;
-#[cfg_attr(not(feature = "pkcs11"), path = "wiring/pkcs11/left_out.rs")]
-mod pkcs11;
-mod pkcs11_report;
 mod providers;
 
 pub(crate) use self::audit::{AuditPlace, OpenAudit, accept_cut, accept_registry};
-pub(crate) use self::pkcs11::{
-    accept as accept_token, check as check_token, mechanisms as mechanisms_of_token,
-};
-pub(crate) use self::pkcs11_report::{CheckDocument, MechanismsDocument, TokenDocument};
-pub(crate) use self::providers::{
-    OpenProviders, check_providers, provide_development_seed, providers,
-};
+pub(crate) use self::providers::{OpenProviders, leave, provide_development_seed};
 /// The offline half of the audit log: what `audit` reads and checks.
 pub(crate) use signer_adapters::audit as audit_log;
+/// The commands around a PKCS#11 token.
+pub(crate) use signer_adapters::modules::pkcs11 as token;
 pub(crate) use signer_adapters::registry::RegistryUrl;
 
 use std::sync::Arc;
 
-use signer_adapters::providers::support;
 use signer_adapters::registry::{OpenRegistryError, RetiredKey, SqliteRegistry, retired_keys};
 use signer_domain::ProviderName;
 use signer_domain::ports::{KeyRegistry, KeyRegistryError, RotationRegistry, VerifierFactory};
 
+use crate::catalogue::Catalogue;
 use crate::config::{Config, Installation, Setting, Source};
 use crate::failure::Failure;
 use crate::place::{directory_of, is_writable};
@@ -44,46 +31,24 @@ pub use crash::{arm_crash_points, remember_keys_in};
 /// Checks signatures, in `serve` and in `verify` alike.
 pub(crate) const VERIFIER: VerifierFactory = signer_adapters::verifier_for;
 
-/// The providers that a binary accepts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ProviderSet {
-    /// Those that hold real keys.
-    Shipped,
-    /// The scripted double of the process tests, too.
-    #[cfg(feature = "_testdouble")]
-    WithTestdouble,
-}
-
-impl ProviderSet {
-    fn includes(self, provider: ProviderName) -> bool {
-        match (self, provider) {
-            #[cfg(feature = "_testdouble")]
-            (Self::Shipped, ProviderName::Testdouble) => false,
-            #[cfg(feature = "_testdouble")]
-            (Self::WithTestdouble, ProviderName::Testdouble) => true,
-            (
-                _,
-                ProviderName::Software
-                | ProviderName::Pkcs11
-                | ProviderName::AwsKms
-                | ProviderName::GcpKms
-                | ProviderName::AzureKv,
-            ) => true,
-        }
-    }
-}
-
-/// Refuses a provider that this binary does not hold. Another one is never put in its place.
+/// Refuses a provider that this binary does not hold, or one without a setting that it needs. Another one
+/// is never put in its place.
 ///
 /// # Errors
 /// With the sentence that names the cure.
-pub(crate) fn check_support(config: &Config, set: ProviderSet) -> Result<(), Failure> {
+pub(crate) fn check_support(config: &Config, providers: &Catalogue) -> Result<(), Failure> {
     let Setting { value, source } = &config.providers;
     for provider in value {
-        support(*provider).map_err(|refusal| source.explain(refusal))?;
-        if !set.includes(*provider) {
-            return Err(source.refuse(provider, "is not a provider of this binary"));
-        }
+        let Some(module) = providers.iter().find(|it| it.face().name == *provider) else {
+            let refusal = source.refuse(provider, "is not a provider of this binary");
+            return Err(refusal.into());
+        };
+        module
+            .support()
+            .map_err(|refusal| source.explain(refusal))?;
+    }
+    for settings in &config.settings {
+        settings.require_all()?;
     }
     Ok(())
 }
@@ -128,7 +93,7 @@ impl RegistryPlace {
             Installation::Development => Ok(place),
             Installation::Configured => match SqliteRegistry::survey(&place.url) {
                 Ok(()) => Ok(place),
-                Err(refusal) => Err(source.explain(refusal)),
+                Err(refusal) => Err(source.explain(refusal).into()),
             },
         }
     }
@@ -151,11 +116,12 @@ impl RegistryPlace {
         };
         // How that went matters less than the refusal; nothing has been written.
         drop(registry.close().await);
-        Err(self.source.explain(format_args!(
+        let refusal = self.source.explain(format_args!(
             "--registry {}: {holder} serves this registry, or a copy of it; stop that process, or name \
              another file",
             self.url
-        )))
+        ));
+        Err(refusal.into())
     }
 }
 
@@ -173,7 +139,7 @@ pub(crate) async fn retired_keys_of_token(
         return Ok(None);
     }
     let read = retired_keys(&url, ProviderName::Pkcs11).await;
-    read.map(Some).map_err(|refusal| source.explain(refusal))
+    Ok(read.map(Some).map_err(|refusal| source.explain(refusal))?)
 }
 
 async fn open(url: &RegistryUrl) -> Result<OpenRegistry, OpenRegistryError> {

@@ -58,7 +58,7 @@ const SETTINGS: &[(&str, &str, &[&str])] = &[
 fn flags_with(place: &Workplace, flag: &str, path: &str) -> Vec<String> {
     let mut flags = vec!["--key-provider".to_owned(), "software".to_owned()];
     if cfg!(feature = "pkcs11") {
-        flags.extend(["--key-provider".to_owned(), "pkcs11".to_owned()]);
+        flags.extend(["--key-provider", "pkcs11", "--pkcs11-slot", "0"].map(str::to_owned));
     }
     for (setting, name, _) in SETTINGS {
         let usual = place.file(name).display().to_string();

@@ -7,6 +7,7 @@
 
 pub mod audit;
 mod file_access;
+pub mod modules;
 mod ownership;
 pub mod providers;
 pub mod registry;

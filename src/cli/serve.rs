@@ -1,11 +1,7 @@
-//! `serve`: its flags as they were typed. The configuration reads and judges them.
+//! `serve`: its own flags as they were typed. The configuration reads and judges them, and those of the
+//! providers.
 
 use clap::Args;
-
-use super::aws::AwsArgs;
-use super::azure::AzureArgs;
-use super::gcp::GcpArgs;
-use super::pkcs11::Pkcs11Args;
 
 /// `serve`.
 #[derive(Debug, Default, Args)]
@@ -20,15 +16,7 @@ pub(crate) struct ServeArgs {
         long,
         conflicts_with_all = [
             "key_provider", "socket", "socket_mode", "registry", "audit_log",
-            "deployment_profile", "software_seed_file", "pkcs11_module", "pkcs11_slot",
-            "pkcs11_pin_file", "pkcs11_pin", "pkcs11_label", "pkcs11_label_max",
-            "pkcs11_ec_params", "pkcs11_sessions", "pkcs11_call_timeout", "aws_region",
-            "aws_endpoint_url", "aws_profile", "aws_alias_prefix", "aws_schedule_deletion_days", "aws_max_in_flight",
-            "aws_requests_per_second", "gcp_key_ring", "gcp_key_prefix", "gcp_protection_level",
-            "gcp_endpoint_url", "gcp_max_in_flight", "gcp_requests_per_second",
-            "azure_vault_url", "azure_kv_mode", "azure_wrapping_key_type",
-            "azure_wrapping_key_size", "azure_token_resource", "azure_max_in_flight",
-            "azure_requests_per_second",
+            "deployment_profile",
         ]
     )]
     pub(crate) dev: bool,
@@ -59,10 +47,6 @@ pub(crate) struct ServeArgs {
     /// PLEXSPHERE_SIGNER_OVERLAP_WINDOW] [default: 24h]
     #[arg(long, value_name = "DURATION")]
     pub(crate) overlap_window: Option<String>,
-    /// The seed of the software provider: exactly 32 bytes, not readable by others [env:
-    /// PLEXSPHERE_SIGNER_SOFTWARE_SEED_FILE]
-    #[arg(long, value_name = "PATH")]
-    pub(crate) software_seed_file: Option<String>,
     /// Release signatures unverified; refused unless software is the only provider
     #[arg(long)]
     pub(crate) no_verify_after_sign: bool,
@@ -90,12 +74,4 @@ pub(crate) struct ServeArgs {
     /// info]
     #[arg(long, value_name = "LEVEL")]
     pub(crate) log_level: Option<String>,
-    #[command(flatten)]
-    pub(crate) pkcs11: Pkcs11Args,
-    #[command(flatten)]
-    pub(crate) aws: AwsArgs,
-    #[command(flatten)]
-    pub(crate) gcp: GcpArgs,
-    #[command(flatten)]
-    pub(crate) azure: AzureArgs,
 }

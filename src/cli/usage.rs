@@ -27,13 +27,12 @@ fn fold(paragraph: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser as _;
-
     use super::*;
+    use crate::catalogue::PROVIDERS;
     use crate::cli::Cli;
 
     fn explain_line(line: &[&str]) -> String {
-        explain(&Cli::try_parse_from(line).unwrap_err())
+        explain(&Cli::read(line, &PROVIDERS).unwrap_err())
     }
 
     #[test]

@@ -1,31 +1,36 @@
 //! `pkcs11`: what a token offers, whether it can serve, and that an empty one may.
 
 use serde::Serialize;
+use signer_module::Settings;
 
-use crate::cli::{
-    AcceptTokenArgs, CheckArgs, InspectArgs, OutputFormat, Pkcs11Args, Pkcs11Command,
-};
-use crate::config::{self, Environment, Pkcs11Config};
+use crate::catalogue::Catalogue;
+use crate::cli::{CheckArgs, InspectArgs, OutputFormat, Pkcs11Command, TypedFlags};
+use crate::config::{self, Environment, Said};
 use crate::failure::Failure;
 use crate::hardening::harden;
 use crate::output::DataOutput;
 use crate::table::Table;
-use crate::wiring::{
-    self, CheckDocument, MechanismsDocument, TokenDocument, check_token, mechanisms_of_token,
-};
+use crate::wiring::token::{self, CheckDocument, MechanismsDocument, TokenDocument};
+use crate::wiring::{self, leave};
 
 /// Runs one of the commands.
-pub(crate) fn pkcs11(command: &Pkcs11Command) -> Result<(), Failure> {
+pub(crate) fn pkcs11(
+    command: &Pkcs11Command,
+    typed: &TypedFlags,
+    providers: &Catalogue,
+) -> Result<(), Failure> {
     let out = &DataOutput::take_over()?;
+    let environment = &Environment::read(providers)?;
+    let settings = &Said { typed, environment }.settings(&token::FACE)?;
     match command {
-        Pkcs11Command::Mechanisms(args) => mechanisms(args, out),
-        Pkcs11Command::Check(args) => check(args, out),
-        Pkcs11Command::AcceptToken(args) => accept_token(args, out),
+        Pkcs11Command::Mechanisms(args) => mechanisms(args, settings, out),
+        Pkcs11Command::Check(args) => check(args, settings, environment, out),
+        Pkcs11Command::AcceptToken => accept_token(settings, out),
     }
 }
 
-fn mechanisms(args: &InspectArgs, out: &DataOutput) -> Result<(), Failure> {
-    let document = mechanisms_of_token(&configured(&args.token)?)?;
+fn mechanisms(args: &InspectArgs, settings: &Settings, out: &DataOutput) -> Result<(), Failure> {
+    let document = token::mechanisms(settings)?;
     show(args, out, &document, mechanism_tables)?;
     if document.missing.is_empty() {
         return Ok(());
@@ -36,30 +41,30 @@ fn mechanisms(args: &InspectArgs, out: &DataOutput) -> Result<(), Failure> {
     )))
 }
 
-fn check(args: &CheckArgs, out: &DataOutput) -> Result<(), Failure> {
+fn check(
+    args: &CheckArgs,
+    settings: &Settings,
+    environment: &Environment,
+    out: &DataOutput,
+) -> Result<(), Failure> {
     let CheckArgs { inspect, registry } = args;
-    let environment = Environment::read()?;
-    let config = Pkcs11Config::resolve(&inspect.token, &environment)?;
-    let registry = config::named_registry(registry.as_ref(), &environment);
+    let registry = config::named_registry(registry.as_ref(), environment);
     harden()?;
     let retired = match registry {
         Some(registry) => super::ask(wiring::retired_keys_of_token(&registry))?,
         None => None,
     };
-    let (document, verdict) = check_token(&config, retired.as_deref())?;
+    let (document, verdict) = token::check(settings, retired.as_deref())?;
     show(inspect, out, &document, check_tables)?;
-    verdict
+    Ok(verdict?)
 }
 
-fn accept_token(args: &AcceptTokenArgs, out: &DataOutput) -> Result<(), Failure> {
-    let config = configured(&args.token)?;
+fn accept_token(settings: &Settings, out: &DataOutput) -> Result<(), Failure> {
     harden()?;
-    let done = super::ask(wiring::accept_token(&config))?;
+    let accepting = async { Ok::<_, Failure>(token::accept(settings).await) };
+    let (outcome, closed) = super::ask(accepting)?;
+    let done = leave(closed, outcome.map_err(Failure::from))?;
     out.write_line(done)
-}
-
-fn configured(token: &Pkcs11Args) -> Result<Pkcs11Config, Failure> {
-    Pkcs11Config::resolve(token, &Environment::read()?)
 }
 
 fn show<T: Serialize>(

@@ -1,8 +1,7 @@
 //! `openapi` and `completion`: what is known without a custodian.
 
-use clap::CommandFactory as _;
-
-use crate::cli::{Cli, Shell};
+use crate::catalogue::Catalogue;
+use crate::cli::{Shell, completable};
 use crate::failure::Failure;
 use crate::output;
 
@@ -12,11 +11,11 @@ pub(crate) fn openapi() -> Result<(), Failure> {
 }
 
 /// Prints the completion script.
-pub(crate) fn completion(shell: Shell) -> Result<(), Failure> {
+pub(crate) fn completion(shell: Shell, providers: &Catalogue) -> Result<(), Failure> {
     let mut script = Vec::new();
     clap_complete::generate(
         clap_complete::Shell::from(shell),
-        &mut Cli::command(),
+        &mut completable(providers),
         "plexsphere-signer",
         &mut script,
     );

@@ -1,14 +1,15 @@
 //! The settings that the environment holds, as text.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
+use std::fmt;
 use std::net::SocketAddr;
 
 use serde::Deserialize;
+use signer_module::PREFIX;
 
-use super::pkcs11::TypedPin;
-use super::setting::PREFIX;
 use super::text;
+use crate::catalogue::{Catalogue, faces};
 use crate::failure::Failure;
 
 /// The variables with our prefix, as they were found.
@@ -23,44 +24,26 @@ pub(crate) struct Environment {
     pub(super) audit_log: Option<String>,
     pub(super) deployment_profile: Option<String>,
     pub(super) overlap_window: Option<String>,
-    pub(super) software_seed_file: Option<String>,
     pub(super) request_deadline: Option<String>,
     pub(super) max_in_flight: Option<String>,
     pub(super) memory_budget: Option<String>,
     pub(super) drain_timeout: Option<String>,
-    pub(super) pkcs11_module: Option<String>,
-    pub(super) pkcs11_slot: Option<String>,
-    pub(super) pkcs11_pin_file: Option<String>,
-    pub(super) pkcs11_pin: Option<TypedPin>,
-    pub(super) pkcs11_label: Option<String>,
-    pub(super) pkcs11_label_max: Option<String>,
-    pub(super) pkcs11_ec_params: Option<String>,
-    pub(super) pkcs11_sessions: Option<String>,
-    pub(super) pkcs11_call_timeout: Option<String>,
-    pub(super) aws_region: Option<String>,
-    pub(super) aws_endpoint_url: Option<String>,
-    pub(super) aws_profile: Option<String>,
-    pub(super) aws_alias_prefix: Option<String>,
-    pub(super) aws_schedule_deletion_days: Option<String>,
-    pub(super) aws_max_in_flight: Option<String>,
-    pub(super) aws_requests_per_second: Option<String>,
-    pub(super) gcp_key_ring: Option<String>,
-    pub(super) gcp_key_prefix: Option<String>,
-    pub(super) gcp_protection_level: Option<String>,
-    pub(super) gcp_endpoint_url: Option<String>,
-    pub(super) gcp_max_in_flight: Option<String>,
-    pub(super) gcp_requests_per_second: Option<String>,
-    pub(super) azure_vault_url: Option<String>,
-    pub(super) azure_kv_mode: Option<String>,
-    pub(super) azure_wrapping_key_type: Option<String>,
-    pub(super) azure_wrapping_key_size: Option<String>,
-    pub(super) azure_token_resource: Option<String>,
-    pub(super) azure_max_in_flight: Option<String>,
-    pub(super) azure_requests_per_second: Option<String>,
     pub(super) log_format: Option<String>,
     pub(super) log_level: Option<String>,
     #[serde(flatten)]
-    others: BTreeMap<String, String>,
+    others: Others,
+}
+
+/// The rest: settings of providers by their names in lower case, and what Kubernetes adds. Never shown, for
+/// one of them may be a secret.
+#[derive(Default, Deserialize)]
+#[serde(transparent)]
+struct Others(BTreeMap<String, String>);
+
+impl fmt::Debug for Others {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
 }
 
 impl Environment {
@@ -69,12 +52,18 @@ impl Environment {
     /// # Errors
     /// When a variable with our prefix is not text, or is none that is obeyed: a setting that was
     /// misspelt must not be passed over.
-    pub(crate) fn read() -> Result<Self, Failure> {
-        Self::from_variables(std::env::vars_os())
+    pub(crate) fn read(providers: &Catalogue) -> Result<Self, Failure> {
+        Self::from_variables(std::env::vars_os(), providers)
+    }
+
+    /// What the environment says of a provider's flag.
+    pub(super) fn value_of(&self, flag: &str) -> Option<&String> {
+        self.others.0.get(&key_of(flag))
     }
 
     pub(super) fn from_variables(
         variables: impl IntoIterator<Item = (OsString, OsString)>,
+        providers: &Catalogue,
     ) -> Result<Self, Failure> {
         let mut ours = Vec::new();
         for (name, value) in variables {
@@ -94,7 +83,13 @@ impl Environment {
         let found: Self = envy::prefixed(PREFIX)
             .from_iter(ours)
             .map_err(|cause| Failure::usage(format_args!("the environment is unclear: {cause}")))?;
-        let mut others = found.others.iter();
+        let flags = faces(providers).flat_map(|face| face.flags);
+        let obeyed: BTreeSet<String> = flags.map(|flag| key_of(flag.name)).collect();
+        let mut others = found
+            .others
+            .0
+            .iter()
+            .filter(|(name, _)| !obeyed.contains(*name));
         match others.find(|(name, value)| !describes_a_service(name, value)) {
             None => Ok(found),
             Some((name, _)) => Err(Failure::usage(format_args!(
@@ -104,6 +99,11 @@ impl Environment {
             ))),
         }
     }
+}
+
+/// How the variable of a flag is found: without our prefix, in lower case.
+fn key_of(flag: &str) -> String {
+    flag.trim_start_matches('-').replace('-', "_")
 }
 
 /// Whether this is a variable that Kubernetes sets by itself in every pod beside a Service that is
@@ -139,12 +139,14 @@ mod tests {
     use std::os::unix::ffi::OsStringExt as _;
 
     use super::*;
+    use crate::catalogue::PROVIDERS;
 
     fn read(pairs: &[(&str, &str)]) -> Result<Environment, String> {
         Environment::from_variables(
             pairs
                 .iter()
                 .map(|(name, value)| (name.into(), value.into())),
+            &PROVIDERS,
         )
         .map_err(|failure| failure.to_string())
     }
@@ -159,6 +161,15 @@ mod tests {
         .unwrap();
         assert_eq!(found.socket.as_deref(), Some("/a"));
         assert_eq!(found.socket_mode, None);
+    }
+
+    #[test]
+    fn a_setting_of_a_provider_is_found_by_its_flag_and_never_shown() {
+        let found = read(&[("PLEXSPHERE_SIGNER_PKCS11_PIN", "throw-away-4711")]).unwrap();
+        let value = found.value_of("--pkcs11-pin").map(String::as_str);
+        assert_eq!(value, Some("throw-away-4711"));
+        let shown = format!("{found:?}");
+        assert!(!shown.contains("4711"), "{shown}");
     }
 
     #[test]
@@ -240,7 +251,7 @@ mod tests {
             OsString::from("PLEXSPHERE_SIGNER_SOCKET"),
             OsString::from_vec(vec![0xff]),
         )];
-        let failure = Environment::from_variables(variables).unwrap_err();
+        let failure = Environment::from_variables(variables, &PROVIDERS).unwrap_err();
         assert_eq!(
             failure.to_string(),
             "PLEXSPHERE_SIGNER_SOCKET must be UTF-8 text: set it anew or unset it"

@@ -1,7 +1,7 @@
 //! The forms of single values: each says what it must be.
 
 use std::net::SocketAddr;
-use std::num::{NonZeroU32, NonZeroUsize};
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -15,14 +15,6 @@ const LONGEST_OVERLAP: Duration = Duration::from_hours(366 * 24);
 const MOST_IN_FLIGHT: usize = 1_000_000;
 /// Fewer connections and bodies make no service.
 const LEAST_MEMORY: usize = 8 * 1024 * 1024;
-const MOST_SESSIONS: usize = 256;
-/// A module that is given less hangs whenever the machine is busy.
-const SHORTEST_CALL: Duration = Duration::from_millis(50);
-const LONGEST_CALL: Duration = Duration::from_mins(1);
-const MOST_CALLS_AT_ONCE: usize = 1024;
-const MOST_CALLS_PER_SECOND: u32 = 100_000;
-/// A handle has to hold it.
-const LONGEST_LABEL: usize = 511;
 
 /// A path.
 pub(super) fn path(text: &str) -> Result<PathBuf, PathProblem> {
@@ -74,22 +66,6 @@ pub(super) fn overlap_window(text: &str) -> Result<Duration, &'static str> {
         .ok_or("must be a duration from 1s to 366 days, such as 24h or 7days")
 }
 
-/// How many signatures by a key service may be under way at once.
-pub(super) fn calls_at_once(text: &str) -> Result<NonZeroUsize, &'static str> {
-    text.parse()
-        .ok()
-        .filter(|calls: &NonZeroUsize| calls.get() <= MOST_CALLS_AT_ONCE)
-        .ok_or("must be a number from 1 to 1024")
-}
-
-/// How many calls to a key service may be begun in a second.
-pub(super) fn calls_per_second(text: &str) -> Result<NonZeroU32, &'static str> {
-    text.parse()
-        .ok()
-        .filter(|calls: &NonZeroU32| calls.get() <= MOST_CALLS_PER_SECOND)
-        .ok_or("must be a number from 1 to 100000")
-}
-
 /// A time a request may take.
 pub(super) fn deadline(text: &str) -> Result<Duration, &'static str> {
     humantime::parse_duration(text)
@@ -120,30 +96,6 @@ pub(super) fn memory_budget(text: &str) -> Result<usize, &'static str> {
         .ok()
         .filter(|bytes| *bytes >= LEAST_MEMORY)
         .ok_or("must be a number of bytes, at least 8388608 (8 MiB), such as 134217728 for 128 MiB")
-}
-
-/// A number of sessions that sign at once.
-pub(super) fn sessions(text: &str) -> Result<NonZeroUsize, &'static str> {
-    text.parse()
-        .ok()
-        .filter(|count: &NonZeroUsize| count.get() <= MOST_SESSIONS)
-        .ok_or("must be a number from 1 to 256")
-}
-
-/// A time that a session may be inside of a PKCS#11 module.
-pub(super) fn call_timeout(text: &str) -> Result<Duration, &'static str> {
-    humantime::parse_duration(text)
-        .ok()
-        .filter(|duration| (SHORTEST_CALL..=LONGEST_CALL).contains(duration))
-        .ok_or("must be a duration from 50ms to 60s, such as 1s or 500ms")
-}
-
-/// A number of bytes of a label.
-pub(super) fn label_max(text: &str) -> Result<usize, &'static str> {
-    text.parse()
-        .ok()
-        .filter(|count| (1..=LONGEST_LABEL).contains(count))
-        .ok_or("must be a number of bytes from 1 to 511")
 }
 
 /// The names of the providers as the flag takes them, one at a time, in their order.
@@ -236,15 +188,6 @@ mod tests {
             assert!(deadline(text).is_err(), "{text}");
         }
         assert_eq!(drain_timeout("0s"), Ok(Duration::ZERO));
-    }
-
-    #[test]
-    fn a_call_to_a_module_takes_from_some_milliseconds_to_a_minute() {
-        assert_eq!(call_timeout("50ms"), Ok(Duration::from_millis(50)));
-        assert_eq!(call_timeout("1m"), Ok(Duration::from_mins(1)));
-        for text in ["0s", "49ms", "61s", "1", "-1s", ""] {
-            assert!(call_timeout(text).is_err(), "{text}");
-        }
     }
 
     #[test]

@@ -4,15 +4,21 @@ use std::path::PathBuf;
 use std::str::FromStr as _;
 
 use signer_domain::{DeploymentProfile, ProviderName};
+use signer_module::Settings;
 
+use super::providers::settings_of_development;
 use super::{
-    AuditLog, AwsConfig, AzureConfig, Config, DEFAULT_SOCKET, Environment, GcpConfig, Installation,
-    Pkcs11Config, Setting, Source, Verification, limits, variable,
+    AuditLog, Config, DEFAULT_SOCKET, Environment, Installation, Said, Setting, Source,
+    Verification, limits, variable,
 };
+use crate::catalogue::Catalogue;
 use crate::cli::ServeArgs;
 use crate::dev;
 use crate::failure::Failure;
 use crate::telemetry::{LogFormat, LogLevel, LogSettings};
+
+/// The flag that the development set-up gives by itself.
+const SEED_FILE: &str = "--software-seed-file";
 
 /// Picks the text of a setting: flag, else environment, else the default where there is one.
 macro_rules! pick {
@@ -34,9 +40,11 @@ macro_rules! pick {
 /// another.
 pub(crate) fn resolve(
     args: &ServeArgs,
-    environment: &Environment,
+    said: Said<'_>,
     default_format: LogFormat,
+    providers: &Catalogue,
 ) -> Result<Config, Failure> {
+    let environment = said.environment;
     let log = log_settings(args, environment, default_format)?;
     let health_listen = pick!("--health-listen", health_listen of args, environment)
         .map(|text| text.parse(limits::listen_address))
@@ -55,23 +63,21 @@ pub(crate) fn resolve(
     let drain_timeout = pick!("--drain-timeout", drain_timeout of args, environment, else "20s")
         .parse(limits::drain_timeout)?;
     let custody = if args.dev {
-        CustodyPart::of_development(environment)?
+        CustodyPart::of_development(said, providers)?
     } else {
         CustodyPart::configured(args, environment)?
     };
-    let pkcs11 = pkcs11(args, environment, &custody.providers.value)?;
-    let aws = aws(args, environment, &custody.providers.value)?;
-    let gcp = gcp(args, environment, &custody.providers.value)?;
-    let azure = azure(args, environment, &custody.providers.value)?;
+    let settings = match custody.installation {
+        Installation::Configured => said.settings_of(providers, &custody.providers.value)?,
+        Installation::Development => {
+            settings_of_development(providers, SEED_FILE, dev::seed_file())?
+        }
+    };
     let verification = verification(args, &custody.providers.value)?;
     Ok(Config {
         installation: custody.installation,
         providers: custody.providers,
-        software_seed_file: custody.software_seed_file,
-        pkcs11,
-        aws,
-        gcp,
-        azure,
+        settings,
         socket: custody.socket,
         socket_mode: custody.socket_mode,
         health_listen,
@@ -92,7 +98,6 @@ pub(crate) fn resolve(
 struct CustodyPart {
     installation: Installation,
     providers: Setting<Vec<ProviderName>>,
-    software_seed_file: Option<Setting<PathBuf>>,
     socket: Setting<PathBuf>,
     socket_mode: u32,
     registry: Setting<String>,
@@ -103,35 +108,31 @@ struct CustodyPart {
 impl CustodyPart {
     /// `PLEXSPHERE_SIGNER_SOCKET` alone is passed over: it also tells clients whom to ask, so it may
     /// be there without anybody thinking of this custodian.
-    fn of_development(environment: &Environment) -> Result<Self, Failure> {
-        fn given<T>(value: T) -> Setting<T> {
-            let source = Source::Flag("--dev");
-            Setting { value, source }
-        }
+    fn of_development(said: Said<'_>, providers: &Catalogue) -> Result<Self, Failure> {
+        let environment = said.environment;
         for (flag, found) in [
             ("--key-provider", &environment.key_provider),
             ("--socket-mode", &environment.socket_mode),
             ("--registry", &environment.registry),
             ("--audit-log", &environment.audit_log),
             ("--deployment-profile", &environment.deployment_profile),
-            ("--software-seed-file", &environment.software_seed_file),
         ] {
             if found.is_some() {
-                let variable = variable(flag);
-                return Err(Failure::usage(format_args!(
-                    "{variable} cannot be used with --dev, which brings its own set-up: unset it, \
-                     or leave --dev out"
-                )));
+                return Err(not_with_dev(flag));
             }
+        }
+        let development = [ProviderName::Software];
+        let given = said.settings_of(providers, &development)?;
+        if let Some(source) = given.iter().find_map(Settings::first_given) {
+            return Err(not_with_dev(source.flag()));
         }
         Ok(Self {
             installation: Installation::Development,
-            providers: given(vec![ProviderName::Software]),
-            software_seed_file: Some(given(dev::seed_file())),
-            socket: given(dev::socket()),
+            providers: given_by_dev(development.to_vec()),
+            socket: given_by_dev(dev::socket()),
             socket_mode: 0o600,
-            registry: given(dev::registry_url()),
-            audit_log: given(AuditLog::BesideRegistry),
+            registry: given_by_dev(dev::registry_url()),
+            audit_log: given_by_dev(AuditLog::BesideRegistry),
             deployment_profile: DeploymentProfile::SelfhostedSingle,
         })
     }
@@ -152,11 +153,9 @@ impl CustodyPart {
             else "sqlite:/var/lib/plexsphere-signer/registry.db"
         );
         let audit_log = audit_log(args, environment)?;
-        let software_seed_file = software_seed_file(args, environment, &providers.value)?;
         Ok(Self {
             installation: Installation::Configured,
             providers,
-            software_seed_file,
             socket,
             socket_mode: socket_mode.value,
             registry,
@@ -166,9 +165,23 @@ impl CustodyPart {
     }
 }
 
+const fn given_by_dev<T>(value: T) -> Setting<T> {
+    Setting {
+        value,
+        source: Source::Flag("--dev"),
+    }
+}
+
+fn not_with_dev(flag: &str) -> Failure {
+    let variable = variable(flag);
+    Failure::usage(format_args!(
+        "{variable} cannot be used with --dev, which brings its own set-up: unset it, or leave --dev out"
+    ))
+}
+
 fn audit_log(args: &ServeArgs, environment: &Environment) -> Result<Setting<AuditLog>, Failure> {
     match pick!("--audit-log", audit_log of args, environment) {
-        Some(text) => text.parse(limits::audit_log),
+        Some(text) => Ok(text.parse(limits::audit_log)?),
         None => Ok(Setting {
             value: AuditLog::BesideRegistry,
             source: Source::Default("--audit-log"),
@@ -186,99 +199,14 @@ fn providers(
             value: args.key_provider.join(","),
             source: Source::Flag(FLAG),
         };
-        return text.parse(|_joined| limits::repeated_providers(&args.key_provider));
+        return Ok(text.parse(|_joined| limits::repeated_providers(&args.key_provider))?);
     }
     match Setting::pick(FLAG, None, environment.key_provider.as_ref()) {
-        Some(text) => text.parse(limits::listed_providers),
+        Some(text) => Ok(text.parse(limits::listed_providers)?),
         None => Err(Failure::usage(
             "--key-provider is required; name the provider that holds the keys, as in \
              --key-provider pkcs11, or try things out with --dev",
         )),
-    }
-}
-
-fn software_seed_file(
-    args: &ServeArgs,
-    environment: &Environment,
-    providers: &[ProviderName],
-) -> Result<Option<Setting<PathBuf>>, Failure> {
-    let text = pick!("--software-seed-file", software_seed_file of args, environment);
-    let configured = providers.contains(&ProviderName::Software);
-    match text {
-        Some(text) if configured => {
-            let file = text.parse(limits::path)?;
-            Ok(Some(file))
-        }
-        Some(text) => Err(text.source.refuse(
-            &text.value,
-            "is for the software provider, which is not configured; leave it out, or add \
-             --key-provider software",
-        )),
-        None if configured => Err(Failure::usage(
-            "--software-seed-file is required with --key-provider software; name a file of exactly \
-             32 random bytes that only its owner can read",
-        )),
-        None => Ok(None),
-    }
-}
-
-/// The settings of a token, which nobody may give without the provider that it is for.
-fn pkcs11(
-    args: &ServeArgs,
-    environment: &Environment,
-    providers: &[ProviderName],
-) -> Result<Pkcs11Config, Failure> {
-    let config = Pkcs11Config::resolve(&args.pkcs11, environment)?;
-    require_provider(ProviderName::Pkcs11, providers, config.first_given())?;
-    Ok(config)
-}
-
-/// The settings of AWS KMS, likewise.
-fn aws(
-    args: &ServeArgs,
-    environment: &Environment,
-    providers: &[ProviderName],
-) -> Result<AwsConfig, Failure> {
-    let config = AwsConfig::resolve(&args.aws, environment)?;
-    require_provider(ProviderName::AwsKms, providers, config.first_given())?;
-    Ok(config)
-}
-
-/// The settings of a key ring, likewise.
-fn gcp(
-    args: &ServeArgs,
-    environment: &Environment,
-    providers: &[ProviderName],
-) -> Result<GcpConfig, Failure> {
-    let config = GcpConfig::resolve(&args.gcp, environment)?;
-    require_provider(ProviderName::GcpKms, providers, config.first_given())?;
-    Ok(config)
-}
-
-/// The settings of a vault, likewise.
-fn azure(
-    args: &ServeArgs,
-    environment: &Environment,
-    providers: &[ProviderName],
-) -> Result<AzureConfig, Failure> {
-    let config = AzureConfig::resolve(&args.azure, environment)?;
-    require_provider(ProviderName::AzureKv, providers, config.first_given())?;
-    Ok(config)
-}
-
-/// Refuses a setting that somebody gave for a provider that is not configured.
-fn require_provider(
-    provider: ProviderName,
-    providers: &[ProviderName],
-    given: Option<Source>,
-) -> Result<(), Failure> {
-    match given {
-        Some(source) if !providers.contains(&provider) => Err(source.explain(format_args!(
-            "{} is for the {provider} provider, which is not configured; leave it out, or add \
-             --key-provider {provider}",
-            source.flag()
-        ))),
-        Some(_) | None => Ok(()),
     }
 }
 

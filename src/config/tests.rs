@@ -1,9 +1,10 @@
 //! Precedence and refusals, setting by setting.
 
-use clap::Parser as _;
+use signer_module::Kind;
 
 use super::*;
-use crate::cli::{Cli, Command};
+use crate::catalogue::{PROVIDERS, faces};
+use crate::cli::{Cli, Command, explain};
 use crate::failure::Failure;
 use crate::telemetry::LogFormat;
 
@@ -12,15 +13,21 @@ const PKCS11: [&str; 2] = ["--key-provider", "pkcs11"];
 
 fn configure(flags: &[&str], variables: &[(&str, &str)]) -> Result<Config, String> {
     let line = ["x", "serve"].iter().chain(flags);
-    let Command::Serve(args) = Cli::try_parse_from(line).unwrap().command else {
+    let cli = Cli::read(line, &PROVIDERS).map_err(|refused| explain(&refused))?;
+    let Command::Serve(args) = cli.command else {
         panic!("not serve");
     };
     let variables = variables.iter().map(|(name, value)| {
         let name = format!("PLEXSPHERE_SIGNER_{name}");
         (name.into(), value.into())
     });
-    Environment::from_variables(variables)
-        .and_then(|environment| resolve(&args, &environment, LogFormat::Json))
+    let resolved = |environment: &Environment| {
+        let typed = &cli.typed;
+        let said = Said { typed, environment };
+        resolve(&args, said, LogFormat::Json, &PROVIDERS)
+    };
+    Environment::from_variables(variables, &PROVIDERS)
+        .and_then(|environment| resolved(&environment))
         .map_err(|failure: Failure| failure.to_string())
 }
 
@@ -49,7 +56,7 @@ fn nobody_has_to_say_more_than_the_provider() {
         DeploymentProfile::SelfhostedSingle
     );
     assert_eq!(config.audit_log.value, AuditLog::BesideRegistry);
-    assert_eq!(config.software_seed_file, None);
+    assert_eq!(config.settings.len(), 1);
     assert_eq!(config.verification, Verification::BeforeRelease);
     assert_eq!(config.request_deadline, Duration::from_secs(10));
     assert_eq!(config.max_in_flight.get(), 1024);
@@ -221,8 +228,8 @@ fn every_bad_value_is_told_with_its_place_and_its_cure() {
         (
             &["--software-seed-file", "/seed"],
             &[],
-            "--software-seed-file \"/seed\": is for the software provider, which is not \
-             configured; leave it out, or add --key-provider software",
+            "--software-seed-file is for the software provider, which is not configured; leave it out, \
+             or add --key-provider software",
         ),
         (
             &["--no-verify-after-sign"],
@@ -350,12 +357,6 @@ fn every_bad_provider_is_told_with_its_place_and_its_cure() {
              (set by PLEXSPHERE_SIGNER_PKCS11_CALL_TIMEOUT)",
         ),
         (
-            &["--key-provider", "software"],
-            &[],
-            "--software-seed-file is required with --key-provider software; name a file of exactly \
-             32 random bytes that only its owner can read",
-        ),
-        (
             &both,
             &[],
             "--no-verify-after-sign is for the software provider alone; leave it out, or configure \
@@ -427,11 +428,8 @@ fn the_development_set_up_is_not_mixed_with_places_of_ones_own() {
         "--deployment-profile",
         "--software-seed-file",
     ] {
-        let refused = Cli::try_parse_from(["x", "serve", "--dev", flag, "v"]).unwrap_err();
-        assert!(
-            crate::cli::explain(&refused).contains("cannot be used with"),
-            "{flag}"
-        );
+        let refused = configure(&["--dev", flag, "v"], &[]).unwrap_err();
+        assert!(refused.contains("cannot be used with"), "{flag}");
     }
 }
 
@@ -484,4 +482,53 @@ fn several_providers_are_repeated_flags_or_a_list_in_the_variable_and_each_refus
         let real = refused.replace(", testdouble", "");
         assert_eq!(real, sentence);
     }
+}
+
+/// A value that every binary takes for one of this kind.
+const fn value_of(kind: &Kind) -> &'static str {
+    match kind {
+        Kind::Duration { .. } => "1s",
+        Kind::Path { .. } | Kind::SecretFile { .. } => "/x",
+        Kind::Text | Kind::Url | Kind::Choice(_) | Kind::Secret | Kind::Number { .. } => "7",
+    }
+}
+
+#[test]
+fn every_setting_of_a_provider_is_refused_without_it_and_with_the_development_set_up() {
+    for face in faces(&PROVIDERS) {
+        let provider = face.name;
+        let other = match provider {
+            ProviderName::Pkcs11 => "aws-kms",
+            _ => "pkcs11",
+        };
+        for flag in face.flags {
+            let (name, value) = (flag.name, value_of(&flag.kind));
+            let variable = variable(name);
+            let variable = variable.trim_start_matches("PLEXSPHERE_SIGNER_");
+            let sentence = format!(
+                "{name} is for the {provider} provider, which is not configured; leave it out, or add \
+                 --key-provider {provider}"
+            );
+            let others = ["--key-provider", other];
+            let typed = configure(&[&others[..], &[name, value]].concat(), &[]).unwrap_err();
+            assert_eq!(typed, sentence);
+            let found = configure(&others, &[(variable, value)]).unwrap_err();
+            assert_eq!(
+                found,
+                format!("{sentence} (set by PLEXSPHERE_SIGNER_{variable})")
+            );
+            let own = ["--key-provider", provider.as_str(), name, value];
+            configure(&own, &[(variable, "?")]).unwrap();
+            let with_dev = configure(&["--dev", name, value], &[]).unwrap_err();
+            assert!(with_dev.contains("cannot be used with"), "{with_dev}");
+        }
+    }
+}
+
+#[test]
+fn settings_stand_in_the_order_of_their_providers() {
+    let flags = ["--key-provider", "gcp-kms", "--key-provider", "pkcs11"];
+    let config = configure(&flags, &[]).unwrap();
+    let names: Vec<_> = config.settings.iter().map(|it| it.face().name).collect();
+    assert_eq!(names, [ProviderName::GcpKms, ProviderName::Pkcs11]);
 }

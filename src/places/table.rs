@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use signer_domain::ProviderName;
+use signer_module::{Face, Settings};
 
 use super::Place;
-use crate::config::{Config, PinSource, Source};
+use crate::config::{Config, Source};
 
 /// What SQLite and we keep of a registry.
 const REGISTRY: [(&str, &str); 9] = [
@@ -33,19 +33,6 @@ const AUDIT_LOG: [(&str, &str); 7] = [
 
 /// What we keep of the socket.
 const SOCKET: [(&str, &str); 2] = [("", "the socket"), (".lock", "the lock file")];
-
-/// The variables that name a file with credentials to the library of a key service.
-const CREDENTIALS: [(ProviderName, &str); 6] = [
-    (ProviderName::AwsKms, "AWS_CONFIG_FILE"),
-    (
-        ProviderName::AwsKms,
-        "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
-    ),
-    (ProviderName::AwsKms, "AWS_SHARED_CREDENTIALS_FILE"),
-    (ProviderName::AwsKms, "AWS_WEB_IDENTITY_TOKEN_FILE"),
-    (ProviderName::AzureKv, "AZURE_FEDERATED_TOKEN_FILE"),
-    (ProviderName::GcpKms, "GOOGLE_APPLICATION_CREDENTIALS"),
-];
 
 /// What two variables may well name alike, because neither file is ever written.
 pub(super) const SHARED: &str = "the credentials";
@@ -79,44 +66,43 @@ pub(crate) fn places_of(config: &Config, registry: &Path, audit_log: Option<&Pat
     }
     places.push(Place::registry(config.registry.source.named(), registry));
     places.push(Place::socket(config.socket.source, &config.socket.value));
-    if let Some(seed) = &config.software_seed_file {
-        places.push(Place::read_only(seed.source, &seed.value, "the seed"));
-    }
-    if let Some(PinSource::File(file)) = &config.pkcs11.pin {
-        places.push(Place::read_only(file.source, &file.value, "the PIN"));
-    }
-    if let Some(module) = &config.pkcs11.module {
-        places.push(Place::read_only(module.source, &module.value, "the module"));
+    for settings in &config.settings {
+        let read = settings.places();
+        places.extend(read.map(|(source, path, what)| Place::read_only(source, &path, what)));
     }
     let find = |name: &str| std::env::var_os(name).map(PathBuf::from);
-    places.extend(credentials(&config.providers.value, find));
+    let faces = config.settings.iter().map(Settings::face);
+    places.extend(credentials(faces, find));
     places
 }
 
+/// The files with credentials that variables name to the libraries of these providers.
 fn credentials(
-    providers: &[ProviderName],
+    faces: impl IntoIterator<Item = &'static Face>,
     find: impl Fn(&str) -> Option<PathBuf>,
 ) -> impl Iterator<Item = Place> {
-    CREDENTIALS
-        .into_iter()
-        .filter(|(provider, _)| providers.contains(provider))
-        .filter_map(move |(_, variable)| {
-            let path = find(variable).filter(|path| !path.as_os_str().is_empty())?;
-            Some(Place::new(variable.to_owned(), &path, &[("", SHARED)]))
-        })
+    let variables = faces.into_iter().flat_map(|face| face.credential_files);
+    variables.filter_map(move |variable| {
+        let path = find(variable).filter(|path| !path.as_os_str().is_empty())?;
+        Some(Place::new((*variable).to_owned(), &path, &[("", SHARED)]))
+    })
 }
 
 #[cfg(test)]
 mod tests {
+    use signer_domain::ProviderName;
+
     use super::*;
+    use crate::catalogue::{PROVIDERS, faces};
     use crate::places::refuse_shared;
 
     #[test]
     fn only_the_variables_of_configured_providers_count_and_two_of_them_may_name_one_file() {
         let find = |_: &str| Some(PathBuf::from("/nowhere/credentials"));
-        let places = |providers: &[ProviderName]| credentials(providers, find).collect::<Vec<_>>();
-        assert!(places(&[ProviderName::Software]).is_empty());
-        let mut of_aws = places(&[ProviderName::AwsKms]);
+        let face_of = |provider| faces(&PROVIDERS).filter(move |face| face.name == provider);
+        let places = |provider| credentials(face_of(provider), find).collect::<Vec<_>>();
+        assert!(places(ProviderName::Software).is_empty());
+        let mut of_aws = places(ProviderName::AwsKms);
         assert_eq!(of_aws.len(), 4);
         refuse_shared(&of_aws).unwrap();
         of_aws.push(Place::audit_log(
@@ -129,7 +115,7 @@ mod tests {
              one and the log of the other; choose another path for one of them"
         );
         assert!(
-            credentials(&[ProviderName::GcpKms], |_| Some(PathBuf::new()))
+            credentials(face_of(ProviderName::GcpKms), |_| Some(PathBuf::new()))
                 .next()
                 .is_none()
         );

@@ -57,7 +57,7 @@ fn listen_for_probes(config: &Config) -> Result<Option<TcpListener>, Failure> {
             address.source.refuse(address.value, problem)
         })
     });
-    health.transpose()
+    Ok(health.transpose()?)
 }
 
 fn bind(config: &Config) -> Result<BoundSocket, Failure> {
@@ -80,7 +80,7 @@ fn explain(config: &Config, refusal: BindSocketError) -> Failure {
              start in another directory",
         ),
         Installation::Development | Installation::Configured => {
-            config.socket.source.explain(refusal)
+            config.socket.source.explain(refusal).into()
         }
     }
 }

@@ -14,8 +14,8 @@ use crate::failure::Failure;
 pub(super) enum Stop {
     /// Somebody asked for it.
     Asked,
-    /// Nothing but a new process can help.
-    Stuck,
+    /// Nothing but a new process can help, for this reason.
+    Stuck(&'static str),
 }
 
 impl Stop {
@@ -26,10 +26,9 @@ impl Stop {
     pub(super) fn outcome(self) -> Result<(), Failure> {
         match self {
             Self::Asked => Ok(()),
-            Self::Stuck => Err(Failure::new(
+            Self::Stuck(reason) => Err(Failure::new(
                 Exit::Stuck,
-                "calls to the PKCS#11 token do not return, and nothing but a new process can use it \
-                 again; start the custodian again",
+                format_args!("{reason}; start the custodian again"),
             )),
         }
     }
@@ -60,13 +59,13 @@ impl StopSignals {
     }
 
     /// Waits for the first of them, or until a provider is `stuck`.
-    pub(super) async fn received(mut self, stuck: impl Future<Output = ()>) -> Stop {
+    pub(super) async fn received(mut self, stuck: impl Future<Output = &'static str>) -> Stop {
         let name = tokio::select! {
             _ = self.terminate.recv() => "SIGTERM",
             _ = self.interrupt.recv() => "SIGINT",
             _ = self.quit.recv() => "SIGQUIT",
             _ = self.processor_time.recv() => "SIGXCPU",
-            () = stuck => return Stop::Stuck,
+            reason = stuck => return Stop::Stuck(reason),
         };
         info!(signal = name, "asked to stop");
         Stop::Asked
@@ -82,9 +81,11 @@ mod tests {
     #[tokio::test]
     async fn a_provider_that_is_stuck_ends_the_process_so_that_it_is_started_again() {
         let signals = StopSignals::listen().unwrap();
-        let stop = signals.received(ready(())).await;
-        assert_eq!(stop, Stop::Stuck);
-        assert_eq!(stop.outcome().unwrap_err().exit(), Exit::Stuck);
+        let stop = signals.received(ready("it hangs")).await;
+        assert_eq!(stop, Stop::Stuck("it hangs"));
+        let failure = stop.outcome().unwrap_err();
+        assert_eq!(failure.exit(), Exit::Stuck);
+        assert_eq!(failure.to_string(), "it hangs; start the custodian again");
         Stop::Asked.outcome().unwrap();
     }
 }

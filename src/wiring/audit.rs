@@ -78,11 +78,13 @@ impl AuditPlace {
     }
 
     fn stale(&self, log: &Path, why: StaleRegistry) -> Failure {
-        self.registry_source.explain(StaleRegistryError {
-            registry: self.registry.to_string(),
-            log: log.to_owned(),
-            why,
-        })
+        self.registry_source
+            .explain(StaleRegistryError {
+                registry: self.registry.to_string(),
+                log: log.to_owned(),
+                why,
+            })
+            .into()
     }
 }
 

@@ -15,6 +15,8 @@ mod unsupported;
 
 pub use face::Face;
 pub use flag::{Flag, Kind, Unsaid};
+/// What the methods of [`Prepared`] return.
+pub use futures_util::future::BoxFuture;
 pub use module::{Closed, LeftOut, Prepared, ProviderModule};
 pub use refusal::{Reason, Refusal};
 pub use scoped_name::{handle_of, names_in};

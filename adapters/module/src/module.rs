@@ -28,11 +28,11 @@ pub trait ProviderModule: Send + Sync {
         Ok(())
     }
 
-    /// Judges the settings. Makes no file and calls no service, but may load what can be loaded once only.
+    /// Judges the settings. Makes no file, but may load what is loaded once only.
     ///
     /// # Errors
     /// When one is missing or not of its form, or the binary does not hold the provider.
-    async fn prepare(&self, settings: &Settings) -> Result<Box<dyn Prepared>, Refusal>;
+    async fn prepare(&self, settings: &Settings) -> Result<Arc<dyn Prepared>, Refusal>;
 }
 
 /// A provider whose settings were judged. It lives as long as the process.
@@ -71,7 +71,7 @@ pub trait Prepared: fmt::Debug + Send + Sync {
     }
 
     /// Ends its use, at the end of the process.
-    fn close(self: Box<Self>) -> Closed {
+    fn close(&self) -> Closed {
         Closed::InOrder
     }
 }
@@ -100,7 +100,7 @@ impl ProviderModule for LeftOut {
         Err(UnsupportedProvider(self.0.name))
     }
 
-    async fn prepare(&self, _settings: &Settings) -> Result<Box<dyn Prepared>, Refusal> {
+    async fn prepare(&self, _settings: &Settings) -> Result<Arc<dyn Prepared>, Refusal> {
         Err(Refusal::usage(UnsupportedProvider(self.0.name)))
     }
 }

@@ -122,6 +122,14 @@ impl Settings {
             .filter(|_| !matches!(flag.kind, Kind::Secret))
     }
 
+    /// A text that has to be there.
+    ///
+    /// # Errors
+    /// When it is not there.
+    pub fn required_text(&self, flag: &Flag) -> Result<Setting<String>, Refusal> {
+        self.text(flag).cloned().ok_or_else(|| missing(flag))
+    }
+
     /// A secret, and where it came from.
     pub fn secret(&self, flag: &Flag) -> Option<Setting<SecretText>> {
         self.find(flag.name).map(|setting| Setting {
@@ -136,6 +144,14 @@ impl Settings {
             value: setting.value.clone().into(),
             source: setting.source,
         })
+    }
+
+    /// A path that has to be there.
+    ///
+    /// # Errors
+    /// When it is not there.
+    pub fn required_path(&self, flag: &Flag) -> Result<Setting<PathBuf>, Refusal> {
+        self.path(flag).ok_or_else(|| missing(flag))
     }
 
     /// A setting as what it stands for.

@@ -63,10 +63,6 @@ impl SoftwareProvider {
 
     fn new(seed: SecretSeed) -> Result<Self, SelfTestError> {
         let self_test = SelfTest::pass()?;
-        tracing::warn!(
-            provider = %ProviderName::Software,
-            "key provider is dev-only: whoever reads its seed file holds every key"
-        );
         Ok(Self {
             seed,
             keys: KeyTable::default(),

@@ -1,0 +1,95 @@
+//! What every binary knows of the provider of AWS KMS.
+
+#[cfg(feature = "aws-kms")]
+mod sdk;
+
+#[cfg(feature = "aws-kms")]
+pub use self::sdk::MODULE;
+
+use signer_domain::ProviderName;
+use signer_module::{Face, Flag, Kind, Unsaid};
+
+const REGION: Flag = Flag {
+    name: "--aws-region",
+    value: "REGION",
+    kind: Kind::Text,
+    unsaid: Unsaid::Otherwise("what AWS_REGION, the AWS configuration files or the machine say"),
+    help: "The region of the keys",
+};
+const ENDPOINT_URL: Flag = Flag {
+    name: "--aws-endpoint-url",
+    value: "URL",
+    kind: Kind::Url,
+    unsaid: Unsaid::Nothing,
+    help: "Call this URL instead of the region's own endpoint",
+};
+const PROFILE: Flag = Flag {
+    name: "--aws-profile",
+    value: "NAME",
+    kind: Kind::Text,
+    unsaid: Unsaid::Otherwise("what AWS_PROFILE says"),
+    help: "The profile of the AWS configuration files to take credentials from",
+};
+const ALIAS_PREFIX: Flag = Flag {
+    name: "--aws-alias-prefix",
+    value: "PREFIX",
+    kind: Kind::Text,
+    unsaid: Unsaid::Default("plexsphere-signer"),
+    help: "What opens the alias of every key",
+};
+const SCHEDULE_DELETION_DAYS: Flag = Flag {
+    name: "--aws-schedule-deletion-days",
+    value: "N",
+    kind: Kind::Text,
+    unsaid: Unsaid::Otherwise("off"),
+    help: "Schedule the deletion of a retired key, too, this many days ahead, 7 to 30",
+};
+/// As many calls as keep 300 a second busy at a latency of 200 ms.
+const MAX_IN_FLIGHT: Flag = Flag {
+    name: "--aws-max-in-flight",
+    value: "N",
+    kind: Kind::Number {
+        what: "a number",
+        least: 1,
+        most: 1024,
+    },
+    unsaid: Unsaid::Default("64"),
+    help: "How many signatures may be under way at once; half of them by one key",
+};
+/// AWS grants an account 1,000 signatures a second by elliptic-curve keys, and others may want some of
+/// them.
+const REQUESTS_PER_SECOND: Flag = Flag {
+    name: "--aws-requests-per-second",
+    value: "N",
+    kind: Kind::Number {
+        what: "a number",
+        least: 1,
+        most: 100_000,
+    },
+    unsaid: Unsaid::Default("200"),
+    help: "How many calls may be begun in a second",
+};
+
+static FACE: Face = Face {
+    heading: "AWS KMS options",
+    flags: &[
+        REGION,
+        ENDPOINT_URL,
+        PROFILE,
+        ALIAS_PREFIX,
+        SCHEDULE_DELETION_DAYS,
+        MAX_IN_FLIGHT,
+        REQUESTS_PER_SECOND,
+    ],
+    credential_files: &[
+        "AWS_CONFIG_FILE",
+        "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+        "AWS_SHARED_CREDENTIALS_FILE",
+        "AWS_WEB_IDENTITY_TOKEN_FILE",
+    ],
+    ..Face::bare(ProviderName::AwsKms)
+};
+
+/// What stands for the provider, which this binary does not hold.
+#[cfg(not(feature = "aws-kms"))]
+pub const MODULE: &dyn signer_module::ProviderModule = &signer_module::LeftOut(&FACE);

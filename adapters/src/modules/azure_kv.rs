@@ -1,0 +1,99 @@
+//! What every binary knows of the provider of Azure Key Vault.
+
+#[cfg(feature = "azure-kv")]
+mod sdk;
+
+#[cfg(feature = "azure-kv")]
+pub use self::sdk::MODULE;
+
+use signer_domain::ProviderName;
+use signer_module::{Face, Flag, Kind, Unsaid};
+
+const VAULT_URL: Flag = Flag {
+    name: "--azure-vault-url",
+    value: "URL",
+    kind: Kind::Url,
+    unsaid: Unsaid::Refused {
+        cure: "name the vault, as in https://NAME.vault.azure.net",
+    },
+    help: "The vault or managed HSM: https:// and its host, as in NAME.vault.azure.net",
+};
+const KV_MODE: Flag = Flag {
+    name: "--azure-kv-mode",
+    value: "MODE",
+    kind: Kind::Choice(&["native", "envelope"]),
+    unsaid: Unsaid::Refused {
+        cure: "choose native, where the vault itself signs, which no vault offers for Ed25519 today, \
+               or envelope, where a vault key encrypts each signing key and this process has it in \
+               memory while it signs",
+    },
+    help: "Where private keys are: native, in the vault, which signs (no vault offers Ed25519 today), \
+           or envelope, encrypted by the vault, and in this process while it signs",
+};
+const WRAPPING_KEY_TYPE: Flag = Flag {
+    name: "--azure-wrapping-key-type",
+    value: "TYPE",
+    kind: Kind::Choice(&["rsa-hsm", "rsa"]),
+    unsaid: Unsaid::Default("rsa-hsm"),
+    help: "In envelope mode, where the keys are that encrypt the others: rsa-hsm (premium vaults, \
+           managed HSMs) or rsa (any vault)",
+};
+const WRAPPING_KEY_SIZE: Flag = Flag {
+    name: "--azure-wrapping-key-size",
+    value: "BITS",
+    kind: Kind::Choice(&["2048", "3072", "4096"]),
+    unsaid: Unsaid::Default("3072"),
+    help: "How many bits they have: 2048, 3072 or 4096",
+};
+const TOKEN_RESOURCE: Flag = Flag {
+    name: "--azure-token-resource",
+    value: "URL",
+    kind: Kind::Url,
+    unsaid: Unsaid::Otherwise("what the vault asks for, if its address ends in it"),
+    help: "The service that tokens are asked for, where it does not follow from the address of the \
+           vault: https:// and its host, as in vault.azure.net",
+};
+/// Enough to keep a vault that answers in 50 ms busy.
+const MAX_IN_FLIGHT: Flag = Flag {
+    name: "--azure-max-in-flight",
+    value: "N",
+    kind: Kind::Number {
+        what: "a number",
+        least: 1,
+        most: 1024,
+    },
+    unsaid: Unsaid::Default("64"),
+    help: "How many signatures by the vault may be under way at once",
+};
+/// A vault takes 500 calls for RSA-HSM keys of 3072 bits in ten seconds.
+const REQUESTS_PER_SECOND: Flag = Flag {
+    name: "--azure-requests-per-second",
+    value: "N",
+    kind: Kind::Number {
+        what: "a number",
+        least: 1,
+        most: 100_000,
+    },
+    unsaid: Unsaid::Default("40"),
+    help: "How many calls to the vault may be begun in a second",
+};
+
+static FACE: Face = Face {
+    heading: "Azure Key Vault options",
+    flags: &[
+        VAULT_URL,
+        KV_MODE,
+        WRAPPING_KEY_TYPE,
+        WRAPPING_KEY_SIZE,
+        TOKEN_RESOURCE,
+        MAX_IN_FLIGHT,
+        REQUESTS_PER_SECOND,
+    ],
+    credential_files: &["AZURE_FEDERATED_TOKEN_FILE"],
+    silenced: &["experimental.client"],
+    ..Face::bare(ProviderName::AzureKv)
+};
+
+/// What stands for the provider, which this binary does not hold.
+#[cfg(not(feature = "azure-kv"))]
+pub const MODULE: &dyn signer_module::ProviderModule = &signer_module::LeftOut(&FACE);

@@ -1,0 +1,89 @@
+//! What every binary knows of the provider of Google Cloud KMS.
+
+#[cfg(feature = "gcp-kms")]
+mod sdk;
+
+#[cfg(feature = "gcp-kms")]
+pub use self::sdk::MODULE;
+
+use signer_domain::ProviderName;
+use signer_module::{Face, Flag, Kind, Unsaid};
+
+const KEY_RING: Flag = Flag {
+    name: "--gcp-key-ring",
+    value: "NAME",
+    kind: Kind::Text,
+    unsaid: Unsaid::Refused {
+        cure: "name a key ring, as in projects/PROJECT/locations/LOCATION/keyRings/RING",
+    },
+    help: "The key ring, projects/PROJECT/locations/LOCATION/keyRings/RING",
+};
+const KEY_PREFIX: Flag = Flag {
+    name: "--gcp-key-prefix",
+    value: "PREFIX",
+    kind: Kind::Text,
+    unsaid: Unsaid::Otherwise("nothing"),
+    help: "What opens the id of every key, so that several custodians can share a key ring",
+};
+const PROTECTION_LEVEL: Flag = Flag {
+    name: "--gcp-protection-level",
+    value: "LEVEL",
+    kind: Kind::Choice(&["software", "hsm"]),
+    unsaid: Unsaid::Refused {
+        cure: "name where new keys live: software, or hsm where Google offers Ed25519 there",
+    },
+    help: "Where new keys are kept and used: software, or hsm where Google offers Ed25519 there, which \
+           it did not in 2026",
+};
+const ENDPOINT_URL: Flag = Flag {
+    name: "--gcp-endpoint-url",
+    value: "URL",
+    kind: Kind::Url,
+    unsaid: Unsaid::Nothing,
+    help: "Another endpoint than Google's own, such as a regional or a private one; plain http is for \
+           an emulator on this machine, which gets no credentials",
+};
+/// Enough to keep a service that answers in 50 ms busy.
+const MAX_IN_FLIGHT: Flag = Flag {
+    name: "--gcp-max-in-flight",
+    value: "N",
+    kind: Kind::Number {
+        what: "a number",
+        least: 1,
+        most: 1024,
+    },
+    unsaid: Unsaid::Default("64"),
+    help: "How many signatures may be under way at once; half of them by one key",
+};
+/// Google has published 3,000 signatures a minute as the quota of HSM keys, and counted them by the
+/// second: 50.
+const REQUESTS_PER_SECOND: Flag = Flag {
+    name: "--gcp-requests-per-second",
+    value: "N",
+    kind: Kind::Number {
+        what: "a number",
+        least: 1,
+        most: 100_000,
+    },
+    unsaid: Unsaid::Default("40"),
+    help: "How many calls may be begun in a second, to stay below the quota of the project",
+};
+
+static FACE: Face = Face {
+    heading: "Google Cloud KMS options",
+    flags: &[
+        KEY_RING,
+        KEY_PREFIX,
+        PROTECTION_LEVEL,
+        ENDPOINT_URL,
+        MAX_IN_FLIGHT,
+        REQUESTS_PER_SECOND,
+    ],
+    credential_files: &["GOOGLE_APPLICATION_CREDENTIALS"],
+    silenced: &["google_cloud"],
+    ..Face::bare(ProviderName::GcpKms)
+};
+
+/// What stands for the provider, which this binary does not hold.
+#[cfg(not(feature = "gcp-kms"))]
+pub const MODULE: &dyn signer_module::ProviderModule = &signer_module::LeftOut(&FACE);

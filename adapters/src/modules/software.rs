@@ -1,0 +1,72 @@
+//! The software provider, which every binary holds.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use signer_domain::ProviderName;
+use signer_domain::ports::{KeyProvider, KeyProviderError};
+use signer_module::{
+    BoxFuture, Face, Flag, Kind, Prepared, ProviderModule, Refusal, Settings, Unsaid,
+};
+
+use crate::providers::software::{OpenSoftwareError, SoftwareProvider};
+
+/// The file with the seed.
+const SEED_FILE: Flag = Flag {
+    name: "--software-seed-file",
+    value: "PATH",
+    kind: Kind::SecretFile { what: "the seed" },
+    unsaid: Unsaid::Refused {
+        cure: "name a file of exactly 32 random bytes that only its owner can read",
+    },
+    help: "The seed of the software provider: exactly 32 bytes, not readable by others",
+};
+
+static FACE: Face = Face {
+    heading: "Software provider options",
+    flags: &[SEED_FILE],
+    ..Face::bare(ProviderName::Software)
+};
+
+/// The provider as a module.
+pub const MODULE: &dyn ProviderModule = &Module;
+
+/// The software provider.
+#[derive(Debug)]
+struct Module;
+
+#[async_trait]
+impl ProviderModule for Module {
+    fn face(&self) -> &'static Face {
+        &FACE
+    }
+
+    /// Opens the provider once and for all: what it remembers of retired keys outlives the actor that
+    /// owns it.
+    async fn prepare(&self, settings: &Settings) -> Result<Arc<dyn Prepared>, Refusal> {
+        let file = settings.required_path(&SEED_FILE)?;
+        match SoftwareProvider::open(&file.value) {
+            Ok(provider) => Ok(Arc::new(Opened(Arc::new(provider)))),
+            Err(OpenSoftwareError::SeedFile(refusal)) => Err(file.source.explain(refusal)),
+            Err(OpenSoftwareError::SelfTest(failure)) => Err(Refusal::general(failure)),
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Opened(Arc<SoftwareProvider>);
+
+#[async_trait]
+impl Prepared for Opened {
+    fn open(&self) -> BoxFuture<'static, Result<Arc<dyn KeyProvider>, KeyProviderError>> {
+        let provider: Arc<dyn KeyProvider> = Arc::<SoftwareProvider>::clone(&self.0);
+        Box::pin(async move { Ok(provider) })
+    }
+
+    fn announce(&self) {
+        tracing::warn!(
+            provider = %ProviderName::Software,
+            "key provider is dev-only: whoever reads its seed file holds every key"
+        );
+    }
+}
