@@ -25,7 +25,7 @@ pub(crate) use keys::{
     GenerateArgs, HandleArgs, KeysCommand, ListArgs, PublicKeyArgs, PublicKeyFormat,
 };
 pub(crate) use pkcs11::{CheckArgs, InspectArgs, Pkcs11Command};
-pub(crate) use provider_flags::{TypedFlags, completable};
+pub(crate) use provider_flags::{TypedFlags, completable, definition};
 pub(crate) use rotations::{
     CloseRotationArgs, OpenRotationArgs, RotationsCommand, ShowRotationArgs,
 };
@@ -95,6 +95,22 @@ pub(crate) enum Command {
         #[arg(value_enum)]
         shell: Shell,
     },
+    /// Print a part of the documentation.
+    #[command(hide = true)]
+    Reference {
+        /// Which part.
+        #[arg(value_enum)]
+        which: Reference,
+    },
+}
+
+/// The parts of the documentation that come out of the settings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Reference {
+    /// The table of providers
+    Providers,
+    /// The settings of serve
+    Settings,
 }
 
 impl Command {
@@ -110,7 +126,8 @@ impl Command {
             | Self::Pkcs11(_)
             | Self::Audit(_)
             | Self::Openapi
-            | Self::Completion { .. } => None,
+            | Self::Completion { .. }
+            | Self::Reference { .. } => None,
         }
     }
 
@@ -121,6 +138,7 @@ impl Command {
             Self::Sign(_)
             | Self::Openapi
             | Self::Completion { .. }
+            | Self::Reference { .. }
             | Self::Keys(KeysCommand::List(_) | KeysCommand::Show(_) | KeysCommand::PublicKey(_))
             | Self::Rotations(RotationsCommand::Show(_))
             | Self::Audit(AuditCommand::Tail(_) | AuditCommand::Reconcile(_))

@@ -107,5 +107,6 @@ fn dispatch(cli: &Cli, providers: &Catalogue) -> Result<(), Failure> {
         Command::Probe(args) => commands::probe(args, &client),
         Command::Openapi => commands::openapi(),
         Command::Completion { shell } => commands::completion(*shell, providers),
+        Command::Reference { which } => commands::reference(*which, providers),
     }
 }

@@ -66,9 +66,17 @@ pub(crate) fn definition(providers: &Catalogue) -> Command {
     let every = || faces(providers).flat_map(|face| face.flags);
     let serve = |serve: Command| {
         let with_flags = faces(providers).fold(serve, with_flags_of);
-        with_flags.mut_arg("dev", |dev| {
-            dev.conflicts_with_all(every().map(|flag| flag.name))
-        })
+        with_flags
+            .mut_arg("dev", |dev| {
+                dev.conflicts_with_all(every().map(|flag| flag.name))
+            })
+            .mut_arg("key_provider", |key_provider| {
+                key_provider.help(format!(
+                    "A provider of keys: {}; may be repeated, and the first serves 'generate' [env: \
+                     PLEXSPHERE_SIGNER_KEY_PROVIDER, a comma list]",
+                    listed(providers)
+                ))
+            })
     };
     let token = faces(providers).find(|face| face.name == ProviderName::Pkcs11);
     let pkcs11 = |pkcs11: Command| {
@@ -113,6 +121,15 @@ pub(crate) fn completable(providers: &Catalogue) -> Command {
         .mut_subcommand("rotations", |rotations| {
             rotations.mut_subcommand("open", with_provider)
         })
+}
+
+/// The names of the providers, as in "a, b or c".
+fn listed(providers: &Catalogue) -> String {
+    let names: Vec<&str> = faces(providers).map(|face| face.name.as_str()).collect();
+    match names.split_last() {
+        Some((last, others)) if !others.is_empty() => format!("{} or {last}", others.join(", ")),
+        _ => names.concat(),
+    }
 }
 
 fn with_flags_of(command: Command, face: &'static Face) -> Command {

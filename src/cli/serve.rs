@@ -6,8 +6,7 @@ use clap::Args;
 /// `serve`.
 #[derive(Debug, Default, Args)]
 pub(crate) struct ServeArgs {
-    /// A provider of keys: software, pkcs11, aws-kms, gcp-kms or azure-kv; may be repeated, and the
-    /// first serves 'generate' [env: PLEXSPHERE_SIGNER_KEY_PROVIDER, a comma list]
+    /// A provider of keys; the catalogue puts its names into the help
     #[arg(long, value_name = "NAME")]
     pub(crate) key_provider: Vec<String>,
     /// Run a ready set-up for trying things out: the software provider, with all state in

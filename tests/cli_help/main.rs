@@ -1,4 +1,5 @@
-//! What `--help` prints and what every refusal says, as it stands in the files beside this one.
+//! What `--help` prints and what every refusal says, as it stands in the files beside this one; and what the
+//! documentation says of settings and providers.
 //!
 //! Who means to change a text records it anew and reads the difference:
 //! `PLEXSPHERE_RECORD=1 cargo test --test cli_help`, once as shipped and once with all providers. A new
@@ -8,11 +9,13 @@
     reason = "a helper that fails is a test that fails"
 )]
 
+mod page;
 mod transcript;
 
 use std::collections::BTreeSet;
 
-use transcript::Transcript;
+use page::Page;
+use transcript::{Transcript, answer_to};
 
 /// The commands that the help of `command` lists.
 fn commands_below(command: &str, help: &str) -> Vec<String> {
@@ -60,6 +63,19 @@ fn every_refusal_around_gcp_kms_is_as_recorded() {
 #[test]
 fn every_refusal_around_azure_kv_is_as_recorded() {
     assert_refusals("azure-kv", cfg!(feature = "azure-kv"));
+}
+
+#[test]
+fn the_page_of_settings_is_what_the_program_says_of_them() {
+    let now = answer_to("plexsphere-signer reference settings");
+    Page::read("docs/reference.md").assert_holds("", &now, "");
+}
+
+#[test]
+fn the_table_of_providers_is_what_they_say_of_themselves() {
+    let now = answer_to("plexsphere-signer reference providers");
+    let begin = "<!-- what `plexsphere-signer reference providers` prints -->\n";
+    Page::read("README.md").assert_holds(begin, &now, "<!-- so far -->");
 }
 
 fn assert_refusals(provider: &str, is_built_in: bool) {

@@ -79,7 +79,7 @@ impl Transcript {
 }
 
 /// What a shell in an empty place shows for this line, with the exit status where that is not 0.
-fn answer_to(typed: &str) -> String {
+pub(crate) fn answer_to(typed: &str) -> String {
     let place = Workplace::empty();
     let program = Program::new(env!("CARGO_BIN_EXE_plexsphere-signer"));
     let folder = program.path().parent().unwrap();

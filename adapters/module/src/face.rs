@@ -20,6 +20,25 @@ pub struct Face {
     /// What opens the log targets of libraries that repeat a credential when they complain. The adapter
     /// tells what is wrong; nothing of these is ever logged.
     pub silenced: &'static [&'static str],
+    /// What the documentation tells of it, a row for each way in which it can be used.
+    pub in_table: &'static [TableRow],
+}
+
+/// A row of the table of providers in the documentation. Links start at the root of the repository.
+#[derive(Debug)]
+pub struct TableRow {
+    /// How it is used, where there are several ways.
+    pub way: Option<&'static str>,
+    /// Where the private key lives.
+    pub lives: &'static str,
+    /// Who can export it.
+    pub exported_by: &'static str,
+    /// How long a signature takes.
+    pub takes: &'static str,
+    /// What retiring does.
+    pub retiring: &'static str,
+    /// What it must be allowed to do.
+    pub permissions: &'static str,
 }
 
 impl Face {
@@ -32,6 +51,7 @@ impl Face {
             one_of: &[],
             credential_files: &[],
             silenced: &[],
+            in_table: &[],
         }
     }
 

@@ -13,7 +13,7 @@ mod setting;
 mod settings;
 mod unsupported;
 
-pub use face::Face;
+pub use face::{Face, TableRow};
 pub use flag::{Flag, Kind, Unsaid};
 /// What the methods of [`Prepared`] return.
 pub use futures_util::future::BoxFuture;

@@ -7,7 +7,7 @@ mod sdk;
 pub use self::sdk::MODULE;
 
 use signer_domain::ProviderName;
-use signer_module::{Face, Flag, Kind, Unsaid};
+use signer_module::{Face, Flag, Kind, TableRow, Unsaid};
 
 const REGION: Flag = Flag {
     name: "--aws-region",
@@ -87,6 +87,14 @@ static FACE: Face = Face {
         "AWS_SHARED_CREDENTIALS_FILE",
         "AWS_WEB_IDENTITY_TOKEN_FILE",
     ],
+    in_table: &[TableRow {
+        way: None,
+        lives: "AWS KMS; see [docs/cloud](docs/cloud/README.md)",
+        exported_by: "nobody",
+        takes: "a call over the network",
+        retiring: "disables the key",
+        permissions: "[policy](docs/cloud/aws-kms-policy.json)",
+    }],
     ..Face::bare(ProviderName::AwsKms)
 };
 

@@ -7,7 +7,7 @@ mod sdk;
 pub use self::sdk::MODULE;
 
 use signer_domain::ProviderName;
-use signer_module::{Face, Flag, Kind, Unsaid};
+use signer_module::{Face, Flag, Kind, TableRow, Unsaid};
 
 const VAULT_URL: Flag = Flag {
     name: "--azure-vault-url",
@@ -91,6 +91,26 @@ static FACE: Face = Face {
     ],
     credential_files: &["AZURE_FEDERATED_TOKEN_FILE"],
     silenced: &["experimental.client"],
+    in_table: &[
+        TableRow {
+            way: Some("mode `envelope`"),
+            lives: "encrypted by a key of Azure Key Vault; **in the memory of this process \
+               while it signs**, `/livez` says so",
+            exported_by: "whoever may decrypt with the vault's key",
+            takes: "a call over the network",
+            retiring: "disables the vault's key",
+            permissions: "[role](docs/cloud/azure-kv-role.json)",
+        },
+        TableRow {
+            way: Some("mode `native`"),
+            lives: "would be in Azure Managed HSM, which offers no Ed25519 today and \
+               therefore refuses at start",
+            exported_by: "nobody",
+            takes: "a call over the network",
+            retiring: "disables the key",
+            permissions: "the same",
+        },
+    ],
     ..Face::bare(ProviderName::AzureKv)
 };
 

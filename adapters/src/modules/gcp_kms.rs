@@ -7,7 +7,7 @@ mod sdk;
 pub use self::sdk::MODULE;
 
 use signer_domain::ProviderName;
-use signer_module::{Face, Flag, Kind, Unsaid};
+use signer_module::{Face, Flag, Kind, TableRow, Unsaid};
 
 const KEY_RING: Flag = Flag {
     name: "--gcp-key-ring",
@@ -81,6 +81,14 @@ static FACE: Face = Face {
     ],
     credential_files: &["GOOGLE_APPLICATION_CREDENTIALS"],
     silenced: &["google_cloud"],
+    in_table: &[TableRow {
+        way: None,
+        lives: "Google Cloud KMS, in Google's software: it offers no Ed25519 in an HSM",
+        exported_by: "nobody",
+        takes: "a call over the network",
+        retiring: "disables the key version",
+        permissions: "[role](docs/cloud/gcp-kms-role.yaml)",
+    }],
     ..Face::bare(ProviderName::GcpKms)
 };
 

@@ -15,7 +15,7 @@ use std::thread::available_parallelism;
 use std::time::Duration;
 
 use signer_domain::ProviderName;
-use signer_module::{Closed, Face, Flag, Kind, Refusal, Unsaid};
+use signer_module::{Closed, Face, Flag, Kind, Refusal, TableRow, Unsaid};
 
 const MODULE_PATH: Flag = Flag {
     name: "--pkcs11-module",
@@ -120,6 +120,15 @@ pub static FACE: Face = Face {
         CALL_TIMEOUT,
     ],
     one_of: &[[PIN_FILE.name, PIN.name]],
+    in_table: &[TableRow {
+        way: None,
+        lives: "a PKCS #11 v3.0 token with `CKM_EDDSA`; see \
+               [docs/hsm](docs/hsm/README.md)",
+        exported_by: "nobody",
+        takes: "as long as the token needs",
+        retiring: "destroys the private object",
+        permissions: "a user PIN of one slot",
+    }],
     ..Face::bare(ProviderName::Pkcs11)
 };
 

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use signer_domain::ProviderName;
 use signer_domain::ports::{KeyProvider, KeyProviderError};
 use signer_module::{
-    BoxFuture, Face, Flag, Kind, Prepared, ProviderModule, Refusal, Settings, Unsaid,
+    BoxFuture, Face, Flag, Kind, Prepared, ProviderModule, Refusal, Settings, TableRow, Unsaid,
 };
 
 use crate::providers::software::{OpenSoftwareError, SoftwareProvider};
@@ -25,6 +25,15 @@ const SEED_FILE: Flag = Flag {
 static FACE: Face = Face {
     heading: "Software provider options",
     flags: &[SEED_FILE],
+    in_table: &[TableRow {
+        way: None,
+        lives: "derived by HKDF-SHA512 from one 32-byte seed file; **dev-only**, the \
+               boot log and `/livez` say so",
+        exported_by: "whoever reads the seed file",
+        takes: "microseconds",
+        retiring: "is remembered by the registry",
+        permissions: "the seed file",
+    }],
     ..Face::bare(ProviderName::Software)
 };
 
