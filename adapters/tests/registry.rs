@@ -1,18 +1,13 @@
-//! The contract of the key registry, held by the SQLite adapter.
+//! The contract of the key registry, held by the SQLite adapter, and what only this store has.
 
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
-    clippy::indexing_slicing,
     reason = "helpers of tests fail by panicking"
 )]
 
 #[path = "registry/access.rs"]
 mod access;
-#[path = "registry/changes.rs"]
-mod changes;
-#[path = "registry/concurrency.rs"]
-mod concurrency;
 #[path = "registry/crash.rs"]
 mod crash;
 #[path = "registry/faults.rs"]
@@ -21,25 +16,48 @@ mod faults;
 mod identity;
 #[path = "registry/migration.rs"]
 mod migration;
-#[path = "registry/model.rs"]
-mod model;
 #[path = "registry/opening.rs"]
 mod opening;
 #[path = "registry/overwriting.rs"]
 mod overwriting;
 #[path = "registry/ownership.rs"]
 mod ownership;
-#[path = "registry/questions.rs"]
-mod questions;
 #[path = "registry/retired.rs"]
 mod retired;
-#[path = "registry/retirements.rs"]
-mod retirements;
-#[path = "registry/rotations.rs"]
-mod rotations;
 #[path = "registry/scale.rs"]
 mod scale;
 #[path = "registry/support.rs"]
 mod support;
 #[path = "registry/writable.rs"]
 mod writable;
+
+use async_trait::async_trait;
+use signer_adapters::registry::SqliteRegistry;
+use signer_kit::registry::RegistryFixture;
+
+use self::support::Place;
+
+#[async_trait]
+impl RegistryFixture for Place {
+    type Registry = SqliteRegistry;
+
+    async fn fresh() -> Self {
+        Self::new()
+    }
+
+    async fn open(&self) -> SqliteRegistry {
+        Self::open(self).await
+    }
+
+    async fn open_again(&self, registry: SqliteRegistry) -> SqliteRegistry {
+        registry.close().await.unwrap();
+        drop(registry);
+        Self::open(self).await
+    }
+
+    fn newest_change(registry: &SqliteRegistry) -> u64 {
+        registry.changes().last()
+    }
+}
+
+signer_kit::registry_suite!(sqlite, Place);

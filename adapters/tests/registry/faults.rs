@@ -69,7 +69,7 @@ async fn every_caller_in_a_queue_behind_a_lock_is_answered_in_time() {
     for number in 0..20 {
         let registry = std::sync::Arc::clone(&registry);
         callers.push(tokio::spawn(async move {
-            reserve(&registry, PLATFORM, &format!("k{number}")).await
+            reserve(&*registry, PLATFORM, &format!("k{number}")).await
         }));
     }
     for caller in callers {
@@ -81,7 +81,7 @@ async fn every_caller_in_a_queue_behind_a_lock_is_answered_in_time() {
         begun.elapsed()
     );
     execute(&mut raw, "ROLLBACK").await;
-    let after = reserved(&registry, PLATFORM, "after").await;
+    let after = reserved(&*registry, PLATFORM, "after").await;
     assert_eq!(registry.pending().await.unwrap(), [after]);
 }
 

@@ -1,6 +1,5 @@
 //! Reserving, opening, closing rotations, and what they keep others from doing.
 
-use signer_adapters::registry::SqliteRegistry;
 use signer_domain::ports::{
     CurrentKey, GeneratedKey, KeyQuery, KeyRegistry as _, KeyRegistryError, PendingKey, Purpose,
     Reservation, RotationRegistry as _, RotationReservation,
@@ -9,20 +8,21 @@ use signer_domain::{
     HandleId, KeyMarks, KeyState, ProviderName, RotationTransition, SigningKey, Timestamp,
 };
 
-use crate::support::{
-    PLATFORM, Place, all, at, current, domain, find, generate, handle, name, names, pair,
-    pair_salted, reserve, reserve_rotation, reserved, rotate, rotation_reserved,
+use super::support::{
+    PLATFORM, all, at, current, domain, find, generate, handle, name, names, pair, pair_salted,
+    reserve, reserve_rotation, reserved, rotate, rotation_reserved,
 };
+use super::{Registries, RegistryFixture};
 
 /// A registry whose platform has the current key `k1`.
-async fn furnished() -> (Place, SqliteRegistry, SigningKey) {
-    let place = Place::new();
+async fn furnished<F: RegistryFixture>() -> (F, F::Registry, SigningKey) {
+    let place = F::fresh().await;
     let registry = place.open().await;
     let key = generate(&registry, PLATFORM, "k1").await;
     (place, registry, key)
 }
 
-async fn between(registry: &SqliteRegistry, old: &str, new: &str) -> Option<RotationTransition> {
+async fn between<R: Registries>(registry: &R, old: &str, new: &str) -> Option<RotationTransition> {
     registry
         .rotation_between(&PLATFORM, &name(old), &name(new))
         .await
@@ -36,9 +36,8 @@ fn assert_conflict<T: std::fmt::Debug>(answer: &Result<T, KeyRegistryError>) {
     );
 }
 
-#[tokio::test]
-async fn a_reserved_rotation_is_none_yet_and_changes_no_key() {
-    let (_place, registry, old) = furnished().await;
+pub async fn a_reserved_rotation_is_none_yet_and_changes_no_key<F: RegistryFixture>() {
+    let (_place, registry, old) = furnished::<F>().await;
     let answer = reserve_rotation(&registry, PLATFORM, "k2").await;
     let RotationReservation::Reserved(pending) = answer else {
         panic!("{answer:?}");
@@ -54,9 +53,10 @@ async fn a_reserved_rotation_is_none_yet_and_changes_no_key() {
     assert_eq!(between(&registry, "k1", "k2").await, None);
 }
 
-#[tokio::test]
-async fn a_second_reservation_finds_the_first_and_another_one_finds_the_scope_taken() {
-    let (_place, registry, _) = furnished().await;
+pub async fn a_second_reservation_finds_the_first_and_another_one_finds_the_scope_taken<
+    F: RegistryFixture,
+>() {
+    let (_place, registry, _) = furnished::<F>().await;
     let first = rotation_reserved(&registry, PLATFORM, "k2").await;
     let again = registry
         .reserve_rotation(&PLATFORM, &name("k2"), ProviderName::Pkcs11, at(12))
@@ -68,9 +68,8 @@ async fn a_second_reservation_finds_the_first_and_another_one_finds_the_scope_ta
     assert_eq!(registry.pending().await.unwrap(), [first]);
 }
 
-#[tokio::test]
-async fn nobody_generates_in_a_scope_that_is_being_rotated() {
-    let (_place, registry, old) = furnished().await;
+pub async fn nobody_generates_in_a_scope_that_is_being_rotated<F: RegistryFixture>() {
+    let (_place, registry, old) = furnished::<F>().await;
     let waiting = reserved(&registry, PLATFORM, "waiting").await;
     for opened in [false, true] {
         if opened {
@@ -91,9 +90,10 @@ async fn nobody_generates_in_a_scope_that_is_being_rotated() {
     }
 }
 
-#[tokio::test]
-async fn an_opened_rotation_has_two_keys_in_use_and_the_new_one_is_current() {
-    let (_place, registry, old) = furnished().await;
+pub async fn an_opened_rotation_has_two_keys_in_use_and_the_new_one_is_current<
+    F: RegistryFixture,
+>() {
+    let (_place, registry, old) = furnished::<F>().await;
     let transition = rotate(&registry, PLATFORM, "k2").await;
     let expected = RotationTransition {
         scope: PLATFORM,
@@ -139,9 +139,10 @@ async fn an_opened_rotation_has_two_keys_in_use_and_the_new_one_is_current() {
     assert_eq!(registry.rotation(&PLATFORM).await.unwrap(), Some(expected));
 }
 
-#[tokio::test]
-async fn opening_again_with_the_same_pair_returns_the_rotation_as_it_stands() {
-    let (_place, registry, _) = furnished().await;
+pub async fn opening_again_with_the_same_pair_returns_the_rotation_as_it_stands<
+    F: RegistryFixture,
+>() {
+    let (_place, registry, _) = furnished::<F>().await;
     let pending = rotation_reserved(&registry, PLATFORM, "k2").await;
     let transition = rotate(&registry, PLATFORM, "k2").await;
     let made = pair(PLATFORM, "k2");
@@ -157,9 +158,10 @@ async fn opening_again_with_the_same_pair_returns_the_rotation_as_it_stands() {
     assert_eq!(standing, RotationReservation::Standing(closed));
 }
 
-#[tokio::test]
-async fn opening_with_another_pair_or_by_another_reservation_is_a_conflict() {
-    let (_place, registry, old) = furnished().await;
+pub async fn opening_with_another_pair_or_by_another_reservation_is_a_conflict<
+    F: RegistryFixture,
+>() {
+    let (_place, registry, old) = furnished::<F>().await;
     let pending = rotation_reserved(&registry, PLATFORM, "k2").await;
     let foreign_handle = GeneratedKey {
         handle_id: HandleId::parse("pkcs11:x:platform:k2").unwrap(),
@@ -198,9 +200,8 @@ async fn opening_with_another_pair_or_by_another_reservation_is_a_conflict() {
     );
 }
 
-#[tokio::test]
-async fn a_reservation_serves_the_purpose_it_was_made_for() {
-    let (_place, registry, _) = furnished().await;
+pub async fn a_reservation_serves_the_purpose_it_was_made_for<F: RegistryFixture>() {
+    let (_place, registry, _) = furnished::<F>().await;
     let generating = reserved(&registry, PLATFORM, "k3").await;
     let made = pair(PLATFORM, "k3");
     let opening = registry.open_rotation(&generating, &made, at(11), at(20));
@@ -223,9 +224,8 @@ async fn a_reservation_serves_the_purpose_it_was_made_for() {
     assert_conflict(&registry.complete(&rotating, &made, at(12)).await);
 }
 
-#[tokio::test]
-async fn an_old_key_that_was_retired_before_the_opening_stays_retired() {
-    let (_place, registry, old) = furnished().await;
+pub async fn an_old_key_that_was_retired_before_the_opening_stays_retired<F: RegistryFixture>() {
+    let (_place, registry, old) = furnished::<F>().await;
     let pending = rotation_reserved(&registry, PLATFORM, "k2").await;
     let retired = registry.retire(&old, at(5)).await.unwrap();
     let without = registry.current(&PLATFORM).await.unwrap();
@@ -247,9 +247,10 @@ async fn an_old_key_that_was_retired_before_the_opening_stays_retired() {
     assert_eq!(registry.unconfirmed_retirements().await.unwrap(), []);
 }
 
-#[tokio::test]
-async fn a_key_completed_during_a_rotation_does_not_take_the_mark_from_the_new_one() {
-    let (_place, registry, old) = furnished().await;
+pub async fn a_key_completed_during_a_rotation_does_not_take_the_mark_from_the_new_one<
+    F: RegistryFixture,
+>() {
+    let (_place, registry, old) = furnished::<F>().await;
     reserved(&registry, PLATFORM, "bystander").await;
     let pending = rotation_reserved(&registry, PLATFORM, "k2").await;
     registry.retire(&old, at(5)).await.unwrap();
@@ -264,9 +265,8 @@ async fn a_key_completed_during_a_rotation_does_not_take_the_mark_from_the_new_o
     assert_eq!(find(&registry, &bystander.handle_id).await, Some(bystander));
 }
 
-#[tokio::test]
-async fn abandoning_a_reserved_rotation_frees_the_name_and_the_scope() {
-    let (_place, registry, old) = furnished().await;
+pub async fn abandoning_a_reserved_rotation_frees_the_name_and_the_scope<F: RegistryFixture>() {
+    let (_place, registry, old) = furnished::<F>().await;
     let older = rotation_reserved(&registry, PLATFORM, "k2").await;
     registry.abandon(&older).await.unwrap();
     registry.abandon(&older).await.unwrap();
@@ -291,9 +291,8 @@ async fn abandoning_a_reserved_rotation_frees_the_name_and_the_scope() {
     rotate(&registry, PLATFORM, "k3").await;
 }
 
-#[tokio::test]
-async fn abandoning_what_was_opened_has_no_effect() {
-    let (_place, registry, _) = furnished().await;
+pub async fn abandoning_what_was_opened_has_no_effect<F: RegistryFixture>() {
+    let (_place, registry, _) = furnished::<F>().await;
     let pending = rotation_reserved(&registry, PLATFORM, "k2").await;
     let transition = rotate(&registry, PLATFORM, "k2").await;
     registry.abandon(&pending).await.unwrap();
@@ -303,9 +302,10 @@ async fn abandoning_what_was_opened_has_no_effect() {
     );
 }
 
-#[tokio::test]
-async fn a_scope_that_lost_its_key_while_a_rotation_came_to_nothing_takes_the_next_one() {
-    let (_place, registry, old) = furnished().await;
+pub async fn a_scope_that_lost_its_key_while_a_rotation_came_to_nothing_takes_the_next_one<
+    F: RegistryFixture,
+>() {
+    let (_place, registry, old) = furnished::<F>().await;
     let pending = rotation_reserved(&registry, PLATFORM, "k2").await;
     registry.retire(&old, at(5)).await.unwrap();
     registry.abandon(&pending).await.unwrap();
@@ -314,9 +314,8 @@ async fn a_scope_that_lost_its_key_while_a_rotation_came_to_nothing_takes_the_ne
     assert!(generate(&registry, PLATFORM, "k2").await.current);
 }
 
-#[tokio::test]
-async fn a_scope_without_a_current_key_is_not_rotated() {
-    let place = Place::new();
+pub async fn a_scope_without_a_current_key_is_not_rotated<F: RegistryFixture>() {
+    let place = F::fresh().await;
     let registry = place.open().await;
     let unknown = reserve_rotation(&registry, PLATFORM, "k2").await;
     assert_eq!(unknown, RotationReservation::UnknownScope);
@@ -332,9 +331,10 @@ async fn a_scope_without_a_current_key_is_not_rotated() {
     assert_eq!(registry.pending().await.unwrap(), []);
 }
 
-#[tokio::test]
-async fn a_name_that_no_rotation_made_is_taken_also_while_another_rotation_is_open() {
-    let (_place, registry, _) = furnished().await;
+pub async fn a_name_that_no_rotation_made_is_taken_also_while_another_rotation_is_open<
+    F: RegistryFixture,
+>() {
+    let (_place, registry, _) = furnished::<F>().await;
     reserved(&registry, PLATFORM, "waiting").await;
     let retired = generate(&registry, PLATFORM, "retired").await;
     registry.retire(&retired, at(2)).await.unwrap();
@@ -349,9 +349,8 @@ async fn a_name_that_no_rotation_made_is_taken_also_while_another_rotation_is_op
     }
 }
 
-#[tokio::test]
-async fn closing_retires_the_old_key_and_leaves_its_provider_to_be_told() {
-    let (_place, registry, _) = furnished().await;
+pub async fn closing_retires_the_old_key_and_leaves_its_provider_to_be_told<F: RegistryFixture>() {
+    let (_place, registry, _) = furnished::<F>().await;
     let transition = rotate(&registry, PLATFORM, "k2").await;
     let new = current(&registry, PLATFORM).await.unwrap();
     let rotating = find(&registry, &transition.old_handle_id).await.unwrap();
@@ -386,9 +385,8 @@ async fn closing_retires_the_old_key_and_leaves_its_provider_to_be_told() {
     assert_eq!(between(&registry, "k1", "k2").await, Some(closed));
 }
 
-#[tokio::test]
-async fn closing_what_is_no_rotation_is_a_conflict() {
-    let (_place, registry, old) = furnished().await;
+pub async fn closing_what_is_no_rotation_is_a_conflict<F: RegistryFixture>() {
+    let (_place, registry, old) = furnished::<F>().await;
     rotation_reserved(&registry, PLATFORM, "k2").await;
     let imagined = RotationTransition {
         scope: PLATFORM,
@@ -433,9 +431,8 @@ async fn closing_what_is_no_rotation_is_a_conflict() {
     );
 }
 
-#[tokio::test]
-async fn a_scope_is_rotated_again_once_its_rotation_is_closed() {
-    let (_place, registry, _) = furnished().await;
+pub async fn a_scope_is_rotated_again_once_its_rotation_is_closed<F: RegistryFixture>() {
+    let (_place, registry, _) = furnished::<F>().await;
     let first = rotate(&registry, PLATFORM, "k2").await;
     let other = reserve_rotation(&registry, PLATFORM, "k3").await;
     assert_eq!(other, RotationReservation::InProgress);
@@ -464,9 +461,8 @@ async fn a_scope_is_rotated_again_once_its_rotation_is_closed() {
     );
 }
 
-#[tokio::test]
-async fn the_new_key_of_a_rotation_is_not_retired_until_it_is_closed() {
-    let (_place, registry, _) = furnished().await;
+pub async fn the_new_key_of_a_rotation_is_not_retired_until_it_is_closed<F: RegistryFixture>() {
+    let (_place, registry, _) = furnished::<F>().await;
     let transition = rotate(&registry, PLATFORM, "k2").await;
     let new = current(&registry, PLATFORM).await.unwrap();
     let answer = registry.retire(&new, at(12)).await;
@@ -490,9 +486,8 @@ async fn the_new_key_of_a_rotation_is_not_retired_until_it_is_closed() {
     assert_eq!(retired.state, KeyState::Retired);
 }
 
-#[tokio::test]
-async fn the_old_key_may_be_retired_early_and_closing_then_only_closes() {
-    let (_place, registry, _) = furnished().await;
+pub async fn the_old_key_may_be_retired_early_and_closing_then_only_closes<F: RegistryFixture>() {
+    let (_place, registry, _) = furnished::<F>().await;
     let transition = rotate(&registry, PLATFORM, "k2").await;
     let rotating = find(&registry, &transition.old_handle_id).await.unwrap();
     let retired = registry.retire(&rotating, at(12)).await.unwrap();
@@ -509,15 +504,14 @@ async fn the_old_key_may_be_retired_early_and_closing_then_only_closes() {
 }
 
 /// A rotation that was closed, and its old key as it stands.
-async fn closed(registry: &SqliteRegistry) -> SigningKey {
+async fn closed<R: Registries>(registry: &R) -> SigningKey {
     let transition = rotate(registry, PLATFORM, "k2").await;
     registry.close_rotation(&transition, at(15)).await.unwrap();
     find(registry, &transition.old_handle_id).await.unwrap()
 }
 
-#[tokio::test]
-async fn a_confirmed_retirement_is_not_shown_again() {
-    let (place, registry, _) = furnished().await;
+pub async fn a_confirmed_retirement_is_not_shown_again<F: RegistryFixture>() {
+    let (place, registry, _) = furnished::<F>().await;
     let old = closed(&registry).await;
     for unrelated in [handle(PLATFORM, "k2"), handle(PLATFORM, "k9")] {
         registry.confirm_retirement(&unrelated).await.unwrap();
@@ -541,9 +535,8 @@ async fn a_confirmed_retirement_is_not_shown_again() {
     assert_eq!(find(&registry, &confirmed.handle_id).await, Some(confirmed));
 }
 
-#[tokio::test]
-async fn retiring_a_key_that_a_rotation_has_retired_confirms_it() {
-    let (_place, registry, _) = furnished().await;
+pub async fn retiring_a_key_that_a_rotation_has_retired_confirms_it<F: RegistryFixture>() {
+    let (_place, registry, _) = furnished::<F>().await;
     let old = closed(&registry).await;
     let confirmed = registry.retire(&old, at(16)).await.unwrap();
     assert_eq!(
@@ -557,9 +550,8 @@ async fn retiring_a_key_that_a_rotation_has_retired_confirms_it() {
     assert_eq!(registry.unconfirmed_retirements().await.unwrap(), []);
 }
 
-#[tokio::test]
-async fn shows_unconfirmed_retirements_oldest_first() {
-    let place = Place::new();
+pub async fn shows_unconfirmed_retirements_oldest_first<F: RegistryFixture>() {
+    let place = F::fresh().await;
     let registry = place.open().await;
     for (number, retired_at) in [(1, 19), (2, 15), (3, 17)] {
         let scope = domain(number);
@@ -573,9 +565,8 @@ async fn shows_unconfirmed_retirements_oldest_first() {
     assert_eq!(scopes, [2, 3, 1].map(domain));
 }
 
-#[tokio::test]
-async fn shows_the_open_rotations_of_all_scopes_those_due_first() {
-    let place = Place::new();
+pub async fn shows_the_open_rotations_of_all_scopes_those_due_first<F: RegistryFixture>() {
+    let place = F::fresh().await;
     let registry = place.open().await;
     for (number, closes_at) in [(1, 40), (2, 20), (3, 30), (4, 25), (5, 20)] {
         let scope = domain(number);
@@ -598,9 +589,8 @@ async fn shows_the_open_rotations_of_all_scopes_those_due_first() {
     assert_eq!(scopes().await, [2, 5, 1].map(domain));
 }
 
-#[tokio::test]
-async fn keeps_the_instants_of_a_rotation_to_the_microsecond() {
-    let (_place, registry, _) = furnished().await;
+pub async fn keeps_the_instants_of_a_rotation_to_the_microsecond<F: RegistryFixture>() {
+    let (_place, registry, _) = furnished::<F>().await;
     let precise = |second: i64| at(second) + jiff::SignedDuration::from_nanos(123_456_789);
     let kept =
         |second: i64| -> Timestamp { at(second) + jiff::SignedDuration::from_nanos(123_456_000) };
@@ -616,9 +606,10 @@ async fn keeps_the_instants_of_a_rotation_to_the_microsecond() {
     assert_eq!(closing.await.unwrap().closed_at, Some(kept(12)));
 }
 
-#[tokio::test]
-async fn a_clock_that_went_back_does_not_keep_a_rotation_from_being_closed() {
-    let (_place, registry, _) = furnished().await;
+pub async fn a_clock_that_went_back_does_not_keep_a_rotation_from_being_closed<
+    F: RegistryFixture,
+>() {
+    let (_place, registry, _) = furnished::<F>().await;
     let transition = rotate(&registry, PLATFORM, "k2").await;
     let closing = registry.close_rotation(&transition, at(-1_000_000));
     assert_eq!(closing.await.unwrap().closed_at, Some(at(-1_000_000)));

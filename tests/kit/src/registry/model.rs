@@ -4,16 +4,14 @@ use std::num::NonZeroU32;
 
 use proptest::prelude::*;
 use proptest::test_runner::Config;
-use signer_adapters::registry::SqliteRegistry;
 use signer_domain::ports::{
     CurrentKey, GeneratedKey, KeyQuery, KeyRegistry as _, KeyRegistryError, PendingKey, Purpose,
     Reservation, RotationRegistry as _, RotationReservation,
 };
 use signer_domain::{KeyId, KeyMark, KeyMarks, KeyState, RotationTransition, Scope, SigningKey};
 
-use crate::support::{
-    PLATFORM, Place, at, domain, find, handle, pair_salted, reserve, reserve_rotation,
-};
+use super::support::{PLATFORM, at, domain, find, handle, pair_salted, reserve, reserve_rotation};
+use super::{Registries, RegistryFixture};
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -528,7 +526,7 @@ fn settled<T>(answer: Result<T, KeyRegistryError>) -> Result<T, Refusal> {
     })
 }
 
-async fn agree(registry: &SqliteRegistry, model: &Model) {
+async fn agree<R: Registries>(registry: &R, model: &Model) {
     assert_eq!(registry.pending().await.unwrap(), model.waiting);
     for scope in [None, Some(PLATFORM), Some(domain(1))] {
         for state in [
@@ -568,7 +566,7 @@ async fn agree(registry: &SqliteRegistry, model: &Model) {
     agree_on_rotations(registry, model).await;
 }
 
-async fn agree_on_rotations(registry: &SqliteRegistry, model: &Model) {
+async fn agree_on_rotations<R: Registries>(registry: &R, model: &Model) {
     for scope in [PLATFORM, domain(1)] {
         let found = registry.rotation(&scope).await.unwrap();
         assert_eq!(found.as_ref(), model.open_rotation_of(scope));
@@ -589,7 +587,7 @@ async fn agree_on_rotations(registry: &SqliteRegistry, model: &Model) {
     agree_on_notices(registry, model).await;
 }
 
-async fn agree_on_notices(registry: &SqliteRegistry, model: &Model) {
+async fn agree_on_notices<R: Registries>(registry: &R, model: &Model) {
     let notices = registry.notices().await.unwrap();
     let is_marked = |key: &&SigningKey| key.marks != KeyMarks::default();
     let mut marked: Vec<_> = model.keys.iter().filter(is_marked).cloned().collect();
@@ -605,8 +603,8 @@ async fn agree_on_notices(registry: &SqliteRegistry, model: &Model) {
     assert_eq!(notices.scopes_without_current, without_current);
 }
 
-async fn listed(
-    registry: &SqliteRegistry,
+async fn listed<R: Registries>(
+    registry: &R,
     scope: Option<Scope>,
     state: Option<KeyState>,
 ) -> Vec<SigningKey> {
@@ -631,8 +629,8 @@ async fn listed(
     clippy::too_many_lines,
     reason = "one match holds every step of the model"
 )]
-async fn replay(steps: Vec<Step>) {
-    let place = Place::new();
+async fn replay<F: RegistryFixture>(steps: Vec<Step>) {
+    let place = F::fresh().await;
     let mut registry = place.open().await;
     let mut model = Model::default();
     for (step, now) in steps.into_iter().zip(0..) {
@@ -727,9 +725,7 @@ async fn replay(steps: Vec<Step>) {
                 }
             }
             Step::Reopen => {
-                registry.close().await.unwrap();
-                drop(registry);
-                registry = place.open().await;
+                registry = place.open_again(registry).await;
             }
             Step::Drop => {
                 drop(registry);
@@ -740,12 +736,9 @@ async fn replay(steps: Vec<Step>) {
     }
 }
 
-proptest! {
-    #![proptest_config(Config { cases: 48, ..Config::default() })]
-
-    #[test]
-    fn every_history_agrees_with_the_model(steps in steps()) {
+pub fn every_history_agrees_with_the_model<F: RegistryFixture>() {
+    proptest!(Config { cases: 48, ..Config::default() }, |(steps in steps())| {
         let mut builder = tokio::runtime::Builder::new_current_thread();
-        builder.enable_all().build().unwrap().block_on(replay(steps));
-    }
+        builder.enable_all().build().unwrap().block_on(replay::<F>(steps));
+    });
 }

@@ -1,22 +1,21 @@
 //! The notes of retirements that were begun.
 
-use signer_adapters::registry::SqliteRegistry;
 use signer_domain::ports::{KeyRegistry as _, KeyRegistryError, RotationRegistry as _};
 use signer_domain::{KeyMark, KeyState, SigningKey};
 
-use crate::support::{
-    PLATFORM, Place, at, current, domain, find, generate, handle, reserved, rotate,
-    rotation_reserved,
+use super::support::{
+    PLATFORM, at, current, domain, find, generate, handle, reserved, rotate, rotation_reserved,
 };
+use super::{Registries, RegistryFixture};
 
-async fn furnished() -> (Place, SqliteRegistry, SigningKey) {
-    let place = Place::new();
+async fn furnished<F: RegistryFixture>() -> (F, F::Registry, SigningKey) {
+    let place = F::fresh().await;
     let registry = place.open().await;
     let key = generate(&registry, PLATFORM, "k1").await;
     (place, registry, key)
 }
 
-async fn begun(registry: &SqliteRegistry) -> Vec<SigningKey> {
+async fn begun<R: Registries>(registry: &R) -> Vec<SigningKey> {
     registry.begun_retirements().await.unwrap()
 }
 
@@ -28,9 +27,8 @@ fn blocked(key: &SigningKey) -> SigningKey {
     blocked
 }
 
-#[tokio::test]
-async fn a_retirement_that_was_begun_is_shown_and_the_key_is_blocked() {
-    let (place, registry, key) = furnished().await;
+pub async fn a_retirement_that_was_begun_is_shown_and_the_key_is_blocked<F: RegistryFixture>() {
+    let (place, registry, key) = furnished::<F>().await;
     assert_eq!(begun(&registry).await, []);
     let noted = registry.begin_retirement(&key.handle_id).await.unwrap();
     assert_eq!(noted, blocked(&key));
@@ -45,20 +43,18 @@ async fn a_retirement_that_was_begun_is_shown_and_the_key_is_blocked() {
     assert_eq!(begun(&registry).await, []);
 }
 
-#[tokio::test]
-async fn beginning_again_changes_nothing() {
-    let (_place, registry, key) = furnished().await;
+pub async fn beginning_again_changes_nothing<F: RegistryFixture>() {
+    let (_place, registry, key) = furnished::<F>().await;
     let noted = registry.begin_retirement(&key.handle_id).await.unwrap();
-    let changes = registry.changes().last();
+    let changes = F::newest_change(&registry);
     let again = registry.begin_retirement(&key.handle_id).await.unwrap();
     assert_eq!(again, noted);
-    assert_eq!(registry.changes().last(), changes);
+    assert_eq!(F::newest_change(&registry), changes);
     assert_eq!(begun(&registry).await, [noted]);
 }
 
-#[tokio::test]
-async fn a_retired_key_is_past_beginning() {
-    let (_place, registry, key) = furnished().await;
+pub async fn a_retired_key_is_past_beginning<F: RegistryFixture>() {
+    let (_place, registry, key) = furnished::<F>().await;
     let retired = registry.retire(&key, at(5)).await.unwrap();
     let answer = registry.begin_retirement(&key.handle_id).await.unwrap();
     assert_eq!(answer, retired);
@@ -66,9 +62,8 @@ async fn a_retired_key_is_past_beginning() {
     assert_eq!(find(&registry, &key.handle_id).await, Some(retired));
 }
 
-#[tokio::test]
-async fn the_retirement_of_what_is_no_key_is_a_conflict() {
-    let (_place, registry, _) = furnished().await;
+pub async fn the_retirement_of_what_is_no_key_is_a_conflict<F: RegistryFixture>() {
+    let (_place, registry, _) = furnished::<F>().await;
     reserved(&registry, PLATFORM, "k2").await;
     for unknown in ["k2", "k3"] {
         let answer = registry.begin_retirement(&handle(PLATFORM, unknown)).await;
@@ -80,9 +75,8 @@ async fn the_retirement_of_what_is_no_key_is_a_conflict() {
     assert_eq!(begun(&registry).await, []);
 }
 
-#[tokio::test]
-async fn no_mark_that_is_taken_away_ends_what_was_begun() {
-    let (_place, registry, key) = furnished().await;
+pub async fn no_mark_that_is_taken_away_ends_what_was_begun<F: RegistryFixture>() {
+    let (_place, registry, key) = furnished::<F>().await;
     let noted = registry.begin_retirement(&key.handle_id).await.unwrap();
     for _ in 0..2 {
         let kept = registry.unmark(&key.handle_id, KeyMark::Blocked).await;
@@ -91,9 +85,8 @@ async fn no_mark_that_is_taken_away_ends_what_was_begun() {
     assert_eq!(begun(&registry).await, [noted]);
 }
 
-#[tokio::test]
-async fn the_retirement_of_the_new_key_of_an_open_rotation_is_not_begun() {
-    let (_place, registry, _) = furnished().await;
+pub async fn the_retirement_of_the_new_key_of_an_open_rotation_is_not_begun<F: RegistryFixture>() {
+    let (_place, registry, _) = furnished::<F>().await;
     let transition = rotate(&registry, PLATFORM, "k2").await;
     let new = current(&registry, PLATFORM).await.unwrap();
     let answer = registry.begin_retirement(&new.handle_id).await;
@@ -107,9 +100,10 @@ async fn the_retirement_of_the_new_key_of_an_open_rotation_is_not_begun() {
     assert_eq!(begun(&registry).await, [blocked(&new)]);
 }
 
-#[tokio::test]
-async fn a_key_whose_retirement_was_begun_may_be_superseded_and_the_note_stands() {
-    let (_place, registry, key) = furnished().await;
+pub async fn a_key_whose_retirement_was_begun_may_be_superseded_and_the_note_stands<
+    F: RegistryFixture,
+>() {
+    let (_place, registry, key) = furnished::<F>().await;
     registry.begin_retirement(&key.handle_id).await.unwrap();
     rotate(&registry, PLATFORM, "k2").await;
     let rotating = find(&registry, &key.handle_id).await.unwrap();
@@ -119,9 +113,10 @@ async fn a_key_whose_retirement_was_begun_may_be_superseded_and_the_note_stands(
     assert_eq!(begun(&registry).await, []);
 }
 
-#[tokio::test]
-async fn closing_a_rotation_settles_what_was_begun_and_leaves_the_provider_to_be_told() {
-    let (_place, registry, key) = furnished().await;
+pub async fn closing_a_rotation_settles_what_was_begun_and_leaves_the_provider_to_be_told<
+    F: RegistryFixture,
+>() {
+    let (_place, registry, key) = furnished::<F>().await;
     let pending = rotation_reserved(&registry, PLATFORM, "k2").await;
     registry.begin_retirement(&key.handle_id).await.unwrap();
     let transition = rotate(&registry, PLATFORM, "k2").await;
@@ -133,9 +128,8 @@ async fn closing_a_rotation_settles_what_was_begun_and_leaves_the_provider_to_be
     assert_eq!(unconfirmed[0].handle_id, key.handle_id);
 }
 
-#[tokio::test]
-async fn shows_begun_retirements_in_the_order_of_their_keys() {
-    let (_place, registry, first) = furnished().await;
+pub async fn shows_begun_retirements_in_the_order_of_their_keys<F: RegistryFixture>() {
+    let (_place, registry, first) = furnished::<F>().await;
     let second = generate(&registry, PLATFORM, "k2").await;
     let third = generate(&registry, domain(1), "k1").await;
     for key in [&third, &first, &second] {

@@ -3,34 +3,34 @@
 use std::sync::{Arc, Barrier};
 use std::thread;
 
-use signer_adapters::registry::SqliteRegistry;
 use signer_domain::KeyState;
 use signer_domain::ports::{
     KeyRegistry as _, KeyRegistryError, Reservation, RotationRegistry as _, RotationReservation,
 };
 
-use crate::support::{
-    PLATFORM, Place, all, at, current, find, generate, pair, pair_salted, reserve,
-    reserve_rotation, reserved, rotate, rotation_reserved,
+use super::support::{
+    PLATFORM, all, at, current, find, generate, pair, pair_salted, reserve, reserve_rotation,
+    reserved, rotate, rotation_reserved,
 };
+use super::{Registries, RegistryFixture};
 
 const LOOPS: u8 = 4;
 const TASKS: u8 = 8;
 
 /// Runs `work` 32 times at once: 8 tasks on each of 4 event loops.
-fn at_once<T, F>(
-    registry: SqliteRegistry,
-    work: impl Fn(Arc<SqliteRegistry>, u8) -> F + Clone + Send + 'static,
-) -> (Arc<SqliteRegistry>, Vec<T>)
+fn at_once<R, T, F>(
+    registry: &Arc<R>,
+    work: impl Fn(Arc<R>, u8) -> F + Clone + Send + 'static,
+) -> Vec<T>
 where
+    R: Registries,
     T: Send + 'static,
     F: Future<Output = T> + Send + 'static,
 {
-    let registry = Arc::new(registry);
     let start = Arc::new(Barrier::new(usize::from(LOOPS)));
     let loops: Vec<_> = (0..LOOPS)
         .map(|index| {
-            let (registry, start, work) = (Arc::clone(&registry), Arc::clone(&start), work.clone());
+            let (registry, start, work) = (Arc::clone(registry), Arc::clone(&start), work.clone());
             thread::spawn(move || {
                 start.wait();
                 event_loop().block_on(async {
@@ -48,7 +48,7 @@ where
         })
         .collect();
     let results = loops.into_iter().flat_map(|one| one.join().unwrap());
-    (Arc::clone(&registry), results.collect())
+    results.collect()
 }
 
 fn event_loop() -> tokio::runtime::Runtime {
@@ -56,12 +56,12 @@ fn event_loop() -> tokio::runtime::Runtime {
     builder.enable_all().build().unwrap()
 }
 
-#[test]
-fn of_32_reservations_of_one_name_one_wins() {
-    let (place, main) = (Place::new(), event_loop());
-    let registry = main.block_on(place.open());
-    let (_, answers) = at_once(registry, |registry, _| async move {
-        reserve(&registry, PLATFORM, "k1").await.unwrap()
+pub fn of_32_reservations_of_one_name_one_wins<F: RegistryFixture>() {
+    let main = event_loop();
+    let place = main.block_on(F::fresh());
+    let registry = Arc::new(main.block_on(place.open()));
+    let answers = at_once(&registry, |registry, _| async move {
+        reserve(&*registry, PLATFORM, "k1").await.unwrap()
     });
     let won = |answer: &&Reservation| matches!(answer, Reservation::Reserved(_));
     assert_eq!(answers.iter().filter(won).count(), 1);
@@ -76,12 +76,12 @@ fn of_32_reservations_of_one_name_one_wins() {
     assert_eq!(found.count(), 31);
 }
 
-#[test]
-fn of_32_keys_completed_in_one_scope_one_is_current() {
-    let (place, main) = (Place::new(), event_loop());
-    let registry = main.block_on(place.open());
-    let (registry, keys) = at_once(registry, |registry, number| async move {
-        generate(&registry, PLATFORM, &format!("k{number}")).await
+pub fn of_32_keys_completed_in_one_scope_one_is_current<F: RegistryFixture>() {
+    let main = event_loop();
+    let place = main.block_on(F::fresh());
+    let registry = Arc::new(main.block_on(place.open()));
+    let keys = at_once(&registry, |registry, number| async move {
+        generate(&*registry, PLATFORM, &format!("k{number}")).await
     });
     assert_eq!(keys.iter().filter(|key| key.current).count(), 1);
     let page = main.block_on(registry.list(&all(100))).unwrap();
@@ -89,12 +89,12 @@ fn of_32_keys_completed_in_one_scope_one_is_current() {
     assert_eq!(page.keys.iter().filter(|key| key.current).count(), 1);
 }
 
-#[test]
-fn of_32_pairs_for_one_reservation_one_is_registered() {
-    let (place, main) = (Place::new(), event_loop());
-    let registry = main.block_on(place.open());
-    let reservation = main.block_on(reserved(&registry, PLATFORM, "k1"));
-    let (registry, answers) = at_once(registry, move |registry, salt| {
+pub fn of_32_pairs_for_one_reservation_one_is_registered<F: RegistryFixture>() {
+    let main = event_loop();
+    let place = main.block_on(F::fresh());
+    let registry = Arc::new(main.block_on(place.open()));
+    let reservation = main.block_on(reserved(&*registry, PLATFORM, "k1"));
+    let answers = at_once(&registry, move |registry, salt| {
         let reservation = reservation.clone();
         let made = pair_salted(PLATFORM, "k1", salt);
         async move { registry.complete(&reservation, &made, at(1)).await }
@@ -102,17 +102,17 @@ fn of_32_pairs_for_one_reservation_one_is_registered() {
     let conflict = |answer: &&Result<_, _>| matches!(answer, Err(KeyRegistryError::Conflict));
     assert_eq!(answers.iter().filter(conflict).count(), 31);
     let winner = answers.into_iter().find_map(Result::ok).unwrap();
-    let found = main.block_on(find(&registry, &pair(PLATFORM, "k1").handle_id));
+    let found = main.block_on(find(&*registry, &pair(PLATFORM, "k1").handle_id));
     assert_eq!(found, Some(winner));
 }
 
-#[test]
-fn of_32_rotations_of_one_scope_one_wins() {
-    let (place, main) = (Place::new(), event_loop());
-    let registry = main.block_on(place.open());
-    main.block_on(generate(&registry, PLATFORM, "k0"));
-    let (registry, answers) = at_once(registry, |registry, number| async move {
-        reserve_rotation(&registry, PLATFORM, &format!("new{number}")).await
+pub fn of_32_rotations_of_one_scope_one_wins<F: RegistryFixture>() {
+    let main = event_loop();
+    let place = main.block_on(F::fresh());
+    let registry = Arc::new(main.block_on(place.open()));
+    main.block_on(generate(&*registry, PLATFORM, "k0"));
+    let answers = at_once(&registry, |registry, number| async move {
+        reserve_rotation(&*registry, PLATFORM, &format!("new{number}")).await
     });
     let refused = |answer: &&RotationReservation| **answer == RotationReservation::InProgress;
     assert_eq!(answers.iter().filter(refused).count(), 31);
@@ -121,25 +121,27 @@ fn of_32_rotations_of_one_scope_one_wins() {
     assert!(answers.contains(&winner));
 }
 
-#[test]
-fn a_rotation_and_32_generated_keys_do_not_meet_in_one_scope() {
-    let (place, main) = (Place::new(), event_loop());
-    let registry = main.block_on(place.open());
-    main.block_on(generate(&registry, PLATFORM, "k0"));
-    let (registry, answers) = at_once(registry, |registry, number| async move {
+pub fn a_rotation_and_32_generated_keys_do_not_meet_in_one_scope<F: RegistryFixture>() {
+    let main = event_loop();
+    let place = main.block_on(F::fresh());
+    let registry = Arc::new(main.block_on(place.open()));
+    main.block_on(generate(&*registry, PLATFORM, "k0"));
+    let answers = at_once(&registry, |registry, number| async move {
         if number == 16 {
-            rotate(&registry, PLATFORM, "new").await;
+            rotate(&*registry, PLATFORM, "new").await;
             return None;
         }
         Some(
-            reserve(&registry, PLATFORM, &format!("k{}", number + 1))
+            reserve(&*registry, PLATFORM, &format!("k{}", number + 1))
                 .await
                 .unwrap(),
         )
     });
-    let new = main.block_on(current(&registry, PLATFORM)).unwrap();
+    let new = main.block_on(current(&*registry, PLATFORM)).unwrap();
     assert_eq!(new.key_id.as_str(), "new");
-    let refused = main.block_on(reserve(&registry, PLATFORM, "late")).unwrap();
+    let refused = main
+        .block_on(reserve(&*registry, PLATFORM, "late"))
+        .unwrap();
     assert_eq!(refused, Reservation::RotationInProgress);
     let reserved = answers.iter().flatten().filter(|answer| match answer {
         Reservation::Reserved(_) => true,
@@ -152,13 +154,13 @@ fn a_rotation_and_32_generated_keys_do_not_meet_in_one_scope() {
     );
 }
 
-#[test]
-fn of_32_pairs_for_one_rotation_one_takes_the_place() {
-    let (place, main) = (Place::new(), event_loop());
-    let registry = main.block_on(place.open());
-    main.block_on(generate(&registry, PLATFORM, "k1"));
-    let pending = main.block_on(rotation_reserved(&registry, PLATFORM, "k2"));
-    let (registry, answers) = at_once(registry, move |registry, salt| {
+pub fn of_32_pairs_for_one_rotation_one_takes_the_place<F: RegistryFixture>() {
+    let main = event_loop();
+    let place = main.block_on(F::fresh());
+    let registry = Arc::new(main.block_on(place.open()));
+    main.block_on(generate(&*registry, PLATFORM, "k1"));
+    let pending = main.block_on(rotation_reserved(&*registry, PLATFORM, "k2"));
+    let answers = at_once(&registry, move |registry, salt| {
         let pending = pending.clone();
         let made = pair_salted(PLATFORM, "k2", salt);
         async move {
@@ -172,13 +174,13 @@ fn of_32_pairs_for_one_rotation_one_takes_the_place() {
     assert_eq!(main.block_on(registry.rotation(&PLATFORM)).unwrap(), winner);
 }
 
-#[test]
-fn of_32_closings_of_one_rotation_all_see_the_same_one() {
-    let (place, main) = (Place::new(), event_loop());
-    let registry = main.block_on(place.open());
-    main.block_on(generate(&registry, PLATFORM, "k1"));
-    let transition = main.block_on(rotate(&registry, PLATFORM, "k2"));
-    let (registry, answers) = at_once(registry, move |registry, number| {
+pub fn of_32_closings_of_one_rotation_all_see_the_same_one<F: RegistryFixture>() {
+    let main = event_loop();
+    let place = main.block_on(F::fresh());
+    let registry = Arc::new(main.block_on(place.open()));
+    main.block_on(generate(&*registry, PLATFORM, "k1"));
+    let transition = main.block_on(rotate(&*registry, PLATFORM, "k2"));
+    let answers = at_once(&registry, move |registry, number| {
         let transition = transition.clone();
         async move {
             let closing = registry.close_rotation(&transition, at(number.into()));
@@ -192,13 +194,13 @@ fn of_32_closings_of_one_rotation_all_see_the_same_one() {
     assert_eq!(unconfirmed[0].version, 3);
 }
 
-#[test]
-fn of_32_beginnings_of_one_retirement_one_makes_the_note() {
-    let (place, main) = (Place::new(), event_loop());
-    let registry = main.block_on(place.open());
-    let key = main.block_on(generate(&registry, PLATFORM, "k1"));
+pub fn of_32_beginnings_of_one_retirement_one_makes_the_note<F: RegistryFixture>() {
+    let main = event_loop();
+    let place = main.block_on(F::fresh());
+    let registry = Arc::new(main.block_on(place.open()));
+    let key = main.block_on(generate(&*registry, PLATFORM, "k1"));
     let begun = key.clone();
-    let (registry, answers) = at_once(registry, move |registry, _| {
+    let answers = at_once(&registry, move |registry, _| {
         let key = key.clone();
         async move { registry.begin_retirement(&key.handle_id).await.unwrap() }
     });
@@ -210,22 +212,24 @@ fn of_32_beginnings_of_one_retirement_one_makes_the_note() {
 
 /// Whoever comes first: the new key is refused while its rotation is open and noted once it is closed,
 /// and the old one is noted or retired but never both.
-#[test]
-fn retirements_begun_while_a_rotation_opens_and_closes_note_what_may_be_retired() {
-    let (place, main) = (Place::new(), event_loop());
-    let registry = main.block_on(place.open());
-    let old = main.block_on(generate(&registry, PLATFORM, "k1"));
+pub fn retirements_begun_while_a_rotation_opens_and_closes_note_what_may_be_retired<
+    F: RegistryFixture,
+>() {
+    let main = event_loop();
+    let place = main.block_on(F::fresh());
+    let registry = Arc::new(main.block_on(place.open()));
+    let old = main.block_on(generate(&*registry, PLATFORM, "k1"));
     let beginner = old.clone();
-    let (registry, _) = at_once(registry, move |registry, number| {
+    at_once(&registry, move |registry, number| {
         let old = beginner.clone();
         async move {
             if number == 16 {
-                let transition = rotate(&registry, PLATFORM, "k2").await;
+                let transition = rotate(&*registry, PLATFORM, "k2").await;
                 registry.close_rotation(&transition, at(15)).await.unwrap();
                 return;
             }
             registry.begin_retirement(&old.handle_id).await.unwrap();
-            let Some(new) = find(&registry, &pair(PLATFORM, "k2").handle_id).await else {
+            let Some(new) = find(&*registry, &pair(PLATFORM, "k2").handle_id).await else {
                 return;
             };
             match registry.begin_retirement(&new.handle_id).await {
@@ -239,7 +243,7 @@ fn retirements_begun_while_a_rotation_opens_and_closes_note_what_may_be_retired(
         begun.iter().all(|key| key.key_id.as_str() == "k2"),
         "{begun:?}"
     );
-    let old = main.block_on(find(&registry, &old.handle_id)).unwrap();
+    let old = main.block_on(find(&*registry, &old.handle_id)).unwrap();
     assert_eq!(old.state, KeyState::Retired);
     assert!(
         main.block_on(registry.rotation(&PLATFORM))
@@ -248,12 +252,12 @@ fn retirements_begun_while_a_rotation_opens_and_closes_note_what_may_be_retired(
     );
 }
 
-#[test]
-fn of_32_retirements_of_one_key_all_see_the_same_one() {
-    let (place, main) = (Place::new(), event_loop());
-    let registry = main.block_on(place.open());
-    let key = main.block_on(generate(&registry, PLATFORM, "k1"));
-    let (_, answers) = at_once(registry, move |registry, number| {
+pub fn of_32_retirements_of_one_key_all_see_the_same_one<F: RegistryFixture>() {
+    let main = event_loop();
+    let place = main.block_on(F::fresh());
+    let registry = Arc::new(main.block_on(place.open()));
+    let key = main.block_on(generate(&*registry, PLATFORM, "k1"));
+    let answers = at_once(&registry, move |registry, number| {
         let key = key.clone();
         async move { registry.retire(&key, at(number.into())).await.unwrap() }
     });

@@ -1,15 +1,16 @@
 //! Finding, the current key, reservations, listing.
 
-use signer_domain::ports::{CurrentKey, KeyQuery, KeyRegistry as _};
-use signer_domain::{KeyState, ProviderName};
+use signer_domain::ports::{CurrentKey, KeyQuery, KeyRegistry as _, RotationRegistry as _};
+use signer_domain::{KeyMark, KeyState, ProviderName, SigningKey};
 
-use crate::support::{
-    PLATFORM, Place, all, at, domain, find, generate, handle, names, pair, reserve, reserved,
+use super::RegistryFixture;
+use super::support::{
+    PLATFORM, all, at, domain, find, generate, handle, names, pair, reserve, reserved,
+    rotation_reserved,
 };
 
-#[tokio::test]
-async fn finds_registered_keys_only() {
-    let place = Place::new();
+pub async fn finds_registered_keys_only<F: RegistryFixture>() {
+    let place = F::fresh().await;
     let registry = place.open().await;
     assert_eq!(find(&registry, &handle(PLATFORM, "k1")).await, None);
     reserve(&registry, PLATFORM, "k1").await.unwrap();
@@ -18,9 +19,8 @@ async fn finds_registered_keys_only() {
     assert_eq!(find(&registry, &key.handle_id).await, Some(key));
 }
 
-#[tokio::test]
-async fn tells_handles_apart_byte_for_byte() {
-    let place = Place::new();
+pub async fn tells_handles_apart_byte_for_byte<F: RegistryFixture>() {
+    let place = F::fresh().await;
     let registry = place.open().await;
     let lower = generate(&registry, PLATFORM, "key").await;
     let upper = generate(&registry, PLATFORM, "KEY").await;
@@ -29,9 +29,8 @@ async fn tells_handles_apart_byte_for_byte() {
     assert_eq!(find(&registry, &handle(PLATFORM, "Key")).await, None);
 }
 
-#[tokio::test]
-async fn finds_some_key_of_a_provider_that_may_sign() {
-    let place = Place::new();
+pub async fn finds_some_key_of_a_provider_that_may_sign<F: RegistryFixture>() {
+    let place = F::fresh().await;
     let registry = place.open().await;
     let any = || async { registry.any_of(ProviderName::Software).await.unwrap() };
     assert_eq!(any().await, None);
@@ -50,9 +49,10 @@ async fn finds_some_key_of_a_provider_that_may_sign() {
     assert_eq!(any().await, None);
 }
 
-#[tokio::test]
-async fn a_key_is_found_by_its_handle_and_as_the_current_one_of_its_scope() {
-    let place = Place::new();
+pub async fn a_key_is_found_by_its_handle_and_as_the_current_one_of_its_scope<
+    F: RegistryFixture,
+>() {
+    let place = F::fresh().await;
     let registry = place.open().await;
     let key = generate(&registry, PLATFORM, "k1").await;
     let found = registry.find(&handle(PLATFORM, "k1")).await.unwrap();
@@ -61,9 +61,8 @@ async fn a_key_is_found_by_its_handle_and_as_the_current_one_of_its_scope() {
     assert_eq!(current, CurrentKey::Key(key));
 }
 
-#[tokio::test]
-async fn a_scope_without_a_registered_key_is_unknown() {
-    let place = Place::new();
+pub async fn a_scope_without_a_registered_key_is_unknown<F: RegistryFixture>() {
+    let place = F::fresh().await;
     let registry = place.open().await;
     generate(&registry, PLATFORM, "k1").await;
     reserve(&registry, domain(1), "k1").await.unwrap();
@@ -73,9 +72,8 @@ async fn a_scope_without_a_registered_key_is_unknown() {
     }
 }
 
-#[tokio::test]
-async fn a_scope_keeps_its_current_key_until_that_key_is_retired() {
-    let place = Place::new();
+pub async fn a_scope_keeps_its_current_key_until_that_key_is_retired<F: RegistryFixture>() {
+    let place = F::fresh().await;
     let registry = place.open().await;
     let first = generate(&registry, PLATFORM, "k1").await;
     let second = generate(&registry, PLATFORM, "k2").await;
@@ -91,9 +89,8 @@ async fn a_scope_keeps_its_current_key_until_that_key_is_retired() {
     );
 }
 
-#[tokio::test]
-async fn shows_reservations_oldest_first() {
-    let place = Place::new();
+pub async fn shows_reservations_oldest_first<F: RegistryFixture>() {
+    let place = F::fresh().await;
     let registry = place.open().await;
     let first = reserved(&registry, PLATFORM, "zz").await;
     generate(&registry, PLATFORM, "aa").await;
@@ -101,9 +98,8 @@ async fn shows_reservations_oldest_first() {
     assert_eq!(registry.pending().await.unwrap(), [first, second]);
 }
 
-#[tokio::test]
-async fn lists_in_the_order_of_becoming_active_without_reservations() {
-    let place = Place::new();
+pub async fn lists_in_the_order_of_becoming_active_without_reservations<F: RegistryFixture>() {
+    let place = F::fresh().await;
     let registry = place.open().await;
     for key_id in ["zz", "aa", "mm"] {
         reserve(&registry, PLATFORM, key_id).await.unwrap();
@@ -113,9 +109,8 @@ async fn lists_in_the_order_of_becoming_active_without_reservations() {
     assert_eq!(names(&registry, all(10)).await, [["mm", "zz"]]);
 }
 
-#[tokio::test]
-async fn pages_through_all_keys_once() {
-    let place = Place::new();
+pub async fn pages_through_all_keys_once<F: RegistryFixture>() {
+    let place = F::fresh().await;
     let registry = place.open().await;
     for number in 0..6 {
         generate(&registry, domain(number % 2), &format!("k{number}")).await;
@@ -127,9 +122,8 @@ async fn pages_through_all_keys_once() {
     assert_eq!(names(&registry, all(u32::MAX)).await.len(), 1);
 }
 
-#[tokio::test]
-async fn a_key_that_is_added_or_retired_between_pages_moves_no_other() {
-    let place = Place::new();
+pub async fn a_key_that_is_added_or_retired_between_pages_moves_no_other<F: RegistryFixture>() {
+    let place = F::fresh().await;
     let registry = place.open().await;
     let first = generate(&registry, PLATFORM, "k1").await;
     generate(&registry, PLATFORM, "k2").await;
@@ -144,9 +138,10 @@ async fn a_key_that_is_added_or_retired_between_pages_moves_no_other() {
     assert_eq!(names(&registry, rest).await, [["k3", "k4"]]);
 }
 
-#[tokio::test]
-async fn a_key_reserved_before_and_completed_after_the_page_is_still_shown() {
-    let place = Place::new();
+pub async fn a_key_reserved_before_and_completed_after_the_page_is_still_shown<
+    F: RegistryFixture,
+>() {
+    let place = F::fresh().await;
     let registry = place.open().await;
     let slow = reserved(&registry, PLATFORM, "slow").await;
     for key_id in ["k1", "k2"] {
@@ -169,9 +164,8 @@ async fn a_key_reserved_before_and_completed_after_the_page_is_still_shown() {
     }
 }
 
-#[tokio::test]
-async fn lists_by_scope_and_by_state() {
-    let place = Place::new();
+pub async fn lists_by_scope_and_by_state<F: RegistryFixture>() {
+    let place = F::fresh().await;
     let registry = place.open().await;
     let retired = generate(&registry, PLATFORM, "k1").await;
     generate(&registry, domain(1), "k2").await;
@@ -195,9 +189,8 @@ async fn lists_by_scope_and_by_state() {
     assert_eq!(elsewhere, [Vec::<String>::new()]);
 }
 
-#[tokio::test]
-async fn a_cursor_past_the_end_finds_nothing() {
-    let place = Place::new();
+pub async fn a_cursor_past_the_end_finds_nothing<F: RegistryFixture>() {
+    let place = F::fresh().await;
     let registry = place.open().await;
     generate(&registry, PLATFORM, "k1").await;
     for cursor in [2, 3, u64::MAX] {
@@ -210,11 +203,73 @@ async fn a_cursor_past_the_end_finds_nothing() {
     }
 }
 
-#[tokio::test]
-async fn answers_a_check_while_it_works() {
-    let place = Place::new();
+pub async fn answers_a_check_while_it_works<F: RegistryFixture>() {
+    let place = F::fresh().await;
     let registry = place.open().await;
     registry.check().await.unwrap();
     generate(&registry, PLATFORM, "k1").await;
     registry.check().await.unwrap();
+}
+
+fn names_of(keys: &[SigningKey]) -> Vec<&str> {
+    keys.iter().map(|key| key.key_id.as_str()).collect()
+}
+
+pub async fn each_listing_has_an_order_of_its_own<F: RegistryFixture>() {
+    let place = F::fresh().await;
+    let registry = place.open().await;
+    let mut reserved_first = Vec::new();
+    for name in ["a", "b", "c", "d"] {
+        reserved_first.push(reserved(&registry, PLATFORM, name).await);
+    }
+    assert_eq!(registry.pending().await.unwrap(), reserved_first);
+    for pending in reserved_first.iter().rev() {
+        let made = pair(PLATFORM, pending.key_id.as_str());
+        registry.complete(pending, &made, at(1)).await.unwrap();
+    }
+    assert_eq!(names(&registry, all(9)).await, [["d", "c", "b", "a"]]);
+
+    for name in ["a", "c"] {
+        let handle = handle(PLATFORM, name);
+        registry.begin_retirement(&handle).await.unwrap();
+    }
+    let begun = registry.begun_retirements().await.unwrap();
+    assert_eq!(names_of(&begun), ["c", "a"]);
+    registry
+        .mark(&handle(PLATFORM, "b"), KeyMark::Quarantined)
+        .await
+        .unwrap();
+    registry
+        .mark(&handle(PLATFORM, "d"), KeyMark::Blocked)
+        .await
+        .unwrap();
+
+    let mut open = Vec::new();
+    for (number, closes_at) in [(1, 40), (2, 30), (3, 40)] {
+        let scope = domain(number);
+        generate(&registry, scope, &format!("old{number}")).await;
+        let new = format!("new{number}");
+        let pending = rotation_reserved(&registry, scope, &new).await;
+        let made = pair(scope, &new);
+        let opening = registry.open_rotation(&pending, &made, at(20), at(closes_at));
+        open.push(opening.await.unwrap());
+    }
+    let due_first = [open[1].clone(), open[0].clone(), open[2].clone()];
+    assert_eq!(registry.open_rotations().await.unwrap(), due_first);
+    for (transition, closed_at) in open.iter().zip([60, 70, 50]) {
+        let closing = registry.close_rotation(transition, at(closed_at));
+        closing.await.unwrap();
+        let new = find(&registry, &transition.new_handle_id).await.unwrap();
+        registry.retire(&new, at(80)).await.unwrap();
+    }
+    let unconfirmed = registry.unconfirmed_retirements().await.unwrap();
+    assert_eq!(names_of(&unconfirmed), ["old3", "old1", "old2"]);
+
+    let notices = registry.notices().await.unwrap();
+    assert_eq!(
+        names_of(&notices.keys),
+        ["d", "c", "a", "b", "old3", "old1", "old2"]
+    );
+    let scopes = [domain(1), domain(2), domain(3)];
+    assert_eq!(notices.scopes_without_current, scopes);
 }

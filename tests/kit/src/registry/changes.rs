@@ -1,20 +1,21 @@
 //! Reserving, completing, abandoning, retiring.
 
-use signer_adapters::registry::SqliteRegistry;
+use std::time::Duration;
+
 use signer_domain::ports::{
     Abandonment, CurrentKey, GeneratedKey, KeyRegistry as _, KeyRegistryError, PendingKey,
-    Reservation,
+    Reservation, RotationRegistry as _,
 };
 use signer_domain::{HandleId, KeyMarks, KeyState, ProviderName, SigningKey, Timestamp};
 
-use crate::support::{
-    PLATFORM, Place, all, at, domain, find, generate, handle, name, names, pair, pair_salted,
-    reserve, reserved,
+use super::support::{
+    PLATFORM, all, at, domain, find, generate, handle, name, names, pair, pair_salted, reserve,
+    reserved, rotation_reserved,
 };
+use super::{Registries, RegistryFixture};
 
-#[tokio::test]
-async fn reserves_a_free_name() {
-    let place = Place::new();
+pub async fn reserves_a_free_name<F: RegistryFixture>() {
+    let place = F::fresh().await;
     let registry = place.open().await;
     let answer = reserve(&registry, PLATFORM, "k1").await.unwrap();
     let Reservation::Reserved(pending) = answer else {
@@ -25,9 +26,8 @@ async fn reserves_a_free_name() {
     assert_eq!(registry.pending().await.unwrap(), [pending]);
 }
 
-#[tokio::test]
-async fn a_second_reservation_finds_the_first_with_its_provider() {
-    let place = Place::new();
+pub async fn a_second_reservation_finds_the_first_with_its_provider<F: RegistryFixture>() {
+    let place = F::fresh().await;
     let registry = place.open().await;
     let first = reserved(&registry, PLATFORM, "k1").await;
     let again = registry
@@ -38,9 +38,8 @@ async fn a_second_reservation_finds_the_first_with_its_provider() {
     assert_eq!(registry.pending().await.unwrap(), [first]);
 }
 
-#[tokio::test]
-async fn reserving_the_name_of_a_key_finds_the_key_in_whatever_state() {
-    let place = Place::new();
+pub async fn reserving_the_name_of_a_key_finds_the_key_in_whatever_state<F: RegistryFixture>() {
+    let place = F::fresh().await;
     let registry = place.open().await;
     let key = generate(&registry, PLATFORM, "k1").await;
     let active = reserve(&registry, PLATFORM, "k1").await.unwrap();
@@ -51,9 +50,8 @@ async fn reserving_the_name_of_a_key_finds_the_key_in_whatever_state() {
     assert_eq!(after, Reservation::Standing(retired));
 }
 
-#[tokio::test]
-async fn one_key_id_names_one_key_in_each_scope() {
-    let place = Place::new();
+pub async fn one_key_id_names_one_key_in_each_scope<F: RegistryFixture>() {
+    let place = F::fresh().await;
     let registry = place.open().await;
     generate(&registry, PLATFORM, "k1").await;
     let elsewhere = reserve(&registry, domain(1), "k1").await.unwrap();
@@ -63,9 +61,8 @@ async fn one_key_id_names_one_key_in_each_scope() {
     );
 }
 
-#[tokio::test]
-async fn the_first_key_completed_in_a_scope_is_active_and_current() {
-    let place = Place::new();
+pub async fn the_first_key_completed_in_a_scope_is_active_and_current<F: RegistryFixture>() {
+    let place = F::fresh().await;
     let registry = place.open().await;
     let key = generate(&registry, PLATFORM, "k1").await;
     let expected = SigningKey {
@@ -84,9 +81,8 @@ async fn the_first_key_completed_in_a_scope_is_active_and_current() {
     assert_eq!(find(&registry, &expected.handle_id).await, Some(expected));
 }
 
-#[tokio::test]
-async fn the_mark_goes_to_the_first_completed_not_to_the_first_reserved() {
-    let place = Place::new();
+pub async fn the_mark_goes_to_the_first_completed_not_to_the_first_reserved<F: RegistryFixture>() {
+    let place = F::fresh().await;
     let registry = place.open().await;
     reserve(&registry, PLATFORM, "k1").await.unwrap();
     assert!(generate(&registry, PLATFORM, "k2").await.current);
@@ -94,9 +90,10 @@ async fn the_mark_goes_to_the_first_completed_not_to_the_first_reserved() {
     assert!(generate(&registry, domain(1), "k1").await.current);
 }
 
-#[tokio::test]
-async fn completing_again_with_the_same_pair_returns_the_record_as_it_stands() {
-    let place = Place::new();
+pub async fn completing_again_with_the_same_pair_returns_the_record_as_it_stands<
+    F: RegistryFixture,
+>() {
+    let place = F::fresh().await;
     let registry = place.open().await;
     let reservation = reserved(&registry, PLATFORM, "k1").await;
     let made = pair(PLATFORM, "k1");
@@ -109,9 +106,8 @@ async fn completing_again_with_the_same_pair_returns_the_record_as_it_stands() {
     assert_eq!(after, retired);
 }
 
-#[tokio::test]
-async fn completing_with_another_pair_is_a_conflict_and_changes_nothing() {
-    let place = Place::new();
+pub async fn completing_with_another_pair_is_a_conflict_and_changes_nothing<F: RegistryFixture>() {
+    let place = F::fresh().await;
     let registry = place.open().await;
     let reservation = reserved(&registry, PLATFORM, "k1").await;
     let key = generate(&registry, PLATFORM, "k1").await;
@@ -130,9 +126,8 @@ async fn completing_with_another_pair_is_a_conflict_and_changes_nothing() {
     assert_eq!(find(&registry, &key.handle_id).await, Some(key));
 }
 
-#[tokio::test]
-async fn completing_what_is_not_reserved_is_a_conflict() {
-    let place = Place::new();
+pub async fn completing_what_is_not_reserved_is_a_conflict<F: RegistryFixture>() {
+    let place = F::fresh().await;
     let registry = place.open().await;
     let gone = reserved(&registry, PLATFORM, "k1").await;
     registry.abandon(&gone).await.unwrap();
@@ -152,7 +147,7 @@ async fn completing_what_is_not_reserved_is_a_conflict() {
 }
 
 /// A reservation that was given back, and the one that took its name.
-async fn older_and_newer(registry: &SqliteRegistry) -> (PendingKey, PendingKey) {
+async fn older_and_newer<R: Registries>(registry: &R) -> (PendingKey, PendingKey) {
     let older = reserved(registry, PLATFORM, "k1").await;
     registry.abandon(&older).await.unwrap();
     let newer = reserved(registry, PLATFORM, "k1").await;
@@ -160,18 +155,16 @@ async fn older_and_newer(registry: &SqliteRegistry) -> (PendingKey, PendingKey) 
     (older, newer)
 }
 
-#[tokio::test]
-async fn an_older_reservation_of_the_name_does_not_abandon_the_newer() {
-    let place = Place::new();
+pub async fn an_older_reservation_of_the_name_does_not_abandon_the_newer<F: RegistryFixture>() {
+    let place = F::fresh().await;
     let registry = place.open().await;
     let (older, newer) = older_and_newer(&registry).await;
     registry.abandon(&older).await.unwrap();
     assert_eq!(registry.pending().await.unwrap(), [newer]);
 }
 
-#[tokio::test]
-async fn an_older_reservation_of_the_name_does_not_complete_the_newer() {
-    let place = Place::new();
+pub async fn an_older_reservation_of_the_name_does_not_complete_the_newer<F: RegistryFixture>() {
+    let place = F::fresh().await;
     let registry = place.open().await;
     let (older, newer) = older_and_newer(&registry).await;
     let made = pair(PLATFORM, "k1");
@@ -196,23 +189,18 @@ async fn an_older_reservation_of_the_name_does_not_complete_the_newer() {
     );
 }
 
-#[tokio::test]
-async fn no_reservation_is_taken_for_another_after_a_restart() {
-    let place = Place::new();
+pub async fn no_reservation_is_taken_for_another_after_a_restart<F: RegistryFixture>() {
+    let place = F::fresh().await;
     let registry = place.open().await;
     let older = reserved(&registry, PLATFORM, "k1").await;
     registry.abandon(&older).await.unwrap();
-    registry.close().await.unwrap();
-    drop(registry);
-
-    let registry = place.open().await;
+    let registry = place.open_again(registry).await;
     let newer = reserved(&registry, PLATFORM, "k1").await;
     assert!(newer.reservation > older.reservation);
 }
 
-#[tokio::test]
-async fn completing_with_a_provider_that_was_not_asked_is_a_conflict() {
-    let place = Place::new();
+pub async fn completing_with_a_provider_that_was_not_asked_is_a_conflict<F: RegistryFixture>() {
+    let place = F::fresh().await;
     let registry = place.open().await;
     let reservation = reserved(&registry, PLATFORM, "k1").await;
     let foreign_reservation = PendingKey {
@@ -237,9 +225,8 @@ async fn completing_with_a_provider_that_was_not_asked_is_a_conflict() {
     assert_eq!(registry.pending().await.unwrap(), [reservation]);
 }
 
-#[tokio::test]
-async fn a_handle_belongs_to_one_name() {
-    let place = Place::new();
+pub async fn a_handle_belongs_to_one_name<F: RegistryFixture>() {
+    let place = F::fresh().await;
     let registry = place.open().await;
     generate(&registry, PLATFORM, "k1").await;
     let reservation = reserved(&registry, PLATFORM, "k2").await;
@@ -252,9 +239,8 @@ async fn a_handle_belongs_to_one_name() {
     assert_eq!(registry.pending().await.unwrap(), [reservation]);
 }
 
-#[tokio::test]
-async fn abandoning_frees_the_name_and_one_call_of_many_has_done_it() {
-    let place = Place::new();
+pub async fn abandoning_frees_the_name_and_one_call_of_many_has_done_it<F: RegistryFixture>() {
+    let place = F::fresh().await;
     let registry = place.open().await;
     let reservation = reserved(&registry, PLATFORM, "k1").await;
     let (one, other) = tokio::join!(
@@ -271,9 +257,8 @@ async fn abandoning_frees_the_name_and_one_call_of_many_has_done_it() {
     assert!(matches!(again, Reservation::Reserved(_)), "{again:?}");
 }
 
-#[tokio::test]
-async fn abandoning_leaves_keys_and_the_reservations_of_others_alone() {
-    let place = Place::new();
+pub async fn abandoning_leaves_keys_and_the_reservations_of_others_alone<F: RegistryFixture>() {
+    let place = F::fresh().await;
     let registry = place.open().await;
     let completed = reserved(&registry, PLATFORM, "k1").await;
     let key = generate(&registry, PLATFORM, "k1").await;
@@ -297,9 +282,8 @@ async fn abandoning_leaves_keys_and_the_reservations_of_others_alone() {
     assert_eq!(registry.pending().await.unwrap(), [reservation]);
 }
 
-#[tokio::test]
-async fn a_retired_key_is_not_current_and_knows_since_when() {
-    let place = Place::new();
+pub async fn a_retired_key_is_not_current_and_knows_since_when<F: RegistryFixture>() {
+    let place = F::fresh().await;
     let registry = place.open().await;
     let key = generate(&registry, PLATFORM, "k1").await;
     let retired = registry.retire(&key, at(5)).await.unwrap();
@@ -314,9 +298,8 @@ async fn a_retired_key_is_not_current_and_knows_since_when() {
     assert_eq!(find(&registry, &expected.handle_id).await, Some(expected));
 }
 
-#[tokio::test]
-async fn retiring_again_returns_the_record_as_it_stands() {
-    let place = Place::new();
+pub async fn retiring_again_returns_the_record_as_it_stands<F: RegistryFixture>() {
+    let place = F::fresh().await;
     let registry = place.open().await;
     let key = generate(&registry, PLATFORM, "k1").await;
     let retired = registry.retire(&key, at(5)).await.unwrap();
@@ -324,9 +307,8 @@ async fn retiring_again_returns_the_record_as_it_stands() {
     assert_eq!(registry.retire(&retired, at(7)).await.unwrap(), retired);
 }
 
-#[tokio::test]
-async fn retiring_by_another_version_or_an_unknown_record_is_a_conflict() {
-    let place = Place::new();
+pub async fn retiring_by_another_version_or_an_unknown_record_is_a_conflict<F: RegistryFixture>() {
+    let place = F::fresh().await;
     let registry = place.open().await;
     let key = generate(&registry, PLATFORM, "k1").await;
     let unknown = SigningKey {
@@ -347,18 +329,16 @@ async fn retiring_by_another_version_or_an_unknown_record_is_a_conflict() {
     assert_eq!(find(&registry, &key.handle_id).await, Some(key));
 }
 
-#[tokio::test]
-async fn a_clock_that_went_back_does_not_keep_a_key_from_being_retired() {
-    let place = Place::new();
+pub async fn a_clock_that_went_back_does_not_keep_a_key_from_being_retired<F: RegistryFixture>() {
+    let place = F::fresh().await;
     let registry = place.open().await;
     let key = generate(&registry, PLATFORM, "k1").await;
     let retired = registry.retire(&key, at(-1_000_000)).await.unwrap();
     assert_eq!(retired.valid_until, Some(at(-1_000_000)));
 }
 
-#[tokio::test]
-async fn the_next_key_after_a_retired_current_one_becomes_current() {
-    let place = Place::new();
+pub async fn the_next_key_after_a_retired_current_one_becomes_current<F: RegistryFixture>() {
+    let place = F::fresh().await;
     let registry = place.open().await;
     let first = generate(&registry, PLATFORM, "k1").await;
     let bystander = generate(&registry, PLATFORM, "k2").await;
@@ -373,9 +353,8 @@ async fn the_next_key_after_a_retired_current_one_becomes_current() {
     assert!(!bystander_now.current);
 }
 
-#[tokio::test]
-async fn keeps_instants_to_the_microsecond() {
-    let place = Place::new();
+pub async fn keeps_instants_to_the_microsecond<F: RegistryFixture>() {
+    let place = F::fresh().await;
     let registry = place.open().await;
     let reservation = reserved(&registry, PLATFORM, "k1").await;
     let precise: Timestamp = "2026-11-23T12:34:56.123456789Z".parse().unwrap();
@@ -388,4 +367,35 @@ async fn keeps_instants_to_the_microsecond() {
     assert_eq!(key.valid_from, kept);
     assert_eq!(find(&registry, &key.handle_id).await.unwrap(), key);
     assert_eq!(names(&registry, all(9)).await, [["k1"]]);
+}
+
+pub async fn an_instant_is_kept_in_whole_microseconds<F: RegistryFixture>() {
+    let place = F::fresh().await;
+    let registry = place.open().await;
+    let precise = |seconds| at(seconds) + Duration::from_nanos(123_456_789);
+    let kept = |seconds| at(seconds) + Duration::from_micros(123_456);
+    let pending = reserved(&registry, PLATFORM, "k1").await;
+    let made = pair(PLATFORM, "k1");
+    let completing = registry.complete(&pending, &made, precise(1));
+    let old = completing.await.unwrap();
+    assert_eq!(old.valid_from, kept(1));
+    assert_eq!(find(&registry, &old.handle_id).await.as_ref(), Some(&old));
+
+    let pending = rotation_reserved(&registry, PLATFORM, "k2").await;
+    let made = pair(PLATFORM, "k2");
+    let opening = registry.open_rotation(&pending, &made, precise(2), precise(3));
+    let open = opening.await.unwrap();
+    assert_eq!((open.opened_at, open.closes_at), (kept(2), kept(3)));
+    let asked = registry.rotation(&PLATFORM).await.unwrap();
+    assert_eq!(asked.as_ref(), Some(&open));
+    let rotating = find(&registry, &old.handle_id).await.unwrap();
+    assert_eq!(rotating.valid_until, Some(kept(3)));
+
+    let closed = registry.close_rotation(&open, precise(4)).await.unwrap();
+    assert_eq!(closed.closed_at, Some(kept(4)));
+    let (from, to) = (&open.old_key_id, &open.new_key_id);
+    let asked = registry.rotation_between(&PLATFORM, from, to).await;
+    assert_eq!(asked.unwrap(), Some(closed));
+    let retired = find(&registry, &old.handle_id).await.unwrap();
+    assert_eq!(retired.valid_until, Some(kept(4)));
 }
