@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 
 use prometheus_client::registry::Registry;
 use signer_actors::{ActorCustody, CustodySettings, DrivenPorts};
-use signer_adapters::registry::SqliteRegistry;
 use signer_adapters::verifier_for;
 use signer_domain::ports::{
     CloseRotation, Custody as _, CustodyError, Presence, RotationRegistry as _, Rotations as _,
     SignRequest, SignTarget,
 };
 use signer_domain::{Deadline, DeploymentProfile, HandleId, KeyState, Scope, SigningKey};
+use signer_kit::registry::MemoryRegistry;
 use signer_kit::testdouble::{Failure, Operation};
 
 use crate::house::{House, Plan, digest, eventually, in_time, is_good, run, soon};
@@ -210,8 +210,8 @@ fn a_rotation_is_closed_even_when_no_provider_of_its_keys_is_configured_any_more
         let old = house.key("old").await;
         house.rotate_to("new").await;
         let ports = DrivenPorts {
-            registry: Arc::<SqliteRegistry>::clone(&house.registry),
-            rotations: Arc::<SqliteRegistry>::clone(&house.registry),
+            registry: Arc::<MemoryRegistry>::clone(&house.registry),
+            rotations: Arc::<MemoryRegistry>::clone(&house.registry),
             audit: Arc::<Notes>::default(),
             verifier_for,
         };

@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
-use signer_adapters::registry::SqliteRegistry;
 use signer_domain::ports::{
     Abandonment, CurrentKey, GeneratedKey, KeyNotices, KeyPage, KeyQuery, KeyRegistry,
     KeyRegistryError, PendingKey, Reservation, RotationRegistry, RotationReservation,
@@ -13,12 +12,13 @@ use signer_domain::ports::{
 use signer_domain::{
     HandleId, KeyId, KeyMark, ProviderName, RotationTransition, Scope, SigningKey, Timestamp,
 };
+use signer_kit::registry::Registries;
 use tokio::sync::oneshot;
 
 /// The real registry, but for answers that it gives late or not at all.
 #[derive(Debug)]
-pub(crate) struct Forgetful {
-    pub(crate) inner: Arc<SqliteRegistry>,
+pub(crate) struct Forgetful<R> {
+    pub(crate) inner: Arc<R>,
     pub(crate) lapses: Arc<Lapses>,
 }
 
@@ -83,7 +83,7 @@ const fn failed() -> KeyRegistryError {
 }
 
 #[async_trait]
-impl KeyRegistry for Forgetful {
+impl<R: Registries> KeyRegistry for Forgetful<R> {
     async fn reserve(
         &self,
         scope: &Scope,
@@ -179,7 +179,7 @@ impl KeyRegistry for Forgetful {
 }
 
 #[async_trait]
-impl RotationRegistry for Forgetful {
+impl<R: Registries> RotationRegistry for Forgetful<R> {
     async fn reserve_rotation(
         &self,
         scope: &Scope,

@@ -1,4 +1,4 @@
-//! A custody over the double and a registry in a temporary directory.
+//! A custody over the double and a registry in memory.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -9,17 +9,17 @@ use actix_rt::System;
 use prometheus_client::registry::Registry;
 use signer_actors::{ActorCustody, CustodySettings, DrivenPorts, ProviderFactory, ProviderSpec};
 use signer_adapters::providers::software::{SoftwareProvider, create_seed_file};
-use signer_adapters::registry::{RegistryUrl, SqliteRegistry};
 use signer_adapters::verifier_for;
 use signer_domain::ports::{
     CloseRotation, Custody as _, CustodyError, GenerateKey, GeneratedOrStanding, KeyProvider,
-    KeyProviderError, KeyRegistry as _, OpenRotation, OpenedOrStanding, ProviderStatus,
-    ReleaseHold, Rotations as _, SignRequest, SignTarget, SignedDigest, VerifierFactory,
+    KeyProviderError, OpenRotation, OpenedOrStanding, ProviderStatus, ReleaseHold, Rotations as _,
+    SignRequest, SignTarget, SignedDigest, VerifierFactory,
 };
 use signer_domain::{
     Deadline, DeploymentProfile, Digest, HandleId, KeyId, ProviderName, RotationTransition, Scope,
     SigningKey,
 };
+use signer_kit::registry::{MemoryRegistry, Registries};
 use signer_kit::testdouble::{Call, TestDouble};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
@@ -29,10 +29,10 @@ use crate::notes::Notes;
 
 /// Everything a test of the actors needs. The double outlives restarts of its provider actor, as a
 /// real back end does.
-pub(crate) struct House {
+pub(crate) struct House<R = MemoryRegistry> {
     pub(crate) custody: Arc<ActorCustody>,
     pub(crate) double: TestDouble,
-    pub(crate) registry: Arc<SqliteRegistry>,
+    pub(crate) registry: Arc<R>,
     pub(crate) metrics: Registry,
     pub(crate) notes: Arc<Notes>,
     /// How often the provider was built.
@@ -82,60 +82,7 @@ pub(crate) fn released(
 impl House {
     /// Starts the actors and waits until the provider is ready.
     pub(crate) async fn open(plan: Plan) -> Self {
-        let directory = TempDir::new().unwrap();
-        let url = format!("sqlite:{}", directory.path().join("registry.db").display());
-        let registry = SqliteRegistry::open(&RegistryUrl::parse(&url).unwrap())
-            .await
-            .unwrap();
-        Self::open_over(plan, Arc::new(registry), Some(directory)).await
-    }
-
-    pub(crate) async fn open_over(
-        plan: Plan,
-        registry: Arc<SqliteRegistry>,
-        directory: Option<TempDir>,
-    ) -> Self {
-        let built = Arc::new(AtomicUsize::new(0));
-        let is_down = Arc::new(AtomicBool::new(false));
-        let building = Arc::<Hold>::default();
-        let mut specs = vec![ProviderSpec {
-            name: ProviderName::Testdouble,
-            factory: factory(
-                plan.double.clone(),
-                Arc::clone(&built),
-                Arc::clone(&is_down),
-                Arc::clone(&building),
-            ),
-        }];
-        specs.extend(plan.neighbour);
-        let lapses = Arc::<Lapses>::default();
-        let store = Arc::new(Forgetful {
-            inner: Arc::clone(&registry),
-            lapses: Arc::clone(&lapses),
-        });
-        let ports = DrivenPorts {
-            registry: Arc::<Forgetful>::clone(&store),
-            rotations: store,
-            audit: Arc::<Notes>::clone(&plan.notes),
-            verifier_for: plan.verifier_for,
-        };
-        let mut metrics = Registry::default();
-        let custody = ActorCustody::start(plan.settings, ports, specs, &mut metrics).unwrap();
-        let custody = Arc::new(custody);
-        let house = Self {
-            custody,
-            double: plan.double,
-            registry,
-            metrics,
-            notes: plan.notes,
-            built,
-            is_down,
-            building,
-            lapses,
-            _directory: directory,
-        };
-        house.wait_until_ready().await;
-        house
+        Self::open_over(plan, Arc::default(), None).await
     }
 
     /// Starts the actors over the double and the software provider, and makes a key with the latter.
@@ -166,6 +113,84 @@ impl House {
                 (house, key)
             }
         }
+    }
+
+    /// Starts the actors over a provider that cannot be built.
+    pub(crate) async fn open_down() -> Self {
+        let house = Self::open(Plan::default()).await;
+        let spec = ProviderSpec {
+            name: ProviderName::Testdouble,
+            factory: factory(
+                house.double.clone(),
+                Arc::clone(&house.built),
+                Arc::new(AtomicBool::new(true)),
+                Arc::default(),
+            ),
+        };
+        let ports = DrivenPorts {
+            registry: Arc::<MemoryRegistry>::clone(&house.registry),
+            rotations: Arc::<MemoryRegistry>::clone(&house.registry),
+            audit: Arc::<Notes>::clone(&house.notes),
+            verifier_for,
+        };
+        let settings = CustodySettings::new(DeploymentProfile::SelfhostedSingle);
+        let mut metrics = Registry::default();
+        let custody = ActorCustody::start(settings, ports, vec![spec], &mut metrics);
+        Self {
+            custody: Arc::new(custody.unwrap()),
+            metrics,
+            ..house
+        }
+    }
+}
+
+impl<R: Registries> House<R> {
+    pub(crate) async fn open_over(
+        plan: Plan,
+        registry: Arc<R>,
+        directory: Option<TempDir>,
+    ) -> Self {
+        let built = Arc::new(AtomicUsize::new(0));
+        let is_down = Arc::new(AtomicBool::new(false));
+        let building = Arc::<Hold>::default();
+        let mut specs = vec![ProviderSpec {
+            name: ProviderName::Testdouble,
+            factory: factory(
+                plan.double.clone(),
+                Arc::clone(&built),
+                Arc::clone(&is_down),
+                Arc::clone(&building),
+            ),
+        }];
+        specs.extend(plan.neighbour);
+        let lapses = Arc::<Lapses>::default();
+        let store = Arc::new(Forgetful {
+            inner: Arc::clone(&registry),
+            lapses: Arc::clone(&lapses),
+        });
+        let ports = DrivenPorts {
+            registry: Arc::<Forgetful<R>>::clone(&store),
+            rotations: store,
+            audit: Arc::<Notes>::clone(&plan.notes),
+            verifier_for: plan.verifier_for,
+        };
+        let mut metrics = Registry::default();
+        let custody = ActorCustody::start(plan.settings, ports, specs, &mut metrics).unwrap();
+        let custody = Arc::new(custody);
+        let house = Self {
+            custody,
+            double: plan.double,
+            registry,
+            metrics,
+            notes: plan.notes,
+            built,
+            is_down,
+            building,
+            lapses,
+            _directory: directory,
+        };
+        house.wait_until_ready().await;
+        house
     }
 
     /// Makes the registry take the next retirements without answering.
@@ -206,34 +231,6 @@ impl House {
             ..Plan::default()
         };
         Self::open_over(plan, Arc::clone(&self.registry), None).await
-    }
-
-    /// Starts the actors over a provider that cannot be built.
-    pub(crate) async fn open_down() -> Self {
-        let house = Self::open(Plan::default()).await;
-        let spec = ProviderSpec {
-            name: ProviderName::Testdouble,
-            factory: factory(
-                house.double.clone(),
-                Arc::clone(&house.built),
-                Arc::new(AtomicBool::new(true)),
-                Arc::default(),
-            ),
-        };
-        let ports = DrivenPorts {
-            registry: Arc::<SqliteRegistry>::clone(&house.registry),
-            rotations: Arc::<SqliteRegistry>::clone(&house.registry),
-            audit: Arc::<Notes>::clone(&house.notes),
-            verifier_for,
-        };
-        let settings = CustodySettings::new(DeploymentProfile::SelfhostedSingle);
-        let mut metrics = Registry::default();
-        let custody = ActorCustody::start(settings, ports, vec![spec], &mut metrics);
-        Self {
-            custody: Arc::new(custody.unwrap()),
-            metrics,
-            ..house
-        }
     }
 
     /// Takes the provider away until it is brought back.
