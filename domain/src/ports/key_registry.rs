@@ -14,6 +14,14 @@ use crate::{HandleId, KeyId, KeyMark, KeyState, ProviderName, Scope, SigningKey}
 /// A change is durable before its call returns. Uniqueness of (scope, `key_id`), of the handle and of
 /// the current key of a scope is a constraint of the store. Changes to a record are compare-and-swap
 /// on its version.
+///
+/// *Time.* A store keeps instants in whole microseconds and cuts off what is finer. Each answer, also that
+/// of the change itself, tells the instant that is kept.
+///
+/// *Owner.* A reservation says who is asked to make the key, and not which process asks. One process uses a
+/// store, so every reservation that stands when it opens the store was left by a process that is gone, and
+/// is its own to complete or abandon. A store that several processes shared would have to name the owner of
+/// each reservation, and hide those of a living neighbour from the others.
 #[async_trait]
 pub trait KeyRegistry: Send + Sync + fmt::Debug {
     /// Reserves the name `key_id` in `scope` before the provider is asked for the key. A name that is
@@ -50,7 +58,7 @@ pub trait KeyRegistry: Send + Sync + fmt::Debug {
     /// [`Unavailable`](KeyRegistryError::Unavailable).
     async fn abandon(&self, pending: &PendingKey) -> Result<Abandonment, KeyRegistryError>;
 
-    /// The reservations that are neither completed nor abandoned, oldest first.
+    /// The reservations that are neither completed nor abandoned, oldest first: by their numbers.
     ///
     /// # Errors
     /// [`Unavailable`](KeyRegistryError::Unavailable).
@@ -75,8 +83,8 @@ pub trait KeyRegistry: Send + Sync + fmt::Debug {
     /// [`Unavailable`](KeyRegistryError::Unavailable).
     async fn current(&self, scope: &Scope) -> Result<CurrentKey, KeyRegistryError>;
 
-    /// One page of the registered keys, in the order in which they became active: a key that becomes
-    /// active while pages are read stands after every key listed so far.
+    /// One page of the registered keys, in the order in which they became active, whatever instants they
+    /// were told: a key that becomes active while pages are read stands after every key listed so far.
     ///
     /// # Errors
     /// [`Unavailable`](KeyRegistryError::Unavailable).
@@ -119,7 +127,7 @@ pub trait KeyRegistry: Send + Sync + fmt::Debug {
     async fn begin_retirement(&self, handle: &HandleId) -> Result<SigningKey, KeyRegistryError>;
 
     /// The keys whose retirement was begun and not recorded since, in the order in which they became
-    /// active.
+    /// active, not in that of the beginnings.
     ///
     /// # Errors
     /// [`Unavailable`](KeyRegistryError::Unavailable).
@@ -204,9 +212,11 @@ pub enum Abandonment {
 /// What an operator should know of keys and scopes. Of each list at most [`NOTICES`] entries.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct KeyNotices {
-    /// The keys that are blocked or quarantined, or retired and unconfirmed.
+    /// The keys that an operator blocked, then those blocked by a retirement that has begun, then those
+    /// that are only quarantined, each in the order in which they became active; at last those retired and
+    /// unconfirmed, in the order of their retirement. Each key once.
     pub keys: Vec<SigningKey>,
-    /// The scopes that have keys and no current one.
+    /// The scopes that have keys and no current one, in the order of their text.
     pub scopes_without_current: Vec<Scope>,
 }
 

@@ -75,7 +75,8 @@ pub trait RotationRegistry: Send + Sync + fmt::Debug {
         new_key_id: &KeyId,
     ) -> Result<Option<RotationTransition>, KeyRegistryError>;
 
-    /// The rotations that are open, those due first.
+    /// The rotations that are open, those due first at the front; of those due at once, the one whose new
+    /// key was reserved first.
     ///
     /// # Errors
     /// [`Unavailable`](KeyRegistryError::Unavailable).
@@ -93,7 +94,8 @@ pub trait RotationRegistry: Send + Sync + fmt::Debug {
         at: Timestamp,
     ) -> Result<RotationTransition, KeyRegistryError>;
 
-    /// The retired keys whose provider has not confirmed yet that they are unusable.
+    /// The retired keys whose provider has not confirmed yet that they are unusable, those retired first at
+    /// the front; of those retired at once, the one reserved first.
     ///
     /// # Errors
     /// [`Unavailable`](KeyRegistryError::Unavailable).

@@ -42,7 +42,7 @@ pub trait Engine: Questions + fmt::Debug {
 }
 
 /// The questions to a store: each answer is of one moment, and none waits for a change. They are those of
-/// the ports, and each fails with [`Unavailable`](KeyRegistryError::Unavailable) alone.
+/// the ports, in the same orders, and each fails with [`Unavailable`](KeyRegistryError::Unavailable) alone.
 #[async_trait]
 pub trait Questions: Send + Sync {
     /// The reservations, oldest first.
