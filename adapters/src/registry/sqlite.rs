@@ -7,6 +7,7 @@ mod counter;
 mod engine;
 mod failure;
 mod file;
+mod limits;
 mod lock;
 mod lookup;
 mod marks;
@@ -36,7 +37,7 @@ use self::lock::Claim;
 use self::proof::Doubt;
 pub use self::refusal::{OpenRegistryError, RegistryRefusal};
 pub use self::retired::{RetiredKey, retired_keys};
-use super::RegistryUrl;
+use super::url::RegistryUrl;
 use crate::ownership::{Seal, Watch};
 
 /// The key registry in one SQLite file, which belongs to this value alone.

@@ -2,7 +2,6 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
 
 use signer_domain::ports::KeyRegistryError;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteSynchronous};
@@ -12,16 +11,8 @@ use tokio::time::timeout;
 
 use super::content::Content;
 use super::failure::{Failure, RegistryClosed, unavailable};
+use super::limits::{BUSY_LIMIT, TURN_LIMIT, WORK_LIMIT};
 use crate::ownership::{Displaced, Watch};
-
-/// How long SQLite waits for a lock that another program holds.
-pub(super) const BUSY_LIMIT: Duration = Duration::from_secs(2);
-
-/// How long a call waits for its turn on the connection.
-const TURN_LIMIT: Duration = Duration::from_secs(2);
-
-/// How long a call waits for its work once its turn has come: the lock, then the disk.
-const WORK_LIMIT: Duration = Duration::from_secs(4);
 
 /// The future of one piece of work.
 pub(super) type Work<'c, T> = Pin<Box<dyn Future<Output = Result<T, Failure>> + Send + 'c>>;

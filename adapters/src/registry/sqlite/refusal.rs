@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use signer_domain::{LockHolder, ShellWord, io_cure};
 
-use super::connection::BUSY_LIMIT;
-use crate::registry::RegistryUrl;
+use super::limits::BUSY_LIMIT;
+use crate::registry::url::RegistryUrl;
 
 /// The registry was not opened. What stood at its path stands there unchanged.
 ///

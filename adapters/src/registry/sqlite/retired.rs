@@ -10,7 +10,7 @@ use super::connection::options;
 use super::file::beside;
 use super::refusal::{OpenRegistryError, RegistryRefusal};
 use super::schema;
-use crate::registry::RegistryUrl;
+use crate::registry::url::RegistryUrl;
 
 /// A key that the registry calls retired.
 #[derive(Debug, Clone, PartialEq, Eq)]
