@@ -6,10 +6,10 @@
 //! which of them it uses, by configuration alone.
 
 pub mod audit;
-mod file_access;
 pub mod modules;
-mod ownership;
 pub mod providers;
 pub mod registry;
 
+use signer_files as file_access;
+use signer_files as ownership;
 pub use signer_verify::{plain_verifier_for, vectors, verifier_for};

@@ -9,7 +9,6 @@ pub mod aws_kms;
 pub mod azure_kv;
 #[cfg(feature = "pkcs11")]
 pub mod pkcs11;
-mod secret_file;
 pub mod software;
 
 #[cfg(feature = "cloud")]

@@ -14,6 +14,8 @@ use super::refusal::AuditRefusal;
 use super::sink::{Place, Sink, Standing, Store};
 use crate::file_access::{Act, FileAccess, Process};
 
+pub(super) use signer_files::{beside, directory_of, sync_directory_of};
+
 /// Which users may read a file. None but its owner, root and the groups of this process may change it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Audience {
@@ -21,34 +23,6 @@ pub(super) enum Audience {
     OwnerOnly,
     /// Other users may, if its owner lets them.
     Readers,
-}
-
-/// The path of a file that belongs to the one at `path`: its path with `suffix` added.
-pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    name.into()
-}
-
-/// The directory of the file at `path`.
-pub(super) fn directory_of(path: &Path) -> &Path {
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    }
-}
-
-/// Makes durable which files there are in the directory of `path`.
-pub(super) fn sync_directory_of(path: &Path) -> io::Result<()> {
-    let directory = File::open(directory_of(path)).map_err(|error| match error.kind() {
-        // Files can be made in a directory that cannot be read, and their names are not durable then.
-        kind @ io::ErrorKind::PermissionDenied => io::Error::new(
-            kind,
-            "its directory cannot be read, so its name is not made durable",
-        ),
-        _ => error,
-    })?;
-    directory.sync_all()
 }
 
 fn options() -> OpenOptions {

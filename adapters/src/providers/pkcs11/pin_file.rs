@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 use super::user_pin::{UnusablePin, UserPin};
-use crate::providers::secret_file::{self, SecretFileRefusal};
+use signer_files::secret::{self, SecretFileRefusal};
 
 /// More than any token takes.
 const LONGEST: u64 = 1024;
@@ -46,7 +46,7 @@ impl UserPin {
 }
 
 fn read(path: &Path) -> Result<UserPin, Refusal> {
-    let (file, length) = secret_file::open(path)?;
+    let (file, length) = secret::open(path)?;
     let size = usize::try_from(length)
         .ok()
         .filter(|_| length <= LONGEST)

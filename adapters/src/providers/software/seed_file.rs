@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 
 use self::refusal::Refusal;
 use super::secret_seed::SecretSeed;
-use crate::providers::secret_file;
+use signer_files::secret;
 
 /// Why a seed file was refused or could not be made. The text is one sentence for the operator that
 /// names the flag and the cure.
@@ -32,7 +32,7 @@ pub(super) fn read(path: &Path) -> Result<SecretSeed, SeedFileError> {
         path: path.to_owned(),
         refusal,
     };
-    let (mut file, actual) = secret_file::open(path).map_err(|refusal| refused(refusal.into()))?;
+    let (mut file, actual) = secret::open(path).map_err(|refusal| refused(refusal.into()))?;
     let length = |actual| Refusal::Length { actual };
     if actual != EXPECTED_LENGTH {
         return Err(refused(length(actual)));
@@ -70,7 +70,7 @@ const EXPECTED_LENGTH: u64 = 32;
 
 fn write_new(path: &Path) -> Result<(), Refusal> {
     let name = path.file_name().ok_or(Refusal::NotRegular("a directory"))?;
-    let directory = secret_file::open_directory(path, OFlags::RDONLY)?;
+    let directory = secret::open_directory(path, OFlags::RDONLY)?;
     let hidden = hidden_name(name)?;
 
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;

@@ -8,6 +8,8 @@ use super::refusal::RegistryRefusal;
 use super::schema;
 use crate::ownership::has_a_second_name;
 
+pub(super) use signer_files::beside;
+
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 
 /// What stands at the path of a registry.
@@ -107,11 +109,4 @@ fn judge(header: &[u8]) -> Result<Found, RegistryRefusal> {
     }
     schema::permit(version.into())?;
     Ok(Found::Registry)
-}
-
-/// The path of a file that belongs to the registry: its path with `suffix` added.
-pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    name.into()
 }

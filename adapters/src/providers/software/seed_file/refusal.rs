@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::providers::secret_file::SecretFileRefusal;
+use signer_files::secret::SecretFileRefusal;
 
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Refusal {

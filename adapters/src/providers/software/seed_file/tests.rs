@@ -2,12 +2,10 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
 use std::os::unix::net::UnixListener;
 
-use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::*;
-use crate::file_access::{FileAccess, Process, ROOT};
-use crate::providers::secret_file::access::{FileFacts, Kind, Place};
+use signer_files::Process;
 
 /// A group that no process here belongs to.
 const FOREIGN_GROUP: u32 = 54_321;
@@ -95,7 +93,7 @@ fn refuses_a_file_that_others_may_read_or_change() {
 fn refuses_a_file_that_a_foreign_group_may_read() {
     let directory = directory();
     let path = seed_file(&directory, "seed.bin", 32, 0o440);
-    if Process::current().user == ROOT {
+    if Process::current().user == 0 {
         chown(&path, None, Some(FOREIGN_GROUP)).unwrap();
     }
     assert!(refusal_of(&path).starts_with("others may read or change the file (mode 0440)"));
@@ -177,72 +175,6 @@ fn reads_the_mount_of_a_kubernetes_secret() {
     let target = directory.path().join("..data/seed.bin");
     fs::set_permissions(&target, Permissions::from_mode(0o644)).unwrap();
     assert!(refusal_of(&link).starts_with("others may read or change the file (mode 0644)"));
-}
-
-fn facts(owner: u32, group: u32, mode: u32) -> FileFacts {
-    FileFacts {
-        kind: Kind::Regular,
-        links: 1,
-        access: FileAccess::by_mode(owner, group, mode),
-        length: 32,
-    }
-}
-
-fn process() -> Process {
-    Process {
-        user: 1000,
-        groups: vec![1000, 2000],
-    }
-}
-
-#[test]
-fn the_group_may_read_only_what_root_mounted_for_a_group_of_ours() {
-    let verdict = |owner, group, mode| {
-        facts(owner, group, mode)
-            .judge(&process(), Place::Elsewhere)
-            .is_ok()
-    };
-    assert!(verdict(ROOT, 2000, 0o440));
-    assert!(verdict(ROOT, 2000, 0o640));
-    assert!(!verdict(ROOT, 3000, 0o440));
-    assert!(!verdict(1000, 2000, 0o440));
-    assert!(!verdict(ROOT, 2000, 0o460));
-    assert!(!verdict(ROOT, 2000, 0o444));
-}
-
-#[test]
-fn what_systemd_hands_over_is_judged_by_its_owner() {
-    let verdict = |owner, mode, place| facts(owner, 0, mode).judge(&process(), place).is_ok();
-    assert!(verdict(ROOT, 0o440, Place::Credentials));
-    assert!(!verdict(ROOT, 0o440, Place::Elsewhere));
-    assert!(!verdict(ROOT, 0o444, Place::Credentials));
-    assert!(!verdict(ROOT, 0o460, Place::Credentials));
-    assert!(!verdict(1000, 0o440, Place::Credentials));
-}
-
-#[test]
-fn refuses_the_file_of_another_user() {
-    let sentence = facts(1001, 1000, 0o400)
-        .judge(&process(), Place::Elsewhere)
-        .unwrap_err()
-        .to_string();
-    assert_eq!(
-        sentence,
-        "the file belongs to uid 1001; it must belong to root or to uid 1000, \
-         which runs this process: use `chown`"
-    );
-}
-
-proptest! {
-    #[test]
-    fn whatever_is_accepted_is_closed_to_others(owner in 0_u32..3, group in 0_u32..4, mode in 0_u32..0o10000) {
-        let process = Process { user: 1, groups: vec![1, 2] };
-        if facts(owner, group, mode).judge(&process, Place::Elsewhere).is_ok() {
-            prop_assert_eq!(mode & 0o037, 0);
-            prop_assert!(owner <= 1);
-            prop_assert!(mode & 0o040 == 0 || (owner == ROOT && [1, 2].contains(&group)));
-        }
-    }
 }
 
 #[test]

@@ -12,7 +12,7 @@ pub(super) const OF_SERVERS: [u32; 4] = [0x6969, 0x517b, 0xff53_4d42, 0xfe53_4d4
 
 /// Why a file is not ours.
 #[derive(Debug)]
-pub(crate) enum ClaimError {
+pub enum ClaimError {
     /// Another process holds it.
     Held(LockHolder),
     /// The system refused.
@@ -25,7 +25,10 @@ pub(crate) enum ClaimError {
 /// the process on a file when it closes that file; this one is of another kind, and stays. It hangs on
 /// the file itself, so that no other name, no lost lock file and no mount of its directory leads around
 /// it. Closing `file` drops the locks that SQLite holds on it, so it is closed after SQLite has let go.
-pub(crate) fn claim(file: &File) -> Result<(), ClaimError> {
+///
+/// # Errors
+/// When another process holds it, or the system refuses.
+pub fn claim(file: &File) -> Result<(), ClaimError> {
     if is_one_of(&OF_SERVERS, fstatfs(file)) {
         return Ok(());
     }

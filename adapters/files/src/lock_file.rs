@@ -12,7 +12,7 @@ use super::has_a_second_name;
 
 /// A lock file.
 #[derive(Debug)]
-pub(crate) enum LockFile {
+pub enum LockFile {
     /// It is ours, and locked for as long as it is open.
     Taken(File),
     /// Another user put it there. It says nothing, for that user may be anybody.
@@ -24,7 +24,7 @@ pub(crate) enum LockFile {
 
 /// Why a lock file was not taken.
 #[derive(Debug)]
-pub(crate) enum LockFileError {
+pub enum LockFileError {
     /// Another process holds it.
     Held(LockHolder),
     /// What stands there is a link, a pipe, a directory or the like, or has a second name.
@@ -41,7 +41,10 @@ impl From<io::Error> for LockFileError {
 
 impl LockFile {
     /// Takes the lock file at `path`, and makes it when there is none. Follows no link.
-    pub(crate) fn take(path: &Path) -> Result<Self, LockFileError> {
+    ///
+    /// # Errors
+    /// When another process holds it, when it is no lock file, or when the system refuses.
+    pub fn take(path: &Path) -> Result<Self, LockFileError> {
         if let Some(owner) = foreign_owner(path) {
             return Ok(Self::Foreign { owner });
         }
@@ -74,7 +77,7 @@ impl LockFile {
 
 /// Who put the lock file at `path` there, unless it was root or the user that runs this process. Such a
 /// file does not count, whatever it says and whoever holds it.
-pub(crate) fn foreign_owner(path: &Path) -> Option<u32> {
+pub fn foreign_owner(path: &Path) -> Option<u32> {
     let found = fs::symlink_metadata(path).ok()?;
     let owner = found.uid();
     let is_ours = owner == rustix::process::geteuid().as_raw() || owner == 0;

@@ -5,7 +5,7 @@ use std::io;
 
 use rustix::io::Errno;
 
-use super::Grantee;
+use super::grantee::Grantee;
 
 /// The attribute that holds the list.
 pub(super) const ACCESS_LIST: &str = "system.posix_acl_access";

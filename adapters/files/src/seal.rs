@@ -9,7 +9,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::data_lock::{OF_SERVERS, is_one_of};
-use super::watch::{Displaced, FileId};
+use super::identity::{Displaced, FileId};
 
 /// File systems that may tell another time of the last write later than at once, because it is set
 /// elsewhere, besides those of servers: FUSE and virtiofs, 9P, Ceph, and shared folders of `VirtualBox`.
@@ -20,7 +20,7 @@ const OF_OTHERS: [u32; 4] = [0x6573_5546, 0x0102_1997, 0x00c3_6400, 0x786f_4256]
 /// It goes by the length of the file and by the instant of the last write. What is written into a file
 /// while its seal is broken, is not told from what this process writes.
 #[derive(Debug, Clone)]
-pub(crate) struct Seal(Arc<Sealed>);
+pub struct Seal(Arc<Sealed>);
 
 #[derive(Debug)]
 struct Sealed {
@@ -51,7 +51,10 @@ struct Stamp {
 
 impl Seal {
     /// Seals the file that stands at `path` now.
-    pub(crate) fn over(path: &Path) -> io::Result<Self> {
+    ///
+    /// # Errors
+    /// When none can be seen there.
+    pub fn over(path: &Path) -> io::Result<Self> {
         let found = fs::symlink_metadata(path)?;
         let file_system = || rustix::fs::statfs(path);
         let is_timeless =
@@ -66,12 +69,18 @@ impl Seal {
     }
 
     /// Looks whether the content is as it was left. A path that leads elsewhere says nothing.
-    pub(crate) fn look(&self) -> Result<(), Displaced> {
+    ///
+    /// # Errors
+    /// When it is not.
+    pub fn look(&self) -> Result<(), Displaced> {
         self.judge(&mut self.0.left.lock())
     }
 
     /// Looks, and breaks the seal: this process writes from here on.
-    pub(crate) fn open(&self) -> Result<(), Displaced> {
+    ///
+    /// # Errors
+    /// When the content is not as it was left.
+    pub fn open(&self) -> Result<(), Displaced> {
         let mut left = self.0.left.lock();
         self.judge(&mut left)?;
         if let Left::As(stamp) = *left {
@@ -82,7 +91,7 @@ impl Seal {
 
     /// Seals what this process has written, and tells whether it has. A file that is not at its path stays
     /// as it is.
-    pub(crate) fn close(&self) -> bool {
+    pub fn close(&self) -> bool {
         let mut left = self.0.left.lock();
         let (Left::Writing(before), Some(stamp)) = (*left, self.stamp()) else {
             return false;
@@ -92,7 +101,7 @@ impl Seal {
     }
 
     /// Notes that the content is not what this process left.
-    pub(crate) fn give_up(&self) -> Displaced {
+    pub fn give_up(&self) -> Displaced {
         *self.0.left.lock() = Left::Lost;
         Displaced::Overwritten(self.0.path.clone())
     }

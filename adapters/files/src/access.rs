@@ -6,8 +6,8 @@
 //! group's permission (acl(5)), so the list is read and each entry is judged by what it grants.
 
 mod acl;
+mod grantee;
 
-use std::fmt;
 use std::fs::{self, File, Metadata};
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
@@ -17,19 +17,23 @@ use signer_domain::OverflowIds;
 
 use self::acl::ACCESS_LIST;
 
+pub use self::grantee::Grantee;
+
 /// The user id of root.
 pub(crate) const ROOT: u32 = 0;
 
 /// The user and the groups of a process.
 #[derive(Debug, Clone)]
-pub(crate) struct Process {
-    pub(crate) user: u32,
-    pub(crate) groups: Vec<u32>,
+pub struct Process {
+    /// The user.
+    pub user: u32,
+    /// The groups.
+    pub groups: Vec<u32>,
 }
 
 impl Process {
     /// This process. Ids by which the kernel shows strangers too are none of its own.
-    pub(crate) fn current() -> Self {
+    pub fn current() -> Self {
         let mut groups = vec![rustix::process::getegid().as_raw()];
         // Without the list only the effective group counts, which refuses more, never less.
         let others = rustix::process::getgroups().unwrap_or_default();
@@ -45,8 +49,10 @@ impl Process {
 
 /// What a permission lets its holder do with a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Act {
+pub enum Act {
+    /// Reads it.
     Read,
+    /// Changes it.
     Write,
 }
 
@@ -59,31 +65,15 @@ impl Act {
     }
 }
 
-/// The holders of a permission, beside the owner of the file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Grantee {
-    User(u32),
-    Group(u32),
-    Everyone,
-}
-
-impl fmt::Display for Grantee {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::User(user) => write!(f, "uid {user}"),
-            Self::Group(group) => write!(f, "group {group}"),
-            Self::Everyone => f.write_str("everyone"),
-        }
-    }
-}
-
 /// The owner of a file, and what each other user and group may do with it.
 #[derive(Debug, Clone)]
-pub(crate) struct FileAccess {
-    pub(crate) owner: u32,
-    pub(crate) group: u32,
+pub struct FileAccess {
+    /// The user that owns it.
+    pub owner: u32,
+    /// Its group.
+    pub group: u32,
     /// The twelve permission bits, for messages.
-    pub(crate) mode: u32,
+    pub mode: u32,
     /// Each grantee with its three permission bits, after the list's mask.
     grants: Vec<(Grantee, u32)>,
 }
@@ -93,7 +83,7 @@ impl FileAccess {
     ///
     /// # Errors
     /// When its access control list cannot be read.
-    pub(crate) fn of(file: &File, found: &Metadata) -> io::Result<Self> {
+    pub fn of(file: &File, found: &Metadata) -> io::Result<Self> {
         let list = acl::read(|room| rustix::fs::fgetxattr(file, ACCESS_LIST, room))?;
         Self::judged_by(found, list.as_deref())
     }
@@ -103,7 +93,7 @@ impl FileAccess {
     ///
     /// # Errors
     /// When its access control list cannot be read.
-    pub(crate) fn at(path: &Path, found: &Metadata) -> io::Result<Self> {
+    pub fn at(path: &Path, found: &Metadata) -> io::Result<Self> {
         let list = acl::read(|room| rustix::fs::getxattr(path, ACCESS_LIST, room))?;
         Self::judged_by(found, list.as_deref())
     }
@@ -137,12 +127,12 @@ impl FileAccess {
     }
 
     /// The owner, when the file belongs neither to the user of `process` nor to root.
-    pub(crate) fn foreign_owner(&self, process: &Process) -> Option<u32> {
+    pub fn foreign_owner(&self, process: &Process) -> Option<u32> {
         (self.owner != process.user && self.owner != ROOT).then_some(self.owner)
     }
 
     /// A user or group other than those of `process` and root that may do `act`.
-    pub(crate) fn stranger_that_may(&self, act: Act, process: &Process) -> Option<Grantee> {
+    pub fn stranger_that_may(&self, act: Act, process: &Process) -> Option<Grantee> {
         self.grantee_with_more_than(|grantee| match grantee {
             Grantee::User(user) if user == process.user || user == ROOT => 0o7,
             Grantee::Group(group) if process.groups.contains(&group) => 0o7,
@@ -151,7 +141,7 @@ impl FileAccess {
     }
 
     /// The first user or group beside the owner that has a permission which `allowed` does not name.
-    pub(crate) fn grantee_with_more_than(
+    pub fn grantee_with_more_than(
         &self,
         allowed: impl Fn(Grantee) -> u32,
     ) -> Option<Grantee> {
@@ -165,7 +155,7 @@ impl FileAccess {
 ///
 /// # Errors
 /// When the system does not tell.
-pub(crate) fn look_at(path: &Path) -> io::Result<(Metadata, FileAccess)> {
+pub fn look_at(path: &Path) -> io::Result<(Metadata, FileAccess)> {
     let found = fs::metadata(path)?;
     let access = FileAccess::at(path, &found)?;
     Ok((found, access))

@@ -3,26 +3,26 @@
 use std::fs::File;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 
-use super::SecretFileRefusal;
-use crate::file_access::{FileAccess, Grantee, Process, ROOT};
+use super::refusal::SecretFileRefusal;
+use crate::access::{FileAccess, Grantee, Process, ROOT};
 
 /// What the rules look at.
-pub(in crate::providers) struct FileFacts {
-    pub(in crate::providers) kind: Kind,
-    pub(in crate::providers) links: u64,
-    pub(in crate::providers) access: FileAccess,
-    pub(in crate::providers) length: u64,
+pub(super) struct FileFacts {
+    pub(super) kind: Kind,
+    pub(super) links: u64,
+    pub(super) access: FileAccess,
+    pub(super) length: u64,
 }
 
 /// What kind of file it is.
-pub(in crate::providers) enum Kind {
+pub(super) enum Kind {
     Regular,
     Other(&'static str),
 }
 
 /// Where the file lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::providers) enum Place {
+pub(super) enum Place {
     /// In the directory in which systemd hands secrets to this service (`$CREDENTIALS_DIRECTORY`,
     /// systemd.exec(5)). systemd alone decides there which user may read a file of root.
     Credentials,
@@ -31,7 +31,7 @@ pub(in crate::providers) enum Place {
 
 impl FileFacts {
     /// Asks the system about an opened file.
-    pub(in crate::providers) fn of(file: &File) -> Result<Self, SecretFileRefusal> {
+    pub(super) fn of(file: &File) -> Result<Self, SecretFileRefusal> {
         let metadata = file
             .metadata()
             .map_err(|cause| SecretFileRefusal::io("examined", cause))?;
@@ -56,7 +56,7 @@ impl FileFacts {
     }
 
     /// Whether `process` may take a secret from the file.
-    pub(in crate::providers) fn judge(
+    pub(super) fn judge(
         &self,
         process: &Process,
         place: Place,
@@ -97,3 +97,6 @@ impl FileFacts {
 
 const ALL: u32 = 0o7;
 const READ: u32 = 0o4;
+
+#[cfg(test)]
+mod tests;

@@ -7,22 +7,27 @@
 //! (`LoadCredential=`) gives the file of root an access control list that lets the user of the service
 //! read it. Everything is judged on the opened file, hence on the very bytes that are then read.
 
-pub(in crate::providers) mod access;
+mod facts;
+mod refusal;
 
 use std::fs::File;
-use std::io;
 use std::os::fd::OwnedFd;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rustix::fs::{Access, AtFlags, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
-use signer_domain::io_cure;
 
-use self::access::{FileFacts, Place};
-use crate::file_access::{Grantee, Process};
+use self::facts::{FileFacts, Place};
+use crate::access::Process;
+use crate::places::directory_of;
+
+pub use self::refusal::SecretFileRefusal;
 
 /// Opens the file at `path`, if it is one to take a secret from; also tells its length.
-pub(super) fn open(path: &Path) -> Result<(File, u64), SecretFileRefusal> {
+///
+/// # Errors
+/// When it is none, or cannot be opened.
+pub fn open(path: &Path) -> Result<(File, u64), SecretFileRefusal> {
     let file = open_beneath_its_directory(path)?;
     let facts = FileFacts::of(&file)?;
     let credentials = std::env::var_os("CREDENTIALS_DIRECTORY");
@@ -38,7 +43,10 @@ pub(super) fn open(path: &Path) -> Result<(File, u64), SecretFileRefusal> {
 
 /// Opens the directory in which `path` lies, by `way`: `PATH` to pass it, for which nobody has to be let
 /// read it, or `RDONLY`.
-pub(super) fn open_directory(path: &Path, way: OFlags) -> Result<OwnedFd, SecretFileRefusal> {
+///
+/// # Errors
+/// When there is none, or it cannot be opened.
+pub fn open_directory(path: &Path, way: OFlags) -> Result<OwnedFd, SecretFileRefusal> {
     let parent = directory_of(path);
     let flags = way | OFlags::DIRECTORY | OFlags::CLOEXEC;
     rustix::fs::open(parent, flags, Mode::empty()).map_err(|cause| match cause {
@@ -46,13 +54,6 @@ pub(super) fn open_directory(path: &Path, way: OFlags) -> Result<OwnedFd, Secret
         Errno::ACCESS if way == OFlags::PATH => SecretFileRefusal::closed(parent),
         _ => SecretFileRefusal::io("opened", cause),
     })
-}
-
-fn directory_of(path: &Path) -> &Path {
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    }
 }
 
 fn open_beneath_its_directory(path: &Path) -> Result<File, SecretFileRefusal> {
@@ -78,73 +79,4 @@ fn open_beneath_its_directory(path: &Path) -> Result<File, SecretFileRefusal> {
             Errno::ACCESS if is_closed() => SecretFileRefusal::closed(directory_of(path)),
             _ => SecretFileRefusal::io("opened", cause),
         })
-}
-
-/// Why no secret is taken from a file. The text is the operator's sentence behind flag and path.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum SecretFileRefusal {
-    #[error("there is no such file; mount the secret there")]
-    Missing,
-    #[error(
-        "the symbolic link leads out of its directory; name the file itself, or keep the link's target in the same directory"
-    )]
-    LeadsAway,
-    #[error("the symbolic links lead in a circle; name the file itself")]
-    LinkLoop,
-    #[error("this is {0}; name a regular file")]
-    NotRegular(&'static str),
-    #[error("the file has more than one hard link; give the secret a file of its own")]
-    HardLinked,
-    #[error(
-        "the file belongs to uid {owner}; it must belong to root or to uid {user}, which runs this process: use `chown`"
-    )]
-    ForeignOwner { owner: u32, user: u32 },
-    #[error(
-        "others may read or change the file (mode {mode:04o}); {}", cure(*stranger)
-    )]
-    OpenToOthers { mode: u32, stranger: Grantee },
-    #[error(
-        "uid {user} may not pass the directory {} or one above it; let that user pass each (its `x` permission)",
-        directory.display()
-    )]
-    Closed { directory: PathBuf, user: u32 },
-    #[error("the kernel has no `openat2`, which opens the file safely; use Linux 5.6 or later")]
-    OldKernel,
-    #[error(
-        "the file cannot be {action}: {cause}; {}",
-        io_cure(.cause).unwrap_or("check the path and its permissions")
-    )]
-    Io {
-        action: &'static str,
-        cause: io::Error,
-    },
-}
-
-/// How the file is closed to a stranger. `chmod` would narrow each entry of an access control list, also
-/// the one by which this process reads the file.
-fn cure(stranger: Grantee) -> String {
-    match stranger {
-        Grantee::User(user) => {
-            format!("its access control list lets uid {user} in: run `setfacl -x u:{user}` on it")
-        }
-        Grantee::Group(_) | Grantee::Everyone => {
-            "run `chmod 0400` on it, or set `defaultMode: 0400` on the secret volume".to_owned()
-        }
-    }
-}
-
-impl SecretFileRefusal {
-    fn closed(directory: &Path) -> Self {
-        Self::Closed {
-            directory: directory.to_owned(),
-            user: rustix::process::geteuid().as_raw(),
-        }
-    }
-
-    pub(super) fn io(action: &'static str, cause: impl Into<io::Error>) -> Self {
-        Self::Io {
-            action,
-            cause: cause.into(),
-        }
-    }
 }

@@ -1,56 +1,18 @@
 //! Whether paths still lead to the files that were opened.
 
-use std::fs::{self, Metadata};
 use std::io;
-use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use tracing::{error, info};
 
-use super::Seal;
+use super::identity::{Displaced, FileId};
+use super::seal::Seal;
 
 /// How long one look serves those who ask for every signature.
 const REUSE: Duration = Duration::from_millis(2);
-
-/// Which file it is, as opposed to which path.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct FileId {
-    device: u64,
-    inode: u64,
-}
-
-impl FileId {
-    /// The file that was opened.
-    pub(crate) fn of(file: &Metadata) -> Self {
-        Self {
-            device: file.dev(),
-            inode: file.ino(),
-        }
-    }
-
-    /// The file that stands at `path`; a link is not followed.
-    pub(crate) fn at(path: &Path) -> io::Result<Self> {
-        Ok(Self::of(&fs::symlink_metadata(path)?))
-    }
-}
-
-/// What was left at a path is not there any more.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Displaced {
-    /// The path does not lead to the file that was opened there.
-    #[error("{} was removed or replaced while it was in use; restart the custodian", .0.display())]
-    Replaced(PathBuf),
-    /// The file is the same, and somebody else has written into it.
-    #[error(
-        "{} was overwritten while it was in use; stop the custodian, and start it with a state that \
-         is whole",
-        .0.display()
-    )]
-    Overwritten(PathBuf),
-}
 
 /// Looks whether paths still lead to the files that were opened, and seals are whole. What is written into a file that was
 /// removed or replaced is lost at the next start, and another custodian may have what stands there now.
@@ -58,7 +20,7 @@ pub(crate) enum Displaced {
 /// As long as the files are open no other can have their numbers, so a file that is put back is the
 /// same one.
 #[derive(Debug, Clone)]
-pub(crate) struct Watch(Arc<Watched>);
+pub struct Watch(Arc<Watched>);
 
 #[derive(Debug)]
 struct Watched {
@@ -73,7 +35,10 @@ struct Watched {
 
 impl Watch {
     /// Watches the files that stand at `paths` now, and are open, and the content of some.
-    pub(crate) fn over(
+    ///
+    /// # Errors
+    /// The path at which no file can be seen.
+    pub fn over(
         paths: impl IntoIterator<Item = PathBuf>,
         seals: Vec<Seal>,
     ) -> Result<Self, (PathBuf, io::Error)> {
@@ -91,7 +56,10 @@ impl Watch {
     }
 
     /// Looks now.
-    pub(crate) fn look(&self) -> Result<(), Displaced> {
+    ///
+    /// # Errors
+    /// When a file is not at its path, or not as it was left.
+    pub fn look(&self) -> Result<(), Displaced> {
         let watched = &*self.0;
         let now = watched.now();
         let is_displaced =
@@ -119,12 +87,12 @@ impl Watch {
     }
 
     /// Looks whether somebody else has written into a file.
-    pub(crate) fn is_overwritten(&self) -> bool {
+    pub fn is_overwritten(&self) -> bool {
         self.0.seals.iter().any(|seal| seal.look().is_err())
     }
 
     /// Notes that what is sealed is not what was left, whichever file that is.
-    pub(crate) fn distrust(&self) {
+    pub fn distrust(&self) {
         if let Some(seal) = self.0.seals.last() {
             seal.give_up();
         }
@@ -132,7 +100,10 @@ impl Watch {
     }
 
     /// Looks, unless that was done a moment ago.
-    pub(crate) fn glance(&self) -> Result<(), Displaced> {
+    ///
+    /// # Errors
+    /// As [`look`](Self::look).
+    pub fn glance(&self) -> Result<(), Displaced> {
         let seen = self.0.seen.load(Ordering::Acquire);
         let reuse = u64::try_from(REUSE.as_micros()).unwrap_or_default();
         if seen > 0 && self.0.now().saturating_sub(seen) < reuse {
