@@ -1,8 +1,7 @@
 //! The driven adapters of the custodian: key providers, the key registry, the audit log and the
 //! verification of signatures.
 //!
-//! Private key material of callers lives in [`providers::software`] and nowhere else; the audit log
-//! signs its checkpoints with a key of its own. Which adapters a binary holds is decided by features;
+//! The crates below `adapters/` under one name. Which adapters a binary holds is decided by features;
 //! which of them it uses, by configuration alone.
 
 pub mod audit;

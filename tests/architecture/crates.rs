@@ -73,7 +73,7 @@ impl Room {
 
 /// The one crate that hands private keys out, and the only two that it hands them to.
 const KEY_PAIR: &str = "adapters/key-pair";
-const WITH_KEY_PAIRS: [&str; 3] = ["adapters", "adapters/software", "adapters/azure-kv"];
+const WITH_KEY_PAIRS: [&str; 2] = ["adapters/software", "adapters/azure-kv"];
 
 /// Crates that no provider brings along and that have their place: a name, or its beginning when it ends
 /// in a hyphen or an underscore, and the folders of the members that may use it.
@@ -309,7 +309,12 @@ fn a_new_provider_finds_its_walls_standing() {
 
 #[test]
 fn private_keys_are_lent_to_two_providers_only() {
-    for from in ["signer-audit", "signer-cloud", "signer-toy"] {
+    for from in [
+        "signer-audit",
+        "signer-cloud",
+        "signer-toy",
+        "signer-adapters",
+    ] {
         let complaints = complaints_with(&Edge::new(from, "signer-key-pair"));
         let expected = format!("{from} must not need signer-key-pair");
         assert!(complaints.contains(&expected), "{complaints:?}");

@@ -31,11 +31,10 @@ const NAMES: [&str; 14] = [
 /// The only directories whose files may name them, and the one file of the audit log that holds its
 /// checkpoint key. That key signs for no caller and cannot come from the software provider, which
 /// production does not have.
-const HOMES: [&str; 4] = [
+const HOMES: [&str; 3] = [
     "adapters/key-pair/",
+    "adapters/software/",
     "adapters/src/audit/checkpoint_key.rs",
-    "adapters/src/providers/software/",
-    "adapters/src/providers/software.rs",
 ];
 
 /// The home that hands two of them out.
@@ -183,17 +182,11 @@ fn a_published_private_key_type_is_noticed() {
 #[test]
 fn only_the_software_provider_and_the_checkpoint_key_are_homes() {
     assert!(is_home(Path::new("adapters/key-pair/src/key_pair.rs")));
-    assert!(is_home(Path::new(
-        "adapters/src/providers/software/secret_seed.rs"
-    )));
+    assert!(is_home(Path::new("adapters/software/src/secret_seed.rs")));
     assert!(is_home(Path::new("adapters/src/audit/checkpoint_key.rs")));
     assert!(!is_home(Path::new("adapters/src/audit/checkpoints.rs")));
     assert!(!is_home(Path::new("adapters/src/audit/writer.rs")));
     assert!(!is_home(Path::new("adapters/key-pairs/src/lib.rs")));
-    assert!(!is_home(Path::new(
-        "adapters/src/providers/software_two.rs"
-    )));
-    assert!(!is_home(Path::new(
-        "http/src/adapters/src/providers/software.rs"
-    )));
+    assert!(!is_home(Path::new("adapters/software-two/src/lib.rs")));
+    assert!(!is_home(Path::new("http/src/adapters/software/lib.rs")));
 }

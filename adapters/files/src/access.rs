@@ -141,10 +141,7 @@ impl FileAccess {
     }
 
     /// The first user or group beside the owner that has a permission which `allowed` does not name.
-    pub fn grantee_with_more_than(
-        &self,
-        allowed: impl Fn(Grantee) -> u32,
-    ) -> Option<Grantee> {
+    pub fn grantee_with_more_than(&self, allowed: impl Fn(Grantee) -> u32) -> Option<Grantee> {
         let mut grants = self.grants.iter();
         let found = grants.find(|(grantee, permission)| permission & !allowed(*grantee) != 0);
         found.map(|(grantee, _)| *grantee)

@@ -123,6 +123,8 @@ impl Watched {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     /// A move, and the way back.

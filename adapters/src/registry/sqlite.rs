@@ -36,9 +36,10 @@ use self::counter::Identity;
 use self::lock::Claim;
 use self::proof::Doubt;
 pub use self::refusal::{OpenRegistryError, RegistryRefusal};
-pub use self::retired::{RetiredKey, retired_keys};
+pub use self::retired::retired_keys;
 use super::url::RegistryUrl;
 use crate::ownership::{Seal, Watch};
+pub use signer_domain::RetiredKey;
 
 /// The key registry in one SQLite file, which belongs to this value alone.
 ///

@@ -7,12 +7,12 @@
     reason = "a helper that fails is a test that fails"
 )]
 
-#[path = "../aws_support/mod.rs"]
+#[path = "../../aws-kms/tests/aws_support/mod.rs"]
 mod aws;
-#[path = "../azure_kv_support/mod.rs"]
+#[path = "../../azure-kv/tests/azure_kv_support/mod.rs"]
 #[expect(dead_code, reason = "other tests use more of it")]
 mod azure;
-#[path = "../gcp_kms_support/mod.rs"]
+#[path = "../../gcp-kms/tests/gcp_kms_support/mod.rs"]
 #[expect(dead_code, reason = "other tests use more of it")]
 mod gcp;
 mod oddities;
@@ -20,13 +20,13 @@ mod oddities;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use signer_adapters::providers::azure_kv::AzureKvMode;
-use signer_adapters::providers::gcp_kms::GcpKmsProvider;
-use signer_adapters::verifier_for;
+use signer_azure_kv::AzureKvMode;
 use signer_cloud_fakes::aws::{FakeAwsKms, REGION};
 use signer_cloud_fakes::{FakeServer, VaultKind};
 use signer_domain::ports::{KeyProvider, KeyProviderError};
 use signer_domain::{Deadline, Digest, KeyId, Scope};
+use signer_gcp_kms::GcpKmsProvider;
+use signer_verify::verifier_for;
 
 use self::oddities::{Oddity, oddities};
 
@@ -41,7 +41,7 @@ const MOST_TAKEN: usize = 48 * 1024 * 1024;
 
 #[tokio::test]
 async fn aws_kms_heals_after_every_odd_answer_and_reads_none_without_end() {
-    signer_adapters::providers::install_tls();
+    signer_cloud::install_tls();
     let server = FakeServer::start(Arc::new(FakeAwsKms::new()));
     let settings = aws::settings(&server.url(), REGION, "plexsphere-signer");
     heals(&aws::open(&settings).await, &server).await;
@@ -49,7 +49,7 @@ async fn aws_kms_heals_after_every_odd_answer_and_reads_none_without_end() {
 
 #[tokio::test]
 async fn google_cloud_kms_heals_after_every_odd_answer_and_reads_none_without_end() {
-    signer_adapters::providers::install_tls();
+    signer_cloud::install_tls();
     let fake = gcp::Fake::start();
     heals(&GcpKmsProvider::new(fake.settings()), &fake.server).await;
 }

@@ -56,11 +56,7 @@ impl FileFacts {
     }
 
     /// Whether `process` may take a secret from the file.
-    pub(super) fn judge(
-        &self,
-        process: &Process,
-        place: Place,
-    ) -> Result<(), SecretFileRefusal> {
+    pub(super) fn judge(&self, process: &Process, place: Place) -> Result<(), SecretFileRefusal> {
         if let Kind::Other(kind) = self.kind {
             return Err(SecretFileRefusal::NotRegular(kind));
         }

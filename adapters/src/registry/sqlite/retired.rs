@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use signer_domain::{HandleId, ProviderName, PublicKey};
+use signer_domain::{HandleId, ProviderName, PublicKey, RetiredKey};
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{ConnectOptions as _, Connection as _};
 
@@ -11,15 +11,6 @@ use super::file::beside;
 use super::refusal::{OpenRegistryError, RegistryRefusal};
 use super::schema;
 use crate::registry::url::RegistryUrl;
-
-/// A key that the registry calls retired.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RetiredKey {
-    /// Its handle.
-    pub handle: HandleId,
-    /// Its public key.
-    pub public_key: PublicKey,
-}
 
 /// Reads which keys of a provider are retired. Works beside a custodian, holds up none, and changes
 /// nothing in the registry.
