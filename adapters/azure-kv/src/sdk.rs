@@ -10,6 +10,7 @@ mod settings;
 mod settling;
 mod standing;
 mod tags;
+mod token_resource;
 mod transport;
 mod vault;
 
@@ -31,10 +32,11 @@ use self::vault::Vault;
 
 pub use self::credentials::{AzureCredentials, IncompleteCredentials};
 pub use self::settings::{
-    AzureKvMode, AzureKvSettings, ParseAzureKvModeError, ParseTokenResourceError,
-    ParseVaultUrlError, ParseWrappingKeyHomeError, ParseWrappingKeySizeError, TokenResource,
-    VaultUrl, WrappingKey, WrappingKeyHome, WrappingKeySize,
+    AzureKvMode, AzureKvSettings, ParseAzureKvModeError, ParseVaultUrlError,
+    ParseWrappingKeyHomeError, ParseWrappingKeySizeError, VaultUrl, WrappingKey, WrappingKeyHome,
+    WrappingKeySize,
 };
+pub use self::token_resource::{ParseTokenResourceError, TokenResource};
 
 /// The name of the vault key that checks ask for. No signing key has a name of this form.
 const PROBE: &str = "plexsphere-probe";

@@ -16,7 +16,7 @@ use azure_identity::{
 };
 
 use self::cautious::Cautious;
-use super::settings::TokenResource;
+use super::token_resource::TokenResource;
 
 const TENANT: &str = "AZURE_TENANT_ID";
 const CLIENT: &str = "AZURE_CLIENT_ID";

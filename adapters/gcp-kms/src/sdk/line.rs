@@ -14,7 +14,7 @@ use signer_domain::Deadline;
 
 use super::error::Refusal;
 use super::settings::{GcpEndpoint, GcpSettings};
-use super::transport::Transport;
+use super::transport::{Transport, nothing};
 
 /// An answer that takes longer is not waited for when the call can be made again.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -180,11 +180,6 @@ impl Line {
         let given_up = session.take_if(|session| session.since.elapsed() >= LIFE_AT_THE_LEAST);
         given_up.is_some()
     }
-}
-
-/// What the library calls extensions, of a type that it does not name for others.
-pub(super) fn nothing<T: Default>() -> T {
-    T::default()
 }
 
 /// Reads the credentials anew.

@@ -17,8 +17,6 @@ use serde::de::DeserializeOwned;
 
 use signer_cloud::LONGEST_ANSWER;
 
-use super::line::nothing;
-
 /// Where the service is, unless the operator or the credentials name another place.
 const GOOGLE: &str = "googleapis.com";
 /// Numbers stand for the values of enumerations, as in the library's own transport.
@@ -198,4 +196,9 @@ impl KeyManagementService for Transport {
         self.send(Method::PATCH, &version.name, &query, &version)
             .await
     }
+}
+
+/// What the library calls extensions, of a type that it does not name for others.
+pub(super) fn nothing<T: Default>() -> T {
+    T::default()
 }
