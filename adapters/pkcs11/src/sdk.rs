@@ -19,10 +19,12 @@ mod pin_file;
 mod pool;
 mod registered;
 mod sentinel;
+mod sentinel_count;
 mod session_thread;
 mod settings;
 mod stopwatch;
 mod stuck;
+mod survey;
 mod token;
 mod user_pin;
 
@@ -41,9 +43,9 @@ use self::keys::{
 };
 use self::label::Label;
 use self::making::{FindPair, MakePair};
-use self::oddities::SurveyLabels;
 use self::pool::{Pool, Purpose};
 use self::registered::Registered;
+use self::survey::SurveyLabels;
 use self::token::Token;
 
 pub use self::inspection::{

@@ -17,13 +17,9 @@ use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _};
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
 
-use signer_domain::ports::KeyProviderError;
-
-use super::desk::{Desk, Named};
 use super::error::Fault;
 use super::key_cache::Epoch;
 use super::label::Label;
-use super::session_thread::{Message, SessionThread};
 
 /// How long one look may read what objects are; the next one goes on.
 const READING: Duration = Duration::from_millis(300);
@@ -32,9 +28,12 @@ const PAUSE_FACTOR: u32 = 50;
 /// How many labels are looked at a second time.
 const MOST_NAMED: usize = 256;
 
+/// An object of ours, and `None` for one of others.
+pub(super) type Reading = Option<(Label, ObjectClass)>;
+
 /// What is wrong with a label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Oddity {
+pub(super) enum Oddity {
     /// It names more than one pair, or halves of others.
     Doubled,
     /// Its private half has no public one.
@@ -43,9 +42,9 @@ enum Oddity {
 
 /// How many objects bear a label.
 #[derive(Debug, Default, Clone, Copy)]
-struct Halves {
-    private: usize,
-    public: usize,
+pub(super) struct Halves {
+    pub(super) private: usize,
+    pub(super) public: usize,
 }
 
 /// The labels that do not name exactly one pair.
@@ -56,8 +55,7 @@ pub(super) struct Oddities(Mutex<State>);
 struct State {
     /// When the objects were read.
     epoch: Epoch,
-    /// The objects of ours, and `None` for those of others.
-    objects: HashMap<c_ulong, Option<(Label, ObjectClass)>>,
+    objects: HashMap<c_ulong, Reading>,
     odd: BTreeMap<String, Oddity>,
     not_before: Option<Instant>,
 }
@@ -96,7 +94,7 @@ impl Oddities {
     }
 
     /// Tells of what has come and of what has gone.
-    fn show(&self, odd: BTreeMap<String, Oddity>) {
+    pub(super) fn show(&self, odd: BTreeMap<String, Oddity>) {
         let mut state = self.0.lock();
         for (label, oddity) in &odd {
             if state.odd.get(label) != Some(oddity) {
@@ -111,17 +109,35 @@ impl Oddities {
         state.odd = odd;
     }
 
-    fn pause_after(&self, took: Duration) {
+    /// Reads what has come since the last look, and tells which labels may be odd; `None` when not all
+    /// was read.
+    pub(super) fn suspects(
+        &self,
+        epoch: Epoch,
+        handles: &[ObjectHandle],
+        read: impl FnMut(ObjectHandle) -> Result<Reading, Fault>,
+    ) -> Result<Option<Vec<Label>>, Fault> {
+        let mut state = self.0.lock();
+        let is_all = state.read_on(epoch, handles, read)?;
+        Ok(is_all.then(|| state.suspects()))
+    }
+
+    pub(super) fn pause_after(&self, took: Duration) {
         self.0.lock().not_before = Some(Instant::now() + took.saturating_mul(PAUSE_FACTOR));
     }
 }
 
 impl State {
-    /// Reads what has come since the last look, for a while; tells whether all is read.
-    fn read_on(&mut self, desk: &Desk<'_>, handles: &[ObjectHandle]) -> Result<bool, Fault> {
-        if self.epoch != desk.standing.epoch {
+    /// Reads on for a while; tells whether all is read.
+    fn read_on(
+        &mut self,
+        epoch: Epoch,
+        handles: &[ObjectHandle],
+        mut read: impl FnMut(ObjectHandle) -> Result<Reading, Fault>,
+    ) -> Result<bool, Fault> {
+        if self.epoch != epoch {
             self.objects.clear();
-            self.epoch = desk.standing.epoch;
+            self.epoch = epoch;
         }
         let mut left_over = std::mem::take(&mut self.objects);
         let began = Instant::now();
@@ -131,9 +147,7 @@ impl State {
             if let Some(known) = left_over.remove(&number) {
                 self.objects.insert(number, known);
             } else if began.elapsed() < READING {
-                let Named { class, label } = desk.named(*handle)?;
-                let label = desk.token.settings.labels.read(&label);
-                self.objects.insert(number, label.zip(class));
+                self.objects.insert(number, read(*handle)?);
             } else {
                 is_all = false;
             }
@@ -158,66 +172,13 @@ impl State {
 
 impl Halves {
     /// A public half alone is a tombstone.
-    const fn oddity(self) -> Option<Oddity> {
+    pub(super) const fn oddity(self) -> Option<Oddity> {
         match (self.private, self.public) {
             (0 | 1, 1) | (0, 0) => None,
             (1, 0) => Some(Oddity::NoPublicHalf),
             _ => Some(Oddity::Doubled),
         }
     }
-}
-
-/// Looks at the labels of the token.
-pub(super) struct SurveyLabels;
-
-impl Message for SurveyLabels {
-    type Answer = ();
-    const DOING: &'static str = "looking at all labels";
-
-    fn carry_out(self, session: &mut SessionThread) -> Result<(), KeyProviderError> {
-        session.perform(|desk| {
-            let began = Instant::now();
-            let outcome = look(desk);
-            desk.token.oddities.pause_after(began.elapsed());
-            if let Some(odd) = outcome? {
-                desk.token.oddities.show(odd);
-            }
-            Ok(())
-        })
-    }
-}
-
-/// The labels that are odd now; `None` when not all of them were looked at.
-fn look(desk: &Desk<'_>) -> Result<Option<BTreeMap<String, Oddity>>, Fault> {
-    let handles = desk.handles()?;
-    let suspects = {
-        let mut state = desk.token.oddities.0.lock();
-        if !state.read_on(desk, &handles)? {
-            return Ok(None);
-        }
-        state.suspects()
-    };
-    let mut odd = BTreeMap::new();
-    for label in suspects {
-        let is_sentinel = label == desk.token.settings.labels.of_sentinel();
-        if is_sentinel || desk.token.is_claimed(&label) {
-            continue;
-        }
-        // A pair may have been made or destroyed while the keys were listed.
-        let found = desk.find(&label)?;
-        let halves = Halves {
-            private: found.private.len(),
-            public: found.public.len(),
-        };
-        if let Some(oddity) = halves.oddity() {
-            odd.insert(label.to_string(), oddity);
-        }
-    }
-    // A token that has logged us out shows no private halves.
-    desk.testify_again()?;
-    desk.token
-        .require_no_login_since(desk.standing, desk.until)?;
-    Ok(Some(odd))
 }
 
 /// Adds what is measured of the labels.

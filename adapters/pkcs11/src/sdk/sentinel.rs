@@ -13,22 +13,15 @@
 //! goes by the one it met first, and before that by the one whose public key is the lowest, so that
 //! all that start later agree. None is destroyed, for another process may go by it.
 
-mod count;
 mod pairs;
 
-use signer_domain::Digest;
-use signer_verify::vectors::SHA_ABC;
-
-pub(super) use self::count::SentinelCount;
-pub(super) use self::pairs::SeenSentinel;
-
+use self::pairs::PROBE;
 use super::desk::Desk;
 use super::error::Fault;
 use super::key_cache::{KnownKey, LiveKey};
 use super::label::Label;
 
-/// What the sentinel signs. It signs nothing else, and nobody learns its signatures.
-const PROBE: Digest = SHA_ABC;
+pub(super) use self::pairs::SeenSentinel;
 
 impl Desk<'_> {
     /// Proves that the token is there and whole, at the price of one signature where that is possible.

@@ -35,7 +35,7 @@ use super::label::Label;
 use super::mechanisms;
 use super::module::{Entered, Pkcs11Module};
 use super::oddities::Oddities;
-use super::sentinel::SentinelCount;
+use super::sentinel_count::SentinelCount;
 use super::settings::Pkcs11Settings;
 use super::stopwatch::{Stopwatch, Until};
 use super::stuck::Stuck;

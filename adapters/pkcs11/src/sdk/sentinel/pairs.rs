@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use cryptoki::object::ObjectHandle;
 
-use signer_domain::PublicKey;
 use signer_domain::ports::SignatureVerifier;
+use signer_domain::{Digest, PublicKey};
+use signer_verify::vectors::SHA_ABC;
 use signer_verify::verifier_for;
 
-use super::PROBE;
 use crate::sdk::desk::{Desk, Objects};
 use crate::sdk::error::Fault;
 use crate::sdk::key_cache::LiveKey;
@@ -16,6 +16,9 @@ use crate::sdk::label::Label;
 
 /// How many pairs of that name are examined, each at the price of a signature.
 const MOST_PAIRS: usize = 8;
+
+/// What the sentinel signs. It signs nothing else, and nobody learns its signatures.
+pub(super) const PROBE: Digest = SHA_ABC;
 
 /// The sentinel that a session goes by.
 pub(crate) struct SeenSentinel {

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// The most sentinels that this process has told of at once.
 #[derive(Debug, Default)]
-pub(crate) struct SentinelCount(AtomicUsize);
+pub(super) struct SentinelCount(AtomicUsize);
 
 impl SentinelCount {
     /// Says once that there are several, and again when there are more.
