@@ -60,7 +60,7 @@ fn private_key_names(source: &str) -> Vec<&str> {
 }
 
 /// The lines outside of `#[cfg(test)] mod tests { .. }`, which rustfmt closes in the first column.
-fn shipped_lines(source: &str) -> impl Iterator<Item = &str> {
+pub(crate) fn shipped_lines(source: &str) -> impl Iterator<Item = &str> {
     let mut in_tests = false;
     let mut previous = "";
     source.lines().filter(move |line| {
