@@ -12,6 +12,7 @@ mod circles;
 mod crates;
 mod default_build;
 mod documents;
+mod image;
 mod lints;
 mod private_keys;
 mod workspace;
