@@ -1,12 +1,14 @@
 //! One actor for each handle in use. It signs with its key, and everything about the key happens in its
 //! mailbox.
 
+mod ask;
 mod change;
 pub(crate) mod doubt;
 mod exit;
 mod jobs;
 mod marking;
 mod messages;
+mod pen;
 mod promise;
 mod retirement;
 mod room;
@@ -25,7 +27,7 @@ use tokio::sync::{Mutex, oneshot};
 
 use self::change::{Barrier, News};
 use self::jobs::Jobs;
-use self::signature::Pen;
+use self::pen::Pen;
 use self::trust::Trust;
 use crate::admission::Seat;
 use crate::currents::CurrentKeys;
@@ -37,14 +39,13 @@ use crate::ports::DrivenPorts;
 use crate::providers::Providers;
 use crate::settings::VerifyAfterSign;
 
+pub use self::ask::{Ask, Sign, SignMany};
 pub use self::exit::Unreleased;
 pub use self::jobs::Shared;
 pub use self::marking::Marking;
 #[cfg(feature = "_crash")]
 pub(crate) use self::messages::Crash;
-pub use self::messages::{
-    Ask, CloseRotation, FinishRetirement, ReadPublicKey, Request, Retire, Sign, SignMany,
-};
+pub use self::messages::{CloseRotation, FinishRetirement, ReadPublicKey, Request, Retire};
 pub use self::promise::Later;
 pub use self::retirement::Finish;
 pub(crate) use self::room::Room;

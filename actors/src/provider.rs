@@ -3,6 +3,7 @@
 mod finishing;
 mod generation;
 mod giving_way;
+mod left;
 mod making;
 mod recognition;
 mod repair;

@@ -10,7 +10,7 @@ use signer_domain::{Deadline, Digest, KeyMark, PublicKey, Signature, SigningKey}
 
 use super::change::News;
 use super::exit::Suspicion;
-use super::signature::Pen;
+use super::pen::Pen;
 use super::{KeyActor, Room};
 use crate::errors::RETRY_SOON;
 use crate::guarded::{CallError, GuardedProvider};

@@ -1,33 +1,23 @@
-//! What may be asked of a key's actor.
+//! What may be asked of a key's actor, and how each request is taken up.
 
 use std::fmt;
 use std::time::Duration;
 
 use actix::prelude::*;
 use signer_domain::ports::{CustodyError, SignedDigest};
-use signer_domain::{Deadline, Digest, PublicKey, RotationTransition, SigningKey};
+use signer_domain::{Deadline, PublicKey, RotationTransition, SigningKey};
 
+use super::ask::{Ask, Sign, SignMany};
 use super::jobs::{Share, Shared, Single};
 use super::marking::Marking;
 use super::promise::{Later, promise};
 use super::retirement::{self, Finish};
-use super::{KeyActor, Line, Seats};
+use super::{KeyActor, Line};
 
 /// How long a provider may take to show a public key before the registry's copy is served.
 const PUBLIC_KEY_PATIENCE: Duration = Duration::from_secs(2);
 
 type Ctx = Context<KeyActor>;
-
-/// The message to a key's actor: a request, and what goes with each.
-#[derive(Debug)]
-pub struct Ask<R> {
-    /// What is asked.
-    pub request: R,
-    /// When the answer is of no use any more.
-    pub deadline: Deadline,
-    /// What the request occupies.
-    pub seats: Seats,
-}
 
 /// What may be asked. A request may be repeated.
 pub trait Request: fmt::Debug + Clone + Send + 'static {
@@ -39,17 +29,6 @@ pub trait Request: fmt::Debug + Clone + Send + 'static {
 
     /// Takes it up.
     fn begin(asked: Ask<Self>, actor: &mut KeyActor, ctx: &mut Ctx) -> Later<Self::Answer>;
-}
-
-impl<R> Ask<R> {
-    /// A request that is not counted.
-    pub fn new(request: R, deadline: Deadline) -> Self {
-        Self {
-            request,
-            deadline,
-            seats: Seats::default(),
-        }
-    }
 }
 
 impl<R: Request> Message for Ask<R> {
@@ -65,13 +44,6 @@ impl<R: Request> Handler<Ask<R>> for KeyActor {
     }
 }
 
-/// Asks for one signature, verified under the registered public key.
-#[derive(Debug, Clone, Copy)]
-pub struct Sign {
-    /// The 64 bytes to sign.
-    pub digest: Digest,
-}
-
 impl Request for Sign {
     type Answer = Result<SignedDigest, CustodyError>;
     const LINE: Line = Line::Single;
@@ -82,13 +54,6 @@ impl Request for Sign {
         actor.advance(ctx);
         later
     }
-}
-
-/// Asks for many signatures on behalf of one batch, in the order of the digests.
-#[derive(Debug, Clone)]
-pub struct SignMany {
-    /// What to sign, 64 bytes each.
-    pub digests: Vec<Digest>,
 }
 
 impl Request for SignMany {

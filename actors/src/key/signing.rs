@@ -9,7 +9,7 @@ use signer_domain::ports::CustodyError;
 
 use super::change::{News, tell};
 use super::jobs::Job;
-use super::signature::Pen;
+use super::pen::Pen;
 use super::{KeyActor, SLICE};
 use crate::errors::provider_down;
 use crate::guarded::GuardedProvider;

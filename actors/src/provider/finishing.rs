@@ -7,7 +7,7 @@ use signer_domain::ports::CustodyError;
 use signer_domain::{Deadline, SigningKey};
 
 use super::ProviderContext;
-use super::telling::{AT_ONCE, Left, of_key};
+use super::left::{AT_ONCE, Left, of_key};
 use crate::errors::from_registry;
 use crate::key::{Finish, FinishRetirement};
 

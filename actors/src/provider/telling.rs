@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 use futures_util::{StreamExt as _, stream};
-use signer_domain::ports::AuditKey;
 use signer_domain::{Deadline, ErrorChain, HandleId, SigningKey};
 
+use super::left::{AT_ONCE, Left, of_key};
 use super::{ProviderActor, ProviderContext, finishing};
 use crate::backoff::Backoff;
 use crate::guarded::CallError;
@@ -15,8 +15,6 @@ use crate::settings::RestartPolicy;
 
 /// How long a provider may take to retire one key.
 pub(super) const RETIRE_DEADLINE: Duration = Duration::from_secs(10);
-/// So many keys are retired at once: one over which the provider hangs keeps no other waiting.
-pub(super) const AT_ONCE: usize = 4;
 /// How often the registry is asked for what may have been overlooked.
 const LOOK_INTERVAL: Duration = Duration::from_mins(1);
 /// Waits double from a fifth of a second to a minute.
@@ -49,13 +47,6 @@ impl Telling {
             just_retired: HashSet::new(),
         }
     }
-}
-
-/// What is left after a pass over the retirements.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Left {
-    Nothing,
-    Something,
 }
 
 impl ProviderActor {
@@ -207,14 +198,5 @@ pub(super) async fn is_unusable(
             tracing::warn!(key_id = %key.key_id, "provider was silent while retiring a key");
             false
         }
-    }
-}
-
-pub(super) fn of_key(key: SigningKey) -> AuditKey {
-    AuditKey {
-        provider: Some(key.provider()),
-        handle_id: Some(key.handle_id),
-        scope: Some(key.scope),
-        key_id: Some(key.key_id),
     }
 }
