@@ -4,6 +4,7 @@
 //! that neither an edited nor a missing line goes unnoticed. Lines hold the allow-list of
 //! [`AuditRecord`] and nothing else: never a payload, never a secret.
 
+mod acceptance;
 mod chain;
 mod checkpoint_key;
 mod checkpoints;
@@ -33,6 +34,7 @@ mod sink;
 mod stale;
 mod stepping;
 mod steps;
+mod store;
 mod tail;
 mod trail;
 mod unfinished;
@@ -41,13 +43,14 @@ mod verify;
 mod waiting;
 mod writer;
 
+pub use acceptance::Acceptance;
 pub use chain::LineFault;
 pub use facts::{KeyFact, KnownKey};
 pub use file::open_for_review;
 pub use mark::{RegistryMark, RegistryState};
 pub use note::NoteFault;
 pub use off::NoAuditTrail;
-pub use opening::{Acceptance, AuditOpening, inspect};
+pub use opening::{AuditOpening, inspect};
 pub use record::{AuditRecord, RecordedItem, RecordedPeer, signature_fingerprint};
 pub use refusal::{AuditRefusal, OpenAuditError};
 pub use stale::{StaleRegistry, StaleRegistryError};

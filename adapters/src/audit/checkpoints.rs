@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 use signer_domain::clock;
 use tracing::info;
 
-use super::RegistryMark;
 use super::chain::Position;
 use super::checkpoint_key::CheckpointKey;
 use super::file::{self, Audience, beside};
+use super::mark::RegistryMark;
 use super::note::{self, Checkpoint, FileBoundary, NextNote, Note, next_note};
 use super::record::micros;
 use super::refusal::AuditRefusal;

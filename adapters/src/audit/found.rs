@@ -3,11 +3,11 @@
 use std::fs::File;
 use std::path::Path;
 
+use super::acceptance::Acceptance;
 use super::checkpoint_key::CheckpointKey;
 use super::checkpoints;
 use super::file::{self, Audience};
 use super::note::Checkpoint;
-use super::opening::Acceptance;
 use super::recovery::{self, Tail};
 use super::refusal::AuditRefusal;
 use super::unfinished::{Holding, LastRun, Lost};

@@ -2,6 +2,10 @@
 
 use std::io::{self, BufRead, Read as _};
 
+/// How much room for lines is kept from one write to the next, in bytes: the entries of large batches are
+/// rare.
+pub(super) const LINES_KEPT: usize = 64 * 1024;
+
 /// More than the longest entry: 1,024 items of less than a kilobyte each.
 pub(super) const LONGEST: usize = 4 * 1024 * 1024;
 

@@ -8,10 +8,11 @@ use std::sync::Arc;
 use signer_domain::LockHolder;
 use tracing::warn;
 
+use super::acceptance::Acceptance;
 use super::checkpoint_key::CheckpointKey;
 use super::checkpoints::Checkpoints;
 use super::facts::KnownKey;
-use super::file::{self, Audience, FileStore, beside};
+use super::file::{self, Audience, beside};
 use super::found::Found;
 use super::mark::{RegistryMark, RegistryState};
 use super::metrics::AuditMetrics;
@@ -25,22 +26,11 @@ use super::sink::Store;
 use super::stale::StaleRegistry;
 use super::stepping::SteppedStore;
 use super::steps::{Disk, Step, Steps};
+use super::store::FileStore;
 use super::trail::FileAuditTrail;
 use super::unfinished::{LastRun, ReadNotesError};
 use super::writer::Writer;
 use crate::ownership::{Watch, foreign_owner};
-
-/// What the operator decided when a log was opened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Acceptance {
-    /// Nothing: whatever does not fit is refused.
-    #[default]
-    Nothing,
-    /// The registry as it stands now.
-    Registry,
-    /// That the log ends before its checkpoint, or lacks what a run that died had written.
-    Cut,
-}
 
 /// A log that goes on: what waits to be written, what writes it, and the claim on it.
 pub(super) type TakenUp<S> = (Arc<Queue>, Writer<NotedStore<S>>, Claim);

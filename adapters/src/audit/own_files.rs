@@ -6,9 +6,8 @@ use std::path::Path;
 
 use super::chain::Line;
 use super::file::{self, Audience};
-use super::lines::{Next, next_line};
+use super::lines::{LINES_KEPT, Next, next_line};
 use super::refusal::AuditRefusal;
-use super::writer::LINES_KEPT;
 use crate::ownership::{self, ClaimError, FileId, has_a_second_name};
 
 /// How many files are remembered: a rotation adds one.

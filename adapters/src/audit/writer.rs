@@ -13,6 +13,7 @@ use tracing::{debug, error, info, warn};
 use super::chain::Position;
 use super::checkpoints::Checkpoints;
 use super::gathering::Gathering;
+use super::lines::LINES_KEPT;
 use super::note::FileBoundary;
 use super::queue::{Queue, Work};
 use super::record::{AuditRecord, OwnEntry};
@@ -22,10 +23,6 @@ use super::waiting::Waiting;
 /// How long the writer waits between two tries.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
-
-/// How much room for lines is kept from one write to the next, in bytes: the entries of large batches are
-/// rare.
-pub(super) const LINES_KEPT: usize = 64 * 1024;
 
 /// How often it looks whether its file is still in place when there is nothing to write.
 const LOOK_EVERY: Duration = Duration::from_secs(2);

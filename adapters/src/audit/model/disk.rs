@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use crate::audit::chain::Position;
 use crate::audit::faults::Faults;
-use crate::audit::file::{FileSink, FileStore};
 use crate::audit::sink::{Sink, Standing, Store};
+use crate::audit::store::{FileSink, FileStore};
 
 pub(super) struct FaultyStore {
     inner: FileStore,

@@ -11,8 +11,9 @@ use tempfile::TempDir;
 
 use super::checker::{self, Content, Evidence};
 use super::disk::{Dice, FaultyStore};
+use crate::audit::acceptance::Acceptance;
 use crate::audit::faults::Faults;
-use crate::audit::opening::{Acceptance, AuditOpening};
+use crate::audit::opening::AuditOpening;
 use crate::audit::queue::Queue;
 use crate::audit::refusal::AuditRefusal;
 use crate::audit::run::{Claim, NotedStore};

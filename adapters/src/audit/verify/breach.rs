@@ -3,7 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::audit::{LineFault, NoteFault};
+use crate::audit::chain::LineFault;
+use crate::audit::note::NoteFault;
 
 /// What verification found.
 #[derive(Debug, Clone, PartialEq, Eq)]

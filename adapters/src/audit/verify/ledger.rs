@@ -4,11 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::BufReader;
 use std::path::Path;
 
-use super::{Breach, ReadAuditError};
-use crate::audit::NoteFault;
+use super::breach::{Breach, ReadAuditError};
 use crate::audit::chain::Position;
 use crate::audit::file::open_for_review;
-use crate::audit::note::{FileBoundary, NextNote, may_be_torn, next_note};
+use crate::audit::note::{FileBoundary, NextNote, NoteFault, may_be_torn, next_note};
 use crate::audit::unfinished::LastRun;
 use crate::audit::verifier::CheckpointVerifier;
 
