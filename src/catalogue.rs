@@ -1,6 +1,5 @@
 //! The key providers of the program, one line each.
 
-use signer_adapters::modules;
 use signer_module::{Face, ProviderModule};
 
 /// The providers that a binary can be asked for, whether or not it holds them.
@@ -8,11 +7,11 @@ pub type Catalogue = [&'static dyn ProviderModule];
 
 /// Those of the shipped program, in the order of the help.
 pub const PROVIDERS: [&dyn ProviderModule; 5] = [
-    modules::SOFTWARE,
-    modules::PKCS11,
-    modules::AWS_KMS,
-    modules::GCP_KMS,
-    modules::AZURE_KV,
+    signer_software::MODULE,
+    signer_pkcs11::MODULE,
+    signer_aws_kms::MODULE,
+    signer_gcp_kms::MODULE,
+    signer_azure_kv::MODULE,
 ];
 
 /// What is shown of them.

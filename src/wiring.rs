@@ -10,9 +10,11 @@ pub(crate) use self::audit::{AuditPlace, OpenAudit, accept_cut, accept_registry}
 pub(crate) use self::providers::{OpenProviders, leave, provide_development_seed};
 /// The offline half of the audit log: what `audit` reads and checks.
 pub(crate) use signer_adapters::audit as audit_log;
-/// The commands around a PKCS#11 token.
-pub(crate) use signer_adapters::modules::pkcs11 as token;
 pub(crate) use signer_adapters::registry::RegistryUrl;
+/// The flags that name one.
+pub(crate) use signer_pkcs11::FACE as TOKEN_FACE;
+/// The commands around a PKCS#11 token.
+pub(crate) use signer_pkcs11::commands as token;
 
 use std::sync::Arc;
 

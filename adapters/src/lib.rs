@@ -5,7 +5,6 @@
 //! which of them it uses, by configuration alone.
 
 pub mod audit;
-pub mod modules;
 pub mod providers;
 pub mod registry;
 

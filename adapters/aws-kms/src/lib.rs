@@ -10,11 +10,20 @@
 //!
 //! How a key is made once and no more is told in `generation.rs`.
 
+mod face;
+#[cfg(feature = "sdk")]
+mod module;
 #[cfg(feature = "sdk")]
 mod sdk;
 
+#[cfg(feature = "sdk")]
+pub use self::module::MODULE;
 #[cfg(feature = "sdk")]
 pub use self::sdk::{
     AliasPrefix, AwsKmsMemory, AwsKmsProvider, AwsKmsSettings, DeletionWindow, Endpoint,
     ParseAliasPrefixError, ParseDeletionWindowError, ParseEndpointError, ParseRegionError, Region,
 };
+
+/// What stands for the provider, which this binary does not hold.
+#[cfg(not(feature = "sdk"))]
+pub const MODULE: &dyn signer_module::ProviderModule = &signer_module::LeftOut(&face::FACE);

@@ -6,9 +6,14 @@
 //!
 //! A key is one version of a vault key. Retiring disables that version.
 
+mod face;
+#[cfg(feature = "sdk")]
+mod module;
 #[cfg(feature = "sdk")]
 mod sdk;
 
+#[cfg(feature = "sdk")]
+pub use self::module::MODULE;
 #[cfg(feature = "sdk")]
 pub use self::sdk::{
     AzureCredentials, AzureKvMode, AzureKvProvider, AzureKvSettings, IncompleteCredentials,
@@ -16,3 +21,7 @@ pub use self::sdk::{
     ParseWrappingKeySizeError, TokenResource, VaultUrl, WrappingKey, WrappingKeyHome,
     WrappingKeySize,
 };
+
+/// What stands for the provider, which this binary does not hold.
+#[cfg(not(feature = "sdk"))]
+pub const MODULE: &dyn signer_module::ProviderModule = &signer_module::LeftOut(&face::FACE);

@@ -17,12 +17,21 @@
 //! Retiring disables the version. It can be enabled again by whoever administers the key ring; the
 //! registry still refuses it then.
 
+mod face;
+#[cfg(feature = "sdk")]
+mod module;
 #[cfg(feature = "sdk")]
 mod sdk;
 
+#[cfg(feature = "sdk")]
+pub use self::module::MODULE;
 #[cfg(feature = "sdk")]
 pub use self::sdk::{
     GcpEndpoint, GcpKeyPrefix, GcpKeyRing, GcpKmsProvider, GcpProtectionLevel, GcpSettings,
     ParseGcpEndpointError, ParseGcpKeyPrefixError, ParseGcpKeyRingError,
     ParseGcpProtectionLevelError,
 };
+
+/// What stands for the provider, which this binary does not hold.
+#[cfg(not(feature = "sdk"))]
+pub const MODULE: &dyn signer_module::ProviderModule = &signer_module::LeftOut(&face::FACE);

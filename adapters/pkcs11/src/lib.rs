@@ -19,9 +19,21 @@
 //! was to destroy an object and has not certainly done so, "gone" is believed only of a module that was
 //! initialised anew: some hide what they have failed to destroy.
 
+pub mod commands;
+mod face;
+#[cfg(not(feature = "sdk"))]
+mod left_out;
+#[cfg(feature = "sdk")]
+mod module;
+mod report;
 #[cfg(feature = "sdk")]
 mod sdk;
 
+pub use self::face::FACE;
+#[cfg(not(feature = "sdk"))]
+pub use self::left_out::MODULE;
+#[cfg(feature = "sdk")]
+pub use self::module::MODULE;
 #[cfg(feature = "sdk")]
 pub use self::sdk::{
     CheckReport, CheckStep, Closing, EcParams, LabelPrefix, LabelsTooShort, LoadModuleError,

@@ -14,6 +14,7 @@
 //! Seeds and derived keys are wiped when they are dropped; copies that the cryptographic libraries leave on the stack are out of reach.
 
 mod key_table;
+mod module;
 mod secret_seed;
 mod seed_file;
 mod self_test;
@@ -34,6 +35,7 @@ use self::key_table::{Found, KeyTable};
 use self::secret_seed::SecretSeed;
 use self::self_test::SelfTest;
 
+pub use self::module::MODULE;
 pub use self::seed_file::{SeedFileError, create_seed_file};
 pub use self::self_test::SelfTestError;
 

@@ -5,19 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use signer_cloud::{CloudLimits, install_tls};
 use signer_domain::ports::{KeyProvider, KeyProviderError};
 use signer_domain::{Deadline, ProviderName};
 use signer_module::{BoxFuture, Face, Prepared, ProviderModule, Refusal, Settings, Source};
 
-use super::{
+use crate::face::{
     FACE, KV_MODE, MAX_IN_FLIGHT, REQUESTS_PER_SECOND, TOKEN_RESOURCE, VAULT_URL,
     WRAPPING_KEY_SIZE, WRAPPING_KEY_TYPE,
 };
-use crate::providers::azure_kv::{
-    AzureCredentials, AzureKvMode, AzureKvProvider, AzureKvSettings, WrappingKey,
-};
-use crate::providers::cloud::CloudLimits;
-use crate::providers::install_tls;
+use crate::sdk::{AzureCredentials, AzureKvMode, AzureKvProvider, AzureKvSettings, WrappingKey};
 
 /// How long the start waits for a vault to say whether it offers Ed25519. One that is slower may still
 /// come.

@@ -15,10 +15,10 @@ use signer_domain::Deadline;
 use signer_domain::ports::{KeyProvider, KeyProviderError, KeyRegistry};
 use signer_module::{BoxFuture, Closed, Face, Prepared, ProviderModule, Refusal, Settings, Source};
 
-use super::{
+use crate::face::{
     CALL_TIMEOUT, EC_PARAMS, FACE, LABEL, LABEL_MAX, MODULE_PATH, PIN, PIN_FILE, SESSIONS, SLOT,
 };
-use crate::providers::pkcs11::{
+use crate::sdk::{
     Closing, LabelPrefix, PinRefusal, Pkcs11Module, Pkcs11Provider, Pkcs11Settings, UserPin,
 };
 

@@ -1,6 +1,7 @@
 //! What is told of a PKCS#11 token, as documents.
 
 use serde::Serialize;
+use signer_module::{Closed, Refusal};
 
 /// What a token offers.
 #[derive(Debug, Serialize)]
@@ -71,3 +72,9 @@ pub struct StepDocument {
     /// What was found.
     pub detail: String,
 }
+
+/// What a check of a token came to: what was found, and why the process ends.
+pub type Checked = (CheckDocument, Result<(), Refusal>);
+
+/// What an acceptance came to: what was done, and how the use of the token ended.
+pub type Accepted = (Result<&'static str, Refusal>, Closed);

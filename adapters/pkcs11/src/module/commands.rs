@@ -4,17 +4,17 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use signer_domain::Deadline;
 use signer_domain::ports::{KeyProvider as _, KeyProviderError};
+use signer_domain::{Deadline, RetiredKey};
 use signer_module::{Closed, Prepared as _, Reason, Refusal, Settings};
 
 use super::{END_PATIENCE, OpenToken, cause_of, load, token_settings, user_pin};
-use crate::modules::pkcs11::{
-    Accepted, CheckDocument, Checked, MechanismDocument, MechanismsDocument, SLOT, StepDocument,
+use crate::face::SLOT;
+use crate::report::{
+    Accepted, CheckDocument, Checked, MechanismDocument, MechanismsDocument, StepDocument,
     TokenDocument,
 };
-use crate::providers::pkcs11::{self, CheckReport, CheckStep, RegistryKnows, TokenDescription};
-use crate::registry::RetiredKey;
+use crate::sdk::{self, CheckReport, CheckStep, RegistryKnows, TokenDescription};
 
 /// How long a token may take to make its sentinel.
 const ACCEPTANCE_PATIENCE: Duration = Duration::from_secs(30);
@@ -25,11 +25,11 @@ const ACCEPTANCE_PATIENCE: Duration = Duration::from_secs(30);
 /// When it cannot be asked.
 pub fn mechanisms(settings: &Settings) -> Result<MechanismsDocument, Refusal> {
     let (module, slot) = (load(settings)?, settings.required(&SLOT)?);
-    let listed = pkcs11::mechanisms(&module, &slot);
+    let listed = sdk::mechanisms(&module, &slot);
     let closing = module.close(END_PATIENCE);
     tracing::debug!(?closing, "module closed");
     let (token, offered) = listed.map_err(|error| verdict(&error))?;
-    let missing = pkcs11::NEEDED_MECHANISMS
+    let missing = sdk::NEEDED_MECHANISMS
         .into_iter()
         .filter(|needed| !offered.iter().any(|mechanism| mechanism.name == *needed))
         .map(str::to_owned)
@@ -58,12 +58,12 @@ pub fn mechanisms(settings: &Settings) -> Result<MechanismsDocument, Refusal> {
 pub fn check(settings: &Settings, retired: Option<&[RetiredKey]>) -> Result<Checked, Refusal> {
     let (module, chosen) = (load(settings)?, token_settings(settings)?);
     let (pin, _) = user_pin(settings)?;
-    let report = pkcs11::check(&module, chosen, pin, retired);
+    let report = sdk::check(&module, chosen, pin, retired);
     let closing = module.close(END_PATIENCE);
     tracing::debug!(?closing, "module closed");
     let failed = report.steps.iter().find_map(|step| {
         let error = step.outcome.as_ref().err()?;
-        let reason = if step.name == pkcs11::RETIRED_STEP {
+        let reason = if step.name == sdk::RETIRED_STEP {
             Reason::Integrity
         } else {
             verdict(error).reason()

@@ -1,15 +1,9 @@
 //! What every binary knows of the provider of Google Cloud KMS.
 
-#[cfg(feature = "gcp-kms")]
-mod sdk;
-
-#[cfg(feature = "gcp-kms")]
-pub use self::sdk::MODULE;
-
 use signer_domain::ProviderName;
 use signer_module::{Face, Flag, Kind, TableRow, Unsaid};
 
-const KEY_RING: Flag = Flag {
+pub(crate) const KEY_RING: Flag = Flag {
     name: "--gcp-key-ring",
     value: "NAME",
     kind: Kind::Text,
@@ -18,14 +12,14 @@ const KEY_RING: Flag = Flag {
     },
     help: "The key ring, projects/PROJECT/locations/LOCATION/keyRings/RING",
 };
-const KEY_PREFIX: Flag = Flag {
+pub(crate) const KEY_PREFIX: Flag = Flag {
     name: "--gcp-key-prefix",
     value: "PREFIX",
     kind: Kind::Text,
     unsaid: Unsaid::Otherwise("nothing"),
     help: "What opens the id of every key, so that several custodians can share a key ring",
 };
-const PROTECTION_LEVEL: Flag = Flag {
+pub(crate) const PROTECTION_LEVEL: Flag = Flag {
     name: "--gcp-protection-level",
     value: "LEVEL",
     kind: Kind::Choice(&["software", "hsm"]),
@@ -35,7 +29,7 @@ const PROTECTION_LEVEL: Flag = Flag {
     help: "Where new keys are kept and used: software, or hsm where Google offers Ed25519 there, which \
            it did not in 2026",
 };
-const ENDPOINT_URL: Flag = Flag {
+pub(crate) const ENDPOINT_URL: Flag = Flag {
     name: "--gcp-endpoint-url",
     value: "URL",
     kind: Kind::Url,
@@ -44,7 +38,7 @@ const ENDPOINT_URL: Flag = Flag {
            an emulator on this machine, which gets no credentials",
 };
 /// Enough to keep a service that answers in 50 ms busy.
-const MAX_IN_FLIGHT: Flag = Flag {
+pub(crate) const MAX_IN_FLIGHT: Flag = Flag {
     name: "--gcp-max-in-flight",
     value: "N",
     kind: Kind::Number {
@@ -57,7 +51,7 @@ const MAX_IN_FLIGHT: Flag = Flag {
 };
 /// Google has published 3,000 signatures a minute as the quota of HSM keys, and counted them by the
 /// second: 50.
-const REQUESTS_PER_SECOND: Flag = Flag {
+pub(crate) const REQUESTS_PER_SECOND: Flag = Flag {
     name: "--gcp-requests-per-second",
     value: "N",
     kind: Kind::Number {
@@ -69,7 +63,7 @@ const REQUESTS_PER_SECOND: Flag = Flag {
     help: "How many calls may be begun in a second, to stay below the quota of the project",
 };
 
-static FACE: Face = Face {
+pub(crate) static FACE: Face = Face {
     heading: "Google Cloud KMS options",
     flags: &[
         KEY_RING,
@@ -91,7 +85,3 @@ static FACE: Face = Face {
     }],
     ..Face::bare(ProviderName::GcpKms)
 };
-
-/// What stands for the provider, which this binary does not hold.
-#[cfg(not(feature = "gcp-kms"))]
-pub const MODULE: &dyn signer_module::ProviderModule = &signer_module::LeftOut(&FACE);

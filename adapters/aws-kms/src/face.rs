@@ -1,43 +1,37 @@
 //! What every binary knows of the provider of AWS KMS.
 
-#[cfg(feature = "aws-kms")]
-mod sdk;
-
-#[cfg(feature = "aws-kms")]
-pub use self::sdk::MODULE;
-
 use signer_domain::ProviderName;
 use signer_module::{Face, Flag, Kind, TableRow, Unsaid};
 
-const REGION: Flag = Flag {
+pub(crate) const REGION: Flag = Flag {
     name: "--aws-region",
     value: "REGION",
     kind: Kind::Text,
     unsaid: Unsaid::Otherwise("what AWS_REGION, the AWS configuration files or the machine say"),
     help: "The region of the keys",
 };
-const ENDPOINT_URL: Flag = Flag {
+pub(crate) const ENDPOINT_URL: Flag = Flag {
     name: "--aws-endpoint-url",
     value: "URL",
     kind: Kind::Url,
     unsaid: Unsaid::Nothing,
     help: "Call this URL instead of the region's own endpoint",
 };
-const PROFILE: Flag = Flag {
+pub(crate) const PROFILE: Flag = Flag {
     name: "--aws-profile",
     value: "NAME",
     kind: Kind::Text,
     unsaid: Unsaid::Otherwise("what AWS_PROFILE says"),
     help: "The profile of the AWS configuration files to take credentials from",
 };
-const ALIAS_PREFIX: Flag = Flag {
+pub(crate) const ALIAS_PREFIX: Flag = Flag {
     name: "--aws-alias-prefix",
     value: "PREFIX",
     kind: Kind::Text,
     unsaid: Unsaid::Default("plexsphere-signer"),
     help: "What opens the alias of every key",
 };
-const SCHEDULE_DELETION_DAYS: Flag = Flag {
+pub(crate) const SCHEDULE_DELETION_DAYS: Flag = Flag {
     name: "--aws-schedule-deletion-days",
     value: "N",
     kind: Kind::Text,
@@ -45,7 +39,7 @@ const SCHEDULE_DELETION_DAYS: Flag = Flag {
     help: "Schedule the deletion of a retired key, too, this many days ahead, 7 to 30",
 };
 /// As many calls as keep 300 a second busy at a latency of 200 ms.
-const MAX_IN_FLIGHT: Flag = Flag {
+pub(crate) const MAX_IN_FLIGHT: Flag = Flag {
     name: "--aws-max-in-flight",
     value: "N",
     kind: Kind::Number {
@@ -58,7 +52,7 @@ const MAX_IN_FLIGHT: Flag = Flag {
 };
 /// AWS grants an account 1,000 signatures a second by elliptic-curve keys, and others may want some of
 /// them.
-const REQUESTS_PER_SECOND: Flag = Flag {
+pub(crate) const REQUESTS_PER_SECOND: Flag = Flag {
     name: "--aws-requests-per-second",
     value: "N",
     kind: Kind::Number {
@@ -70,7 +64,7 @@ const REQUESTS_PER_SECOND: Flag = Flag {
     help: "How many calls may be begun in a second",
 };
 
-static FACE: Face = Face {
+pub(crate) static FACE: Face = Face {
     heading: "AWS KMS options",
     flags: &[
         REGION,
@@ -97,7 +91,3 @@ static FACE: Face = Face {
     }],
     ..Face::bare(ProviderName::AwsKms)
 };
-
-/// What stands for the provider, which this binary does not hold.
-#[cfg(not(feature = "aws-kms"))]
-pub const MODULE: &dyn signer_module::ProviderModule = &signer_module::LeftOut(&FACE);

@@ -1,15 +1,9 @@
 //! What every binary knows of the provider of Azure Key Vault.
 
-#[cfg(feature = "azure-kv")]
-mod sdk;
-
-#[cfg(feature = "azure-kv")]
-pub use self::sdk::MODULE;
-
 use signer_domain::ProviderName;
 use signer_module::{Face, Flag, Kind, TableRow, Unsaid};
 
-const VAULT_URL: Flag = Flag {
+pub(crate) const VAULT_URL: Flag = Flag {
     name: "--azure-vault-url",
     value: "URL",
     kind: Kind::Url,
@@ -18,7 +12,7 @@ const VAULT_URL: Flag = Flag {
     },
     help: "The vault or managed HSM: https:// and its host, as in NAME.vault.azure.net",
 };
-const KV_MODE: Flag = Flag {
+pub(crate) const KV_MODE: Flag = Flag {
     name: "--azure-kv-mode",
     value: "MODE",
     kind: Kind::Choice(&["native", "envelope"]),
@@ -30,7 +24,7 @@ const KV_MODE: Flag = Flag {
     help: "Where private keys are: native, in the vault, which signs (no vault offers Ed25519 today), \
            or envelope, encrypted by the vault, and in this process while it signs",
 };
-const WRAPPING_KEY_TYPE: Flag = Flag {
+pub(crate) const WRAPPING_KEY_TYPE: Flag = Flag {
     name: "--azure-wrapping-key-type",
     value: "TYPE",
     kind: Kind::Choice(&["rsa-hsm", "rsa"]),
@@ -38,14 +32,14 @@ const WRAPPING_KEY_TYPE: Flag = Flag {
     help: "In envelope mode, where the keys are that encrypt the others: rsa-hsm (premium vaults, \
            managed HSMs) or rsa (any vault)",
 };
-const WRAPPING_KEY_SIZE: Flag = Flag {
+pub(crate) const WRAPPING_KEY_SIZE: Flag = Flag {
     name: "--azure-wrapping-key-size",
     value: "BITS",
     kind: Kind::Choice(&["2048", "3072", "4096"]),
     unsaid: Unsaid::Default("3072"),
     help: "How many bits they have: 2048, 3072 or 4096",
 };
-const TOKEN_RESOURCE: Flag = Flag {
+pub(crate) const TOKEN_RESOURCE: Flag = Flag {
     name: "--azure-token-resource",
     value: "URL",
     kind: Kind::Url,
@@ -54,7 +48,7 @@ const TOKEN_RESOURCE: Flag = Flag {
            vault: https:// and its host, as in vault.azure.net",
 };
 /// Enough to keep a vault that answers in 50 ms busy.
-const MAX_IN_FLIGHT: Flag = Flag {
+pub(crate) const MAX_IN_FLIGHT: Flag = Flag {
     name: "--azure-max-in-flight",
     value: "N",
     kind: Kind::Number {
@@ -66,7 +60,7 @@ const MAX_IN_FLIGHT: Flag = Flag {
     help: "How many signatures by the vault may be under way at once",
 };
 /// A vault takes 500 calls for RSA-HSM keys of 3072 bits in ten seconds.
-const REQUESTS_PER_SECOND: Flag = Flag {
+pub(crate) const REQUESTS_PER_SECOND: Flag = Flag {
     name: "--azure-requests-per-second",
     value: "N",
     kind: Kind::Number {
@@ -78,7 +72,7 @@ const REQUESTS_PER_SECOND: Flag = Flag {
     help: "How many calls to the vault may be begun in a second",
 };
 
-static FACE: Face = Face {
+pub(crate) static FACE: Face = Face {
     heading: "Azure Key Vault options",
     flags: &[
         VAULT_URL,
@@ -113,7 +107,3 @@ static FACE: Face = Face {
     ],
     ..Face::bare(ProviderName::AzureKv)
 };
-
-/// What stands for the provider, which this binary does not hold.
-#[cfg(not(feature = "azure-kv"))]
-pub const MODULE: &dyn signer_module::ProviderModule = &signer_module::LeftOut(&FACE);

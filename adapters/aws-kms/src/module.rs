@@ -3,16 +3,15 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use signer_cloud::{CloudLimits, install_tls};
 use signer_domain::ports::{KeyProvider, KeyProviderError};
 use signer_module::{BoxFuture, Face, Prepared, ProviderModule, Refusal, Settings};
 
-use super::{
+use crate::face::{
     ALIAS_PREFIX, ENDPOINT_URL, FACE, MAX_IN_FLIGHT, PROFILE, REGION, REQUESTS_PER_SECOND,
     SCHEDULE_DELETION_DAYS,
 };
-use crate::providers::aws_kms::{AwsKmsMemory, AwsKmsProvider, AwsKmsSettings, Region};
-use crate::providers::cloud::CloudLimits;
-use crate::providers::install_tls;
+use crate::sdk::{AwsKmsMemory, AwsKmsProvider, AwsKmsSettings, Region};
 
 /// The provider as a module.
 pub const MODULE: &dyn ProviderModule = &Module;

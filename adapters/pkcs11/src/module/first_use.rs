@@ -8,7 +8,7 @@ use signer_domain::ports::{KeyQuery, KeyRegistry, KeyRegistryError};
 use signer_domain::{HandleId, ProviderName, PublicKey};
 use signer_module::Refusal;
 
-use crate::providers::pkcs11::{Pkcs11Provider, RegisteredKeys, RegistryKnows};
+use crate::sdk::{Pkcs11Provider, RegisteredKeys, RegistryKnows};
 
 /// How many keys are read at a time in search of one that is in the token.
 const PAGE: NonZeroU32 = NonZeroU32::new(1000).unwrap();

@@ -9,7 +9,7 @@ use signer_module::{
     BoxFuture, Face, Flag, Kind, Prepared, ProviderModule, Refusal, Settings, TableRow, Unsaid,
 };
 
-use crate::providers::software::{OpenSoftwareError, SoftwareProvider};
+use crate::{OpenSoftwareError, SoftwareProvider};
 
 /// The file with the seed.
 const SEED_FILE: Flag = Flag {

@@ -3,15 +3,14 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use signer_cloud::{CloudLimits, install_tls};
 use signer_domain::ports::{KeyProvider, KeyProviderError};
 use signer_module::{BoxFuture, Face, Prepared, ProviderModule, Refusal, Settings};
 
-use super::{
+use crate::face::{
     ENDPOINT_URL, FACE, KEY_PREFIX, KEY_RING, MAX_IN_FLIGHT, PROTECTION_LEVEL, REQUESTS_PER_SECOND,
 };
-use crate::providers::cloud::CloudLimits;
-use crate::providers::gcp_kms::{GcpEndpoint, GcpKmsProvider, GcpSettings};
-use crate::providers::install_tls;
+use crate::sdk::{GcpEndpoint, GcpKmsProvider, GcpSettings};
 
 /// The provider as a module.
 pub const MODULE: &dyn ProviderModule = &Module;

@@ -1,23 +1,13 @@
-//! What every binary knows of the PKCS#11 provider, and of its commands.
-
-mod report;
-#[cfg(feature = "pkcs11")]
-mod sdk;
-
-pub use self::report::{
-    CheckDocument, MechanismDocument, MechanismsDocument, StepDocument, TokenDocument,
-};
-#[cfg(feature = "pkcs11")]
-pub use self::sdk::{MODULE, accept, check, mechanisms};
+//! What every binary knows of the PKCS#11 provider.
 
 use std::num::NonZeroUsize;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
 use signer_domain::ProviderName;
-use signer_module::{Closed, Face, Flag, Kind, Refusal, TableRow, Unsaid};
+use signer_module::{Face, Flag, Kind, TableRow, Unsaid};
 
-const MODULE_PATH: Flag = Flag {
+pub(crate) const MODULE_PATH: Flag = Flag {
     name: "--pkcs11-module",
     value: "PATH",
     kind: Kind::Path { what: "the module" },
@@ -26,7 +16,7 @@ const MODULE_PATH: Flag = Flag {
     },
     help: "The vendor's module, an absolute path",
 };
-const SLOT: Flag = Flag {
+pub(crate) const SLOT: Flag = Flag {
     name: "--pkcs11-slot",
     value: "SLOT",
     kind: Kind::Text,
@@ -35,7 +25,7 @@ const SLOT: Flag = Flag {
     },
     help: "The token: the number of its slot, label:NAME or serial:NUMBER",
 };
-const PIN_FILE: Flag = Flag {
+pub(crate) const PIN_FILE: Flag = Flag {
     name: "--pkcs11-pin-file",
     value: "PATH",
     kind: Kind::SecretFile { what: "the PIN" },
@@ -44,14 +34,14 @@ const PIN_FILE: Flag = Flag {
     },
     help: "The file that holds the PIN, not readable by others",
 };
-const PIN: Flag = Flag {
+pub(crate) const PIN: Flag = Flag {
     name: "--pkcs11-pin",
     value: "PIN",
     kind: Kind::Secret,
     unsaid: Unsaid::Nothing,
     help: "The PIN, for development only: everybody on the machine can read a command line",
 };
-const LABEL: Flag = Flag {
+pub(crate) const LABEL: Flag = Flag {
     name: "--pkcs11-label",
     value: "PREFIX",
     kind: Kind::Text,
@@ -59,7 +49,7 @@ const LABEL: Flag = Flag {
     help: "What opens the label of every key",
 };
 /// A handle has to hold a label of the most bytes.
-const LABEL_MAX: Flag = Flag {
+pub(crate) const LABEL_MAX: Flag = Flag {
     name: "--pkcs11-label-max",
     value: "N",
     kind: Kind::Number {
@@ -70,14 +60,14 @@ const LABEL_MAX: Flag = Flag {
     unsaid: Unsaid::Default("255"),
     help: "The most bytes of a label; a longer one is hashed",
 };
-const EC_PARAMS: Flag = Flag {
+pub(crate) const EC_PARAMS: Flag = Flag {
     name: "--pkcs11-ec-params",
     value: "FORM",
     kind: Kind::Text,
     unsaid: Unsaid::Default("oid"),
     help: "How the vendor wants the curve named: oid, name or hex:DER",
 };
-const SESSIONS: Flag = Flag {
+pub(crate) const SESSIONS: Flag = Flag {
     name: "--pkcs11-sessions",
     value: "N",
     kind: Kind::Number {
@@ -92,7 +82,7 @@ const SESSIONS: Flag = Flag {
     help: "How many sessions sign at once",
 };
 /// A module that is given less than the shortest time hangs whenever the machine is busy.
-const CALL_TIMEOUT: Flag = Flag {
+pub(crate) const CALL_TIMEOUT: Flag = Flag {
     name: "--pkcs11-call-timeout",
     value: "DURATION",
     kind: Kind::Duration {
@@ -137,51 +127,3 @@ fn sessions_by_default() -> String {
     let processors = available_parallelism().map_or(1, NonZeroUsize::get);
     processors.min(8).to_string()
 }
-
-/// What a check of a token came to: what was found, and why the process ends.
-pub type Checked = (CheckDocument, Result<(), Refusal>);
-
-/// What an acceptance came to: what was done, and how the use of the token ended.
-pub type Accepted = (Result<&'static str, Refusal>, Closed);
-
-#[cfg(not(feature = "pkcs11"))]
-mod left_out {
-    use signer_domain::ProviderName;
-    use signer_module::{Closed, LeftOut, ProviderModule, Refusal, Settings, UnsupportedProvider};
-
-    use super::{Accepted, Checked, FACE, MechanismsDocument};
-    use crate::registry::RetiredKey;
-
-    /// What stands for the provider, which this binary does not hold.
-    pub const MODULE: &dyn ProviderModule = &LeftOut(&FACE);
-
-    fn refusal() -> Refusal {
-        Refusal::usage(UnsupportedProvider(ProviderName::Pkcs11))
-    }
-
-    /// Lists what the token offers.
-    ///
-    /// # Errors
-    /// Always.
-    pub fn mechanisms(_settings: &Settings) -> Result<MechanismsDocument, Refusal> {
-        Err(refusal())
-    }
-
-    /// Checks the token.
-    ///
-    /// # Errors
-    /// Always.
-    pub fn check(
-        _settings: &Settings,
-        _retired: Option<&[RetiredKey]>,
-    ) -> Result<Checked, Refusal> {
-        Err(refusal())
-    }
-
-    /// Takes an empty token into use: refused always.
-    pub async fn accept(_settings: &Settings) -> Accepted {
-        (Err(refusal()), Closed::InOrder)
-    }
-}
-#[cfg(not(feature = "pkcs11"))]
-pub use self::left_out::{MODULE, accept, check, mechanisms};
