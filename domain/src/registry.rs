@@ -9,10 +9,12 @@ mod engine;
 mod keys;
 mod moment;
 mod port;
+mod refused;
 mod reservations;
 mod retirements;
 mod rotations;
 mod rows;
 
-pub use engine::{Change, Engine, Questions, Refused};
+pub use engine::{Change, Engine, Questions};
+pub use refused::Refused;
 pub use rows::{KeyRow, OpenedRotation, RegisteredKey, RotationRow, Rows};

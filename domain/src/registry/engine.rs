@@ -5,11 +5,10 @@ use std::pin::Pin;
 
 use async_trait::async_trait;
 
-use super::Rows;
-use crate::ports::{
-    Cause, CurrentKey, KeyNotices, KeyPage, KeyQuery, KeyRegistryError, PendingKey,
-};
-use crate::{ChangeRefused, HandleId, KeyId, ProviderName, RotationTransition, Scope, SigningKey};
+use super::refused::Refused;
+use super::rows::Rows;
+use crate::ports::{CurrentKey, KeyNotices, KeyPage, KeyQuery, KeyRegistryError, PendingKey};
+use crate::{HandleId, KeyId, ProviderName, RotationTransition, Scope, SigningKey};
 
 /// The future of one change, which lives as long as the transaction.
 pub type Change<'r, T> = Pin<Box<dyn Future<Output = Result<T, Refused>> + Send + 'r>>;
@@ -81,41 +80,4 @@ pub trait Questions: Send + Sync {
 
     /// The open rotations, those due first at the front.
     async fn open(&self) -> Result<Vec<RotationTransition>, KeyRegistryError>;
-}
-
-/// Why a change was not made.
-#[derive(Debug)]
-pub enum Refused {
-    /// The record is not what the caller believed.
-    Conflict,
-    /// The key is the new one of an open rotation.
-    RotationInProgress,
-    /// The store holds a row that no version writes.
-    Unreadable(Cause),
-    /// The store did not do it.
-    Failed(Cause),
-}
-
-impl Refused {
-    /// The error of the port, said of the call that does `context`.
-    #[must_use]
-    pub fn during(self, context: &'static str) -> KeyRegistryError {
-        let (context, source) = match self {
-            Self::Conflict => return KeyRegistryError::Conflict,
-            Self::RotationInProgress => return KeyRegistryError::RotationInProgress,
-            Self::Unreadable(source) => ("reading a key record", source),
-            Self::Failed(source) => (context, source),
-        };
-        KeyRegistryError::Unavailable {
-            context,
-            source: Some(source),
-        }
-    }
-}
-
-/// The caller believed the key to be in a state that admits the change.
-impl From<ChangeRefused> for Refused {
-    fn from(_refused: ChangeRefused) -> Self {
-        Self::Conflict
-    }
 }

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use super::Refused;
+use super::refused::Refused;
 use crate::ports::PendingKey;
 use crate::{HandleId, KeyId, RotationTransition, Scope, SigningKey};
 
