@@ -4,29 +4,42 @@
 //! wanted, and other tests in the process would disturb that.
 
 use std::fmt::{Debug, Write as _};
+use std::path::Path;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
+use tokio::runtime::Builder;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
 
-use signer_software::{SoftwareProvider, create_seed_file};
+use signer_module::{Refusal, Settings};
+use signer_software::{MODULE, create_seed_file};
 
 #[test]
 fn opening_the_software_provider_warns_exactly_once() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("seed.bin");
     let refused = lines_of(|| {
-        SoftwareProvider::open(&path).unwrap_err();
+        announce(&path).unwrap_err();
     });
     assert_eq!(refused, Vec::<String>::new());
 
     create_seed_file(&path).unwrap();
-    let opened = lines_of(|| drop(SoftwareProvider::open(&path).unwrap()));
+    let opened = lines_of(|| announce(&path).unwrap());
     assert_eq!(opened.len(), 1, "{opened:?}");
     assert!(opened[0].starts_with("WARN ") && opened[0].contains("dev-only"));
     assert!(opened[0].contains("provider=software"));
+}
+
+/// Opens the provider with this seed file, as the program does, and says what is to be said of it.
+fn announce(path: &Path) -> Result<(), Refusal> {
+    let said = path.display().to_string();
+    let settings = Settings::read(MODULE.face(), |_| Some(&said), |_| None)?;
+    let runtime = Builder::new_current_thread().build();
+    let runtime = runtime.map_err(Refusal::general)?;
+    runtime.block_on(MODULE.prepare(&settings))?.announce();
+    Ok(())
 }
 
 /// Every event that `work` logs on this thread, with its fields.
