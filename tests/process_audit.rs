@@ -465,10 +465,7 @@ fn the_command_that_a_refusal_gives_works_as_it_stands_whatever_the_path() {
     let refused = program().run(place.path(), &line).expect_status(2);
     let command = refused.sentence().split('`').nth(1).unwrap().to_owned();
     let arguments = command.strip_prefix("plexsphere-signer ").unwrap();
-    let script = format!(
-        "exec {} {arguments}",
-        env!("CARGO_BIN_EXE_plexsphere-signer")
-    );
+    let script = format!("exec {} {arguments}", program().path().display());
     let shell = std::process::Command::new("sh")
         .args(["-c", &script])
         .status();

@@ -41,7 +41,8 @@ impl Volume {
         // that no child which a neighbouring test starts inherits a descriptor that may write it.
         let binary = place.file("signer");
         let copied = Command::new("install")
-            .args(["--mode=0755", env!("CARGO_BIN_EXE_plexsphere-signer")])
+            .arg("--mode=0755")
+            .arg(Program::new(env!("CARGO_BIN_EXE_plexsphere-signer")).path())
             .arg(&binary)
             .status();
         assert!(copied.unwrap().success());

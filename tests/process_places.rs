@@ -10,7 +10,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 
-use signer_test_support::{Finished, Program, Server, Workplace};
+use signer_test_support::{Finished, Program, Server, Workplace, is_as_shipped};
 
 fn program() -> Program {
     Program::new(env!("CARGO_BIN_EXE_plexsphere-signer"))
@@ -48,19 +48,29 @@ const SETTINGS: &[(&str, &str, &[&str])] = &[
     ),
     ("--socket", "signer.sock", &["", ".lock"]),
     ("--software-seed-file", "seed.bin", &[""]),
-    #[cfg(feature = "pkcs11")]
     ("--pkcs11-pin-file", "pin", &[""]),
-    #[cfg(feature = "pkcs11")]
     ("--pkcs11-module", "module.so", &[""]),
 ];
+
+/// Whether the program has the provider whose settings lead to a PIN and to a module.
+fn holds_pkcs11() -> bool {
+    cfg!(feature = "pkcs11") && !is_as_shipped()
+}
+
+/// The settings that count in this program.
+fn settings() -> impl Iterator<Item = &'static (&'static str, &'static str, &'static [&'static str])>
+{
+    let counts = |flag: &str| holds_pkcs11() || !flag.starts_with("--pkcs11-");
+    SETTINGS.iter().filter(move |(flag, ..)| counts(flag))
+}
 
 /// The flags of a custodian whose settings lead to these files in `place`.
 fn flags_with(place: &Workplace, flag: &str, path: &str) -> Vec<String> {
     let mut flags = vec!["--key-provider".to_owned(), "software".to_owned()];
-    if cfg!(feature = "pkcs11") {
+    if holds_pkcs11() {
         flags.extend(["--key-provider", "pkcs11", "--pkcs11-slot", "0"].map(str::to_owned));
     }
-    for (setting, name, _) in SETTINGS {
+    for (setting, name, _) in settings() {
         let usual = place.file(name).display().to_string();
         let path = if *setting == flag { path } else { &usual };
         let scheme = if *setting == "--registry" {
@@ -129,8 +139,8 @@ fn place_of_a_killed_custodian() -> Workplace {
 #[test]
 fn every_two_settings_that_lead_to_one_file_are_refused_and_nothing_is_touched() {
     for place in [Workplace::with_seed(), place_of_a_killed_custodian()] {
-        for (flag, _, _) in SETTINGS {
-            for (keeper, name, suffixes) in SETTINGS.iter().filter(|(other, ..)| other != flag) {
+        for (flag, _, _) in settings() {
+            for (keeper, name, suffixes) in settings().filter(|(other, ..)| other != flag) {
                 for suffix in *suffixes {
                     let path = place.file(&format!("{name}{suffix}"));
                     assert_refused(&place, flag, &path.display().to_string(), keeper);
@@ -154,7 +164,7 @@ fn every_file_that_a_custodian_leaves_is_known_as_its_own() {
             let rest = name.strip_prefix(base);
             rest.is_some_and(|suffix| suffixes.contains(&suffix))
         };
-        assert!(SETTINGS.iter().any(|setting| is_kept(&setting)), "{name}");
+        assert!(settings().any(|setting| is_kept(&setting)), "{name}");
     }
 }
 

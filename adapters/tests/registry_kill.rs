@@ -33,7 +33,8 @@ const ROUNDS: u32 = 40;
 const REGISTRY: &str = "REGISTRY_UNDER_FIRE";
 const FIRST_KEY: &str = "FIRST_KEY";
 
-fn main() {
+#[test]
+fn nothing_that_was_acknowledged_is_lost_by_a_kill() {
     let mut builder = tokio::runtime::Builder::new_current_thread();
     let runtime = builder.enable_all().build().unwrap();
     match env::var(REGISTRY) {
@@ -49,7 +50,7 @@ async fn change_until_killed(url: &str) {
         .await
         .unwrap();
     let first: u64 = env::var(FIRST_KEY).unwrap().parse().unwrap();
-    let mut out = std::io::stdout();
+    let mut out = std::io::stderr();
     writeln!(out, "open").unwrap();
     for number in first.. {
         let now = clock::now();
@@ -146,7 +147,7 @@ async fn kill_again_and_again() {
 /// Lets a process work for a while, kills it, and gives what it told, the last of each number last.
 async fn kill_after(path: &Path, first: u64, delay: Duration) -> Vec<(u64, Told)> {
     let mut victim = start(path, first);
-    let mut told = BufReader::new(victim.stdout.take().unwrap());
+    let mut told = BufReader::new(victim.stderr.take().unwrap());
     let mut greeting = String::new();
     told.read_line(&mut greeting).unwrap();
     assert_eq!(greeting, "open\n");
@@ -166,7 +167,9 @@ fn start(path: &Path, first: u64) -> Child {
     Command::new(env::current_exe().unwrap())
         .env(REGISTRY, url(path).to_string())
         .env(FIRST_KEY, first.to_string())
-        .stdout(Stdio::piped())
+        .args(["--exact", "nothing_that_was_acknowledged_is_lost_by_a_kill"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
         .spawn()
         .unwrap()
 }

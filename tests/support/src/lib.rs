@@ -32,7 +32,7 @@ mod workplace;
 pub use by_hand::openssl_verifies;
 pub use connection::Connection;
 pub use full_pipe::full_pipe;
-pub use program::{Finished, Program};
+pub use program::{Finished, Program, is_as_shipped};
 pub use published_key::{PublishedKey, path_of, sign_request};
 pub use random::Random;
 pub use response::Response;

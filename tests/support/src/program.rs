@@ -1,5 +1,6 @@
 //! The program as a user runs it.
 
+use std::env;
 use std::ffi::OsStr;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -23,6 +24,16 @@ const OBEYED: [&str; 14] = [
     "all_proxy",
 ];
 
+/// Names the binary to try in the place of the `plexsphere-signer` that cargo built for the tests: that of a
+/// release build, as it is shipped.
+const SHIPPED: &str = "SIGNER_TEST_SHIPPED";
+
+/// Whether stories about `plexsphere-signer` are told of the shipped one, which holds the `software` provider
+/// and no other, whatever the tests were built with.
+pub fn is_as_shipped() -> bool {
+    env::var_os(SHIPPED).is_some()
+}
+
 /// The binary under test. Its environment holds nothing of ours but what a test puts there.
 #[derive(Debug, Clone)]
 pub struct Program {
@@ -40,10 +51,14 @@ struct User {
 }
 
 impl Program {
-    /// The binary at `path`, which a test takes from `env!("CARGO_BIN_EXE_...")`.
+    /// The binary at `path`, which a test takes from `env!("CARGO_BIN_EXE_...")`, or the shipped one if
+    /// `SIGNER_TEST_SHIPPED` names it.
     pub fn new(path: &str) -> Self {
+        let built = Path::new(path);
+        let is_product = built.ends_with("plexsphere-signer");
+        let shipped = env::var_os(SHIPPED).filter(|_| is_product);
         Self {
-            path: path.into(),
+            path: shipped.map_or_else(|| built.to_owned(), PathBuf::from),
             launcher: Vec::new(),
             variables: Vec::new(),
             user: None,
@@ -97,7 +112,7 @@ impl Program {
             .args(args)
             .current_dir(directory)
             .stdin(Stdio::null());
-        for (name, _) in std::env::vars_os() {
+        for (name, _) in env::vars_os() {
             let text = name.to_string_lossy();
             if OBEYED.iter().any(|prefix| text.starts_with(prefix)) {
                 command.env_remove(name);
