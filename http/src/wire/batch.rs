@@ -39,7 +39,7 @@ pub struct BatchItem {
 
 impl BatchItem {
     /// The most characters a reference may have.
-    pub const MAX_REFERENCE_LEN: usize = 128;
+    pub const MAX_REFERENCE_LEN: usize = texts::MAX_REFERENCE_LEN;
 }
 
 /// The results of a batch, in the order of its items.

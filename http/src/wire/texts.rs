@@ -12,6 +12,9 @@ use utoipa::{PartialSchema, ToSchema};
 
 use crate::request_id::MAX_LEN;
 
+/// The most characters that the mark of an item may have.
+pub(super) const MAX_REFERENCE_LEN: usize = 128;
+
 /// Declares the schema of one text.
 macro_rules! text_schema {
     ($name:ident, $object:expr) => {
@@ -86,7 +89,7 @@ text_schema!(
 text_schema!(
     Reference,
     ObjectBuilder::new()
-        .max_length(Some(super::BatchItem::MAX_REFERENCE_LEN))
+        .max_length(Some(MAX_REFERENCE_LEN))
         .description(Some("The caller's own mark of an item."))
 );
 text_schema!(
