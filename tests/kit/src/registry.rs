@@ -69,7 +69,6 @@ macro_rules! registry_suite {
         mod $engine {
             $crate::registry_suite! { @cases $fixture
                 changes {
-                    an_instant_is_kept_in_whole_microseconds
                     reserves_a_free_name
                     a_second_reservation_finds_the_first_with_its_provider
                     reserving_the_name_of_a_key_finds_the_key_in_whatever_state

@@ -1,16 +1,14 @@
 //! Reserving, completing, abandoning, retiring.
 
-use std::time::Duration;
-
 use signer_domain::ports::{
     Abandonment, CurrentKey, GeneratedKey, KeyRegistry as _, KeyRegistryError, PendingKey,
-    Reservation, RotationRegistry as _,
+    Reservation,
 };
 use signer_domain::{HandleId, KeyMarks, KeyState, ProviderName, SigningKey, Timestamp};
 
 use super::support::{
     PLATFORM, all, at, domain, find, generate, handle, name, names, pair, pair_salted, reserve,
-    reserved, rotation_reserved,
+    reserved,
 };
 use super::{Registries, RegistryFixture};
 
@@ -367,35 +365,4 @@ pub async fn keeps_instants_to_the_microsecond<F: RegistryFixture>() {
     assert_eq!(key.valid_from, kept);
     assert_eq!(find(&registry, &key.handle_id).await.unwrap(), key);
     assert_eq!(names(&registry, all(9)).await, [["k1"]]);
-}
-
-pub async fn an_instant_is_kept_in_whole_microseconds<F: RegistryFixture>() {
-    let place = F::fresh().await;
-    let registry = place.open().await;
-    let precise = |seconds| at(seconds) + Duration::from_nanos(123_456_789);
-    let kept = |seconds| at(seconds) + Duration::from_micros(123_456);
-    let pending = reserved(&registry, PLATFORM, "k1").await;
-    let made = pair(PLATFORM, "k1");
-    let completing = registry.complete(&pending, &made, precise(1));
-    let old = completing.await.unwrap();
-    assert_eq!(old.valid_from, kept(1));
-    assert_eq!(find(&registry, &old.handle_id).await.as_ref(), Some(&old));
-
-    let pending = rotation_reserved(&registry, PLATFORM, "k2").await;
-    let made = pair(PLATFORM, "k2");
-    let opening = registry.open_rotation(&pending, &made, precise(2), precise(3));
-    let open = opening.await.unwrap();
-    assert_eq!((open.opened_at, open.closes_at), (kept(2), kept(3)));
-    let asked = registry.rotation(&PLATFORM).await.unwrap();
-    assert_eq!(asked.as_ref(), Some(&open));
-    let rotating = find(&registry, &old.handle_id).await.unwrap();
-    assert_eq!(rotating.valid_until, Some(kept(3)));
-
-    let closed = registry.close_rotation(&open, precise(4)).await.unwrap();
-    assert_eq!(closed.closed_at, Some(kept(4)));
-    let (from, to) = (&open.old_key_id, &open.new_key_id);
-    let asked = registry.rotation_between(&PLATFORM, from, to).await;
-    assert_eq!(asked.unwrap(), Some(closed));
-    let retired = find(&registry, &old.handle_id).await.unwrap();
-    assert_eq!(retired.valid_until, Some(kept(4)));
 }
