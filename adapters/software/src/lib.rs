@@ -54,8 +54,7 @@ pub struct SoftwareProvider {
 }
 
 impl SoftwareProvider {
-    /// Reads the seed, proves that derivation and signing are right, and warns in the log that the
-    /// provider is dev-only.
+    /// Reads the seed and proves that derivation and signing are right.
     ///
     /// # Errors
     /// When the seed file is not acceptable, or the self-test fails.
