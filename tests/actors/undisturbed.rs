@@ -74,7 +74,7 @@ fn an_unblocking_that_waited_for_its_record_undoes_no_block_that_came_meanwhile(
 }
 
 #[test]
-fn an_unblocking_that_a_block_without_effect_came_across_tells_how_the_key_stands() {
+fn an_unblocking_that_a_lost_block_came_across_does_not_say_how_the_key_stands() {
     run(async {
         let house = House::open(Plan::default()).await;
         let key = house.key("k1").await;
@@ -87,8 +87,8 @@ fn an_unblocking_that_a_block_without_effect_came_across_tells_how_the_key_stand
         assert!(is_unavailable(&lost));
         assert!(is_good(&in_time(signed(&actor)).await.unwrap(), &key));
         go.send(()).unwrap();
-        let unblocked = unblocking.await.unwrap().unwrap().unwrap();
-        assert!(!unblocked.marks.blocked);
+        let told = unblocking.await.unwrap().unwrap();
+        assert!(is_unavailable(&told), "{told:?}");
         assert!(is_good(&signed(&actor).await.unwrap(), &key));
     });
 }

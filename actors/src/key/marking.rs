@@ -12,7 +12,7 @@ use tokio::sync::Mutex;
 use super::change::{Change, News};
 use super::promise::{Later, Promise, promise};
 use super::{Ask, KeyActor};
-use crate::errors::from_registry;
+use crate::errors::{RETRY_SOON, from_registry};
 
 /// Blocks the key, unblocks it, or releases it from quarantine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub enum Marking {
 }
 
 /// What the registry is asked.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Act {
     Mark(KeyMark),
     Unmark(KeyMark),
@@ -102,7 +102,8 @@ impl KeyActor {
 ///
 /// # Errors
 /// [`CustodyError::KeyRetired`]; [`CustodyError::KeyBlocked`] when a begun retirement, or a block that came
-/// meanwhile, keeps an unblocked key blocked; and others by cause.
+/// meanwhile, keeps the key blocked; [`CustodyError::RegistryUnavailable`] when the answer to such a block
+/// got lost; and others by cause.
 async fn mark(
     mut change: Change,
     turn: Rc<Mutex<()>>,
@@ -121,6 +122,13 @@ async fn mark(
         }
     };
     drop(turn);
+    if act == Act::Look && key.may_sign() {
+        // The block that came meanwhile has no effect, or none yet: its answer got lost.
+        change.tell(News::Doubt);
+        return Err(CustodyError::RegistryUnavailable {
+            retry_after: RETRY_SOON,
+        });
+    }
     change.adopt(&key).await;
     if marking == Marking::ReleaseQuarantine {
         change.room.exit.trust();
