@@ -1,5 +1,6 @@
-//! A custody over the double and a registry in memory, with calls that take their time.
+//! A custody over the double and a registry in memory-backed files, with calls that take their time.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -7,6 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use prometheus_client::registry::Registry;
 use signer_actors::{ActorCustody, CustodySettings, DrivenPorts, ProviderSpec};
+use signer_adapters::registry::{RegistryUrl, SqliteRegistry};
 use signer_adapters::verifier_for;
 use signer_domain::ports::{
     AuditEntry, AuditStatus, AuditTrail, AuditUnavailable, Custody as _, KeyProvider,
@@ -14,9 +16,9 @@ use signer_domain::ports::{
 };
 use signer_domain::{DeploymentProfile, ProviderName};
 use signer_kit::crash::{Blow, CrashPoints, Crashing, PortCall};
-use signer_kit::registry::MemoryRegistry;
 use signer_kit::testdouble::TestDouble;
 use signer_test_support::Random;
+use tempfile::TempDir;
 
 /// How the calls of the driven ports behave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,16 +31,18 @@ pub(crate) enum Weather {
 
 pub(crate) struct House {
     pub(crate) custody: Arc<ActorCustody>,
+    _directory: TempDir,
 }
 
 impl House {
     pub(crate) async fn open(points: CrashPoints) -> Self {
-        let registry = Arc::new(Crashing::new(
-            Arc::<MemoryRegistry>::default(),
-            points.clone(),
-        ));
+        let directory = fast_directory();
+        let url = format!("sqlite:{}", directory.path().join("registry.db").display());
+        let url = RegistryUrl::parse(&url).unwrap();
+        let sqlite = Arc::new(SqliteRegistry::open(&url).await.unwrap());
+        let registry = Arc::new(Crashing::new(sqlite, points.clone()));
         let ports = DrivenPorts {
-            registry: Arc::<Crashing<MemoryRegistry>>::clone(&registry),
+            registry: Arc::<Crashing<SqliteRegistry>>::clone(&registry),
             rotations: registry,
             audit: Arc::new(NoTrail),
             verifier_for,
@@ -57,6 +61,7 @@ impl House {
         let custody = ActorCustody::start(settings, ports, vec![provider], &mut metrics).unwrap();
         let house = Self {
             custody: Arc::new(custody),
+            _directory: directory,
         };
         house.wait_until_ready().await;
         house
@@ -74,6 +79,16 @@ impl House {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         panic!("the custody was never ready");
+    }
+}
+
+/// Memory if there is such a file system: what these tests look at does not depend on the disk.
+fn fast_directory() -> TempDir {
+    let memory = Path::new("/dev/shm");
+    if memory.is_dir() {
+        TempDir::new_in(memory).unwrap()
+    } else {
+        TempDir::new().unwrap()
     }
 }
 
