@@ -66,10 +66,18 @@ impl Environment {
         providers: &Catalogue,
     ) -> Result<Self, Failure> {
         let mut ours = Vec::new();
+        let mut seen = BTreeSet::new();
         for (name, value) in variables {
             let Some(name) = name.to_str().filter(|name| name.starts_with(PREFIX)) else {
                 continue;
             };
+            // Names are read without regard to case, and of two that are one the last would count.
+            if !seen.insert(name.to_lowercase()) {
+                return Err(Failure::usage(format_args!(
+                    "{} is set twice, in capitals and otherwise: unset one of them",
+                    name.to_uppercase()
+                )));
+            }
             let value = value.into_string().map_err(|_bytes| {
                 Failure::usage(format_args!(
                     "{name} must be UTF-8 text: set it anew or unset it"
@@ -170,6 +178,18 @@ mod tests {
         assert_eq!(value, Some("throw-away-4711"));
         let shown = format!("{found:?}");
         assert!(!shown.contains("4711"), "{shown}");
+    }
+
+    #[test]
+    fn refuses_two_spellings_of_one_variable_whichever_setting_it_is() {
+        for setting in ["SOCKET", "PKCS11_PIN", "SOFTWARE_SEED_FILE"] {
+            let capitals = format!("PLEXSPHERE_SIGNER_{setting}");
+            let small = format!("PLEXSPHERE_SIGNER_{}", setting.to_lowercase());
+            assert_eq!(
+                read(&[(&capitals, "/a"), (&small, "/b")]).unwrap_err(),
+                format!("{capitals} is set twice, in capitals and otherwise: unset one of them")
+            );
+        }
     }
 
     #[test]
