@@ -41,21 +41,26 @@ impl OpenProviders {
     /// When one of them cannot be used as it is configured.
     pub(crate) async fn prepare(config: &Config, providers: &Catalogue) -> Result<Self, Failure> {
         let mut opened = Self::default();
-        for settings in &config.settings {
-            if let Err(refusal) = opened.add(settings, providers).await {
-                opened.close(Err(refusal))?;
-                break;
-            }
+        match opened.judge_and_meet(&config.settings, providers).await {
+            Ok(()) => Ok(opened),
+            Err(refusal) => opened.close(Err(refusal)).map(|()| opened),
         }
-        Ok(opened)
     }
 
-    async fn add(&mut self, settings: &Settings, providers: &Catalogue) -> Result<(), Failure> {
-        let name = settings.face().name;
-        for module in providers.iter().filter(|it| it.face().name == name) {
-            let prepared = module.prepare(settings).await?;
-            // From here on it has to be closed, whatever comes of it.
-            self.0.push((name, Arc::clone(&prepared)));
+    /// No back end is met, and no PIN spent, before the settings of all providers were judged.
+    async fn judge_and_meet(
+        &mut self,
+        settings: &[Settings],
+        providers: &Catalogue,
+    ) -> Result<(), Failure> {
+        for settings in settings {
+            let name = settings.face().name;
+            for module in providers.iter().filter(|it| it.face().name == name) {
+                // From here on it has to be closed, whatever comes of it.
+                self.0.push((name, module.prepare(settings).await?));
+            }
+        }
+        for (_, prepared) in &self.0 {
             prepared.meet().await?;
         }
         Ok(())
