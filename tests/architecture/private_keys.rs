@@ -2,12 +2,19 @@
 //! signs checkpoints of the audit log has one file. Which crates may use the first of them is a rule
 //! about edges, in `crates.rs`.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::workspace::shipped_sources;
 
-/// What the borrowers of a private key hold it in. Only crates that may depend on its home can name it.
+/// What the borrowers of a private key hold it in. Only crates that may depend on its home can name it, and
+/// of `azure-kv` only the files through which a key of the vault passes.
 const LENT: &str = "LentKey";
+const BORROWERS: [&str; 3] = [
+    "adapters/azure-kv/src/sdk/envelope.rs",
+    "adapters/azure-kv/src/sdk/vault.rs",
+    "adapters/azure-kv/src/sdk/vault/sealed_body.rs",
+];
 
 /// Types that hold private key bytes, and calls that take some. `signer_domain::SigningKey` is the
 /// record of the registry and holds none; the type of that name in `ed25519_dalek` does.
@@ -118,6 +125,21 @@ fn only_the_homes_name_private_key_types() {
     }
     assert_eq!(complaints, Vec::<String>::new());
     assert!(at_home > 0, "the scan finds the types where they are");
+}
+
+#[test]
+fn a_private_key_is_lent_to_the_files_that_it_passes_through_and_to_no_other() {
+    let borrowers: BTreeSet<String> = shipped_sources()
+        .into_iter()
+        .filter(|(path, _)| !is_home(path) && !is_tests(path))
+        .filter(|(_, source)| {
+            shipped_lines(source)
+                .flat_map(words)
+                .any(|word| word == LENT)
+        })
+        .map(|(path, _)| path.display().to_string())
+        .collect();
+    assert_eq!(borrowers, BORROWERS.map(str::to_owned).into());
 }
 
 #[test]
