@@ -15,8 +15,8 @@ use crate::{HandleId, KeyId, RotationTransition, Scope, SigningKey};
 /// unclosed rotation a scope.
 #[async_trait]
 pub trait Rows: Send {
-    /// Counts a change and gives its number, which is greater than that of every change before, also of
-    /// those undone by now.
+    /// Counts a change and gives its number, which is greater than that of every change that was made
+    /// before, also of reservations abandoned since.
     async fn next_seq(&mut self) -> Result<u64, Refused>;
 
     /// What stands under a name.
