@@ -79,7 +79,7 @@ pub(crate) fn serve(
     clock::check()?;
     // A provider tells in the log what it makes of its token, whether or not the start is refused.
     let log = telemetry::start(config.log, providers)?;
-    let opened = system.block_on(OpenProviders::prepare(&config, providers))?;
+    let opened = system.block_on(OpenProviders::of(&config.settings, providers))?;
     let places = Places { registry, audit };
     let outcome = system.block_on(run(config, places, signals, &opened, &log));
     // Last of all, for this may end the process on the spot: the audit log and the registry are

@@ -14,7 +14,6 @@ use super::OpenRegistry;
 #[cfg(feature = "_testdouble")]
 use super::crash;
 use crate::catalogue::Catalogue;
-use crate::config::Config;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::{output, telemetry};
@@ -39,9 +38,9 @@ impl OpenProviders {
     ///
     /// # Errors
     /// When one of them cannot be used as it is configured.
-    pub(crate) async fn prepare(config: &Config, providers: &Catalogue) -> Result<Self, Failure> {
+    pub(crate) async fn of(settings: &[Settings], providers: &Catalogue) -> Result<Self, Failure> {
         let mut opened = Self::default();
-        match opened.judge_and_meet(&config.settings, providers).await {
+        match opened.judge_and_meet(settings, providers).await {
             Ok(()) => Ok(opened),
             Err(refusal) => opened.close(Err(refusal)).map(|()| opened),
         }
@@ -157,3 +156,6 @@ pub(crate) fn leave<T>(closed: Closed, outcome: Result<T, Failure>) -> Result<T,
     };
     signal_hook::low_level::exit(exit.status().into())
 }
+
+#[cfg(test)]
+mod tests;
