@@ -9,18 +9,18 @@ mod providers;
 pub(crate) use self::audit::{AuditPlace, OpenAudit, accept_cut, accept_registry};
 pub(crate) use self::providers::{OpenProviders, leave, provide_development_seed};
 /// The offline half of the audit log: what `audit` reads and checks.
-pub(crate) use signer_adapters::audit as audit_log;
-pub(crate) use signer_adapters::registry::RegistryUrl;
+pub(crate) use signer_audit as audit_log;
 /// The flags that name one.
 pub(crate) use signer_pkcs11::FACE as TOKEN_FACE;
 /// The commands around a PKCS#11 token.
 pub(crate) use signer_pkcs11::commands as token;
+pub(crate) use signer_registry::RegistryUrl;
 
 use std::sync::Arc;
 
-use signer_adapters::registry::{OpenRegistryError, RetiredKey, SqliteRegistry, retired_keys};
 use signer_domain::ProviderName;
 use signer_domain::ports::{KeyRegistry, KeyRegistryError, RotationRegistry, VerifierFactory};
+use signer_registry::{OpenRegistryError, RetiredKey, SqliteRegistry, retired_keys};
 
 use crate::catalogue::Catalogue;
 use crate::config::{Config, Installation, Setting, Source};
@@ -31,7 +31,7 @@ use crate::places;
 pub use crash::{arm_crash_points, remember_keys_in};
 
 /// Checks signatures, in `serve` and in `verify` alike.
-pub(crate) const VERIFIER: VerifierFactory = signer_adapters::verifier_for;
+pub(crate) const VERIFIER: VerifierFactory = signer_verify::verifier_for;
 
 /// Refuses a provider that this binary does not hold, or one without a setting that it needs. Another one
 /// is never put in its place.

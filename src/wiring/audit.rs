@@ -4,13 +4,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use prometheus_client::registry::Registry as Metrics;
-use signer_adapters::audit::{
+use signer_audit::{
     Acceptance, AuditOpening, AuditRefusal, FileAuditTrail, KeyFact, KnownKey, NoAuditTrail,
     OpenAuditError, RegistryMark, StaleRegistry, StaleRegistryError, inspect,
 };
-use signer_adapters::registry::RegistryUrl;
 use signer_domain::KeyState;
 use signer_domain::ports::{AuditTrail, CurrentKey, KeyRegistry as _, KeyRegistryError};
+use signer_registry::RegistryUrl;
 use tracing::{info, warn};
 
 use super::{OpenRegistry, RegistryPlace};

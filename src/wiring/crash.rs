@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
-use signer_adapters::audit::{Disk, Step};
+use signer_audit::{Disk, Step};
 use signer_domain::ports::KeyProvider;
 use signer_kit::crash::{CrashPoints, Crashing, ParsePlanError, PortCall, Remembering};
 

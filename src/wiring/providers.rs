@@ -6,9 +6,9 @@ use std::sync::Arc;
 use futures_util::future::{pending, select_all};
 use prometheus_client::registry::Registry as Metrics;
 use signer_actors::ProviderSpec;
-use signer_adapters::providers::software::create_seed_file;
 use signer_domain::ProviderName;
 use signer_module::{BoxFuture, Closed, Prepared, Settings};
+use signer_software::create_seed_file;
 
 use super::OpenRegistry;
 #[cfg(feature = "_testdouble")]

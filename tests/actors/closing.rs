@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 
 use prometheus_client::registry::Registry;
 use signer_actors::{ActorCustody, CustodySettings, DrivenPorts};
-use signer_adapters::verifier_for;
 use signer_domain::ports::{
     CloseRotation, Custody as _, CustodyError, Presence, RotationRegistry as _, Rotations as _,
     SignRequest, SignTarget,
@@ -14,6 +13,7 @@ use signer_domain::ports::{
 use signer_domain::{Deadline, DeploymentProfile, HandleId, KeyState, Scope, SigningKey};
 use signer_kit::registry::MemoryRegistry;
 use signer_kit::testdouble::{Failure, Operation};
+use signer_verify::verifier_for;
 
 use crate::house::{House, Plan, digest, eventually, in_time, is_good, run, soon};
 use crate::notes::Notes;

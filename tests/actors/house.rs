@@ -8,8 +8,6 @@ use std::time::Duration;
 use actix_rt::System;
 use prometheus_client::registry::Registry;
 use signer_actors::{ActorCustody, CustodySettings, DrivenPorts, ProviderFactory, ProviderSpec};
-use signer_adapters::providers::software::{SoftwareProvider, create_seed_file};
-use signer_adapters::verifier_for;
 use signer_domain::ports::{
     CloseRotation, Custody as _, CustodyError, GenerateKey, GeneratedOrStanding, KeyProvider,
     KeyProviderError, OpenRotation, OpenedOrStanding, ProviderStatus, ReleaseHold, Rotations as _,
@@ -21,6 +19,8 @@ use signer_domain::{
 };
 use signer_kit::registry::{MemoryRegistry, Registries};
 use signer_kit::testdouble::{Call, TestDouble};
+use signer_software::{SoftwareProvider, create_seed_file};
+use signer_verify::verifier_for;
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 

@@ -11,7 +11,6 @@ use signer_actors::key::{
 };
 use signer_actors::provider::{Choice, Generate, Rotate};
 use signer_actors::{Addr, CustodySettings};
-use signer_adapters::verifier_for;
 use signer_domain::ports::{
     CustodyError, GeneratedOrStanding, InvalidPublicKey, KeyRegistry as _, OpenedOrStanding,
     RotationRegistry as _, SignatureVerifier, SignedDigest,
@@ -21,6 +20,7 @@ use signer_domain::{
     SigningKey,
 };
 use signer_kit::testdouble::TestDouble;
+use signer_verify::verifier_for;
 
 use crate::house::{House, Plan, digest, eventually, is_good, released, run, soon};
 

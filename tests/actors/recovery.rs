@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use signer_actors::CustodySettings;
-use signer_adapters::registry::{RegistryUrl, SqliteRegistry};
 use signer_domain::ports::{
     Custody as _, CustodyError, GenerateKey, GeneratedOrStanding, KeyProvider as _,
     KeyRegistry as _, ProviderStatus,
 };
 use signer_domain::{Deadline, DeploymentProfile, KeyId, ProviderName, Scope, clock};
 use signer_kit::testdouble::{Failure, Operation};
+use signer_registry::{RegistryUrl, SqliteRegistry};
 use tempfile::TempDir;
 
 use crate::house::{House, Plan, eventually, in_time, is_good, run, soon};

@@ -16,8 +16,6 @@ enum Room {
     Domain,
     /// The actors, and HTTP.
     Shell,
-    /// All adapters under one name.
-    Facade,
     /// What adapters share.
     Shared,
     /// What the providers of cloud key services share.
@@ -41,7 +39,6 @@ impl Room {
             None => match text {
                 "" => Self::Root,
                 "domain" => Self::Domain,
-                "adapters" => Self::Facade,
                 _ => Self::Shell,
             },
         }
@@ -51,7 +48,7 @@ impl Room {
     const fn is_an_adapter(self) -> bool {
         matches!(
             self,
-            Self::Facade | Self::Shared | Self::Cloud | Self::Provider | Self::Store
+            Self::Shared | Self::Cloud | Self::Provider | Self::Store
         )
     }
 
@@ -63,7 +60,6 @@ impl Room {
             Self::Root => other != Self::Tool,
             Self::Domain => false,
             Self::Shell | Self::Shared => other == Self::Domain,
-            Self::Facade => other == Self::Domain || other.is_an_adapter(),
             Self::Cloud => matches!(other, Self::Domain | Self::Shared),
             Self::Provider => matches!(other, Self::Domain | Self::Shared | Self::Cloud),
             Self::Store => other == Self::Domain || to.folder == Path::new("adapters/files"),
@@ -197,16 +193,14 @@ pub(crate) fn is_called(crate_name: &str, name: &str) -> bool {
 }
 
 /// A small house after the plan.
-const PLAN: [(&str, &str); 16] = [
+const PLAN: [(&str, &str); 14] = [
     ("plexsphere-signer", "signer-actors"),
-    ("plexsphere-signer", "signer-adapters"),
     ("plexsphere-signer", "signer-audit"),
     ("plexsphere-signer", "signer-azure-kv"),
     ("plexsphere-signer", "signer-domain"),
     ("plexsphere-signer", "signer-files"),
     ("plexsphere-signer", "signer-http"),
     ("signer-actors", "signer-domain"),
-    ("signer-adapters", "signer-domain"),
     ("signer-audit", "signer-domain"),
     ("signer-azure-kv", "signer-domain"),
     ("signer-azure-kv", "signer-key-pair"),
@@ -231,7 +225,7 @@ fn planned_members() -> BTreeSet<Member> {
 fn planned_member(name: &str) -> Member {
     let folder = match name.trim_start_matches("signer-") {
         "plexsphere-signer" => String::new(),
-        top @ ("actors" | "adapters" | "domain" | "http") => top.to_owned(),
+        top @ ("actors" | "domain" | "http") => top.to_owned(),
         tool @ ("bench" | "kit") => format!("tests/{tool}"),
         adapter => format!("adapters/{adapter}"),
     };
@@ -270,9 +264,9 @@ fn a_tool_that_the_shipped_code_needs_is_noticed() {
 fn an_edge_to_the_side_is_noticed_even_when_only_tests_need_it() {
     let complaints = complaints_with(&Edge {
         tests_only: true,
-        ..Edge::new("signer-actors", "signer-adapters")
+        ..Edge::new("signer-actors", "signer-audit")
     });
-    assert_eq!(complaints, ["signer-actors must not need signer-adapters"]);
+    assert_eq!(complaints, ["signer-actors must not need signer-audit"]);
 }
 
 #[test]
@@ -283,7 +277,6 @@ fn an_edge_between_rooms_of_the_adapters_is_noticed() {
         ("signer-audit", "signer-azure-kv"),
         ("signer-audit", "signer-cloud"),
         ("signer-azure-kv", "signer-audit"),
-        ("signer-azure-kv", "signer-adapters"),
         ("signer-azure-kv", "signer-http"),
     ] {
         let complaints = complaints_with(&Edge::new(from, to));
@@ -309,12 +302,7 @@ fn a_new_provider_finds_its_walls_standing() {
 
 #[test]
 fn private_keys_are_lent_to_two_providers_only() {
-    for from in [
-        "signer-audit",
-        "signer-cloud",
-        "signer-toy",
-        "signer-adapters",
-    ] {
+    for from in ["signer-audit", "signer-cloud", "signer-toy"] {
         let complaints = complaints_with(&Edge::new(from, "signer-key-pair"));
         let expected = format!("{from} must not need signer-key-pair");
         assert!(complaints.contains(&expected), "{complaints:?}");
@@ -371,7 +359,7 @@ fn a_borrowed_crate_is_noticed() {
 
 #[test]
 fn a_second_cryptographic_library_is_noticed_even_in_the_adapters() {
-    for from in ["signer-adapters", "signer-azure-kv"] {
+    for from in ["signer-audit", "signer-azure-kv"] {
         let edges = BTreeSet::from([Edge::new(from, "aws-lc-rs")]);
         assert_eq!(
             borrowed_crates(&edges, &planned_members()),

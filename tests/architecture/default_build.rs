@@ -93,7 +93,7 @@ fn the_default_build_pulls_no_module_loader_and_no_cloud_sdk() {
     let tree = tree(SHIPPED, &["--edges", "normal"]);
     assert_eq!(unwanted(&tree, &left_out()), Vec::<&str>::new());
     assert!(
-        crate_names(&tree).contains("signer-adapters"),
+        crate_names(&tree).contains("signer-registry"),
         "the tree was read"
     );
 }
@@ -137,9 +137,7 @@ fn a_test_feature_that_is_on_is_noticed() {
     let tree = feature_tree(&["--features", "_testdouble"]);
     let found = test_features(&tree);
     assert!(
-        found
-            .iter()
-            .any(|line| line.starts_with("signer-adapters ")),
+        found.iter().any(|line| line.starts_with("signer-domain ")),
         "in {found:?}"
     );
 }

@@ -41,7 +41,7 @@ const NAMES: [&str; 14] = [
 const HOMES: [&str; 3] = [
     "adapters/key-pair/",
     "adapters/software/",
-    "adapters/src/audit/checkpoint_key.rs",
+    "adapters/audit/src/checkpoint_key.rs",
 ];
 
 /// The home that hands two of them out.
@@ -205,9 +205,9 @@ fn a_published_private_key_type_is_noticed() {
 fn only_the_software_provider_and_the_checkpoint_key_are_homes() {
     assert!(is_home(Path::new("adapters/key-pair/src/key_pair.rs")));
     assert!(is_home(Path::new("adapters/software/src/secret_seed.rs")));
-    assert!(is_home(Path::new("adapters/src/audit/checkpoint_key.rs")));
-    assert!(!is_home(Path::new("adapters/src/audit/checkpoints.rs")));
-    assert!(!is_home(Path::new("adapters/src/audit/writer.rs")));
+    assert!(is_home(Path::new("adapters/audit/src/checkpoint_key.rs")));
+    assert!(!is_home(Path::new("adapters/audit/src/checkpoints.rs")));
+    assert!(!is_home(Path::new("adapters/audit/src/writer.rs")));
     assert!(!is_home(Path::new("adapters/key-pairs/src/lib.rs")));
     assert!(!is_home(Path::new("adapters/software-two/src/lib.rs")));
     assert!(!is_home(Path::new("http/src/adapters/software/lib.rs")));

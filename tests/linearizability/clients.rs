@@ -8,7 +8,6 @@ use std::time::Duration;
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use signer_actors::ActorCustody;
-use signer_adapters::verifier_for;
 use signer_domain::ports::{
     CloseRotation, Custody as _, CustodyError, GenerateKey, GeneratedOrStanding, KeyQuery,
     OpenRotation, OpenedOrStanding, Rotations as _, SignRequest, SignTarget, SignedDigest,
@@ -18,6 +17,7 @@ use signer_domain::{
     Deadline, Digest, HandleId, KeyId, PublicKey, RotationTransition, Scope, Signature, SigningKey,
 };
 use signer_test_support::Random;
+use signer_verify::verifier_for;
 
 use crate::checker::Call;
 use crate::model::{Key, Name, Novelty, Operation, Outcome, Refusal, Rotation};

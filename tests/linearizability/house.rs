@@ -8,8 +8,6 @@ use std::time::Duration;
 use async_trait::async_trait;
 use prometheus_client::registry::Registry;
 use signer_actors::{ActorCustody, CustodySettings, DrivenPorts, ProviderSpec};
-use signer_adapters::registry::{RegistryUrl, SqliteRegistry};
-use signer_adapters::verifier_for;
 use signer_domain::ports::{
     AuditEntry, AuditStatus, AuditTrail, AuditUnavailable, Custody as _, KeyProvider,
     ProviderStatus,
@@ -17,7 +15,9 @@ use signer_domain::ports::{
 use signer_domain::{DeploymentProfile, ProviderName};
 use signer_kit::crash::{Blow, CrashPoints, Crashing, PortCall};
 use signer_kit::testdouble::TestDouble;
+use signer_registry::{RegistryUrl, SqliteRegistry};
 use signer_test_support::Random;
+use signer_verify::verifier_for;
 use tempfile::TempDir;
 
 /// How the calls of the driven ports behave.

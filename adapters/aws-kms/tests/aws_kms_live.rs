@@ -1,7 +1,7 @@
 //! AWS itself. Ignored, because it takes credentials and makes a key that costs money for a week:
 //!
 //! ```text
-//! AWS_REGION=eu-central-1 cargo test -p signer-adapters --features aws-kms \
+//! AWS_REGION=eu-central-1 cargo test -p signer-aws-kms --features sdk \
 //!     --test aws_kms_live -- --ignored
 //! ```
 

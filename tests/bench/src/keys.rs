@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use ring::rand::SystemRandom;
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
-use signer_adapters::plain_verifier_for;
 use signer_domain::ports::SignatureVerifier;
 use signer_domain::{Digest, HandleId, KeyId, ProviderName, PublicKey, Scope, Signature};
+use signer_verify::plain_verifier_for;
 
 use crate::Outcome;
 

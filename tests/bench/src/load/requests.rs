@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 use serde_json::json;
-use signer_adapters::verifier_for;
 use signer_domain::ports::SignatureVerifier;
 use signer_domain::{Digest, PublicKey};
+use signer_verify::verifier_for;
 
 use crate::Outcome;
 use crate::keys::handle_text;

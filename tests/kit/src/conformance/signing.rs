@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 use super::Fixture;
 use super::oracle::{assert_accepted, assert_refused, digest_of, is_prehashed, verdicts};
 use super::subject::{Subject, digest};
-use signer_adapters::vectors::VECTORS;
+use signer_verify::vectors::VECTORS;
 
 /// The yardstick itself: both verifiers accept the published vectors and nothing beside them.
 #[expect(clippy::unused_async, reason = "every case has one form")]

@@ -17,7 +17,7 @@ use signer_domain::{
 
 use super::{Blow, CrashPoints, Crashing, Moment, Point, PortCall};
 use crate::testdouble::TestDouble;
-use signer_adapters::registry::{RegistryUrl, SqliteRegistry};
+use signer_registry::{RegistryUrl, SqliteRegistry};
 
 /// The ports as they are written, with the word that their points open with.
 const PORTS: [(&str, &str); 5] = [
@@ -39,7 +39,7 @@ const PORTS: [(&str, &str); 5] = [
     ),
     (
         "audit_file",
-        include_str!("../../../../adapters/src/audit/sink.rs"),
+        include_str!("../../../../adapters/audit/src/sink.rs"),
     ),
 ];
 

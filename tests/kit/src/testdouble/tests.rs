@@ -22,7 +22,7 @@ async fn generate(double: &TestDouble, key_id: &str) -> Result<HandleId, KeyProv
 
 async fn accepts(double: &TestDouble, handle: &HandleId, signature: &Signature) -> bool {
     let public_key = double.public_key(handle, soon()).await.unwrap();
-    signer_adapters::verifier_for(&public_key)
+    signer_verify::verifier_for(&public_key)
         .unwrap()
         .accepts(&DIGEST, signature)
 }
