@@ -35,11 +35,7 @@ async fn rotate(context: ProviderContext, request: Rotate) -> OpenOutcome {
     let (pending, origin) = match reserved {
         RotationReservation::Reserved(pending) => (pending, Origin::ThisCall),
         RotationReservation::AlreadyPending(pending) => (pending, Origin::EarlierCall),
-        RotationReservation::Standing(rotation) => {
-            // It may have been opened by a change whose answer was given up before it was done.
-            context.shared.currents.forget(scope);
-            return standing(&context, rotation).await;
-        }
+        RotationReservation::Standing(rotation) => return standing(&context, rotation).await,
         RotationReservation::KeyStands(key) => return rotate_to(&context, &request, key).await,
         RotationReservation::InProgress => return Err(CustodyError::RotationInProgress),
         RotationReservation::NameTaken => return Err(CustodyError::NameTaken),

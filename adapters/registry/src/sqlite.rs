@@ -43,9 +43,10 @@ use signer_files::{Seal, Watch};
 
 /// The key registry in one SQLite file, which belongs to this value alone.
 ///
-/// Changes go through one connection and questions through another, so a question never waits for a
-/// disk. A call answers within seconds, whatever the disk does; a change whose answer was not waited
-/// for may still have happened.
+/// Changes go through one connection and questions through another, so a question waits for no disk but
+/// while a change is under way that was given up. A call answers within seconds, whatever the disk does; a
+/// change whose answer was not waited for may still have happened, or happen before the next question is
+/// answered.
 pub struct SqliteRegistry {
     reader: Connection,
     writer: Connection,
@@ -141,24 +142,35 @@ impl SqliteRegistry {
         self.writer.close(context).await
     }
 
-    /// Runs `work` in a transaction that is durable before this returns.
-    async fn transact<T, W>(&self, context: &'static str, work: W) -> Result<T, KeyRegistryError>
+    /// Asks a question, once no change is under way any more that was given up: whoever gave one up
+    /// learns from the answer what became of it.
+    async fn ask<T, W>(&self, context: &'static str, question: W) -> Result<T, KeyRegistryError>
+    where
+        T: Send + 'static,
+        W: for<'c> FnOnce(&'c mut SqliteConnection) -> Work<'c, T> + Send + 'static,
+    {
+        self.writer.settle(context).await?;
+        self.reader.run(context, question).await
+    }
+
+    /// `work` in a transaction that is durable when it has ended.
+    fn in_transaction<T, W>(
+        &self,
+        work: W,
+    ) -> impl for<'c> FnOnce(&'c mut SqliteConnection) -> Work<'c, T> + Send + 'static
     where
         T: Send + 'static,
         W: for<'c> FnOnce(&'c mut SqliteConnection) -> Work<'c, T> + Send + 'static,
     {
         let (files, identity) = (self.files.clone(), self.identity.clone());
         let doubt = self.doubt.clone();
-        self.writer
-            .run(context, move |connection| {
-                Box::pin(async move {
-                    let outcome =
-                        transaction::transaction(connection, &files, &identity, work).await;
-                    doubt.note(&outcome);
-                    outcome
-                })
+        move |connection| {
+            Box::pin(async move {
+                let outcome = transaction::transaction(connection, &files, &identity, work).await;
+                doubt.note(&outcome);
+                outcome
             })
-            .await
+        }
     }
 }
 

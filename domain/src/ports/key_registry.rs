@@ -18,6 +18,11 @@ use crate::{HandleId, KeyId, KeyMark, KeyState, ProviderName, Scope, SigningKey}
 /// *Time.* A store keeps instants in whole microseconds and cuts off what is finer. Each answer, also that
 /// of the change itself, tells the instant that is kept.
 ///
+/// *Doubt.* A change that was answered by [`Unavailable`](KeyRegistryError::Unavailable), or whose caller went
+/// away, may have been made, or be made yet. A question that is asked after that settles it for as long as the
+/// store is open: its answer shows the effect, or there never is one. While the store cannot tell it answers
+/// `Unavailable`.
+///
 /// *Owner.* A reservation says who is asked to make the key, and not which process asks. One process uses a
 /// store, so every reservation that stands when it opens the store was left by a process that is gone, and
 /// is its own to complete or abandon. A store that several processes shared would have to name the owner of

@@ -17,7 +17,8 @@ pub type Change<'r, T> = Pin<Box<dyn Future<Output = Result<T, Refused>> + Send 
 #[async_trait]
 pub trait Engine: Questions + fmt::Debug {
     /// Runs `work` in one transaction, alone, and makes its effect durable before this returns. What was
-    /// refused leaves no effect. A caller that gives up does not cut the work short.
+    /// refused leaves no effect. A caller that gives up leaves the whole effect behind or none, and the
+    /// [questions](Questions) after that are answered when it is certain which.
     ///
     /// # Errors
     /// What the work was refused by; [`Unavailable`](KeyRegistryError::Unavailable) of `context` when the
@@ -40,8 +41,9 @@ pub trait Engine: Questions + fmt::Debug {
     async fn check(&self) -> Result<(), KeyRegistryError>;
 }
 
-/// The questions to a store: each answer is of one moment, and none waits for a change. They are those of
-/// the ports, in the same orders, and each fails with [`Unavailable`](KeyRegistryError::Unavailable) alone.
+/// The questions to a store: each answer is of one moment, and none waits for a change but for one that was
+/// given up. They are those of the ports, in the same orders, and each fails with
+/// [`Unavailable`](KeyRegistryError::Unavailable) alone.
 #[async_trait]
 pub trait Questions: Send + Sync {
     /// The reservations, oldest first.

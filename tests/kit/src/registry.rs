@@ -160,6 +160,7 @@ macro_rules! registry_suite {
                     of_32_beginnings_of_one_retirement_one_makes_the_note
                     retirements_begun_while_a_rotation_opens_and_closes_note_what_may_be_retired
                     of_32_retirements_of_one_key_all_see_the_same_one
+                    what_is_answered_after_a_change_was_given_up_stays_true
                 }
                 model {
                     every_history_agrees_with_the_model

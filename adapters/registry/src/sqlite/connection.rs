@@ -2,11 +2,13 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use signer_domain::ports::KeyRegistryError;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _};
 use tokio::sync::Mutex;
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::content::Content;
@@ -22,12 +24,14 @@ pub(super) type Work<'c, T> = Pin<Box<dyn Future<Output = Result<T, Failure>> + 
 /// The work of a call runs as a task of its own, so a caller that gives up never cuts a change short:
 /// what was begun is finished, and the next caller finds the connection idle.
 pub(super) struct Connection {
-    open: Arc<Mutex<Option<Open>>>,
+    pub(super) open: Arc<Mutex<Option<Open>>>,
     files: Watch,
+    /// Whether a change may be under way that was given up.
+    is_unsettled: AtomicBool,
 }
 
 /// An open connection, and the content that goes through it if it writes.
-struct Open {
+pub(super) struct Open {
     connection: SqliteConnection,
     content: Option<Content>,
 }
@@ -49,7 +53,11 @@ impl Connection {
             content,
         };
         let open = Arc::new(Mutex::new(Some(open)));
-        Self { open, files }
+        Self {
+            open,
+            files,
+            is_unsettled: AtomicBool::new(false),
+        }
     }
 
     /// Does `work` as soon as the connection is free, unless the files of the registry were taken away
@@ -63,23 +71,72 @@ impl Connection {
         T: Send + 'static,
         W: for<'c> FnOnce(&'c mut SqliteConnection) -> Work<'c, T> + Send + 'static,
     {
+        let task = self.begin(context, work).await?;
+        let answer = ended(context, task).await?;
+        answer.map_err(|failure| failure.during(context))
+    }
+
+    /// Does `work`, which changes what the store says. When the caller gives up before it has ended,
+    /// questions [settle](Self::settle) first.
+    pub(super) async fn change<T, W>(
+        &self,
+        context: &'static str,
+        work: W,
+    ) -> Result<T, KeyRegistryError>
+    where
+        T: Send + 'static,
+        W: for<'c> FnOnce(&'c mut SqliteConnection) -> Work<'c, T> + Send + 'static,
+    {
+        let task = self.begin(context, work).await?;
+        let mut change = UnderWay {
+            has_ended: false,
+            is_unsettled: &self.is_unsettled,
+        };
+        let answer = ended(context, task).await?;
+        change.has_ended = true;
+        answer.map_err(|failure| failure.during(context))
+    }
+
+    /// Waits until every change has ended that was given up.
+    pub(super) async fn settle(&self, context: &'static str) -> Result<(), KeyRegistryError> {
+        if !self.is_unsettled.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        let settling = async {
+            let mut turn = self.open.lock().await;
+            if let Some(open) = turn.as_mut() {
+                // The end of an event loop takes the turn from its change, and SQLite goes on with the
+                // statement. It answers this behind that.
+                open.connection.ping().await?;
+            }
+            // Whose change was given up before this has it behind itself; later ones need the turn.
+            self.is_unsettled.store(false, Ordering::Release);
+            Ok(())
+        };
+        let settled: Result<Result<(), sqlx::Error>, _> = timeout(TURN_LIMIT, settling).await;
+        settled
+            .map_err(|elapsed| unavailable(context, elapsed))?
+            .map_err(|error| unavailable(context, error))
+    }
+
+    /// Waits for the turn and begins `work`.
+    async fn begin<T, W>(&self, context: &'static str, work: W) -> Result<Task<T>, KeyRegistryError>
+    where
+        T: Send + 'static,
+        W: for<'c> FnOnce(&'c mut SqliteConnection) -> Work<'c, T> + Send + 'static,
+    {
         let files = self.files.clone();
         let mut turn = timeout(TURN_LIMIT, Arc::clone(&self.open).lock_owned())
             .await
             .map_err(|elapsed| unavailable(context, elapsed))?;
-        let task = tokio::spawn(async move {
+        Ok(tokio::spawn(async move {
             let open = turn.as_mut();
             let open = open.ok_or_else(|| Failure::store(RegistryClosed))?;
             files.glance().map_err(lost)?;
             let answer = open.work(work).await;
             files.look().map_err(lost)?;
             answer
-        });
-        timeout(WORK_LIMIT, task)
-            .await
-            .map_err(|elapsed| unavailable(context, elapsed))?
-            .map_err(|aborted| unavailable(context, aborted))?
-            .map_err(|failure| failure.during(context))
+        }))
     }
 
     /// Closes the connection; closing it again does nothing.
@@ -94,6 +151,34 @@ impl Connection {
             .await
             .map_err(|elapsed| unavailable(context, elapsed))?
             .map_err(|error| unavailable(context, error))
+    }
+}
+
+/// A piece of work that has the turn until it ends.
+type Task<T> = JoinHandle<Result<T, Failure>>;
+
+/// How a piece of work has ended, unless it goes on beyond its limit or was cut off.
+async fn ended<T>(
+    context: &'static str,
+    task: Task<T>,
+) -> Result<Result<T, Failure>, KeyRegistryError> {
+    timeout(WORK_LIMIT, task)
+        .await
+        .map_err(|elapsed| unavailable(context, elapsed))?
+        .map_err(|aborted| unavailable(context, aborted))
+}
+
+/// A change for as long as its caller waits for it.
+struct UnderWay<'a> {
+    has_ended: bool,
+    is_unsettled: &'a AtomicBool,
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        if !self.has_ended {
+            self.is_unsettled.store(true, Ordering::Release);
+        }
     }
 }
 

@@ -17,10 +17,10 @@ impl Engine for SqliteRegistry {
         T: Send + 'static,
         W: for<'r> FnOnce(&'r mut dyn Rows) -> Change<'r, T> + Send + 'static,
     {
-        self.transact(context, |connection| {
+        let work = self.in_transaction(|connection| {
             Box::pin(async move { Ok(work(&mut SqliteRows(connection)).await?) })
-        })
-        .await
+        });
+        self.writer.change(context, work).await
     }
 
     fn stands(&self) -> Result<(), KeyRegistryError> {
@@ -42,10 +42,10 @@ impl Engine for SqliteRegistry {
             })
             .await?;
         let doubt = self.doubt.clone();
-        self.transact(context, move |connection| {
+        let proof = self.in_transaction(move |connection| {
             Box::pin(async move { proof::write(connection, doubt.extent()).await })
-        })
-        .await
+        });
+        self.writer.run(context, proof).await
     }
 }
 
@@ -53,75 +53,66 @@ impl Engine for SqliteRegistry {
 impl Questions for SqliteRegistry {
     async fn pending(&self) -> Result<Vec<PendingKey>, KeyRegistryError> {
         let context = "reading the reservations";
-        self.reader
-            .run(context, |connection| Box::pin(queries::pending(connection)))
+        self.ask(context, |connection| Box::pin(queries::pending(connection)))
             .await
     }
 
     async fn find(&self, handle: &HandleId) -> Result<Option<SigningKey>, KeyRegistryError> {
         let handle = handle.clone();
-        self.reader
-            .run("finding a key", move |connection| {
-                Box::pin(queries::find(connection, handle))
-            })
-            .await
+        self.ask("finding a key", move |connection| {
+            Box::pin(queries::find(connection, handle))
+        })
+        .await
     }
 
     async fn any_of(&self, provider: ProviderName) -> Result<Option<SigningKey>, KeyRegistryError> {
-        self.reader
-            .run("looking for a key of a provider", move |connection| {
-                Box::pin(lookup::any_of(connection, provider))
-            })
-            .await
+        self.ask("looking for a key of a provider", move |connection| {
+            Box::pin(lookup::any_of(connection, provider))
+        })
+        .await
     }
 
     async fn current(&self, scope: &Scope) -> Result<CurrentKey, KeyRegistryError> {
         let scope = *scope;
-        self.reader
-            .run("finding the current key of a scope", move |connection| {
-                Box::pin(queries::current(connection, scope))
-            })
-            .await
+        self.ask("finding the current key of a scope", move |connection| {
+            Box::pin(queries::current(connection, scope))
+        })
+        .await
     }
 
     async fn list(&self, query: &KeyQuery) -> Result<KeyPage, KeyRegistryError> {
         let query = query.clone();
-        self.reader
-            .run("listing the keys", move |connection| {
-                Box::pin(queries::list(connection, query))
-            })
-            .await
+        self.ask("listing the keys", move |connection| {
+            Box::pin(queries::list(connection, query))
+        })
+        .await
     }
 
     async fn notices(&self) -> Result<KeyNotices, KeyRegistryError> {
-        self.reader
-            .run("reading what an operator should know", |connection| {
-                Box::pin(marks::notices(connection))
-            })
-            .await
+        self.ask("reading what an operator should know", |connection| {
+            Box::pin(marks::notices(connection))
+        })
+        .await
     }
 
     async fn begun(&self) -> Result<Vec<SigningKey>, KeyRegistryError> {
-        self.reader
-            .run("reading the begun retirements", |connection| {
-                Box::pin(queries::begun(connection))
-            })
-            .await
+        self.ask("reading the begun retirements", |connection| {
+            Box::pin(queries::begun(connection))
+        })
+        .await
     }
 
     async fn unconfirmed(&self) -> Result<Vec<SigningKey>, KeyRegistryError> {
-        self.reader
-            .run("reading the unconfirmed retirements", |connection| {
-                Box::pin(queries::unconfirmed(connection))
-            })
-            .await
+        self.ask("reading the unconfirmed retirements", |connection| {
+            Box::pin(queries::unconfirmed(connection))
+        })
+        .await
     }
 
     async fn open_in(&self, scope: &Scope) -> Result<Option<RotationTransition>, KeyRegistryError> {
         let scope = *scope;
         let unclosed = self
-            .reader
-            .run("finding the rotation of a scope", move |connection| {
+            .ask("finding the rotation of a scope", move |connection| {
                 Box::pin(async move { rotation::queries::unclosed(connection, &scope).await })
             })
             .await?;
@@ -135,8 +126,7 @@ impl Questions for SqliteRegistry {
     ) -> Result<Option<RotationTransition>, KeyRegistryError> {
         let (scope, new) = (*scope, new_key_id.clone());
         let rotation = self
-            .reader
-            .run("finding a rotation", move |connection| {
+            .ask("finding a rotation", move |connection| {
                 Box::pin(async move { rotation::queries::to(connection, &scope, &new).await })
             })
             .await?;
@@ -144,10 +134,9 @@ impl Questions for SqliteRegistry {
     }
 
     async fn open(&self) -> Result<Vec<RotationTransition>, KeyRegistryError> {
-        self.reader
-            .run("reading the open rotations", |connection| {
-                Box::pin(rotation::queries::open(connection))
-            })
-            .await
+        self.ask("reading the open rotations", |connection| {
+            Box::pin(rotation::queries::open(connection))
+        })
+        .await
     }
 }

@@ -2,6 +2,7 @@
 //! rows that are broken.
 
 mod damage;
+mod given_up;
 
 use std::path::Path;
 

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Barrier};
 use std::thread;
+use std::time::Duration;
 
 use signer_domain::KeyState;
 use signer_domain::ports::{
@@ -264,4 +265,26 @@ pub fn of_32_retirements_of_one_key_all_see_the_same_one<F: RegistryFixture>() {
     assert_eq!(answers[0].state, KeyState::Retired);
     assert_eq!(answers[0].version, 2);
     assert!(answers.iter().all(|answer| *answer == answers[0]));
+}
+
+/// The changes are given up at any of their steps, every other one by the end of its event loop.
+pub fn what_is_answered_after_a_change_was_given_up_stays_true<F: RegistryFixture>() {
+    let main = event_loop();
+    let place = main.block_on(F::fresh());
+    let registry = main.block_on(place.open());
+    for round in 0..100 {
+        let doomed = event_loop();
+        let event_loop = if round % 2 == 0 { &main } else { &doomed };
+        event_loop.block_on(async {
+            let name = format!("given-up-{round}");
+            let reserving = reserve(&registry, PLATFORM, &name);
+            drop(tokio::time::timeout(Duration::from_micros(10 * round), reserving).await);
+        });
+        drop(doomed);
+        main.block_on(async {
+            let mut answered = registry.pending().await.unwrap();
+            answered.push(reserved(&registry, PLATFORM, &format!("next-{round}")).await);
+            assert_eq!(registry.pending().await.unwrap(), answered);
+        });
+    }
 }
