@@ -17,7 +17,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use signer_domain::{DeploymentProfile, ProviderName};
+use signer_domain::{DeploymentProfile, KnownProviders, ProviderName};
 use signer_module::Settings;
 
 use crate::telemetry::LogSettings;
@@ -34,6 +34,8 @@ pub(crate) struct Config {
     pub(crate) providers: Setting<Vec<ProviderName>>,
     /// Their settings, in the same order.
     pub(crate) settings: Vec<Settings>,
+    /// Those that a caller may name. One that is not configured has no keys.
+    pub(crate) known: KnownProviders,
     /// The socket to serve on.
     pub(crate) socket: Setting<PathBuf>,
     /// The mode of the socket.

@@ -105,7 +105,7 @@ fn dispatch(cli: &Cli, providers: &Catalogue) -> Result<(), Failure> {
         Command::Pkcs11(command) => commands::pkcs11(command, &cli.typed, providers),
         Command::Audit(command) => commands::audit(command),
         Command::Probe(args) => commands::probe(args, &client),
-        Command::Openapi => commands::openapi(),
+        Command::Openapi => commands::openapi(providers),
         Command::Completion { shell } => commands::completion(*shell, providers),
         Command::Reference { which } => commands::reference(*which, providers),
     }

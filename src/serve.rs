@@ -205,6 +205,7 @@ fn http_settings(config: &Config, memory_budget: usize) -> HttpSettings {
         drain_timeout: config.drain_timeout,
         idle_limit: IDLE_LIMIT,
         memory_budget,
+        providers: config.known.clone(),
     }
 }
 

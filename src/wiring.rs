@@ -10,19 +10,16 @@ pub(crate) use self::audit::{AuditPlace, OpenAudit, accept_cut, accept_registry}
 pub(crate) use self::providers::{OpenProviders, leave, provide_development_seed};
 /// The offline half of the audit log: what `audit` reads and checks.
 pub(crate) use signer_audit as audit_log;
-/// The flags that name one.
-pub(crate) use signer_pkcs11::FACE as TOKEN_FACE;
 /// The commands around a PKCS#11 token.
 pub(crate) use signer_pkcs11::commands as token;
 pub(crate) use signer_registry::RegistryUrl;
 
 use std::sync::Arc;
 
-use signer_domain::ProviderName;
 use signer_domain::ports::{KeyRegistry, KeyRegistryError, RotationRegistry, VerifierFactory};
 use signer_registry::{OpenRegistryError, RetiredKey, SqliteRegistry, retired_keys};
 
-use crate::catalogue::Catalogue;
+use crate::catalogue::{Catalogue, TOKEN};
 use crate::config::{Config, Installation, Setting, Source};
 use crate::failure::Failure;
 use crate::place::{directory_of, is_writable};
@@ -140,7 +137,7 @@ pub(crate) async fn retired_keys_of_token(
     if matches!(source, Source::Environment(_)) && SqliteRegistry::is_absent(&url) {
         return Ok(None);
     }
-    let read = retired_keys(&url, ProviderName::Pkcs11).await;
+    let read = retired_keys(&url, TOKEN.name).await;
     Ok(read.map(Some).map_err(|refusal| source.explain(refusal))?)
 }
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
 
-use signer_test_support::{Finished, Program, Workplace, is_as_shipped};
+use signer_test_support::{Finished, Program, Workplace};
 
 fn program() -> Program {
     Program::new(env!("CARGO_BIN_EXE_plexsphere-signer"))
@@ -59,12 +59,10 @@ fn a_refusal_is_one_sentence_with_the_flag_and_nothing_is_created() {
 fn the_scripted_double_is_no_provider_of_this_binary() {
     let place = Workplace::empty();
     let finished = refused(&place, &["--key-provider", "testdouble"]);
-    let sentence = if cfg!(feature = "_testdouble") && !is_as_shipped() {
-        "--key-provider \"testdouble\": is not a provider of this binary"
-    } else {
+    assert_eq!(
+        finished.sentence(),
         "--key-provider \"testdouble\": must be one of software, pkcs11, aws-kms, gcp-kms, azure-kv"
-    };
-    assert_eq!(finished.sentence(), sentence);
+    );
 }
 
 #[test]

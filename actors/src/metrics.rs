@@ -1,6 +1,11 @@
 //! What the actors count.
 
-use prometheus_client::encoding::EncodeLabelSet;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -17,11 +22,11 @@ pub(crate) struct Metrics {
     status: Family<Status, Gauge>,
     keys_missing: Family<OfProvider, Gauge>,
     keys_swapped: Family<OfProvider, Gauge>,
-    keys_blocked: Family<OfProvider, Gauge>,
-    keys_quarantined: Family<OfProvider, Gauge>,
-    retirements_unconfirmed: Family<OfProvider, Gauge>,
+    keys_blocked: Counts,
+    keys_quarantined: Counts,
+    retirements_unconfirmed: Counts,
     scopes_unable_to_sign: Gauge,
-    reservations_unsettled: Family<OfProvider, Gauge>,
+    reservations_unsettled: Counts,
     rotations_open: Gauge,
     rotations_overdue: Gauge,
     /// Requests refused because a key's queue, or the custodian as a whole, was full.
@@ -36,19 +41,36 @@ pub(crate) struct Metrics {
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OfProvider {
-    provider: &'static str,
+    provider: Name,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Restart {
-    provider: &'static str,
+    provider: Name,
     cause: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Status {
-    provider: &'static str,
+    provider: Name,
     status: &'static str,
+}
+
+/// The name of a provider as a label.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Name(ProviderName);
+
+impl EncodeLabelValue for Name {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
+        self.0.as_str().encode(encoder)
+    }
+}
+
+impl OfProvider {
+    const fn of(provider: ProviderName) -> Self {
+        let provider = Name(provider);
+        Self { provider }
+    }
 }
 
 impl Metrics {
@@ -104,7 +126,7 @@ impl Metrics {
         add.0.register(
             "reservations_unsettled",
             "Names that are reserved for keys of which the provider has not said whether it has them",
-            metrics.reservations_unsettled.clone(),
+            metrics.reservations_unsettled.family.clone(),
         );
         add.0.register(
             "keys_missing",
@@ -119,17 +141,17 @@ impl Metrics {
         add.0.register(
             "keys_blocked",
             "Keys that are blocked, by an operator or because their retirement has begun",
-            metrics.keys_blocked.clone(),
+            metrics.keys_blocked.family.clone(),
         );
         add.0.register(
             "keys_quarantined",
             "Keys that are quarantined because signatures by them did not verify",
-            metrics.keys_quarantined.clone(),
+            metrics.keys_quarantined.family.clone(),
         );
         add.0.register(
             "retirements_unconfirmed",
             "Retired keys whose provider has not confirmed that they are unusable",
-            metrics.retirements_unconfirmed.clone(),
+            metrics.retirements_unconfirmed.family.clone(),
         );
         add.gauge(
             "scopes_unable_to_sign",
@@ -148,39 +170,33 @@ impl Metrics {
     /// Begins each series: one that begins with its first event hides that event from a rate over time.
     fn begin_series(&self, providers: &[ProviderName]) {
         for provider in providers {
-            let of_provider = OfProvider {
-                provider: provider.as_str(),
-            };
+            let of_provider = OfProvider::of(*provider);
             drop(self.signatures.get_or_create(&of_provider));
             drop(self.check_failures.get_or_create(&of_provider));
-            for gauges in [
-                &self.keys_missing,
-                &self.keys_swapped,
-                &self.keys_blocked,
-                &self.keys_quarantined,
-                &self.retirements_unconfirmed,
-            ] {
-                drop(gauges.get_or_create(&of_provider));
-            }
-            drop(self.reservations_unsettled.get_or_create(&of_provider));
+            drop(self.keys_missing.get_or_create(&of_provider));
+            drop(self.keys_swapped.get_or_create(&of_provider));
+        }
+        for counts in [
+            &self.keys_blocked,
+            &self.keys_quarantined,
+            &self.retirements_unconfirmed,
+            &self.reservations_unsettled,
+        ] {
+            counts.begin(providers);
         }
     }
 
     /// The counter of released signatures of one provider.
     pub(crate) fn signatures_of(&self, provider: ProviderName) -> Counter {
         self.signatures
-            .get_or_create(&OfProvider {
-                provider: provider.as_str(),
-            })
+            .get_or_create(&OfProvider::of(provider))
             .clone()
     }
 
     /// Counts a signature that did not verify.
     pub(crate) fn check_failed(&self, provider: ProviderName) {
         self.check_failures
-            .get_or_create(&OfProvider {
-                provider: provider.as_str(),
-            })
+            .get_or_create(&OfProvider::of(provider))
             .inc();
     }
 
@@ -196,9 +212,9 @@ impl Metrics {
 
     /// Shows how many keys of each provider bear which marks, and how many scopes cannot sign.
     pub(crate) fn show_marks(&self, keys: &[SigningKey], scopes: usize) {
-        let show = |family, is_counted: fn(KeyMarks) -> bool| {
+        let show = |counts: &Counts, is_counted: fn(KeyMarks) -> bool| {
             let marked = keys.iter().filter(|key| is_counted(key.marks));
-            show_counts(family, marked.map(SigningKey::provider));
+            counts.show(marked.map(SigningKey::provider));
         };
         show(&self.keys_blocked, |marks| marks.blocked);
         show(&self.keys_quarantined, |marks| marks.quarantined);
@@ -216,14 +232,14 @@ impl Metrics {
 
     /// Shows how many reservations of each provider nobody has settled.
     pub(crate) fn show_unsettled(&self, providers: impl IntoIterator<Item = ProviderName>) {
-        show_counts(&self.reservations_unsettled, providers);
+        self.reservations_unsettled.show(providers);
     }
 
     /// Counts a restart.
     pub(crate) fn restarted(&self, provider: ProviderName, cause: &'static str) {
         self.restarts
             .get_or_create(&Restart {
-                provider: provider.as_str(),
+                provider: Name(provider),
                 cause,
             })
             .inc();
@@ -237,7 +253,7 @@ impl Metrics {
             ProviderStatus::Down,
         ] {
             let label = Status {
-                provider: provider.as_str(),
+                provider: Name(provider),
                 status: status.as_str(),
             };
             self.status
@@ -248,30 +264,39 @@ impl Metrics {
 }
 
 fn gauge_of(family: &Family<OfProvider, Gauge>, provider: ProviderName) -> Gauge {
-    let provider = provider.as_str();
-    family.get_or_create(&OfProvider { provider }).clone()
+    family.get_or_create(&OfProvider::of(provider)).clone()
 }
 
-/// Shows how often each provider was named. One that is not configured has a series once there is
-/// something to tell.
-fn show_counts(
-    family: &Family<OfProvider, Gauge>,
-    providers: impl IntoIterator<Item = ProviderName>,
-) {
-    let mut counts = [0_i64].repeat(ProviderName::ALL.len());
-    for provider in providers {
-        let place = ProviderName::ALL.iter().position(|name| *name == provider);
-        if let Some(count) = place.and_then(|place| counts.get_mut(place)) {
-            *count += 1;
+/// A number for each provider. One that is not configured has a series once there is something to tell.
+#[derive(Debug, Clone, Default)]
+struct Counts {
+    family: Family<OfProvider, Gauge>,
+    shown: Arc<Mutex<BTreeMap<ProviderName, Gauge>>>,
+}
+
+impl Counts {
+    fn begin(&self, providers: &[ProviderName]) {
+        let mut shown = self.shown.lock();
+        shown.extend(providers.iter().map(|name| (*name, self.gauge_of(*name))));
+    }
+
+    /// Shows how often each provider was named.
+    fn show(&self, named: impl IntoIterator<Item = ProviderName>) {
+        let mut counts = BTreeMap::<ProviderName, i64>::new();
+        for name in named {
+            *counts.entry(name).or_default() += 1;
+        }
+        let mut shown = self.shown.lock();
+        for name in counts.keys() {
+            shown.entry(*name).or_insert_with(|| self.gauge_of(*name));
+        }
+        for (name, gauge) in shown.iter() {
+            gauge.set(counts.get(name).copied().unwrap_or_default());
         }
     }
-    for (provider, count) in ProviderName::ALL.iter().zip(counts) {
-        let of_provider = OfProvider {
-            provider: provider.as_str(),
-        };
-        if count > 0 || family.get(&of_provider).is_some() {
-            family.get_or_create(&of_provider).set(count);
-        }
+
+    fn gauge_of(&self, name: ProviderName) -> Gauge {
+        gauge_of(&self.family, name)
     }
 }
 
@@ -284,5 +309,31 @@ impl Registrar<'_> {
 
     fn gauge(&mut self, name: &str, help: &str, gauge: &Gauge) {
         self.0.register(name, help, gauge.clone());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_provider_that_is_not_configured_is_counted_once_there_is_something_to_tell() {
+        let [ours, gone, never] = ["ours", "gone", "never"].map(ProviderName::new);
+        let counts = Counts::default();
+        counts.begin(&[ours]);
+        let told = |name| {
+            counts
+                .family
+                .get(&OfProvider::of(name))
+                .map(|gauge| gauge.get())
+        };
+        assert_eq!([told(ours), told(gone)], [Some(0), None]);
+        counts.show([gone, ours, gone]);
+        assert_eq!([told(ours), told(gone)], [Some(1), Some(2)]);
+        counts.show([]);
+        assert_eq!(
+            [told(ours), told(gone), told(never)],
+            [Some(0), Some(0), None]
+        );
     }
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use parking_lot::RwLock;
 use prometheus_client::metrics::gauge::Gauge;
 use signer_domain::ports::Presence;
-use signer_domain::{HandleId, SigningKey};
+use signer_domain::{HandleId, ProviderName, SigningKey};
 
 use crate::metrics::Metrics;
 
@@ -80,9 +80,9 @@ impl MissingKeys {
 
     /// A sentence for each provider that does not show keys, and for each that shows others.
     pub(crate) fn warnings(&self) -> Vec<String> {
-        let mut counts = BTreeMap::<(&str, bool), usize>::new();
+        let mut counts = BTreeMap::<(ProviderName, bool), usize>::new();
         for (handle, lack) in self.handles.read().iter() {
-            let kind = (handle.provider().as_str(), *lack == Lack::Pair);
+            let kind = (handle.provider(), *lack == Lack::Pair);
             *counts.entry(kind).or_default() += 1;
         }
         let warning = |((provider, is_swapped), count)| {

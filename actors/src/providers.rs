@@ -230,7 +230,7 @@ mod tests {
 
     #[test]
     fn silence_and_restarts_do_not_take_the_place_of_a_cause() {
-        let name = ProviderName::Pkcs11;
+        let name = ProviderName::new("pkcs11");
         let standings = Providers::new(&[name], 1, Metrics::default());
         standings.note_silence(name, "it says nothing");
         let silent = ["key provider \"pkcs11\" is down: it says nothing"];

@@ -114,6 +114,8 @@ pub type ProviderFactory = Arc<
 pub struct ProviderSpec {
     /// The name that opens the handles of this provider.
     pub name: ProviderName,
+    /// Whether it is unfit for production. An operator is told so, also while it does not come up.
+    pub is_dev_only: bool,
     /// How to build it.
     pub factory: ProviderFactory,
 }

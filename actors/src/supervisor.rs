@@ -218,8 +218,9 @@ impl SupervisorActor {
 /// What an operator should know of a provider, whether or not it is up.
 fn cautions(child: &Child) -> impl Iterator<Item = String> {
     let name = child.spec.name;
-    let unfit = name
-        .is_dev_only()
+    let unfit = child
+        .spec
+        .is_dev_only
         .then(|| format!("key provider \"{name}\" is dev-only"));
     let caution = child
         .capabilities

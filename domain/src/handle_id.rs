@@ -119,21 +119,20 @@ mod tests {
     #[test]
     fn knows_its_provider_and_the_rest() {
         let handle = HandleId::parse("software:platform|k1").unwrap();
-        assert_eq!(handle.provider(), ProviderName::Software);
+        let provider = ProviderName::new("software");
+        assert_eq!(handle.provider(), provider);
         assert_eq!(handle.rest(), "platform|k1");
-        assert_eq!(
-            HandleId::from_parts(ProviderName::Software, "platform|k1"),
-            Ok(handle)
-        );
+        assert_eq!(HandleId::from_parts(provider, "platform|k1"), Ok(handle));
     }
 
     #[test]
-    fn refuses_unknown_providers_and_foreign_bytes() {
+    fn refuses_what_is_no_name_of_a_provider_and_foreign_bytes() {
         for text in [
             "",
             "software",
             "software:",
-            "vault:x",
+            ":x",
+            "a_b:x",
             "Software:platform|k1",
             "software:a b",
             "software:a%2fb",
@@ -153,12 +152,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_handle_of_the_grammar_reads_back(rest in r"[A-Za-z0-9._~:/|@+=,-]{1,512}") {
-            for provider in ProviderName::ALL {
-                let handle = HandleId::from_parts(*provider, &rest)?;
-                prop_assert_eq!(handle.rest(), &rest);
-                prop_assert_eq!(HandleId::parse(handle.as_str())?, handle);
-            }
+        fn every_handle_of_the_grammar_reads_back(
+            provider in "[a-z][a-z0-9-]{0,15}",
+            rest in r"[A-Za-z0-9._~:/|@+=,-]{1,512}",
+        ) {
+            let handle = HandleId::from_parts(ProviderName::parse(&provider)?, &rest)?;
+            prop_assert_eq!(handle.rest(), &rest);
+            prop_assert_eq!(HandleId::parse(handle.as_str())?, handle);
         }
     }
 }

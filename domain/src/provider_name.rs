@@ -1,74 +1,72 @@
 //! The names of the key providers.
 
 use std::fmt;
-use std::str::FromStr;
+use std::str::{FromStr, from_utf8};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 /// Which kind of back end holds a private key. The name opens every [`HandleId`](crate::HandleId).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "&'static str")]
-pub enum ProviderName {
-    /// Keys derived in this process from one seed. For development only.
-    Software,
-    /// A PKCS #11 token.
-    Pkcs11,
-    /// AWS Key Management Service.
-    AwsKms,
-    /// Google Cloud Key Management Service.
-    GcpKms,
-    /// Azure Key Vault.
-    AzureKv,
-    /// The scripted double of the test suites.
-    #[cfg(feature = "_testdouble")]
-    Testdouble,
-}
+///
+/// It is 1 to 16 lower-case letters, digits and hyphens, and begins with a letter. Which providers a program
+/// knows is said by its [`KnownProviders`](crate::KnownProviders).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(try_from = "String")]
+pub struct ProviderName([u8; Self::MAX_LEN]);
 
 impl ProviderName {
-    /// Every provider this build knows by name, whether or not its adapter is compiled in.
-    pub const ALL: &'static [Self] = &[
-        Self::Software,
-        Self::Pkcs11,
-        Self::AwsKms,
-        Self::GcpKms,
-        Self::AzureKv,
-        #[cfg(feature = "_testdouble")]
-        Self::Testdouble,
-    ];
+    /// The longest name, in bytes.
+    pub const MAX_LEN: usize = 16;
 
-    /// The name as it stands on the command line, in handles and in answers.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Software => "software",
-            Self::Pkcs11 => "pkcs11",
-            Self::AwsKms => "aws-kms",
-            Self::GcpKms => "gcp-kms",
-            Self::AzureKv => "azure-kv",
-            #[cfg(feature = "_testdouble")]
-            Self::Testdouble => "testdouble",
-        }
-    }
-
-    /// Whether the provider is unfit for production, as the boot log and `/livez` then say.
-    pub const fn is_dev_only(self) -> bool {
-        match self {
-            Self::Software => true,
-            #[cfg(feature = "_testdouble")]
-            Self::Testdouble => true,
-            Self::Pkcs11 | Self::AwsKms | Self::GcpKms | Self::AzureKv => false,
+    /// The name `text`, for a provider that says its own.
+    ///
+    /// # Panics
+    /// When `text` is not of the form given at [`ProviderName`]; as a constant it does not even compile.
+    #[expect(clippy::panic, reason = "a provider's own name is a constant")]
+    pub const fn new(text: &str) -> Self {
+        match Self::read(text.as_bytes()) {
+            Some(name) => name,
+            None => panic!("not the name of a provider"),
         }
     }
 
     /// Reads a provider name.
     ///
     /// # Errors
-    /// When `text` is not one of the names in [`ProviderName::ALL`], byte for byte.
+    /// When `text` is not of the form given at [`ProviderName`].
     pub fn parse(text: &str) -> Result<Self, ParseProviderNameError> {
-        Self::ALL
-            .iter()
-            .copied()
-            .find(|name| name.as_str() == text)
-            .ok_or(ParseProviderNameError)
+        Self::read(text.as_bytes()).ok_or(ParseProviderNameError)
+    }
+
+    const fn read(text: &[u8]) -> Option<Self> {
+        let [first, rest @ ..] = text else {
+            return None;
+        };
+        if !first.is_ascii_lowercase() || text.len() > Self::MAX_LEN {
+            return None;
+        }
+        let mut rest = rest;
+        while let [byte, behind @ ..] = rest {
+            if !matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-') {
+                return None;
+            }
+            rest = behind;
+        }
+        let mut name = [0; Self::MAX_LEN];
+        name.split_at_mut(text.len()).0.copy_from_slice(text);
+        Some(Self(name))
+    }
+
+    /// The name as it stands on the command line, in handles and in answers.
+    pub fn as_str(&self) -> &str {
+        let name = self.0.split(|byte| *byte == 0).next();
+        // Only ASCII was taken in.
+        from_utf8(name.unwrap_or_default()).unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for ProviderName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ProviderName").field(&self.as_str()).finish()
     }
 }
 
@@ -94,31 +92,55 @@ impl TryFrom<String> for ProviderName {
     }
 }
 
-impl From<ProviderName> for &'static str {
-    fn from(name: ProviderName) -> Self {
-        name.as_str()
+impl Serialize for ProviderName {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
     }
 }
 
 /// The text is not the name of a key provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("must be one of software, pkcs11, aws-kms, gcp-kms, azure-kv")]
+#[error("must be 1 to 16 lower-case letters, digits and hyphens, with a letter first")]
 pub struct ParseProviderNameError;
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
-    #[test]
-    fn every_name_reads_back_as_itself() {
-        for name in ProviderName::ALL {
-            assert_eq!(ProviderName::parse(name.as_str()), Ok(*name));
+    proptest! {
+        #[test]
+        fn every_name_reads_back_as_itself(text in "[a-z][a-z0-9-]{0,15}") {
+            let name = ProviderName::parse(&text)?;
+            prop_assert_eq!(name.as_str(), &text);
+            prop_assert_eq!(name.to_string(), text);
+        }
+
+        #[test]
+        fn names_stand_in_the_order_of_their_texts(
+            one in "[a-z][a-z0-9-]{0,15}",
+            other in "[a-z][a-z0-9-]{0,15}",
+        ) {
+            let names = ProviderName::parse(&one)?.cmp(&ProviderName::parse(&other)?);
+            prop_assert_eq!(names, one.cmp(&other));
         }
     }
 
     #[test]
     fn refuses_another_case_and_surrounding_space() {
-        for text in ["Software", " software", "software ", "", "vault"] {
+        for text in [
+            "Software",
+            " software",
+            "software ",
+            "",
+            "7",
+            "-a",
+            "a_b",
+            "a\0",
+            "sof\u{f6}ware",
+            "a2345678901234567",
+        ] {
             assert_eq!(ProviderName::parse(text), Err(ParseProviderNameError));
         }
     }

@@ -14,8 +14,8 @@ use std::panic::AssertUnwindSafe;
 use std::time::Instant;
 
 use futures_util::FutureExt as _;
-use signer_domain::clock;
 use signer_domain::ports::{AuditEntry, AuditPeer, AuditStatus, AuditTrail};
+use signer_domain::{KnownProviders, clock};
 
 use self::ending::Ending;
 use crate::answer::Answer;
@@ -33,6 +33,7 @@ use crate::wire::ProblemCode;
 pub(crate) struct Draft<'r> {
     subject: Subject,
     trail: &'r dyn AuditTrail,
+    known: &'r KnownProviders,
     request_id: &'r RequestId,
     call: Result<Call<'r>, NoCall>,
     ingress: Ingress,
@@ -44,6 +45,7 @@ impl<'r> Draft<'r> {
     /// is kept at all.
     pub(crate) fn open(
         trail: &'r dyn AuditTrail,
+        known: &'r KnownProviders,
         request_id: &'r RequestId,
         call: Result<Call<'r>, NoCall>,
         ingress: Ingress,
@@ -58,6 +60,7 @@ impl<'r> Draft<'r> {
                 Subject::unwanted()
             },
             trail,
+            known,
             request_id,
             call,
             ingress,
@@ -121,7 +124,7 @@ impl<'r> Draft<'r> {
     fn finish(&mut self, ending: Ending) -> Option<AuditEntry> {
         let facts = self.subject.take()?;
         let key = match self.call {
-            Ok(call) if facts.key == key::UNKNOWN => key::of_call(call),
+            Ok(call) if facts.key == key::UNKNOWN => key::of_call(call, self.known),
             Ok(_) | Err(_) => facts.key,
         };
         Some(AuditEntry {

@@ -5,11 +5,11 @@ use actix_http::header::{self, HeaderMap, HeaderValue};
 use actix_http::{Payload, RequestHead};
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt as _;
-use serde::Deserialize;
 use serde_json::error::Category;
+use signer_domain::KnownProviders;
 
 use crate::refusal::Refusal;
-use crate::wire::ProblemCode;
+use crate::wire::{Body, ProblemCode};
 
 /// Refuses a body that is not declared as plain JSON, or as too large, before any of it is read. Tells
 /// how long it is at most.
@@ -133,12 +133,17 @@ async fn collect_exactly(payload: &mut Payload, length: usize) -> Result<Bytes, 
 }
 
 /// Reads the body as the one object it must be.
-pub(crate) fn parse<'de, T: Deserialize<'de>>(body: &'de [u8]) -> Result<T, Refusal> {
+pub(crate) fn parse<'de, T: Body<'de>>(
+    body: &'de [u8],
+    known: &KnownProviders,
+) -> Result<T, Refusal> {
     let opening = body.iter().find(|byte| !byte.is_ascii_whitespace());
     if opening.is_some_and(|byte| *byte != b'{') {
         return Err(Refusal::invalid("body: must be a JSON object"));
     }
-    serde_json::from_slice(body).map_err(|error| {
+    let mut json = serde_json::Deserializer::from_slice(body);
+    let read = T::read(&mut json, known).and_then(|it| json.end().map(|()| it));
+    read.map_err(|error| {
         let reason = error.to_string();
         match error.classify() {
             Category::Data => Refusal::invalid(without_position(reason)),
@@ -206,11 +211,18 @@ fn broken(error: PayloadError) -> Refusal {
 
 #[cfg(test)]
 mod tests {
+    use signer_domain::ProviderName;
+
     use super::*;
     use crate::wire::{BatchRequest, GenerateRequest, SignRequest};
 
-    fn detail<'de, T: Deserialize<'de> + std::fmt::Debug>(body: &'de str) -> String {
-        parse::<T>(body.as_bytes()).unwrap_err().detail.into_owned()
+    fn read<'de, T: Body<'de>>(body: &'de str) -> Result<T, Refusal> {
+        let known = ["software", "pkcs11"].map(ProviderName::new);
+        parse(body.as_bytes(), &KnownProviders::from_iter(known))
+    }
+
+    fn detail<'de, T: Body<'de> + std::fmt::Debug>(body: &'de str) -> String {
+        read::<T>(body).unwrap_err().detail.into_owned()
     }
 
     #[test]
@@ -261,6 +273,10 @@ mod tests {
                 "body: is not JSON: EOF while parsing a value at line 1 column 0",
             ),
             ("{} {}", "scope: is missing"),
+            (
+                r#"{"scope":"platform","key_id":"k","provider":"vault"}"#,
+                "provider: must be one of software, pkcs11",
+            ),
         ] {
             assert_eq!(detail::<GenerateRequest>(body), expected, "{body}");
         }
@@ -269,7 +285,7 @@ mod tests {
     #[test]
     fn nothing_may_follow_the_object() {
         let digest = format!(r#"{{"digest":"{}=="}}"#, "A".repeat(86));
-        parse::<SignRequest>(digest.as_bytes()).unwrap();
+        read::<SignRequest>(&digest).unwrap();
         let reason = detail::<SignRequest>(&(digest + "{}"));
         assert_eq!(
             reason,
@@ -322,6 +338,11 @@ mod tests {
                 r#"{"items":[{"scope":"platform","x":1}]}"#,
                 "items[0]: x: is not a field of this object",
             ),
+            (
+                r#"{"items":[{"handle_id":"vault:x"}]}"#,
+                "items[0]: handle_id: must be \"<provider>:<rest>\", as in \"software:platform|k1\", \
+                 with a known provider and a rest of 1 to 512 ASCII letters, digits and \"._~:/|@+=,-\"",
+            ),
         ] {
             assert_eq!(detail::<BatchRequest>(body), expected, "{body}");
         }
@@ -332,10 +353,7 @@ mod tests {
         let item = format!(r#"{{"scope":"platform","digest":"{}=="}}"#, "A".repeat(86));
         let batch = |count| format!(r#"{{"items":[{}]}}"#, vec![item.as_str(); count].join(","));
         assert_eq!(
-            parse::<BatchRequest>(batch(1024).as_bytes())
-                .unwrap()
-                .items
-                .len(),
+            read::<BatchRequest>(&batch(1024)).unwrap().items.len(),
             1024
         );
         assert_eq!(

@@ -6,6 +6,7 @@ mod parts;
 mod responses;
 mod scopes;
 
+use signer_domain::KnownProviders;
 use utoipa::ToSchema;
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{Components, ComponentsBuilder, ObjectBuilder, Type};
@@ -14,13 +15,13 @@ use utoipa::openapi::{
 };
 
 use crate::request_id::MAX_LEN;
-use crate::wire;
+use crate::wire::{self, texts};
 
 /// The name of the parameter that every call takes.
 const REQUEST_ID: &str = "RequestId";
 
-/// The OpenAPI 3.1 document of the interface, as JSON.
-pub fn openapi_json() -> String {
+/// The OpenAPI 3.1 document of the interface, as JSON. These `providers` may be named.
+pub fn openapi_json(providers: &KnownProviders) -> String {
     let info = InfoBuilder::new()
         .title("plexsphere-signer")
         .version(env!("CARGO_PKG_VERSION"))
@@ -39,7 +40,7 @@ pub fn openapi_json() -> String {
         .openapi(OpenApiVersion::Version31)
         .info(info)
         .paths(operations::paths())
-        .components(Some(components()))
+        .components(Some(components(providers)))
         .build();
     match document.to_pretty_json() {
         Ok(json) => json,
@@ -50,7 +51,7 @@ pub fn openapi_json() -> String {
     }
 }
 
-fn components() -> Components {
+fn components(providers: &KnownProviders) -> Components {
     let mut schemas = Vec::new();
     collect::<wire::KeyDocument>(&mut schemas);
     collect::<wire::KeyListDocument>(&mut schemas);
@@ -69,6 +70,8 @@ fn components() -> Components {
     collect::<wire::LivezDocument>(&mut schemas);
     collect::<wire::ReadyzDocument>(&mut schemas);
     collect::<wire::Problem>(&mut schemas);
+    // In the place of those that know no provider.
+    schemas.extend(texts::of(providers));
     ComponentsBuilder::new()
         .schemas_from_iter(schemas)
         .parameter(REQUEST_ID, request_id())

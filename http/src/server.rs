@@ -20,6 +20,7 @@ use crate::pool::{Listener, Pool};
 use crate::ports::Ports;
 use crate::service::Shared;
 use crate::socket::{BoundSocket, SocketPlace};
+use signer_domain::KnownProviders;
 use signer_domain::ports::AuditTrail;
 
 /// How many connections more than it serves a worker takes from the kernel: those that leave, and those
@@ -52,6 +53,8 @@ pub struct HttpSettings {
     pub idle_limit: Duration,
     /// How many bytes callers may make the process hold, for connections, heads, bodies and answers.
     pub memory_budget: usize,
+    /// The providers that a request may name.
+    pub providers: KnownProviders,
 }
 
 /// Serves `ports` on `socket`, and probes and metrics on `health`, until `shutdown` is ready and
@@ -94,6 +97,7 @@ pub async fn serve(
         socket: Arc::clone(&place),
         access: Access::of_this_process(),
         request_deadline: settings.request_deadline,
+        providers: settings.providers,
     };
     let main = Pool {
         workers: settings.workers.max(1),

@@ -12,8 +12,8 @@ use actix_http::{ConnectionType, Request, Response};
 use actix_web::rt::time::sleep;
 use bytes::Bytes;
 use futures_util::FutureExt as _;
-use signer_domain::Deadline;
 use signer_domain::ports::{AuditStatus, CheckState, CustodyError};
+use signer_domain::{Deadline, KnownProviders};
 use tokio::sync::Semaphore;
 
 use crate::access::Access;
@@ -63,6 +63,7 @@ pub(crate) struct Shared {
     pub(crate) budget: Arc<MemoryBudget>,
     pub(crate) denials: Arc<Denials>,
     pub(crate) request_deadline: Duration,
+    pub(crate) providers: KnownProviders,
 }
 
 /// One worker's part of the server.
@@ -105,6 +106,7 @@ impl Service {
         meter.inspect(|meter| meter.begin(incoming.head_size()));
         let mut draft = Draft::open(
             &*self.shared.ports.audit,
+            &self.shared.providers,
             &request_id,
             call,
             ingress,
@@ -274,8 +276,14 @@ impl Service {
         let mut measurement = self.shared.telemetry.http.start(Op::Unknown, started);
         measurement.set_outcome(refusal.code.as_str());
         let call = Err(NoCall::UnknownPath);
-        let trail = &*self.shared.ports.audit;
-        let draft = Draft::open(trail, &request_id, call, ingress, started);
+        let draft = Draft::open(
+            &*self.shared.ports.audit,
+            &self.shared.providers,
+            &request_id,
+            call,
+            ingress,
+            started,
+        );
         let is_stranger = self.shared.access.is_stranger(ingress);
         if is_stranger
             && self.note_denial(refusal, Op::Unknown, ingress, &request_id) != Noting::Alone
@@ -324,6 +332,7 @@ impl Service {
             Task {
                 custody: &*ports.custody,
                 rotations: &ports.rotations,
+                providers: &self.shared.providers,
                 head: incoming.head,
                 body: &body,
                 request_id,
@@ -413,7 +422,7 @@ impl Service {
             Call::Livez => Ok(self.livez().await),
             Call::Readyz => Ok(self.readyz().await),
             Call::Metrics => probes::metrics(&self.shared.telemetry.registry, task.head.headers()),
-            Call::OpenApi => Ok(probes::openapi()),
+            Call::OpenApi => Ok(probes::openapi(task.providers)),
         }
     }
 

@@ -19,6 +19,7 @@ pub(crate) mod texts;
 
 pub use batch::{BatchDocument, BatchItem, BatchRequest, BatchResult};
 pub use escaped::escaped;
+pub(crate) use fields::Body;
 pub use key::{EmptyRequest, GenerateRequest, KeyDocument, KeyListDocument};
 pub use probe::{
     CheckStatus, LivezDocument, LivezStatus, ProviderReadiness, ReadyzChecks, ReadyzDocument,

@@ -51,7 +51,7 @@ pub(crate) struct GenerateArgs {
     #[arg(long, value_name = "NAME", value_parser = KeyId::parse)]
     pub(crate) key_id: KeyId,
     /// The provider that shall hold it [default: the first one configured]
-    #[arg(long, value_name = "NAME", value_parser = ProviderName::parse)]
+    #[arg(long, value_name = "NAME")]
     pub(crate) provider: Option<ProviderName>,
     #[command(flatten)]
     pub(crate) client: ClientArgs,
@@ -74,7 +74,6 @@ pub(crate) struct ListArgs {
 #[derive(Debug, Args)]
 pub(crate) struct HandleArgs {
     /// The handle of the key, as in 'software:platform|k1'
-    #[arg(value_parser = HandleId::parse)]
     pub(crate) handle: HandleId,
     #[command(flatten)]
     pub(crate) client: ClientArgs,
@@ -84,7 +83,6 @@ pub(crate) struct HandleArgs {
 #[derive(Debug, Args)]
 pub(crate) struct PublicKeyArgs {
     /// The handle of the key, as in 'software:platform|k1'
-    #[arg(value_parser = HandleId::parse)]
     pub(crate) handle: HandleId,
     /// The form of the key
     #[arg(long, value_enum, default_value = "pem", conflicts_with = "output")]

@@ -6,11 +6,11 @@ use std::fmt;
 
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgMatches, Command, CommandFactory as _, FromArgMatches as _};
-use signer_domain::ProviderName;
+use signer_domain::KnownProviders;
 use signer_module::{Face, Kind};
 
 use super::Cli;
-use crate::catalogue::{Catalogue, faces};
+use crate::catalogue::{Catalogue, TOKEN, faces, known};
 
 /// What was typed of the providers' flags. Never shown, for one of them may be a secret.
 #[derive(Clone, Default)]
@@ -78,18 +78,30 @@ pub(crate) fn definition(providers: &Catalogue) -> Command {
                 ))
             })
     };
-    let token = faces(providers).find(|face| face.name == ProviderName::Pkcs11);
     let pkcs11 = |pkcs11: Command| {
         let commands = ["mechanisms", "check", "accept-token"];
         commands.into_iter().fold(pkcs11, |pkcs11, name| {
-            pkcs11.mut_subcommand(name, |command| {
-                token.into_iter().fold(command, with_flags_of)
-            })
+            pkcs11.mut_subcommand(name, |command| with_flags_of(command, &TOKEN))
         })
     };
-    Cli::command()
+    let defined = Cli::command()
         .mut_subcommand("serve", serve)
-        .mut_subcommand("pkcs11", pkcs11)
+        .mut_subcommand("pkcs11", pkcs11);
+    judged_by(&known(providers), defined)
+}
+
+/// The command with what names a provider judged by those that are known.
+fn judged_by(known: &KnownProviders, command: Command) -> Command {
+    command
+        .mut_subcommands(|below| judged_by(known, below))
+        .mut_args(|arg| {
+            let known = known.clone();
+            match arg.get_id().as_str() {
+                "provider" => arg.value_parser(move |text: &str| known.parse_name(text)),
+                "handle" => arg.value_parser(move |text: &str| known.parse_handle(text)),
+                _ => arg,
+            }
+        })
 }
 
 /// The command line for a shell that completes words. Here a value that is none of those offered would be

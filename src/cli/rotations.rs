@@ -39,7 +39,7 @@ pub(crate) struct OpenRotationArgs {
     /// The provider that shall hold it [default: the first one configured]. Naming it takes the scope
     /// over from a rotation to a key of another name that was never opened because its provider is not
     /// configured any more
-    #[arg(long, value_name = "NAME", value_parser = ProviderName::parse)]
+    #[arg(long, value_name = "NAME")]
     pub(crate) provider: Option<ProviderName>,
     #[command(flatten)]
     pub(crate) client: ClientArgs,

@@ -24,7 +24,7 @@ pub(crate) struct SignArgs {
 #[group(required = true, multiple = false)]
 pub(crate) struct TargetArgs {
     /// Sign with this key, as in 'software:platform|k1'
-    #[arg(long, value_parser = HandleId::parse)]
+    #[arg(long)]
     pub(crate) handle: Option<HandleId>,
     /// Sign with the current key of this scope: 'platform' or 'domain:UUID'
     #[arg(long, value_parser = Scope::parse)]

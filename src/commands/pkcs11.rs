@@ -3,7 +3,7 @@
 use serde::Serialize;
 use signer_module::Settings;
 
-use crate::catalogue::Catalogue;
+use crate::catalogue::{Catalogue, TOKEN};
 use crate::cli::{CheckArgs, InspectArgs, OutputFormat, Pkcs11Command, TypedFlags};
 use crate::config::{self, Environment, Said};
 use crate::failure::Failure;
@@ -11,7 +11,7 @@ use crate::hardening::harden;
 use crate::output::DataOutput;
 use crate::table::Table;
 use crate::wiring::token::{self, CheckDocument, MechanismsDocument, TokenDocument};
-use crate::wiring::{self, TOKEN_FACE, leave};
+use crate::wiring::{self, leave};
 
 /// Runs one of the commands.
 pub(crate) fn pkcs11(
@@ -21,7 +21,7 @@ pub(crate) fn pkcs11(
 ) -> Result<(), Failure> {
     let out = &DataOutput::take_over()?;
     let environment = &Environment::read(providers)?;
-    let settings = &Said { typed, environment }.settings(&TOKEN_FACE)?;
+    let settings = &Said { typed, environment }.settings(&TOKEN)?;
     match command {
         Pkcs11Command::Mechanisms(args) => mechanisms(args, settings, out),
         Pkcs11Command::Check(args) => check(args, settings, environment, out),

@@ -1,13 +1,13 @@
 //! `openapi` and `completion`: what is known without a custodian.
 
-use crate::catalogue::Catalogue;
+use crate::catalogue::{Catalogue, known};
 use crate::cli::{Shell, completable};
 use crate::failure::Failure;
 use crate::output;
 
 /// Prints the `OpenAPI` document.
-pub(crate) fn openapi() -> Result<(), Failure> {
-    output::write_line(signer_http::openapi_json())
+pub(crate) fn openapi(providers: &Catalogue) -> Result<(), Failure> {
+    output::write_line(signer_http::openapi_json(&known(providers)))
 }
 
 /// Prints the completion script.

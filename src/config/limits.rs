@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use signer_domain::{PathProblem, ProviderName, check_path};
+use signer_domain::{KnownProviders, PathProblem, ProviderName, check_path};
 
 use super::AuditLog;
 use crate::failure::quoted;
@@ -99,7 +99,10 @@ pub(super) fn memory_budget(text: &str) -> Result<usize, &'static str> {
 }
 
 /// The names of the providers as the flag takes them, one at a time, in their order.
-pub(super) fn repeated_providers(names: &[String]) -> Result<Vec<ProviderName>, String> {
+pub(super) fn repeated_providers(
+    names: &[String],
+    known: &KnownProviders,
+) -> Result<Vec<ProviderName>, String> {
     if names.iter().any(|name| name.contains(',')) {
         return Err(
             "must name one provider; give the flag once for each, as in --key-provider \
@@ -107,11 +110,14 @@ pub(super) fn repeated_providers(names: &[String]) -> Result<Vec<ProviderName>, 
                 .to_owned(),
         );
     }
-    providers(names.iter().map(String::as_str).collect())
+    providers(names.iter().map(String::as_str).collect(), known)
 }
 
 /// The names of the providers as the variable takes them, in one list.
-pub(super) fn listed_providers(list: &str) -> Result<Vec<ProviderName>, String> {
+pub(super) fn listed_providers(
+    list: &str,
+    known: &KnownProviders,
+) -> Result<Vec<ProviderName>, String> {
     let names: Vec<&str> = list.split(',').collect();
     let is_loose = |name: &&str| name.is_empty() || name.contains(char::is_whitespace);
     if !list.is_empty() && names.iter().any(is_loose) {
@@ -121,14 +127,14 @@ pub(super) fn listed_providers(list: &str) -> Result<Vec<ProviderName>, String> 
                 .to_owned(),
         );
     }
-    providers(names)
+    providers(names, known)
 }
 
-fn providers(names: Vec<&str>) -> Result<Vec<ProviderName>, String> {
+fn providers(names: Vec<&str>, known: &KnownProviders) -> Result<Vec<ProviderName>, String> {
     let mut providers = Vec::new();
     let is_list = names.len() > 1;
     for text in names {
-        let provider = ProviderName::parse(text).map_err(|must| {
+        let provider = known.parse_name(text).map_err(|must| {
             if is_list {
                 format!("{} {must}", quoted(text))
             } else {

@@ -6,7 +6,7 @@ use signer_domain::ProviderName;
 use signer_module::{Face, Settings};
 
 use super::Environment;
-use crate::catalogue::{Catalogue, faces};
+use crate::catalogue::{Catalogue, SOFTWARE, faces};
 use crate::cli::TypedFlags;
 use crate::failure::Failure;
 
@@ -70,17 +70,12 @@ impl Said<'_> {
 /// # Errors
 /// Never in practice.
 pub(super) fn settings_of_development(
-    providers: &Catalogue,
     flag: &'static str,
     seed_file: PathBuf,
 ) -> Result<Vec<Settings>, Failure> {
     let Ok(seed_file) = seed_file.into_os_string().into_string() else {
         return Err(Failure::general("the seed file has no name"));
     };
-    let software = faces(providers).filter(|face| face.name == ProviderName::Software);
-    let settings = software.map(|face| {
-        let brought = |name: &str| (name == flag).then_some(&seed_file);
-        Settings::read(face, brought, |_| None).map_err(Failure::from)
-    });
-    settings.collect()
+    let brought = |name: &str| (name == flag).then_some(&seed_file);
+    Ok(vec![Settings::read(&SOFTWARE, brought, |_| None)?])
 }

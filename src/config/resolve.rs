@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::str::FromStr as _;
 
-use signer_domain::{DeploymentProfile, ProviderName};
+use signer_domain::{DeploymentProfile, KnownProviders, ProviderName};
 use signer_module::Settings;
 
 use super::providers::settings_of_development;
@@ -11,7 +11,7 @@ use super::{
     AuditLog, Config, DEFAULT_SOCKET, Environment, Installation, Said, Setting, Source,
     Verification, limits, variable,
 };
-use crate::catalogue::Catalogue;
+use crate::catalogue::{Catalogue, SOFTWARE, known};
 use crate::cli::ServeArgs;
 use crate::dev;
 use crate::failure::Failure;
@@ -62,22 +62,22 @@ pub(crate) fn resolve(
         .transpose()?;
     let drain_timeout = pick!("--drain-timeout", drain_timeout of args, environment, else "20s")
         .parse(limits::drain_timeout)?;
+    let known = known(providers);
     let custody = if args.dev {
         CustodyPart::of_development(said, providers)?
     } else {
-        CustodyPart::configured(args, environment)?
+        CustodyPart::configured(args, environment, &known)?
     };
     let settings = match custody.installation {
         Installation::Configured => said.settings_of(providers, &custody.providers.value)?,
-        Installation::Development => {
-            settings_of_development(providers, SEED_FILE, dev::seed_file())?
-        }
+        Installation::Development => settings_of_development(SEED_FILE, dev::seed_file())?,
     };
     let verification = verification(args, &custody.providers.value)?;
     Ok(Config {
         installation: custody.installation,
         providers: custody.providers,
         settings,
+        known,
         socket: custody.socket,
         socket_mode: custody.socket_mode,
         health_listen,
@@ -121,7 +121,7 @@ impl CustodyPart {
                 return Err(not_with_dev(flag));
             }
         }
-        let development = [ProviderName::Software];
+        let development = [SOFTWARE.name];
         let given = said.settings_of(providers, &development)?;
         if let Some(source) = given.iter().find_map(Settings::first_given) {
             return Err(not_with_dev(source.flag()));
@@ -137,8 +137,12 @@ impl CustodyPart {
         })
     }
 
-    fn configured(args: &ServeArgs, environment: &Environment) -> Result<Self, Failure> {
-        let providers = providers(args, environment)?;
+    fn configured(
+        args: &ServeArgs,
+        environment: &Environment,
+        known: &KnownProviders,
+    ) -> Result<Self, Failure> {
+        let providers = providers(args, environment, known)?;
         let deployment_profile = pick!(
             "--deployment-profile", deployment_profile of args, environment,
             else DeploymentProfile::SelfhostedSingle.as_str()
@@ -192,6 +196,7 @@ fn audit_log(args: &ServeArgs, environment: &Environment) -> Result<Setting<Audi
 fn providers(
     args: &ServeArgs,
     environment: &Environment,
+    known: &KnownProviders,
 ) -> Result<Setting<Vec<ProviderName>>, Failure> {
     const FLAG: &str = "--key-provider";
     if !args.key_provider.is_empty() {
@@ -199,10 +204,10 @@ fn providers(
             value: args.key_provider.join(","),
             source: Source::Flag(FLAG),
         };
-        return Ok(text.parse(|_joined| limits::repeated_providers(&args.key_provider))?);
+        return Ok(text.parse(|_joined| limits::repeated_providers(&args.key_provider, known))?);
     }
     match Setting::pick(FLAG, None, environment.key_provider.as_ref()) {
-        Some(text) => Ok(text.parse(limits::listed_providers)?),
+        Some(text) => Ok(text.parse(|list| limits::listed_providers(list, known))?),
         None => Err(Failure::usage(
             "--key-provider is required; name the provider that holds the keys, as in \
              --key-provider pkcs11, or try things out with --dev",
@@ -214,7 +219,7 @@ fn verification(args: &ServeArgs, providers: &[ProviderName]) -> Result<Verifica
     if !args.no_verify_after_sign {
         return Ok(Verification::BeforeRelease);
     }
-    if providers == [ProviderName::Software] {
+    if providers == [SOFTWARE.name] {
         return Ok(Verification::Off);
     }
     Err(Failure::usage(

@@ -101,8 +101,8 @@ mod tests {
         let find = |_: &str| Some(PathBuf::from("/nowhere/credentials"));
         let face_of = |provider| faces(&PROVIDERS).filter(move |face| face.name == provider);
         let places = |provider| credentials(face_of(provider), find).collect::<Vec<_>>();
-        assert!(places(ProviderName::Software).is_empty());
-        let mut of_aws = places(ProviderName::AwsKms);
+        assert!(places(ProviderName::new("software")).is_empty());
+        let mut of_aws = places(ProviderName::new("aws-kms"));
         assert_eq!(of_aws.len(), 4);
         refuse_shared(&of_aws).unwrap();
         of_aws.push(Place::audit_log(
@@ -115,9 +115,11 @@ mod tests {
              one and the log of the other; choose another path for one of them"
         );
         assert!(
-            credentials(face_of(ProviderName::GcpKms), |_| Some(PathBuf::new()))
-                .next()
-                .is_none()
+            credentials(face_of(ProviderName::new("gcp-kms")), |_| Some(
+                PathBuf::new()
+            ))
+            .next()
+            .is_none()
         );
     }
 }

@@ -6,8 +6,7 @@ use std::sync::Arc;
 use futures_util::future::{pending, select_all};
 use prometheus_client::registry::Registry as Metrics;
 use signer_actors::ProviderSpec;
-use signer_domain::ProviderName;
-use signer_module::{BoxFuture, Closed, Prepared, Settings};
+use signer_module::{BoxFuture, Closed, Face, Prepared, Settings};
 use signer_software::create_seed_file;
 
 use super::OpenRegistry;
@@ -31,7 +30,7 @@ pub(crate) fn provide_development_seed(file: &Path) -> Result<(), Failure> {
 
 /// The configured providers, in their order, from their settings to the end of the process.
 #[derive(Debug, Default)]
-pub(crate) struct OpenProviders(Vec<(ProviderName, Arc<dyn Prepared>)>);
+pub(crate) struct OpenProviders(Vec<(&'static Face, Arc<dyn Prepared>)>);
 
 impl OpenProviders {
     /// Tells a provider that is misconfigured before anything is created.
@@ -56,7 +55,8 @@ impl OpenProviders {
             let name = settings.face().name;
             for module in providers.iter().filter(|it| it.face().name == name) {
                 // From here on it has to be closed, whatever comes of it.
-                self.0.push((name, module.prepare(settings).await?));
+                self.0
+                    .push((module.face(), module.prepare(settings).await?));
             }
         }
         for (_, prepared) in &self.0 {
@@ -67,7 +67,7 @@ impl OpenProviders {
 
     /// The providers, ready to be opened by their actors.
     pub(crate) fn specs(&self) -> Vec<ProviderSpec> {
-        let spec = |(name, prepared): &(ProviderName, Arc<dyn Prepared>)| {
+        let spec = |(face, prepared): &(&Face, Arc<dyn Prepared>)| {
             let prepared = Arc::clone(prepared);
             let factory = move || {
                 let opening = prepared.open();
@@ -80,7 +80,8 @@ impl OpenProviders {
                 opened
             };
             ProviderSpec {
-                name: *name,
+                name: face.name,
+                is_dev_only: face.is_dev_only,
                 factory: Arc::new(factory),
             }
         };

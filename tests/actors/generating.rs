@@ -156,7 +156,7 @@ fn a_provider_that_is_not_configured_cannot_be_asked_for_a_key() {
         let request = GenerateKey {
             scope: Scope::Platform,
             key_id: KeyId::parse("k1").unwrap(),
-            provider: Some(ProviderName::Software),
+            provider: Some(ProviderName::new("software")),
         };
         let refused = house.custody.generate(request, soon()).await;
         assert_eq!(refused, Err(CustodyError::KeyNotFound));

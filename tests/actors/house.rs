@@ -27,6 +27,9 @@ use tokio::sync::oneshot;
 use crate::forgetful::{Forgetful, Hold, Lapses};
 use crate::notes::Notes;
 
+/// The name of the double.
+pub(crate) const DOUBLE: ProviderName = ProviderName::new("testdouble");
+
 /// Everything a test of the actors needs. The double outlives restarts of its provider actor, as a
 /// real back end does.
 pub(crate) struct House<R = MemoryRegistry> {
@@ -95,8 +98,12 @@ impl House {
             let provider = Arc::clone(&software);
             Box::pin(async move { Ok(provider) })
         });
-        let name = ProviderName::Software;
-        let neighbour = Some(ProviderSpec { name, factory });
+        let name = ProviderName::new("software");
+        let neighbour = Some(ProviderSpec {
+            name,
+            is_dev_only: false,
+            factory,
+        });
         let plan = Plan {
             settings,
             neighbour,
@@ -119,7 +126,8 @@ impl House {
     pub(crate) async fn open_down() -> Self {
         let house = Self::open(Plan::default()).await;
         let spec = ProviderSpec {
-            name: ProviderName::Testdouble,
+            name: DOUBLE,
+            is_dev_only: true,
             factory: factory(
                 house.double.clone(),
                 Arc::clone(&house.built),
@@ -154,7 +162,8 @@ impl<R: Registries> House<R> {
         let is_down = Arc::new(AtomicBool::new(false));
         let building = Arc::<Hold>::default();
         let mut specs = vec![ProviderSpec {
-            name: ProviderName::Testdouble,
+            name: DOUBLE,
+            is_dev_only: true,
             factory: factory(
                 plan.double.clone(),
                 Arc::clone(&built),
@@ -236,7 +245,7 @@ impl<R: Registries> House<R> {
     /// Takes the provider away until it is brought back.
     pub(crate) async fn take_provider_down(&self) {
         self.is_down.store(true, Ordering::SeqCst);
-        assert!(self.custody.crash_provider(ProviderName::Testdouble).await);
+        assert!(self.custody.crash_provider(DOUBLE).await);
         let is_down = || async { !self.custody.readiness().await.is_ready() };
         eventually(is_down).await;
     }

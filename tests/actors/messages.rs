@@ -16,13 +16,12 @@ use signer_domain::ports::{
     RotationRegistry as _, SignatureVerifier, SignedDigest,
 };
 use signer_domain::{
-    Deadline, DeploymentProfile, Digest, KeyState, ProviderName, PublicKey, Scope, Signature,
-    SigningKey,
+    Deadline, DeploymentProfile, Digest, KeyState, PublicKey, Scope, Signature, SigningKey,
 };
 use signer_kit::testdouble::TestDouble;
 use signer_verify::verifier_for;
 
-use crate::house::{House, Plan, digest, eventually, is_good, released, run, soon};
+use crate::house::{DOUBLE, House, Plan, digest, eventually, is_good, released, run, soon};
 
 pub(crate) async fn actor(house: &House, key: &SigningKey) -> (Addr<KeyActor>, Seats) {
     let actor = house.custody.key_actor(&key.handle_id, soon()).await;
@@ -208,7 +207,7 @@ fn a_begun_retirement_is_finished_once() {
 fn a_provider_actor_makes_keys_and_rotates_to_them() {
     run(async {
         let house = House::open(Plan::default()).await;
-        let provider = house.custody.provider_actor(ProviderName::Testdouble);
+        let provider = house.custody.provider_actor(DOUBLE);
         let provider = provider.unwrap();
         let generate = Generate {
             scope: Scope::Platform,

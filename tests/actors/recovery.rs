@@ -8,12 +8,12 @@ use signer_domain::ports::{
     Custody as _, CustodyError, GenerateKey, GeneratedOrStanding, KeyProvider as _,
     KeyRegistry as _, ProviderStatus,
 };
-use signer_domain::{Deadline, DeploymentProfile, KeyId, ProviderName, Scope, clock};
+use signer_domain::{Deadline, DeploymentProfile, KeyId, Scope, clock};
 use signer_kit::testdouble::{Failure, Operation};
 use signer_registry::{RegistryUrl, SqliteRegistry};
 use tempfile::TempDir;
 
-use crate::house::{House, Plan, eventually, in_time, is_good, run, soon};
+use crate::house::{DOUBLE, House, Plan, eventually, in_time, is_good, run, soon};
 
 #[test]
 fn a_key_whose_actor_died_is_served_by_the_next_one() {
@@ -64,7 +64,7 @@ fn a_provider_that_died_is_built_anew_and_answers_unavailable_meanwhile() {
         let house = House::open(Plan::default()).await;
         let key = house.key("k1").await;
         house.sign(&key).await.unwrap();
-        assert!(house.custody.crash_provider(ProviderName::Testdouble).await);
+        assert!(house.custody.crash_provider(DOUBLE).await);
         house.double.inject_failure(
             Operation::Check,
             Failure::ProviderUnavailable {
@@ -148,7 +148,7 @@ fn start_up_settles_what_a_crash_left_half_made_before_it_serves() {
             KeyId::parse("unmade").unwrap(),
         );
         for key_id in [&made, &unmade] {
-            let name = ProviderName::Testdouble;
+            let name = DOUBLE;
             registry
                 .reserve(&Scope::Platform, key_id, name, clock::now())
                 .await
@@ -183,7 +183,7 @@ fn a_reservation_that_cannot_be_settled_keeps_nothing_else_from_being_served() {
             .await
             .unwrap();
         let stuck = KeyId::parse("locate-unavailable").unwrap();
-        let name = ProviderName::Testdouble;
+        let name = DOUBLE;
         registry
             .reserve(&Scope::Platform, &stuck, name, clock::now())
             .await
@@ -209,13 +209,13 @@ fn no_key_is_made_while_an_opening_that_was_left_settles_its_reservation() {
             ..Plan::default()
         })
         .await;
-        let (name, left) = (ProviderName::Testdouble, KeyId::parse("left").unwrap());
+        let (name, left) = (DOUBLE, KeyId::parse("left").unwrap());
         let reserved = house
             .registry
             .reserve(&Scope::Platform, &left, name, clock::now());
         reserved.await.unwrap();
         let (is_settling, settle) = house.hold_next_abandonment();
-        assert!(house.custody.crash_provider(ProviderName::Testdouble).await);
+        assert!(house.custody.crash_provider(DOUBLE).await);
         in_time(is_settling).await.unwrap();
         let built = house.times_built();
         eventually(|| async { house.times_built() > built }).await;
@@ -256,13 +256,13 @@ fn an_opening_that_was_left_settles_nothing_once_its_successor_serves() {
         })
         .await;
         let (is_building, go_on) = house.hold_next_building();
-        assert!(house.custody.crash_provider(ProviderName::Testdouble).await);
+        assert!(house.custody.crash_provider(DOUBLE).await);
         in_time(is_building).await.unwrap();
         let built = house.times_built();
         eventually(|| async { house.times_built() > built }).await;
         house.wait_until_ready().await;
 
-        let (name, left) = (ProviderName::Testdouble, KeyId::parse("left").unwrap());
+        let (name, left) = (DOUBLE, KeyId::parse("left").unwrap());
         let reserved = house
             .registry
             .reserve(&Scope::Platform, &left, name, clock::now());
@@ -288,7 +288,7 @@ fn a_generation_under_way_survives_the_death_of_its_providers_actor() {
         };
         let made = actix_rt::spawn(async move { custody.generate(request, soon()).await });
         eventually(|| async { house.double.calls().len() == 1 }).await;
-        assert!(house.custody.crash_provider(ProviderName::Testdouble).await);
+        assert!(house.custody.crash_provider(DOUBLE).await);
         let Ok(GeneratedOrStanding::Generated(key)) = made.await.unwrap() else {
             panic!("the key was to be made");
         };

@@ -13,7 +13,7 @@ use signer_domain::{
 };
 use signer_kit::testdouble::Call;
 
-use crate::house::{House, Plan, is_good, run, soon};
+use crate::house::{DOUBLE, House, Plan, is_good, run, soon};
 
 fn generates_asked(house: &House) -> usize {
     let is_generate = |call: &&Call| matches!(call, Call::Generate { .. });
@@ -181,7 +181,7 @@ fn what_stands_in_the_way_of_a_rotation_is_told_apart() {
         let request = OpenRotation {
             scope: Scope::Platform,
             new_key_id: KeyId::parse("new").unwrap(),
-            provider: Some(ProviderName::Software),
+            provider: Some(ProviderName::new("software")),
         };
         let unconfigured = house.custody.open_rotation(request, soon()).await;
         assert_eq!(unconfigured, Err(CustodyError::KeyNotFound));
@@ -310,7 +310,7 @@ fn a_rotation_that_another_provider_is_opening_is_left_to_that_one() {
         let settings = CustodySettings::new(DeploymentProfile::SelfhostedSingle);
         let (house, _) = House::open_with_neighbour(settings).await;
         let new_key_id = KeyId::parse("new").unwrap();
-        let (name, now) = (ProviderName::Testdouble, clock::now());
+        let (name, now) = (DOUBLE, clock::now());
         let reserved = house
             .registry
             .reserve_rotation(&Scope::Platform, &new_key_id, name, now);
@@ -320,7 +320,7 @@ fn a_rotation_that_another_provider_is_opening_is_left_to_that_one() {
             new_key_id: new_key_id.clone(),
             provider,
         };
-        let elsewhere = request(Some(ProviderName::Software));
+        let elsewhere = request(Some(ProviderName::new("software")));
         let refused = house.custody.open_rotation(elsewhere, soon()).await;
         assert!(matches!(
             refused,
@@ -339,9 +339,9 @@ fn a_scope_moves_to_another_provider_by_a_rotation() {
             ..CustodySettings::new(DeploymentProfile::SelfhostedSingle)
         };
         let (house, old) = House::open_with_neighbour(settings).await;
-        assert_eq!(old.provider(), ProviderName::Software);
+        assert_eq!(old.provider(), ProviderName::new("software"));
         let new = house.rotate_to("new").await;
-        assert_eq!(new.provider(), ProviderName::Testdouble);
+        assert_eq!(new.provider(), DOUBLE);
         assert!(is_good(&house.sign_for_scope().await.unwrap(), &new));
         assert!(is_good(&house.sign(&old).await.unwrap(), &old));
         house.close_rotation("neighbour", "new").await.unwrap();

@@ -11,10 +11,10 @@ use signer_domain::ports::{
 use signer_domain::{DeploymentProfile, KeyId, ProviderName, Scope, clock};
 use signer_kit::testdouble::{Failure, Operation};
 
-use crate::house::{House, Plan, eventually, is_good, run, soon};
+use crate::house::{DOUBLE, House, Plan, eventually, is_good, run, soon};
 
 /// A provider that no house here has.
-const GONE: ProviderName = ProviderName::Pkcs11;
+const GONE: ProviderName = ProviderName::new("pkcs11");
 
 /// How often two callers are let loose on one reservation.
 const ROUNDS: usize = 20;
@@ -114,11 +114,11 @@ fn a_lost_answer_is_named_until_it_is_asked_for_again() {
              answer was lost: open it again",
         )
         .await;
-        assert_eq!(unsettled(&house, ProviderName::Testdouble), 1);
+        assert_eq!(unsettled(&house, DOUBLE), 1);
         house.double.clear_failures();
         open(&house, "new", None).await.unwrap();
         eventually(|| async { warnings(&house).await.is_empty() }).await;
-        assert_eq!(unsettled(&house, ProviderName::Testdouble), 0);
+        assert_eq!(unsettled(&house, DOUBLE), 0);
     });
 }
 
@@ -130,7 +130,7 @@ fn a_rotation_whose_provider_is_gone_gives_way_to_one_that_names_another() {
         reserve_rotation(&house, GONE).await;
         let refused = open(&house, "other", None).await;
         assert_eq!(refused, Err(CustodyError::RotationInProgress));
-        let opened = open(&house, "other", Some(ProviderName::Testdouble)).await;
+        let opened = open(&house, "other", Some(DOUBLE)).await;
         let Ok(OpenedOrStanding::Opened(rotation)) = opened else {
             panic!("{opened:?}");
         };
@@ -160,7 +160,7 @@ fn a_rotation_that_gives_way_to_two_at_once_is_recorded_once() {
         for round in 1..=ROUNDS {
             reserve_rotation(&house, GONE).await;
             let (one, other) = (format!("one-{round}"), format!("other-{round}"));
-            let double = Some(ProviderName::Testdouble);
+            let double = Some(DOUBLE);
             let (first, second) =
                 tokio::join!(open(&house, &one, double), open(&house, &other, double));
             let [winner] = [(first, one), (second, other)]
@@ -183,7 +183,7 @@ fn a_rotation_whose_provider_is_gone_gives_its_own_name_to_nobody() {
         let house = House::open(Plan::default()).await;
         house.key("old").await;
         reserve_rotation(&house, GONE).await;
-        let refused = open(&house, "new", Some(ProviderName::Testdouble)).await;
+        let refused = open(&house, "new", Some(DOUBLE)).await;
         assert!(
             matches!(refused, Err(CustodyError::ProviderUnavailable { .. })),
             "{refused:?}"
@@ -197,10 +197,10 @@ fn a_rotation_gives_way_to_none_while_its_provider_is_configured() {
     run(async {
         let settings = CustodySettings::new(DeploymentProfile::SelfhostedSingle);
         let (house, _) = House::open_with_neighbour(settings).await;
-        reserve_rotation(&house, ProviderName::Testdouble).await;
-        let refused = open(&house, "other", Some(ProviderName::Software)).await;
+        reserve_rotation(&house, DOUBLE).await;
+        let refused = open(&house, "other", Some(ProviderName::new("software"))).await;
         assert_eq!(refused, Err(CustodyError::RotationInProgress));
-        let refused = open(&house, "new", Some(ProviderName::Software)).await;
+        let refused = open(&house, "new", Some(ProviderName::new("software"))).await;
         assert!(
             matches!(refused, Err(CustodyError::ProviderUnavailable { .. })),
             "{refused:?}"
@@ -215,7 +215,7 @@ fn a_rotation_that_is_open_gives_way_to_none_wherever_its_keys_are() {
         let house = House::open(Plan::default()).await;
         house.key("old").await;
         house.rotate_to("new").await;
-        let refused = open(&house, "other", Some(ProviderName::Testdouble)).await;
+        let refused = open(&house, "other", Some(DOUBLE)).await;
         assert_eq!(refused, Err(CustodyError::RotationInProgress));
         assert!(house.notes.taken().is_empty());
     });

@@ -9,10 +9,10 @@ use signer_domain::ports::{
     Presence, PublicKeySource, Rotations as _,
 };
 use signer_domain::ports::{RotationRegistry as _, RotationReservation};
-use signer_domain::{DeploymentProfile, KeyId, ProviderName, Scope, SigningKey, clock};
+use signer_domain::{DeploymentProfile, KeyId, Scope, SigningKey, clock};
 use signer_kit::testdouble::{Call, Failure, Operation, TestDouble};
 
-use crate::house::{House, Plan, eventually, is_good, run, soon};
+use crate::house::{DOUBLE, House, Plan, eventually, is_good, run, soon};
 
 fn settings() -> CustodySettings {
     CustodySettings::new(DeploymentProfile::SelfhostedSingle)
@@ -323,7 +323,7 @@ fn a_missing_key_that_is_retired_is_missed_no_more() {
 /// A registry in which a crash left a rotation of the key `old` to the key `new` reserved.
 async fn crashed(house: &House) -> KeyId {
     let new = KeyId::parse("new").unwrap();
-    let (name, now) = (ProviderName::Testdouble, clock::now());
+    let (name, now) = (DOUBLE, clock::now());
     let reserved = house
         .registry
         .reserve_rotation(&Scope::Platform, &new, name, now)

@@ -137,7 +137,7 @@ fn a_test_feature_that_is_on_is_noticed() {
     let tree = feature_tree(&["--features", "_testdouble"]);
     let found = test_features(&tree);
     assert!(
-        found.iter().any(|line| line.starts_with("signer-domain ")),
+        found.iter().any(|line| line.starts_with("signer-actors ")),
         "in {found:?}"
     );
 }

@@ -50,7 +50,8 @@ impl House {
         let double: Arc<dyn KeyProvider> =
             Arc::new(Crashing::new(Arc::new(TestDouble::new()), points));
         let provider = ProviderSpec {
-            name: ProviderName::Testdouble,
+            name: ProviderName::new("testdouble"),
+            is_dev_only: true,
             factory: Arc::new(move || {
                 let double = Arc::clone(&double);
                 Box::pin(async move { Ok(double) })

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use parking_lot::RwLock;
 use signer_domain::ports::KeyNotices;
-use signer_domain::{KeyMarks, Scope, SigningKey};
+use signer_domain::{KeyMarks, ProviderName, Scope, SigningKey};
 
 use crate::metrics::Metrics;
 
@@ -75,11 +75,11 @@ impl NoticeWatch {
 fn warnings_of(
     keys: &[SigningKey],
     is_meant: impl Fn(KeyMarks) -> bool,
-    sentence: impl Fn(&str, usize) -> String,
+    sentence: impl Fn(ProviderName, usize) -> String,
 ) -> Vec<String> {
-    let mut counts = BTreeMap::<&str, usize>::new();
+    let mut counts = BTreeMap::<ProviderName, usize>::new();
     for key in keys.iter().filter(|key| is_meant(key.marks)) {
-        *counts.entry(key.provider().as_str()).or_default() += 1;
+        *counts.entry(key.provider()).or_default() += 1;
     }
     let told = counts.into_iter();
     told.map(|(provider, count)| sentence(provider, count))

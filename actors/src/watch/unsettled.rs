@@ -99,7 +99,7 @@ mod tests {
         PendingKey {
             scope: Scope::Platform,
             key_id: KeyId::parse("k1").unwrap(),
-            provider: ProviderName::Software,
+            provider: ProviderName::new("software"),
             purpose: Purpose::Generate,
             reservation,
         }

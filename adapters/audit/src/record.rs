@@ -245,7 +245,7 @@ fn key_members(key: &AuditKey) -> [Option<Cow<'_, str>>; 4] {
         key.handle_id.as_ref().map(|handle| handle.as_str().into()),
         key.scope.map(|scope| scope.to_string().into()),
         key.key_id.as_ref().map(|key_id| key_id.as_str().into()),
-        key.provider.map(|provider| provider.as_str().into()),
+        key.provider.map(|provider| provider.to_string().into()),
     ]
 }
 

@@ -89,5 +89,5 @@ pub(crate) static FACE: Face = Face {
         retiring: "disables the key",
         permissions: "[policy](docs/cloud/aws-kms-policy.json)",
     }],
-    ..Face::bare(ProviderName::AwsKms)
+    ..Face::bare(ProviderName::new("aws-kms"))
 };

@@ -17,7 +17,7 @@ use aws_sdk_kms::config::Credentials;
 
 use signer_cloud::{Trouble, in_doubt, told_that, until_there};
 use signer_domain::ports::{GeneratedKey, KeyProvider, KeyProviderError, ProviderCapabilities};
-use signer_domain::{Deadline, Digest, HandleId, KeyId, ProviderName, PublicKey, Scope, Signature};
+use signer_domain::{Deadline, Digest, HandleId, KeyId, PublicKey, Scope, Signature};
 
 use self::arn::KeyArn;
 use self::error::Refusal;
@@ -25,6 +25,7 @@ use self::generation::Generation;
 use self::key_name::KeyName;
 use self::retirement::Retirement;
 use self::service::{Configured, KeyStanding, Service, default_region};
+use crate::face::FACE;
 
 pub use self::memory::AwsKmsMemory;
 pub use self::settings::{
@@ -82,7 +83,7 @@ impl AwsKmsProvider {
     /// region or account, or no key at all. Nobody is asked for those.
     fn key_of(&self, handle: &HandleId) -> Result<KeyArn, KeyProviderError> {
         let key = KeyArn::parse(handle.rest())
-            .filter(|_| handle.provider() == ProviderName::AwsKms)
+            .filter(|_| handle.provider() == FACE.name)
             .filter(|key| key.region() == self.settings.region.as_str());
         let home = self.memory.home(None);
         key.filter(|key| home.is_none_or(|home| home == key.home()))
@@ -97,7 +98,7 @@ impl AwsKmsProvider {
         deadline: Deadline,
     ) -> Result<KeyArn, KeyProviderError> {
         let key = KeyArn::parse(handle.rest())
-            .filter(|_| handle.provider() == ProviderName::AwsKms)
+            .filter(|_| handle.provider() == FACE.name)
             .ok_or(KeyProviderError::KeyNotFound)?;
         if key.region() == self.settings.region.as_str() {
             if self.memory.home(None).is_none() {
@@ -208,7 +209,7 @@ impl AwsKmsProvider {
 impl KeyProvider for AwsKmsProvider {
     fn capabilities(&self) -> ProviderCapabilities {
         ProviderCapabilities {
-            name: ProviderName::AwsKms,
+            name: FACE.name,
             max_in_flight: self.settings.limits.for_one_key(),
             caution: None,
             mistaken_secret: None,

@@ -105,5 +105,5 @@ pub(crate) static FACE: Face = Face {
             permissions: "the same",
         },
     ],
-    ..Face::bare(ProviderName::AzureKv)
+    ..Face::bare(ProviderName::new("azure-kv"))
 };

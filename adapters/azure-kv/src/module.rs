@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use signer_cloud::{CloudLimits, install_tls};
+use signer_domain::Deadline;
 use signer_domain::ports::{KeyProvider, KeyProviderError};
-use signer_domain::{Deadline, ProviderName};
 use signer_module::{BoxFuture, Face, Prepared, ProviderModule, Refusal, Settings, Source};
 
 use crate::face::{
@@ -102,7 +102,7 @@ impl Prepared for Vault {
         );
         if self.settings.mode == AzureKvMode::Envelope {
             tracing::warn!(
-                provider = %ProviderName::AzureKv,
+                provider = %FACE.name,
                 "key material in process memory while signing: the vault encrypts keys and does not sign"
             );
         }

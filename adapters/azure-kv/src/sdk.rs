@@ -22,13 +22,14 @@ use async_trait::async_trait;
 
 use signer_cloud::cloud_name;
 use signer_domain::ports::{GeneratedKey, KeyProvider, KeyProviderError, ProviderCapabilities};
-use signer_domain::{Deadline, Digest, HandleId, KeyId, ProviderName, PublicKey, Scope, Signature};
+use signer_domain::{Deadline, Digest, HandleId, KeyId, PublicKey, Scope, Signature};
 
 use self::envelope::Envelope;
 use self::error::Refusal;
 use self::handle::KeyVersion;
 use self::native::Native;
 use self::vault::Vault;
+use crate::face::FACE;
 
 pub use self::credentials::{AzureCredentials, IncompleteCredentials};
 pub use self::settings::{
@@ -113,7 +114,7 @@ impl AzureKvProvider {
 impl KeyProvider for AzureKvProvider {
     fn capabilities(&self) -> ProviderCapabilities {
         ProviderCapabilities {
-            name: ProviderName::AzureKv,
+            name: FACE.name,
             max_in_flight: self.max_in_flight,
             caution: match self.keeping {
                 Keeping::Native(_) => None,

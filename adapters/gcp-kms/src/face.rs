@@ -83,5 +83,5 @@ pub(crate) static FACE: Face = Face {
         retiring: "disables the key version",
         permissions: "[role](docs/cloud/gcp-kms-role.yaml)",
     }],
-    ..Face::bare(ProviderName::GcpKms)
+    ..Face::bare(ProviderName::new("gcp-kms"))
 };

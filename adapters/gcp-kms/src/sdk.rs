@@ -16,10 +16,11 @@ use std::fmt;
 use async_trait::async_trait;
 
 use signer_domain::ports::{GeneratedKey, KeyProvider, KeyProviderError, ProviderCapabilities};
-use signer_domain::{Deadline, Digest, HandleId, KeyId, ProviderName, PublicKey, Scope, Signature};
+use signer_domain::{Deadline, Digest, HandleId, KeyId, PublicKey, Scope, Signature};
 
 use self::key_ring::VersionName;
 use self::keys::Keys;
+use crate::face::FACE;
 
 pub use self::key_ring::{GcpKeyPrefix, GcpKeyRing, ParseGcpKeyPrefixError, ParseGcpKeyRingError};
 pub use self::settings::{
@@ -71,7 +72,7 @@ impl GcpKmsProvider {
 impl KeyProvider for GcpKmsProvider {
     fn capabilities(&self) -> ProviderCapabilities {
         ProviderCapabilities {
-            name: ProviderName::GcpKms,
+            name: FACE.name,
             max_in_flight: self.settings.limits.for_one_key(),
             caution: self.settings.endpoint.is_emulator().then_some(EMULATED),
             mistaken_secret: None,

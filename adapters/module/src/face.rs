@@ -9,6 +9,8 @@ use crate::flag::Flag;
 pub struct Face {
     /// Its name.
     pub name: ProviderName,
+    /// Whether it is unfit for production, as the boot log and `/livez` then say.
+    pub is_dev_only: bool,
     /// What stands above its settings in the help.
     pub heading: &'static str,
     /// Its settings, in the order of the help.
@@ -46,6 +48,7 @@ impl Face {
     pub const fn bare(name: ProviderName) -> Self {
         Self {
             name,
+            is_dev_only: false,
             heading: "",
             flags: &[],
             one_of: &[],

@@ -38,9 +38,9 @@ mod tests {
     fn the_longest_names_make_a_handle_that_reads_back() {
         let scope = Scope::parse("domain:6f9619ff-8b86-d011-b42d-00cf4fc964ff").unwrap();
         let key_id = KeyId::parse(&"k".repeat(KeyId::MAX_LEN)).unwrap();
-        let handle = handle_of(ProviderName::Software, &scope, &key_id).unwrap();
+        let handle = handle_of(ProviderName::new("software"), &scope, &key_id).unwrap();
         assert_eq!(
-            names_in(ProviderName::Software, &handle),
+            names_in(ProviderName::new("software"), &handle),
             Some((scope, key_id))
         );
     }
@@ -58,7 +58,11 @@ mod tests {
             "pkcs11:platform|k1",
         ] {
             let handle = HandleId::parse(text).unwrap();
-            assert_eq!(names_in(ProviderName::Software, &handle), None, "{text}");
+            assert_eq!(
+                names_in(ProviderName::new("software"), &handle),
+                None,
+                "{text}"
+            );
         }
     }
 }

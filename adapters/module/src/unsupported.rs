@@ -17,7 +17,7 @@ mod tests {
     #[test]
     fn names_the_flag_and_the_cure() {
         assert_eq!(
-            UnsupportedProvider(ProviderName::AwsKms).to_string(),
+            UnsupportedProvider(ProviderName::new("aws-kms")).to_string(),
             "--key-provider aws-kms: this binary was built without the aws-kms provider; \
              rebuild it with `cargo build --release --features aws-kms`"
         );

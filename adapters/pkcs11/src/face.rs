@@ -119,7 +119,7 @@ pub static FACE: Face = Face {
         retiring: "destroys the private object",
         permissions: "a user PIN of one slot",
     }],
-    ..Face::bare(ProviderName::Pkcs11)
+    ..Face::bare(ProviderName::new("pkcs11"))
 };
 
 /// More sessions than processors gain nothing where the module computes by itself.

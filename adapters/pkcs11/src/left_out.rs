@@ -1,6 +1,6 @@
 //! What stands for the provider and its commands in a binary without it.
 
-use signer_domain::{ProviderName, RetiredKey};
+use signer_domain::RetiredKey;
 use signer_module::{Closed, LeftOut, ProviderModule, Refusal, Settings, UnsupportedProvider};
 
 use crate::face::FACE;
@@ -10,7 +10,7 @@ use crate::report::{Accepted, Checked, MechanismsDocument};
 pub const MODULE: &dyn ProviderModule = &LeftOut(&FACE);
 
 fn refusal() -> Refusal {
-    Refusal::usage(UnsupportedProvider(ProviderName::Pkcs11))
+    Refusal::usage(UnsupportedProvider(FACE.name))
 }
 
 /// Lists what the token offers.

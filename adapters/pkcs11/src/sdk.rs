@@ -36,7 +36,7 @@ use async_trait::async_trait;
 use prometheus_client::registry::Registry;
 
 use signer_domain::ports::{GeneratedKey, KeyProvider, KeyProviderError, ProviderCapabilities};
-use signer_domain::{Deadline, Digest, HandleId, KeyId, ProviderName, PublicKey, Scope, Signature};
+use signer_domain::{Deadline, Digest, HandleId, KeyId, PublicKey, Scope, Signature};
 
 use self::keys::{
     CheckToken, DestroyPrivateKey, MeetToken, ReadPublicKey, SignAnew, SignDigest, WantedKey,
@@ -47,6 +47,7 @@ use self::pool::{Pool, Purpose};
 use self::registered::Registered;
 use self::survey::SurveyLabels;
 use self::token::Token;
+use crate::face::FACE;
 
 pub use self::inspection::{
     CheckReport, CheckStep, OfferedMechanism, RETIRED_STEP, TokenDescription, check, mechanisms,
@@ -182,7 +183,7 @@ impl Pkcs11Provider {
 impl KeyProvider for Pkcs11Provider {
     fn capabilities(&self) -> ProviderCapabilities {
         ProviderCapabilities {
-            name: ProviderName::Pkcs11,
+            name: FACE.name,
             max_in_flight: self.token.settings.sessions,
             caution: None,
             mistaken_secret: None,

@@ -75,7 +75,7 @@ async fn rotate(
     number: u64,
     now: Timestamp,
 ) -> Option<RotationTransition> {
-    let (scope, new, software) = (rotated(), name(number), ProviderName::Software);
+    let (scope, new, software) = (rotated(), name(number), ProviderName::new("software"));
     let reserving = registry.reserve_rotation(&scope, &new, software, now);
     match reserving.await.unwrap() {
         RotationReservation::Reserved(pending) => {
@@ -259,7 +259,7 @@ async fn generate(
     number: u64,
     now: Timestamp,
 ) -> SigningKey {
-    let (key_id, software) = (name(number), ProviderName::Software);
+    let (key_id, software) = (name(number), ProviderName::new("software"));
     let reserving = registry.reserve(&scope, &key_id, software, now);
     match reserving.await.unwrap() {
         Reservation::Reserved(pending) => {
@@ -282,8 +282,11 @@ fn pair(scope: Scope, number: u64) -> GeneratedKey {
     let (head, _) = bytes.split_at_mut(8);
     head.copy_from_slice(&number.to_be_bytes());
     GeneratedKey {
-        handle_id: HandleId::from_parts(ProviderName::Software, format!("{scope}|k{number}"))
-            .unwrap(),
+        handle_id: HandleId::from_parts(
+            ProviderName::new("software"),
+            format!("{scope}|k{number}"),
+        )
+        .unwrap(),
         public_key: PublicKey::from_bytes(bytes),
     }
 }

@@ -13,6 +13,7 @@
 //!
 //! Seeds and derived keys are wiped when they are dropped; copies that the cryptographic libraries leave on the stack are out of reach.
 
+mod face;
 mod key_table;
 mod module;
 mod secret_seed;
@@ -27,7 +28,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use signer_domain::ports::{GeneratedKey, KeyProvider, KeyProviderError, ProviderCapabilities};
-use signer_domain::{Deadline, Digest, HandleId, KeyId, ProviderName, PublicKey, Scope, Signature};
+use signer_domain::{Deadline, Digest, HandleId, KeyId, PublicKey, Scope, Signature};
 use signer_key_pair::KeyPair;
 use signer_module::{handle_of, names_in};
 
@@ -35,6 +36,7 @@ use self::key_table::{Found, KeyTable};
 use self::secret_seed::SecretSeed;
 use self::self_test::SelfTest;
 
+pub use self::face::FACE;
 pub use self::module::MODULE;
 pub use self::seed_file::{SeedFileError, create_seed_file};
 pub use self::self_test::SelfTestError;
@@ -73,8 +75,7 @@ impl SoftwareProvider {
 
     /// The key pair behind a handle, derived when it is not at hand.
     fn key_pair(&self, handle: &HandleId) -> Result<Arc<KeyPair>, KeyProviderError> {
-        let (scope, key_id) =
-            names_in(ProviderName::Software, handle).ok_or(KeyProviderError::KeyNotFound)?;
+        let (scope, key_id) = names_in(FACE.name, handle).ok_or(KeyProviderError::KeyNotFound)?;
         let key_pair = Arc::new(self.seed.derive(&scope, &key_id)?);
         self.keys.keep(handle, &key_pair);
         Ok(key_pair)
@@ -96,7 +97,7 @@ impl SoftwareProvider {
 impl KeyProvider for SoftwareProvider {
     fn capabilities(&self) -> ProviderCapabilities {
         ProviderCapabilities {
-            name: ProviderName::Software,
+            name: FACE.name,
             max_in_flight: MAX_IN_FLIGHT,
             caution: None,
             mistaken_secret: Some(OTHER_SEED),
@@ -109,7 +110,7 @@ impl KeyProvider for SoftwareProvider {
         key_id: &KeyId,
         _deadline: Deadline,
     ) -> Result<GeneratedKey, KeyProviderError> {
-        let handle = handle_of(ProviderName::Software, scope, key_id)?;
+        let handle = handle_of(FACE.name, scope, key_id)?;
         if let Found::Retired = self.keys.find(&handle) {
             return Err(KeyProviderError::KeyRetired);
         }
@@ -158,7 +159,7 @@ impl KeyProvider for SoftwareProvider {
         key_id: &KeyId,
         _deadline: Deadline,
     ) -> Result<Option<GeneratedKey>, KeyProviderError> {
-        let handle = handle_of(ProviderName::Software, scope, key_id)?;
+        let handle = handle_of(FACE.name, scope, key_id)?;
         if self.keys.has_generated(&handle) {
             self.describe(handle).map(Some)
         } else {

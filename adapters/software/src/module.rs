@@ -3,39 +3,11 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use signer_domain::ProviderName;
 use signer_domain::ports::{KeyProvider, KeyProviderError};
-use signer_module::{
-    BoxFuture, Face, Flag, Kind, Prepared, ProviderModule, Refusal, Settings, TableRow, Unsaid,
-};
+use signer_module::{BoxFuture, Face, Prepared, ProviderModule, Refusal, Settings};
 
+use crate::face::{FACE, SEED_FILE};
 use crate::{OpenSoftwareError, SoftwareProvider};
-
-/// The file with the seed.
-const SEED_FILE: Flag = Flag {
-    name: "--software-seed-file",
-    value: "PATH",
-    kind: Kind::SecretFile { what: "the seed" },
-    unsaid: Unsaid::Refused {
-        cure: "name a file of exactly 32 random bytes that only its owner can read",
-    },
-    help: "The seed of the software provider: exactly 32 bytes, not readable by others",
-};
-
-static FACE: Face = Face {
-    heading: "Software provider options",
-    flags: &[SEED_FILE],
-    in_table: &[TableRow {
-        way: None,
-        lives: "derived by HKDF-SHA512 from one 32-byte seed file; **dev-only**, the \
-               boot log and `/livez` say so",
-        exported_by: "whoever reads the seed file",
-        takes: "microseconds",
-        retiring: "is remembered by the registry",
-        permissions: "the seed file",
-    }],
-    ..Face::bare(ProviderName::Software)
-};
 
 /// The provider as a module.
 pub const MODULE: &dyn ProviderModule = &Module;
@@ -74,7 +46,7 @@ impl Prepared for Opened {
 
     fn announce(&self) {
         tracing::warn!(
-            provider = %ProviderName::Software,
+            provider = %FACE.name,
             "key provider is dev-only: whoever reads its seed file holds every key"
         );
     }

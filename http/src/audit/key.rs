@@ -3,7 +3,7 @@
 use signer_domain::ports::{
     AuditKey, CloseRotation, GenerateKey, OpenRotation, SignTarget, SignedDigest,
 };
-use signer_domain::{HandleId, RotationTransition, Scope, SigningKey};
+use signer_domain::{HandleId, KnownProviders, RotationTransition, Scope, SigningKey};
 
 use crate::routes::Call;
 use crate::segment::{parse_handle, parse_scope};
@@ -17,7 +17,7 @@ pub(super) const UNKNOWN: AuditKey = AuditKey {
 };
 
 /// The key that the path of a call names.
-pub(super) fn of_call(call: Call<'_>) -> AuditKey {
+pub(super) fn of_call(call: Call<'_>, known: &KnownProviders) -> AuditKey {
     match call {
         Call::Show(handle)
         | Call::PublicKey(handle)
@@ -26,7 +26,7 @@ pub(super) fn of_call(call: Call<'_>) -> AuditKey {
         | Call::Block(handle)
         | Call::Unblock(handle)
         | Call::ReleaseQuarantine(handle) => {
-            parse_handle(handle).map_or(UNKNOWN, |handle| of_handle(&handle))
+            parse_handle(handle, known).map_or(UNKNOWN, |handle| of_handle(&handle))
         }
         Call::SignScope(scope)
         | Call::RotationOpen(scope)

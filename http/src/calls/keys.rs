@@ -11,7 +11,6 @@ use crate::answer::Answer;
 use crate::audit::{Subject, key};
 use crate::query::{encode_cursor, key_query};
 use crate::refusal::Refusal;
-use crate::segment::parse_handle;
 use crate::wire::{
     EmptyRequest, GenerateRequest, Jwk, KeyDocument, KeyListDocument, PublicKeyDocument, escaped,
 };
@@ -48,7 +47,7 @@ pub(crate) async fn list(task: Task<'_>) -> Result<Answer, Refusal> {
 }
 
 pub(crate) async fn show(task: Task<'_>, handle: &str) -> Result<Answer, Refusal> {
-    let handle = parse_handle(handle)?;
+    let handle = task.handle(handle)?;
     let shown = task.custody.key(handle, task.deadline).await?;
     task.subject
         .learn(|facts| facts.key = key::of_record(&shown.key));
@@ -89,7 +88,7 @@ fn lone_handle(task: &Task<'_>, handle: &str) -> Result<HandleId, Refusal> {
     if !task.body.is_empty() && !is_null() {
         let EmptyRequest {} = task.document()?;
     }
-    parse_handle(handle)
+    task.handle(handle)
 }
 
 fn marked(subject: &mut Subject, shown: ShownKey) -> Answer {
@@ -98,7 +97,7 @@ fn marked(subject: &mut Subject, shown: ShownKey) -> Answer {
 }
 
 pub(crate) async fn public_key(task: Task<'_>, handle: &str) -> Result<Answer, Refusal> {
-    let handle = parse_handle(handle)?;
+    let handle = task.handle(handle)?;
     let published = task.custody.public_key(handle, task.deadline).await?;
     task.subject
         .learn(|facts| facts.key = key::of_record(&published.key));
@@ -128,7 +127,10 @@ fn location_of(handle: &HandleId) -> HeaderValue {
 
 #[cfg(test)]
 mod tests {
+    use signer_domain::{KnownProviders, ProviderName};
+
     use super::*;
+    use crate::segment::parse_handle;
 
     #[test]
     fn a_location_is_percent_encoded_and_leads_back_to_the_handle() {
@@ -140,7 +142,8 @@ mod tests {
             .unwrap()
             .strip_prefix("/v1/keys/")
             .unwrap();
-        assert_eq!(parse_handle(segment), Ok(handle));
+        let known = KnownProviders::from_iter([ProviderName::new("software")]);
+        assert_eq!(parse_handle(segment, &known), Ok(handle));
         let arn = HandleId::parse("aws-kms:arn:aws:kms:eu:1:key/2").unwrap();
         assert_eq!(
             location_of(&arn),

@@ -3,6 +3,7 @@
 use actix_http::StatusCode;
 use actix_http::header::{self, HeaderMap, HeaderValue};
 use prometheus_client::registry::Registry;
+use signer_domain::KnownProviders;
 use signer_domain::ports::{AuditStatus, CheckState, Custody};
 
 use crate::accept::MetricsForm;
@@ -87,6 +88,6 @@ pub(crate) fn metrics(registry: &Registry, headers: &HeaderMap) -> Result<Answer
     Ok(answer.with(header::VARY, HeaderValue::from_static("accept")))
 }
 
-pub(crate) fn openapi() -> Answer {
-    Answer::new(StatusCode::OK, JSON, openapi_json().into())
+pub(crate) fn openapi(providers: &KnownProviders) -> Answer {
+    Answer::new(StatusCode::OK, JSON, openapi_json(providers).into())
 }

@@ -6,11 +6,11 @@ use signer_domain::ports::{SignRequest, SignTarget};
 use super::Task;
 use crate::answer::Answer;
 use crate::refusal::Refusal;
-use crate::segment::{parse_handle, parse_scope};
+use crate::segment::parse_scope;
 use crate::wire::{self, BatchDocument, BatchRequest, BatchResult, Problem, SignDocument};
 
 pub(crate) async fn with_handle(task: Task<'_>, handle: &str) -> Result<Answer, Refusal> {
-    let target = SignTarget::Handle(parse_handle(handle)?);
+    let target = SignTarget::Handle(task.handle(handle)?);
     sign(task, target).await
 }
 

@@ -2,16 +2,16 @@
 
 use std::fmt;
 
-use serde::de::{Error, MapAccess, SeqAccess, Unexpected, Visitor};
+use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Unexpected, Visitor};
 use serde::ser::SerializeStruct as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use signer_domain::ports::{SignRequest, SignTarget};
-use signer_domain::{Digest, HandleId, KeyId, Scope, Signature};
+use signer_domain::{Digest, HandleId, KeyId, KnownProviders, Scope, Signature};
 use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, OneOfBuilder, Type};
 use utoipa::openapi::{Ref, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-use super::fields::{Text, optional, read_texts, required, unknown_field};
+use super::fields::{Body, Text, optional, read_texts, required, unknown_field};
 use super::{Problem, texts};
 
 /// A request to sign many digests.
@@ -84,11 +84,16 @@ pub enum BatchResult {
     },
 }
 
-impl<'de> Deserialize<'de> for BatchItem {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+/// Reads one item.
+struct Item<'a>(&'a KnownProviders);
+
+impl<'de> DeserializeSeed<'de> for Item<'_> {
+    type Value = BatchItem;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<BatchItem, D::Error> {
         let [handle_id, scope, digest, reference] =
             read_texts(deserializer, ["handle_id", "scope", "digest", "reference"])?;
-        let handle = optional("handle_id", handle_id, HandleId::parse)?;
+        let handle = optional("handle_id", handle_id, |text| self.0.parse_handle(text))?;
         let scope = optional("scope", scope, Scope::parse)?;
         let target = match (handle, scope) {
             (Some(handle), None) => SignTarget::Handle(handle),
@@ -97,7 +102,7 @@ impl<'de> Deserialize<'de> for BatchItem {
             (Some(_), Some(_)) => return Err(D::Error::custom("scope: excludes handle_id")),
         };
         let digest = required("digest", digest, Digest::from_base64)?;
-        Ok(Self {
+        Ok(BatchItem {
             request: SignRequest { target, digest },
             reference: optional("reference", reference, parse_reference)?,
         })
@@ -162,15 +167,18 @@ impl ToSchema for BatchItem {
     }
 }
 
-impl<'de> Deserialize<'de> for BatchRequest {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(RequestVisitor)
+impl<'de> Body<'de> for BatchRequest {
+    fn read<D: Deserializer<'de>>(
+        deserializer: D,
+        known: &KnownProviders,
+    ) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Request(known))
     }
 }
 
-struct RequestVisitor;
+struct Request<'a>(&'a KnownProviders);
 
-impl<'de> Visitor<'de> for RequestVisitor {
+impl<'de> Visitor<'de> for Request<'_> {
     type Value = BatchRequest;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -190,7 +198,7 @@ impl<'de> Visitor<'de> for RequestVisitor {
             if items.is_some() {
                 return Err(A::Error::custom("items: is given twice"));
             }
-            items = Some(map.next_value::<Items>()?.0);
+            items = Some(map.next_value_seed(Items(self.0))?);
         }
         let items = items.ok_or_else(|| A::Error::custom("items: is missing"))?;
         Ok(BatchRequest { items })
@@ -198,18 +206,18 @@ impl<'de> Visitor<'de> for RequestVisitor {
 }
 
 /// The items, counted while they are read so that a long list costs nothing beyond the limit.
-struct Items(Vec<BatchItem>);
+struct Items<'a>(&'a KnownProviders);
 
-impl<'de> Deserialize<'de> for Items {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ItemsVisitor)
+impl<'de> DeserializeSeed<'de> for Items<'_> {
+    type Value = Vec<BatchItem>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_any(self)
     }
 }
 
-struct ItemsVisitor;
-
-impl<'de> Visitor<'de> for ItemsVisitor {
-    type Value = Items;
+impl<'de> Visitor<'de> for Items<'_> {
+    type Value = Vec<BatchItem>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an array as items")
@@ -225,7 +233,10 @@ impl<'de> Visitor<'de> for ItemsVisitor {
         let at = |index: usize, error: A::Error| {
             A::Error::custom(format_args!("items[{index}]: {error}"))
         };
-        while let Some(item) = seq.next_element().map_err(|error| at(items.len(), error))? {
+        while let Some(item) = seq
+            .next_element_seed(Item(self.0))
+            .map_err(|error| at(items.len(), error))?
+        {
             if items.len() == limit {
                 return Err(A::Error::custom(format_args!(
                     "items: must be at most {limit}"
@@ -236,6 +247,6 @@ impl<'de> Visitor<'de> for ItemsVisitor {
         if items.is_empty() {
             return Err(A::Error::custom("items: must be at least 1"));
         }
-        Ok(Items(items))
+        Ok(items)
     }
 }

@@ -4,9 +4,19 @@ use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, Unexpected, Visitor};
+use signer_domain::KnownProviders;
 
 /// The longest field name that an error repeats.
 const MAX_ECHO: usize = 64;
+
+/// What a request says in its body.
+pub(crate) trait Body<'de>: Sized {
+    /// Reads it. Where it names a provider, that is one of those that are `known`.
+    fn read<D: Deserializer<'de>>(
+        deserializer: D,
+        known: &KnownProviders,
+    ) -> Result<Self, D::Error>;
+}
 
 /// Reads an object whose fields are all text. Each may be there or not, at most once, in any order;
 /// there may be no others. Text without escapes is borrowed from the input.

@@ -3,11 +3,12 @@
 use serde::{Deserialize, Deserializer, Serialize};
 use signer_domain::ports::{GenerateKey, Presence, ShownKey};
 use signer_domain::{
-    HandleId, KeyId, KeyState, ProviderName, PublicKey, Scope, SigningKey, Timestamp,
+    HandleId, KeyId, KeyState, KnownProviders, ProviderName, PublicKey, Scope, SigningKey,
+    Timestamp,
 };
 use utoipa::ToSchema;
 
-use super::fields::{optional, read_texts, required};
+use super::fields::{Body, optional, read_texts, required};
 use super::{rfc3339, texts};
 
 /// A request to make a key.
@@ -26,13 +27,16 @@ pub struct GenerateRequest {
     pub provider: Option<ProviderName>,
 }
 
-impl<'de> Deserialize<'de> for GenerateRequest {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+impl<'de> Body<'de> for GenerateRequest {
+    fn read<D: Deserializer<'de>>(
+        deserializer: D,
+        known: &KnownProviders,
+    ) -> Result<Self, D::Error> {
         let [scope, key_id, provider] = read_texts(deserializer, ["scope", "key_id", "provider"])?;
         Ok(Self {
             scope: required("scope", scope, Scope::parse)?,
             key_id: required("key_id", key_id, KeyId::parse)?,
-            provider: optional("provider", provider, ProviderName::parse)?,
+            provider: optional("provider", provider, |text| known.parse_name(text))?,
         })
     }
 }
@@ -42,8 +46,11 @@ impl<'de> Deserialize<'de> for GenerateRequest {
 #[serde(deny_unknown_fields)]
 pub struct EmptyRequest {}
 
-impl<'de> Deserialize<'de> for EmptyRequest {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+impl<'de> Body<'de> for EmptyRequest {
+    fn read<D: Deserializer<'de>>(
+        deserializer: D,
+        _known: &KnownProviders,
+    ) -> Result<Self, D::Error> {
         let [] = read_texts(deserializer, [])?;
         Ok(Self {})
     }

@@ -2,10 +2,12 @@
 
 use serde::{Deserialize, Deserializer, Serialize};
 use signer_domain::ports::{CloseRotation, OpenRotation};
-use signer_domain::{HandleId, KeyId, ProviderName, RotationTransition, Scope, Timestamp};
+use signer_domain::{
+    HandleId, KeyId, KnownProviders, ProviderName, RotationTransition, Scope, Timestamp,
+};
 use utoipa::ToSchema;
 
-use super::fields::{optional, read_texts, required};
+use super::fields::{Body, optional, read_texts, required};
 use super::{rfc3339, texts};
 
 /// A request to put a new key in the place of a scope's current one.
@@ -36,12 +38,15 @@ impl OpenRotationRequest {
     }
 }
 
-impl<'de> Deserialize<'de> for OpenRotationRequest {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+impl<'de> Body<'de> for OpenRotationRequest {
+    fn read<D: Deserializer<'de>>(
+        deserializer: D,
+        known: &KnownProviders,
+    ) -> Result<Self, D::Error> {
         let [new_key_id, provider] = read_texts(deserializer, ["new_key_id", "provider"])?;
         Ok(Self {
             new_key_id: required("new_key_id", new_key_id, KeyId::parse)?,
-            provider: optional("provider", provider, ProviderName::parse)?,
+            provider: optional("provider", provider, |text| known.parse_name(text))?,
         })
     }
 }
@@ -74,8 +79,11 @@ impl CloseRotationRequest {
     }
 }
 
-impl<'de> Deserialize<'de> for CloseRotationRequest {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+impl<'de> Body<'de> for CloseRotationRequest {
+    fn read<D: Deserializer<'de>>(
+        deserializer: D,
+        _known: &KnownProviders,
+    ) -> Result<Self, D::Error> {
         let [old_key_id, new_key_id] = read_texts(deserializer, ["old_key_id", "new_key_id"])?;
         Ok(Self {
             old_key_id: required("old_key_id", old_key_id, KeyId::parse)?,

@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Deserializer, Serialize};
 use signer_domain::ports::SignedDigest;
-use signer_domain::{Digest, HandleId, KeyId, Scope, Signature};
+use signer_domain::{Digest, HandleId, KeyId, KnownProviders, Scope, Signature};
 use utoipa::ToSchema;
 
-use super::fields::{read_texts, required};
+use super::fields::{Body, read_texts, required};
 use super::texts;
 
 /// A request to sign one digest.
@@ -17,8 +17,11 @@ pub struct SignRequest {
     pub digest: Digest,
 }
 
-impl<'de> Deserialize<'de> for SignRequest {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+impl<'de> Body<'de> for SignRequest {
+    fn read<D: Deserializer<'de>>(
+        deserializer: D,
+        _known: &KnownProviders,
+    ) -> Result<Self, D::Error> {
         let [digest] = read_texts(deserializer, ["digest"])?;
         Ok(Self {
             digest: required("digest", digest, Digest::from_base64)?,

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use signer_domain::ProviderName as DomainProviderName;
+use signer_domain::KnownProviders;
 use utoipa::openapi::schema::{KnownFormat, Object, ObjectBuilder, SchemaFormat, Type};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
@@ -35,13 +35,9 @@ macro_rules! text_schema {
     };
 }
 
-text_schema!(
-    HandleId,
-    Object::builder()
-        .pattern(Some(provider_handle_pattern()))
-        .description(Some("Opaque reference to one key pair in one provider."))
-        .examples(["software:platform|k1"])
-);
+// What these two may be depends on the providers that the program knows: see `of`.
+text_schema!(HandleId, ObjectBuilder::new());
+text_schema!(ProviderName, ObjectBuilder::new());
 text_schema!(
     Scope,
     sized(
@@ -103,10 +99,6 @@ text_schema!(
         .description(Some("RFC 3339 in UTC."))
 );
 text_schema!(
-    ProviderName,
-    ObjectBuilder::new().enum_values(Some(provider_names()))
-);
-text_schema!(
     KeyState,
     ObjectBuilder::new().enum_values(Some(["active", "rotating", "retired"]))
 );
@@ -127,11 +119,22 @@ fn sized(pattern: impl Into<String>, min: usize, max: usize) -> ObjectBuilder {
         .max_length(Some(max))
 }
 
-fn provider_names() -> impl Iterator<Item = &'static str> {
-    DomainProviderName::ALL.iter().map(|name| name.as_str())
-}
-
-fn provider_handle_pattern() -> String {
-    let names: Vec<_> = provider_names().collect();
-    format!("^({}):[A-Za-z0-9._~:/|@+=,-]{{1,512}}$", names.join("|"))
+/// The texts that name one of these providers.
+pub(crate) fn of(providers: &KnownProviders) -> [(String, RefOr<Schema>); 2] {
+    let names: Vec<_> = providers
+        .names()
+        .iter()
+        .map(signer_domain::ProviderName::as_str)
+        .collect();
+    let handle = format!("^({}):[A-Za-z0-9._~:/|@+=,-]{{1,512}}$", names.join("|"));
+    let text = || ObjectBuilder::new().schema_type(Type::String);
+    let handle = text()
+        .pattern(Some(handle))
+        .description(Some("Opaque reference to one key pair in one provider."))
+        .examples(["software:platform|k1"]);
+    let name = text().enum_values(Some(names));
+    [
+        (HandleId::name().into_owned(), handle.into()),
+        (ProviderName::name().into_owned(), name.into()),
+    ]
 }

@@ -31,7 +31,7 @@ fn known(name: &str) -> AuditKey {
 fn named(name: &str) -> AuditKey {
     AuditKey {
         handle_id: Some(handle(name)),
-        provider: Some(ProviderName::Software),
+        provider: Some(ProviderName::new("software")),
         ..AuditKey::default()
     }
 }

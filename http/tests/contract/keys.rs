@@ -3,7 +3,7 @@
 use signer_domain::KeyState;
 use signer_http::wire::{Jwk, KeyDocument, KeyListDocument, PublicKeyDocument};
 
-use crate::support::{TestServer, handle};
+use crate::support::{TestServer, digest, handle, sign_body};
 
 const K1: &str = "/v1/keys/software%3Aplatform%7Ck1";
 
@@ -39,6 +39,29 @@ fn a_provider_that_is_not_configured_is_404_and_one_that_does_not_exist_400() {
     let reply = client.post("/v1/keys", &body("vault"));
     assert_eq!(reply.problem().code.as_str(), "invalid_request");
     assert!(reply.problem().detail.starts_with("provider: "));
+}
+
+#[test]
+fn a_handle_of_a_provider_that_does_not_exist_is_400_wherever_it_stands() {
+    let server = TestServer::start();
+    let mut client = server.client();
+    let item = format!(r#"{{"handle_id":"vault:x","digest":"{}"}}"#, digest());
+    let batch = format!(r#"{{"items":[{item}]}}"#);
+    for (reply, place) in [
+        (client.get("/v1/keys/vault%3Ax"), "handle_id: "),
+        (client.get("/v1/keys/vault%3Ax/public-key"), "handle_id: "),
+        (client.post("/v1/keys/vault%3Ax/retire", ""), "handle_id: "),
+        (
+            client.post("/v1/keys/vault%3Ax/sign", &sign_body()),
+            "handle_id: ",
+        ),
+        (client.post("/v1/sign", &batch), "items[0]: handle_id: "),
+    ] {
+        let problem = reply.problem();
+        assert_eq!(problem.code.as_str(), "invalid_request");
+        let sentence = format!("{place}must be \"<provider>:<rest>\", as in ");
+        assert!(problem.detail.starts_with(&sentence), "{problem:?}");
+    }
 }
 
 #[test]

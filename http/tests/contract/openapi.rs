@@ -6,10 +6,10 @@ use serde_json::Value;
 use signer_http::openapi_json;
 use signer_http::wire::BatchRequest;
 
-use crate::support::TestServer;
+use crate::support::{TestServer, providers};
 
 fn document() -> Value {
-    serde_json::from_str(&openapi_json()).unwrap()
+    serde_json::from_str(&openapi_json(&providers())).unwrap()
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod rotations;
 mod server;
 
 use rustix::process::{Gid, Uid};
+use signer_domain::{KnownProviders, ProviderName};
 
 pub(crate) use audit::{Mood, RecordingTrail, SLOWNESS};
 pub(crate) use client::{Client, Reply};
@@ -25,6 +26,12 @@ pub(crate) fn as_stranger<T: Send + 'static>(work: impl FnOnce() -> T + Send + '
         work()
     });
     stranger.join().unwrap()
+}
+
+/// The providers that a request may name.
+pub(crate) fn providers() -> KnownProviders {
+    let names = ["software", "pkcs11", "aws-kms", "gcp-kms", "azure-kv"];
+    names.map(ProviderName::new).into_iter().collect()
 }
 
 /// A well-formed digest.

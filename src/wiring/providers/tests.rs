@@ -1,15 +1,16 @@
 use async_trait::async_trait;
 use parking_lot::Mutex;
+use signer_domain::ProviderName;
 use signer_domain::ports::{KeyProvider, KeyProviderError};
-use signer_module::{Face, ProviderModule, Refusal};
+use signer_module::{ProviderModule, Refusal};
 
 use super::*;
 
 /// What became of the token, in order.
 static TOLD: Mutex<Vec<&str>> = Mutex::new(Vec::new());
 
-static TOKEN: Face = Face::bare(ProviderName::Pkcs11);
-static SERVICE: Face = Face::bare(ProviderName::AwsKms);
+static TOKEN: Face = Face::bare(ProviderName::new("pkcs11"));
+static SERVICE: Face = Face::bare(ProviderName::new("aws-kms"));
 
 struct TokenModule;
 struct RefusingModule;

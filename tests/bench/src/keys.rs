@@ -34,7 +34,10 @@ impl PreparedKey {
         let key_id = KeyId::parse(&key_name(index))?;
         let scope = Scope::Platform;
         Ok(Self {
-            handle_id: HandleId::from_parts(ProviderName::Software, format!("{scope}|{key_id}"))?,
+            handle_id: HandleId::from_parts(
+                ProviderName::new("software"),
+                format!("{scope}|{key_id}"),
+            )?,
             scope,
             key_id,
             public_key,

@@ -25,7 +25,6 @@ mod provider;
 mod registry;
 mod remembering;
 #[cfg(test)]
-#[cfg(feature = "double")]
 mod tests;
 
 use std::sync::Arc;

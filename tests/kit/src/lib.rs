@@ -4,10 +4,9 @@
 //! - [`conformance`]: the contract of a key provider, one suite for every back end.
 //! - [`crash`]: deaths, failures and delays at every call of a driven port.
 //! - [`registry`]: the contract of the registry, one suite for every store, and a store in memory.
-//! - `testdouble`: a key provider in memory that does what a test tells it.
+//! - [`testdouble`]: a key provider in memory that does what a test tells it.
 
 pub mod conformance;
 pub mod crash;
 pub mod registry;
-#[cfg(feature = "double")]
 pub mod testdouble;

@@ -24,6 +24,7 @@
 
 mod failure;
 mod key_pair;
+mod module;
 mod script;
 mod state;
 
@@ -34,12 +35,13 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use signer_domain::ports::{GeneratedKey, KeyProvider, KeyProviderError, ProviderCapabilities};
-use signer_domain::{Deadline, Digest, HandleId, KeyId, ProviderName, PublicKey, Scope, Signature};
+use signer_domain::{Deadline, Digest, HandleId, KeyId, PublicKey, Scope, Signature};
 
 use self::failure::unavailable;
 use self::state::State;
 
 pub use self::failure::{Call, Failure, Operation};
+pub use self::module::{FACE, MODULE};
 
 /// How many signatures by one key may be under way at once, unless the test says otherwise.
 const MAX_IN_FLIGHT: NonZeroUsize = NonZeroUsize::new(16).unwrap();
@@ -157,7 +159,7 @@ fn scripted_panic() -> ! {
 impl KeyProvider for TestDouble {
     fn capabilities(&self) -> ProviderCapabilities {
         ProviderCapabilities {
-            name: ProviderName::Testdouble,
+            name: FACE.name,
             max_in_flight: self.max_in_flight,
             caution: None,
             mistaken_secret: None,
@@ -242,16 +244,16 @@ impl KeyProvider for TestDouble {
 }
 
 fn handle_of(scope: &Scope, key_id: &KeyId) -> Result<HandleId, KeyProviderError> {
-    HandleId::from_parts(ProviderName::Testdouble, format_args!("{scope}|{key_id}")).map_err(
-        |cause| KeyProviderError::Misconfigured {
+    HandleId::from_parts(FACE.name, format_args!("{scope}|{key_id}")).map_err(|cause| {
+        KeyProviderError::Misconfigured {
             context: "naming a key pair",
             source: Some(Box::new(cause)),
-        },
-    )
+        }
+    })
 }
 
 fn names_of(handle: &HandleId) -> Option<(Scope, KeyId)> {
-    let is_ours = handle.provider() == ProviderName::Testdouble;
+    let is_ours = handle.provider() == FACE.name;
     let (scope, key_id) = handle.rest().split_once('|').filter(|_| is_ours)?;
     Some((Scope::parse(scope).ok()?, KeyId::parse(key_id).ok()?))
 }

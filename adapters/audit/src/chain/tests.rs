@@ -11,7 +11,7 @@ fn key() -> AuditKey {
         handle_id: Some(HandleId::parse("software:platform|k1").unwrap()),
         scope: Some(Scope::parse("platform").unwrap()),
         key_id: Some(KeyId::parse("k1").unwrap()),
-        provider: Some(ProviderName::Software),
+        provider: Some(ProviderName::new("software")),
     }
 }
 

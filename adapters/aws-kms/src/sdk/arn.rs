@@ -1,8 +1,10 @@
 //! The names that AWS gives to keys.
 
-use signer_domain::{HandleId, ProviderName};
+use signer_domain::HandleId;
 
 use signer_domain::ports::KeyProviderError;
+
+use crate::face::FACE;
 
 /// The ARN of one key: `arn:<partition>:kms:<region>:<account>:key/<id>`. Never that of an alias, which
 /// could be pointed at another key.
@@ -52,7 +54,7 @@ impl KeyArn {
 
     /// The handle of the key.
     pub(super) fn handle(&self) -> Result<HandleId, KeyProviderError> {
-        HandleId::from_parts(ProviderName::AwsKms, &self.text).map_err(|cause| {
+        HandleId::from_parts(FACE.name, &self.text).map_err(|cause| {
             KeyProviderError::Misconfigured {
                 context: "reading the ARN of a key",
                 source: Some(cause.into()),

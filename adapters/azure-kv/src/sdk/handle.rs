@@ -2,8 +2,10 @@
 
 use std::fmt;
 
+use signer_domain::HandleId;
 use signer_domain::ports::KeyProviderError;
-use signer_domain::{HandleId, ProviderName};
+
+use crate::face::FACE;
 
 /// How many hexadecimal characters follow `k-` in the name of a key of ours.
 const NAME_DIGITS: usize = 40;
@@ -21,7 +23,7 @@ pub(super) struct KeyVersion {
 impl KeyVersion {
     /// The version that a handle of this provider names; `None` for every other handle.
     pub(super) fn in_handle(handle: &HandleId) -> Option<Self> {
-        if handle.provider() != ProviderName::AzureKv {
+        if handle.provider() != FACE.name {
             return None;
         }
         let (name, version) = handle.rest().split_once('/')?;
@@ -59,11 +61,9 @@ impl KeyVersion {
     }
 
     pub(super) fn handle(&self) -> Result<HandleId, KeyProviderError> {
-        HandleId::from_parts(ProviderName::AzureKv, self).map_err(|cause| {
-            KeyProviderError::Misconfigured {
-                context: "naming a key pair",
-                source: Some(Box::new(cause)),
-            }
+        HandleId::from_parts(FACE.name, self).map_err(|cause| KeyProviderError::Misconfigured {
+            context: "naming a key pair",
+            source: Some(Box::new(cause)),
         })
     }
 }

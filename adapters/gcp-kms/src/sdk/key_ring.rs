@@ -4,7 +4,9 @@ use std::fmt;
 use std::str::FromStr;
 
 use signer_cloud::cloud_name;
-use signer_domain::{HandleId, KeyId, ProviderName, Scope};
+use signer_domain::{HandleId, KeyId, Scope};
+
+use crate::face::FACE;
 
 /// The service takes no longer names of key rings and crypto keys.
 const LONGEST_ID: usize = 63;
@@ -29,7 +31,7 @@ impl GcpKeyRing {
 
     /// The version that a handle names; `None` unless it is one of a crypto key in this key ring.
     pub(super) fn version_in(&self, handle: &HandleId) -> Option<VersionName> {
-        if handle.provider() != ProviderName::GcpKms {
+        if handle.provider() != FACE.name {
             return None;
         }
         let below = handle.rest().strip_prefix(&self.0)?;
@@ -115,7 +117,7 @@ impl VersionName {
 
     /// The handle of this version; `None` when the name is too long for one.
     pub(super) fn handle(&self) -> Option<HandleId> {
-        HandleId::from_parts(ProviderName::GcpKms, &self.0).ok()
+        HandleId::from_parts(FACE.name, &self.0).ok()
     }
 }
 
@@ -151,7 +153,7 @@ mod tests {
     const RING: &str = "projects/example.com:p-1/locations/europe-west3/keyRings/signer";
 
     fn version_in(rest: &str) -> Option<VersionName> {
-        let handle = HandleId::from_parts(ProviderName::GcpKms, rest).unwrap();
+        let handle = HandleId::from_parts(FACE.name, rest).unwrap();
         RING.parse::<GcpKeyRing>().unwrap().version_in(&handle)
     }
 
@@ -204,7 +206,7 @@ mod tests {
             format!("{RING}/cryptoKeys/{}/cryptoKeyVersions/1", "k".repeat(64)),
         ] {
             assert_eq!(version_in(&rest), None, "{rest}");
-            let handle = HandleId::from_parts(ProviderName::GcpKms, &rest).unwrap();
+            let handle = HandleId::from_parts(FACE.name, &rest).unwrap();
             let ring: GcpKeyRing = RING.parse().unwrap();
             let is_elsewhere = ring.is_not_that_of(&handle);
             assert_eq!(is_elsewhere, rest.starts_with(other), "{rest}");

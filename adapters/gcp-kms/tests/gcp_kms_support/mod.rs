@@ -39,5 +39,5 @@ impl Fake {
 
 pub(crate) fn absent_handle() -> HandleId {
     let rest = format!("{KEY_RING}/cryptoKeys/k-never/cryptoKeyVersions/1");
-    HandleId::from_parts(ProviderName::GcpKms, rest).unwrap()
+    HandleId::from_parts(ProviderName::new("gcp-kms"), rest).unwrap()
 }

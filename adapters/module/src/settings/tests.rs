@@ -35,7 +35,7 @@ static FACE: Face = Face {
     heading: "X options",
     flags: &[FILE, PIN, COUNT],
     one_of: &[[FILE.name, PIN.name]],
-    ..Face::bare(ProviderName::Pkcs11)
+    ..Face::bare(ProviderName::new("pkcs11"))
 };
 
 fn read(typed: &[(&str, &str)], found: &[(&str, &str)]) -> Result<Settings, String> {

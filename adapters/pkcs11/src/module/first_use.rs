@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use signer_domain::ports::{KeyQuery, KeyRegistry, KeyRegistryError};
-use signer_domain::{HandleId, ProviderName, PublicKey};
+use signer_domain::{HandleId, PublicKey};
 use signer_module::Refusal;
 
+use crate::face::FACE;
 use crate::sdk::{Pkcs11Provider, RegisteredKeys, RegistryKnows};
 
 /// How many keys are read at a time in search of one that is in the token.
@@ -61,7 +62,7 @@ async fn known_to(registry: &dyn KeyRegistry) -> Result<RegistryKnows, KeyRegist
     };
     loop {
         let page = registry.list(&query).await?;
-        let is_in_the_token = |provider| provider == ProviderName::Pkcs11;
+        let is_in_the_token = |provider| provider == FACE.name;
         if page.keys.iter().any(|key| is_in_the_token(key.provider())) {
             return Ok(RegistryKnows::Keys);
         }

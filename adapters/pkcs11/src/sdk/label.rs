@@ -11,7 +11,9 @@ use std::sync::Arc;
 use sha2::{Digest as _, Sha256};
 
 use signer_domain::ports::KeyProviderError;
-use signer_domain::{HandleId, KeyId, ProviderName, Scope};
+use signer_domain::{HandleId, KeyId, Scope};
+
+use crate::face::FACE;
 
 /// How many hex digits stand for a name that is too long.
 const HASH_DIGITS: usize = 40;
@@ -52,11 +54,9 @@ impl Label {
 
     /// The handle of the key pair of this label.
     pub(super) fn handle(&self) -> Result<HandleId, KeyProviderError> {
-        HandleId::from_parts(ProviderName::Pkcs11, &self.0).map_err(|cause| {
-            KeyProviderError::Misconfigured {
-                context: "naming a key pair",
-                source: Some(Box::new(cause)),
-            }
+        HandleId::from_parts(FACE.name, &self.0).map_err(|cause| KeyProviderError::Misconfigured {
+            context: "naming a key pair",
+            source: Some(Box::new(cause)),
         })
     }
 }
@@ -106,7 +106,7 @@ impl Labels {
 
     /// The label in a handle; `None` for a handle that this custodian cannot have given out.
     pub(super) fn in_handle(&self, handle: &HandleId) -> Option<Label> {
-        if handle.provider() != ProviderName::Pkcs11 {
+        if handle.provider() != FACE.name {
             return None;
         }
         let rest = handle.rest();

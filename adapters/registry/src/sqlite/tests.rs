@@ -140,7 +140,7 @@ async fn checked_after(damage: impl AsyncFn(&Path)) -> [Result<(), RegistryRefus
     let reserving = registry.reserve(
         &Scope::Platform,
         &name,
-        ProviderName::Software,
+        ProviderName::new("software"),
         Timestamp::UNIX_EPOCH,
     );
     reserving.await.unwrap();
@@ -508,7 +508,7 @@ fn sample() -> PendingKey {
     PendingKey {
         scope: Scope::Platform,
         key_id: KeyId::parse("k1").unwrap(),
-        provider: ProviderName::Software,
+        provider: ProviderName::new("software"),
         purpose: Purpose::Generate,
         reservation: 1,
     }

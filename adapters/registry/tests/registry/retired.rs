@@ -8,7 +8,9 @@ use crate::support::{PLATFORM, Place, at, generate, pair, url};
 
 async fn retired(place: &Place) -> Vec<RetiredKey> {
     let url = url(&place.path());
-    retired_keys(&url, ProviderName::Software).await.unwrap()
+    retired_keys(&url, ProviderName::new("software"))
+        .await
+        .unwrap()
 }
 
 #[tokio::test]
@@ -25,7 +27,7 @@ async fn the_retired_keys_are_read_beside_a_custodian_and_behind_it_and_nothing_
         public_key: made.public_key,
     }];
     assert_eq!(retired(&place).await, wanted);
-    let others = retired_keys(&url(&place.path()), ProviderName::Pkcs11).await;
+    let others = retired_keys(&url(&place.path()), ProviderName::new("pkcs11")).await;
     assert_eq!(others.unwrap(), []);
     // It would be told of a registry that somebody else writes.
     registry.check().await.unwrap();
@@ -38,20 +40,20 @@ async fn the_retired_keys_are_read_beside_a_custodian_and_behind_it_and_nothing_
 #[tokio::test]
 async fn what_is_no_registry_is_refused_and_not_made() {
     let place = Place::new();
-    let absent = retired_keys(&url(&place.path()), ProviderName::Pkcs11).await;
+    let absent = retired_keys(&url(&place.path()), ProviderName::new("pkcs11")).await;
     absent.unwrap_err();
     assert!(place.snapshot().is_empty());
     let raw = place.open_raw().await;
     sqlx::Connection::close(raw).await.unwrap();
     std::fs::write(place.path(), "dear diary, this is no database at all").unwrap();
-    retired_keys(&url(&place.path()), ProviderName::Pkcs11)
+    retired_keys(&url(&place.path()), ProviderName::new("pkcs11"))
         .await
         .unwrap_err();
     std::fs::remove_file(place.path()).unwrap();
     let mut raw = place.open_raw().await;
     let foreign = sqlx::raw_sql("CREATE TABLE signing_key (handle_id)");
     foreign.execute(&mut raw).await.unwrap();
-    let refused = retired_keys(&url(&place.path()), ProviderName::Pkcs11).await;
+    let refused = retired_keys(&url(&place.path()), ProviderName::new("pkcs11")).await;
     assert!(
         matches!(refused.unwrap_err().refusal, RegistryRefusal::Foreign),
         "another application"

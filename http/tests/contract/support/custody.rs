@@ -131,7 +131,7 @@ impl Custody for ScriptedCustody {
         play(name).await?;
         if request
             .provider
-            .is_some_and(|name| name != ProviderName::Software)
+            .is_some_and(|name| name != ProviderName::new("software"))
         {
             return Err(CustodyError::KeyNotFound);
         }
@@ -285,7 +285,7 @@ impl Custody for ScriptedCustody {
             } else {
                 CheckState::Ok
             },
-            providers: vec![(ProviderName::Software, ProviderStatus::Ready)],
+            providers: vec![(ProviderName::new("software"), ProviderStatus::Ready)],
             warnings: if self.is_overdue.load(Ordering::Relaxed) {
                 vec!["rotation of \"platform\" is overdue".to_owned()]
             } else {

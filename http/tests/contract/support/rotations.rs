@@ -24,7 +24,11 @@ pub(crate) fn crowded() -> Scope {
 /// A rotation that was opened a minute after the epoch, and is due an hour later.
 fn transition(scope: Scope, old: &KeyId, new: &KeyId) -> RotationTransition {
     let handle = |key_id: &KeyId| {
-        HandleId::from_parts(ProviderName::Software, format_args!("{scope}|{key_id}")).unwrap()
+        HandleId::from_parts(
+            ProviderName::new("software"),
+            format_args!("{scope}|{key_id}"),
+        )
+        .unwrap()
     };
     RotationTransition {
         scope,
@@ -54,7 +58,7 @@ impl Rotations for ScriptedCustody {
         play(request.new_key_id.as_str()).await?;
         if request
             .provider
-            .is_some_and(|name| name != ProviderName::Software)
+            .is_some_and(|name| name != ProviderName::new("software"))
         {
             return Err(CustodyError::KeyNotFound);
         }

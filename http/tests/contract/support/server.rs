@@ -13,7 +13,7 @@ use signer_http::{HttpMetrics, HttpSettings, Ports, Telemetry, serve};
 use tempfile::TempDir;
 use tokio::sync::{Mutex, oneshot};
 
-use super::{Client, RecordingTrail, ScriptedCustody};
+use super::{Client, RecordingTrail, ScriptedCustody, providers};
 
 /// Binding changes the umask of the whole process for a moment, in which no other test may make a
 /// directory.
@@ -101,6 +101,7 @@ impl TestServer {
                 drain_timeout: options.drain_timeout,
                 idle_limit: options.idle_limit,
                 memory_budget: options.memory_budget,
+                providers: providers(),
             };
             actix_web::rt::System::new().block_on(serve(
                 settings,

@@ -44,8 +44,17 @@ pub async fn the_handle_of_another_provider_is_not_found<F: Fixture>(fixture: &F
     let subject = Subject::of(fixture).await;
     let key = subject.key("k1").await;
     let own = subject.provider.capabilities().name;
-    for foreign in ProviderName::ALL.iter().filter(|name| **name != own) {
-        let handle = HandleId::from_parts(*foreign, key.handle_id.rest()).unwrap();
+    let names = [
+        "software",
+        "pkcs11",
+        "aws-kms",
+        "gcp-kms",
+        "azure-kv",
+        "testdouble",
+    ];
+    let names = names.map(ProviderName::new);
+    for foreign in names.into_iter().filter(|name| *name != own) {
+        let handle = HandleId::from_parts(foreign, key.handle_id.rest()).unwrap();
         assert_not_found(&subject, &handle).await;
     }
 }

@@ -127,7 +127,7 @@ fn pending() -> PendingKey {
     PendingKey {
         scope: Scope::Platform,
         key_id: key_id(),
-        provider: ProviderName::Software,
+        provider: ProviderName::new("software"),
         purpose: Purpose::Generate,
         reservation: 1,
     }
@@ -191,7 +191,7 @@ fn entry() -> AuditEntry {
 /// Makes every call of the registry; how many of them failed.
 async fn call_registry(registry: &(impl KeyRegistry + RotationRegistry)) -> usize {
     let (scope, key_id, at) = (Scope::Platform, key_id(), Timestamp::UNIX_EPOCH);
-    let provider = ProviderName::Software;
+    let provider = ProviderName::new("software");
     let failed = [
         registry
             .reserve(&scope, &key_id, provider, at)
@@ -312,7 +312,7 @@ async fn a_call_that_fails_before_has_no_effect_and_one_that_fails_after_has_it(
         Crashing::new(Arc::clone(&sqlite), points)
     };
     let (scope, key_id, at) = (Scope::Platform, key_id(), Timestamp::UNIX_EPOCH);
-    let provider = ProviderName::Software;
+    let provider = ProviderName::new("software");
     let before = armed("registry.reserve.before:1=fail");
     before
         .reserve(&scope, &key_id, provider, at)

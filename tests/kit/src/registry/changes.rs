@@ -20,7 +20,7 @@ pub async fn reserves_a_free_name<F: RegistryFixture>() {
         panic!("{answer:?}");
     };
     assert_eq!((pending.scope, pending.key_id.as_str()), (PLATFORM, "k1"));
-    assert_eq!(pending.provider, ProviderName::Software);
+    assert_eq!(pending.provider, ProviderName::new("software"));
     assert_eq!(registry.pending().await.unwrap(), [pending]);
 }
 
@@ -29,7 +29,7 @@ pub async fn a_second_reservation_finds_the_first_with_its_provider<F: RegistryF
     let registry = place.open().await;
     let first = reserved(&registry, PLATFORM, "k1").await;
     let again = registry
-        .reserve(&PLATFORM, &name("k1"), ProviderName::Pkcs11, at(9))
+        .reserve(&PLATFORM, &name("k1"), ProviderName::new("pkcs11"), at(9))
         .await
         .unwrap();
     assert_eq!(again, Reservation::AlreadyPending(first.clone()));
@@ -202,7 +202,7 @@ pub async fn completing_with_a_provider_that_was_not_asked_is_a_conflict<F: Regi
     let registry = place.open().await;
     let reservation = reserved(&registry, PLATFORM, "k1").await;
     let foreign_reservation = PendingKey {
-        provider: ProviderName::Pkcs11,
+        provider: ProviderName::new("pkcs11"),
         ..reservation.clone()
     };
     let foreign_pair = GeneratedKey {
@@ -266,7 +266,7 @@ pub async fn abandoning_leaves_keys_and_the_reservations_of_others_alone<F: Regi
 
     let reservation = reserved(&registry, PLATFORM, "k2").await;
     let of_another_provider = PendingKey {
-        provider: ProviderName::Pkcs11,
+        provider: ProviderName::new("pkcs11"),
         ..reservation.clone()
     };
     let of_no_row = PendingKey {

@@ -43,7 +43,7 @@ pub async fn a_reserved_rotation_is_none_yet_and_changes_no_key<F: RegistryFixtu
         panic!("{answer:?}");
     };
     assert_eq!((pending.scope, pending.key_id.as_str()), (PLATFORM, "k2"));
-    assert_eq!(pending.provider, ProviderName::Software);
+    assert_eq!(pending.provider, ProviderName::new("software"));
     assert_eq!(pending.purpose, Purpose::Rotate);
     assert_eq!(registry.pending().await.unwrap(), [pending]);
     assert_eq!(current(&registry, PLATFORM).await, Some(old));
@@ -59,7 +59,7 @@ pub async fn a_second_reservation_finds_the_first_and_another_one_finds_the_scop
     let (_place, registry, _) = furnished::<F>().await;
     let first = rotation_reserved(&registry, PLATFORM, "k2").await;
     let again = registry
-        .reserve_rotation(&PLATFORM, &name("k2"), ProviderName::Pkcs11, at(12))
+        .reserve_rotation(&PLATFORM, &name("k2"), ProviderName::new("pkcs11"), at(12))
         .await
         .unwrap();
     assert_eq!(again, RotationReservation::AlreadyPending(first.clone()));

@@ -41,7 +41,7 @@ pub fn pair_salted(scope: Scope, key_id: &str, salt: u8) -> GeneratedKey {
         bytes[index % 31 + 1] ^= byte.rotate_left(u32::try_from(index / 31).unwrap());
     }
     GeneratedKey {
-        handle_id: HandleId::from_parts(ProviderName::Software, rest).unwrap(),
+        handle_id: HandleId::from_parts(ProviderName::new("software"), rest).unwrap(),
         public_key: PublicKey::from_bytes(bytes),
     }
 }
@@ -65,7 +65,7 @@ pub async fn reserve<R: Registries>(
     scope: Scope,
     key_id: &str,
 ) -> Result<Reservation, KeyRegistryError> {
-    let software = ProviderName::Software;
+    let software = ProviderName::new("software");
     registry
         .reserve(&scope, &name(key_id), software, at(0))
         .await
@@ -95,7 +95,7 @@ pub async fn reserve_rotation<R: Registries>(
     scope: Scope,
     new_key_id: &str,
 ) -> RotationReservation {
-    let software = ProviderName::Software;
+    let software = ProviderName::new("software");
     registry
         .reserve_rotation(&scope, &name(new_key_id), software, at(10))
         .await

@@ -52,7 +52,7 @@ fn all() -> KeyQuery {
 
 async fn reserve(registry: &SqliteRegistry, name: &str) -> Result<Reservation, KeyRegistryError> {
     let name = KeyId::parse(name).unwrap();
-    let (software, at) = (ProviderName::Software, Timestamp::UNIX_EPOCH);
+    let (software, at) = (ProviderName::new("software"), Timestamp::UNIX_EPOCH);
     registry
         .reserve(&Scope::Platform, &name, software, at)
         .await
@@ -69,7 +69,7 @@ async fn generate(registry: &SqliteRegistry, name: &str) {
 
 async fn rotate(registry: &SqliteRegistry, name: &str) -> RotationTransition {
     let key_id = KeyId::parse(name).unwrap();
-    let (software, at) = (ProviderName::Software, Timestamp::UNIX_EPOCH);
+    let (software, at) = (ProviderName::new("software"), Timestamp::UNIX_EPOCH);
     let reserving = registry.reserve_rotation(&Scope::Platform, &key_id, software, at);
     let reservation = reserving.await.unwrap();
     let RotationReservation::Reserved(pending) = reservation else {
