@@ -10,6 +10,8 @@ use std::process::Command;
 
 use serde_json::Value;
 use signer_test_support::{Program, Response, Server, Workplace, path_of, sign_request};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions as _, Connection as _};
 
 const DOMAIN: &str = "domain:6f9619ff-8b86-4011-b42d-00cf4fc964ff";
 const DIGEST: [u8; 64] = [0xa5; 64];
@@ -153,6 +155,41 @@ fn a_scope_whose_current_key_was_retired_still_has_none_after_a_restart() {
     assert_eq!(sign().problem_code(), "key_retired");
     generate(&server, "platform", "k2");
     assert_eq!(sign().expect_status(200).json()["key_id"], "k2");
+}
+
+/// Changes the registry as another version may have written it.
+fn rewrite_registry(place: &Workplace, statement: &'static str) {
+    let options = SqliteConnectOptions::new().filename(place.file("registry.db"));
+    actix_rt::Runtime::new().unwrap().block_on(async {
+        let mut connection = options.connect().await.unwrap();
+        let rewrite = sqlx::query(statement).execute(&mut connection);
+        assert!(rewrite.await.unwrap().rows_affected() > 0);
+        connection.close().await.unwrap();
+    });
+}
+
+#[test]
+fn a_key_of_a_provider_of_another_version_is_shown_and_is_in_no_other_keys_way() {
+    let place = Workplace::with_seed();
+    let mut server = start(&place);
+    let ours = generate(&server, "platform", "k1");
+    generate(&server, DOMAIN, "k2");
+    assert!(server.terminate().success());
+    rewrite_registry(
+        &place,
+        "UPDATE signing_key SET provider = 'vault', handle_id = 'vault:x', blocked = 1
+         WHERE key_id = 'k2'",
+    );
+    let server = start(&place);
+    let listed = server.get("/v1/keys").expect_status(200).json();
+    assert_eq!(listed["keys"][0]["handle_id"], ours);
+    assert_eq!(listed["keys"][1]["handle_id"], "vault:x");
+    assert_eq!(listed["keys"][1]["provider"], "vault");
+    call(&server, &ours, "/sign").expect_status(200);
+    call(&server, "vault:x", "/sign").expect_status(400);
+    let metrics = server.get("/metrics").expect_status(200);
+    let count = "plexsphere_signer_keys_blocked{provider=\"vault\"} 1";
+    assert!(metrics.text().contains(count), "{metrics:?}");
 }
 
 #[test]
