@@ -104,7 +104,7 @@ async fn no_question_is_answered_while_a_change_that_was_given_up_goes_on() {
         registry.find(&handle),
         registry.find(&other),
         registry.pending(),
-        registry.any_of(ProviderName::Software),
+        registry.any_of(ProviderName::new("software")),
         registry.current(&scope),
         registry.list(&query),
         registry.notices(),
