@@ -44,6 +44,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 #[derive(Debug, Parser)]
 #[command(
     name = "plexsphere-signer",
+    bin_name = "plexsphere-signer",
     version,
     arg_required_else_help = true,
     disable_help_subcommand = true,

@@ -6,6 +6,7 @@ mod catalogue;
 mod cli;
 mod client;
 mod commands;
+mod composition;
 mod config;
 mod dev;
 mod exit;
@@ -24,8 +25,8 @@ mod telemetry;
 mod wiring;
 
 pub use catalogue::{Catalogue, PROVIDERS};
-#[cfg(feature = "_testdouble")]
-pub use wiring::{arm_crash_points, remember_keys_in};
+pub use composition::Composition;
+pub use wiring::Around;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -45,9 +46,9 @@ use failure::Failure;
 static ALLOCATOR: Jemalloc = Jemalloc;
 
 /// Runs the command line and tells how it ended.
-pub fn run(args: impl IntoIterator<Item = OsString>, providers: &Catalogue) -> ExitCode {
-    let parsed = parse(args, providers);
-    match parsed.and_then(|cli| cli.map_or(Ok(()), |cli| dispatch(&cli, providers))) {
+pub fn run(args: impl IntoIterator<Item = OsString>, composition: Composition<'_>) -> ExitCode {
+    let parsed = parse(args, composition.providers);
+    match parsed.and_then(|cli| cli.map_or(Ok(()), |cli| dispatch(&cli, composition))) {
         Ok(()) => {
             telemetry::flush();
             Exit::Ok.into()
@@ -80,7 +81,8 @@ fn parse(
     }
 }
 
-fn dispatch(cli: &Cli, providers: &Catalogue) -> Result<(), Failure> {
+fn dispatch(cli: &Cli, composition: Composition<'_>) -> Result<(), Failure> {
+    let providers = composition.providers;
     let client = match cli.command.client_args() {
         Some(behind) => behind.or(&cli.client),
         None => match cli.client.first_given() {
@@ -97,7 +99,7 @@ fn dispatch(cli: &Cli, providers: &Catalogue) -> Result<(), Failure> {
         stream::require_output()?;
     }
     match &cli.command {
-        Command::Serve(args) => serve::serve(args, &cli.typed, providers),
+        Command::Serve(args) => serve::serve(args, &cli.typed, composition),
         Command::Keys(command) => commands::keys(command, &client),
         Command::Rotations(command) => commands::rotations(command, &client),
         Command::Sign(args) => commands::sign(args, &client),

@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-use plexsphere_signer::{PROVIDERS, run};
+use plexsphere_signer::{Composition, run};
 
 fn main() -> ExitCode {
-    run(std::env::args_os(), &PROVIDERS)
+    run(std::env::args_os(), Composition::SHIPPED)
 }

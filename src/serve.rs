@@ -19,12 +19,12 @@ use signer_actors::{ActorCustody, CustodySettings, DrivenPorts, VerifyAfterSign}
 use signer_http::{HttpMetrics, HttpSettings, Ports, Telemetry};
 use tracing::{info, warn};
 
-use crate::catalogue::Catalogue;
 use crate::cli::{ServeArgs, TypedFlags};
+use crate::composition::Composition;
 use crate::config::{self, Config, Environment, Installation, Said, Verification};
 use crate::failure::Failure;
 use crate::telemetry::{self, Log, LogFormat};
-use crate::wiring::{self, AuditPlace, OpenAudit, OpenProviders, RegistryPlace};
+use crate::wiring::{self, Around, AuditPlace, OpenAudit, OpenProviders, RegistryPlace};
 use crate::{dev, hardening};
 use entrance::take_places;
 use file_limit::FileLimitSignal;
@@ -45,8 +45,9 @@ const IDLE_LIMIT: Duration = Duration::from_secs(75);
 pub(crate) fn serve(
     args: &ServeArgs,
     typed: &TypedFlags,
-    providers: &Catalogue,
+    composition: Composition<'_>,
 ) -> Result<(), Failure> {
+    let Composition { providers, around } = composition;
     hardening::require_user_of_its_own()?;
     room::require()?;
     // First of all: a stop that is asked for during the start is a stop in order.
@@ -81,7 +82,7 @@ pub(crate) fn serve(
     let log = telemetry::start(config.log, providers)?;
     let opened = system.block_on(OpenProviders::of(&config.settings, providers))?;
     let places = Places { registry, audit };
-    let outcome = system.block_on(run(config, places, signals, &opened, &log));
+    let outcome = system.block_on(run(config, places, signals, &opened, around, &log));
     // Last of all, for this may end the process on the spot: the audit log and the registry are
     // closed by now.
     opened.close(outcome)
@@ -113,14 +114,15 @@ async fn run(
     places: Places,
     signals: Signals,
     opened: &OpenProviders,
+    around: &'static dyn Around,
     log: &Log,
 ) -> Result<(), Failure> {
     let memory_budget = memory_budget::within_limits(config.memory_budget)?;
     memory_budget::give_back();
     let (registry, entrance) = take_places(&config, &places.registry).await?;
     let opening = async {
-        opened.learn_from(&registry).await?;
-        places.audit.open(&registry).await
+        opened.learn_from(registry.port(around)).await?;
+        places.audit.open(&registry, around.disk()).await
     };
     let audit = match opening.await {
         Ok(audit) => audit,
@@ -142,12 +144,12 @@ async fn run(
     let custody = ActorCustody::start(
         custody_settings(&config),
         DrivenPorts {
-            registry: registry.port(),
-            rotations: registry.rotations(),
-            audit: audit.port(),
+            registry: registry.port(around),
+            rotations: registry.rotations(around),
+            audit: audit.port(around),
             verifier_for: wiring::VERIFIER,
         },
-        opened.specs(),
+        opened.specs(around),
         &mut metrics,
     );
     let custody = Arc::new(custody.map_err(room::no_thread)?);
@@ -171,7 +173,7 @@ async fn run(
         Ports {
             custody: Arc::<ActorCustody>::clone(&custody),
             rotations: custody,
-            audit: audit.port(),
+            audit: audit.port(around),
         },
         telemetry,
         stopping,

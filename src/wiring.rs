@@ -1,11 +1,12 @@
 //! Joins adapters to ports. The only place that names an adapter.
 
+mod around;
 mod audit;
-#[cfg(feature = "_testdouble")]
-mod crash;
 mod only_one;
 mod providers;
 
+pub use self::around::Around;
+pub(crate) use self::around::Nothing;
 pub(crate) use self::audit::{AuditPlace, OpenAudit, accept_cut, accept_registry};
 pub(crate) use self::providers::{OpenProviders, leave, provide_development_seed};
 /// The offline half of the audit log: what `audit` reads and checks.
@@ -24,8 +25,6 @@ use crate::config::{Config, Installation, Setting, Source};
 use crate::failure::Failure;
 use crate::place::{directory_of, is_writable};
 use crate::places;
-#[cfg(feature = "_testdouble")]
-pub use crash::{arm_crash_points, remember_keys_in};
 
 /// Checks signatures, in `serve` and in `verify` alike.
 pub(crate) const VERIFIER: VerifierFactory = signer_verify::verifier_for;
@@ -152,19 +151,13 @@ pub(crate) struct OpenRegistry(Arc<SqliteRegistry>);
 
 impl OpenRegistry {
     /// The registry as the actors know it.
-    pub(crate) fn port(&self) -> Arc<dyn KeyRegistry> {
-        let registry = Arc::<SqliteRegistry>::clone(&self.0);
-        #[cfg(feature = "_testdouble")]
-        let registry = crash::around(registry);
-        registry
+    pub(crate) fn port(&self, around: &dyn Around) -> Arc<dyn KeyRegistry> {
+        around.registry(Arc::<SqliteRegistry>::clone(&self.0))
     }
 
     /// Its record of rotations as the actors know it.
-    pub(crate) fn rotations(&self) -> Arc<dyn RotationRegistry> {
-        let registry = Arc::<SqliteRegistry>::clone(&self.0);
-        #[cfg(feature = "_testdouble")]
-        let registry = crash::around(registry);
-        registry
+    pub(crate) fn rotations(&self, around: &dyn Around) -> Arc<dyn RotationRegistry> {
+        around.rotations(Arc::<SqliteRegistry>::clone(&self.0))
     }
 
     /// Ends the use of the registry. Nothing is lost without it.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use prometheus_client::registry::Registry as Metrics;
 use signer_audit::{
-    Acceptance, AuditOpening, AuditRefusal, FileAuditTrail, KeyFact, KnownKey, NoAuditTrail,
+    Acceptance, AuditOpening, AuditRefusal, Disk, FileAuditTrail, KeyFact, KnownKey, NoAuditTrail,
     OpenAuditError, RegistryMark, StaleRegistry, StaleRegistryError, inspect,
 };
 use signer_domain::KeyState;
@@ -13,7 +13,7 @@ use signer_domain::ports::{AuditTrail, CurrentKey, KeyRegistry as _, KeyRegistry
 use signer_registry::RegistryUrl;
 use tracing::{info, warn};
 
-use super::{OpenRegistry, RegistryPlace};
+use super::{Around, OpenRegistry, RegistryPlace};
 use crate::config::{AuditLog, Config, Source};
 use crate::failure::Failure;
 use crate::places::{self, Place};
@@ -57,14 +57,17 @@ impl AuditPlace {
     ///
     /// # Errors
     /// When it cannot be written, or the registry is not the one that it speaks of.
-    pub(crate) async fn open(&self, registry: &OpenRegistry) -> Result<OpenAudit, Failure> {
+    pub(crate) async fn open(
+        &self,
+        registry: &OpenRegistry,
+        disk: Arc<dyn Disk>,
+    ) -> Result<OpenAudit, Failure> {
         let Some(path) = &self.path else {
             return Ok(OpenAudit::Off);
         };
         let explain = |refusal| self.source.explain(refusal);
         let opening = AuditOpening::claim(path, Acceptance::Nothing).map_err(explain)?;
-        #[cfg(feature = "_testdouble")]
-        let opening = opening.on_disk(Arc::new(super::crash::CrashingDisk(super::crash::points())));
+        let opening = opening.on_disk(disk);
         let compared = opening.compare(&registry.mark().state());
         compared.map_err(|why| self.stale(path, why))?;
         for known in opening.known_keys() {
@@ -148,14 +151,9 @@ pub(crate) enum OpenAudit {
 
 impl OpenAudit {
     /// The log as everybody else knows it.
-    pub(crate) fn port(&self) -> Arc<dyn AuditTrail> {
+    pub(crate) fn port(&self, around: &dyn Around) -> Arc<dyn AuditTrail> {
         match self {
-            Self::Kept(trail) => {
-                let trail = Arc::<FileAuditTrail>::clone(trail);
-                #[cfg(feature = "_testdouble")]
-                let trail = super::crash::around(trail);
-                trail
-            }
+            Self::Kept(trail) => around.audit(Arc::<FileAuditTrail>::clone(trail)),
             Self::Off => Arc::new(NoAuditTrail),
         }
     }

@@ -6,12 +6,11 @@ use std::sync::Arc;
 use futures_util::future::{pending, select_all};
 use prometheus_client::registry::Registry as Metrics;
 use signer_actors::ProviderSpec;
+use signer_domain::ports::KeyRegistry;
 use signer_module::{BoxFuture, Closed, Face, Prepared, Settings};
 use signer_software::create_seed_file;
 
-use super::OpenRegistry;
-#[cfg(feature = "_testdouble")]
-use super::crash;
+use super::Around;
 use crate::catalogue::Catalogue;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -66,17 +65,13 @@ impl OpenProviders {
     }
 
     /// The providers, ready to be opened by their actors.
-    pub(crate) fn specs(&self) -> Vec<ProviderSpec> {
+    pub(crate) fn specs(&self, around: &'static dyn Around) -> Vec<ProviderSpec> {
         let spec = |(face, prepared): &(&Face, Arc<dyn Prepared>)| {
             let prepared = Arc::clone(prepared);
             let factory = move || {
                 let opening = prepared.open();
-                let opened: BoxFuture<'static, _> = Box::pin(async move {
-                    let provider = opening.await?;
-                    #[cfg(feature = "_testdouble")]
-                    let provider = crash::around_provider(provider);
-                    Ok(provider)
-                });
+                let opened: BoxFuture<'static, _> =
+                    Box::pin(async move { Ok(around.provider(opening.await?)) });
                 opened
             };
             ProviderSpec {
@@ -92,9 +87,9 @@ impl OpenProviders {
     ///
     /// # Errors
     /// When it cannot be read.
-    pub(crate) async fn learn_from(&self, registry: &OpenRegistry) -> Result<(), Failure> {
+    pub(crate) async fn learn_from(&self, registry: Arc<dyn KeyRegistry>) -> Result<(), Failure> {
         for (_, prepared) in &self.0 {
-            prepared.learn_from(registry.port()).await?;
+            prepared.learn_from(Arc::clone(&registry)).await?;
         }
         Ok(())
     }

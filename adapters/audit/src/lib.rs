@@ -54,7 +54,7 @@ pub use opening::{AuditOpening, inspect};
 pub use record::{AuditRecord, RecordedItem, RecordedPeer, signature_fingerprint};
 pub use refusal::{AuditRefusal, OpenAuditError};
 pub use stale::{StaleRegistry, StaleRegistryError};
-pub use steps::{Disk, Step};
+pub use steps::{BareDisk, Disk, Step};
 pub use tail::{LogTail, TailLine};
 pub use trail::FileAuditTrail;
 pub use verifier::{CheckpointVerifier, ParseVerifierError};

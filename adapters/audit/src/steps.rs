@@ -52,7 +52,7 @@ pub trait Disk: fmt::Debug + Send + Sync {
 
 /// A disk that nothing comes in front of.
 #[derive(Debug)]
-struct BareDisk;
+pub struct BareDisk;
 
 impl Disk for BareDisk {}
 

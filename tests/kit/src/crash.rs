@@ -18,6 +18,7 @@
 //! Several are separated by commas.
 
 mod audit;
+mod disk;
 mod plan;
 mod point;
 mod points;
@@ -29,6 +30,7 @@ mod tests;
 
 use std::sync::Arc;
 
+pub use self::disk::CrashingDisk;
 pub use self::plan::ParsePlanError;
 pub use self::point::{Moment, Point, PortCall};
 pub use self::points::{Blow, CrashPoints};
