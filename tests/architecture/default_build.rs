@@ -1,10 +1,10 @@
 //! What the default build pulls in, and what it must not: no loader of foreign modules, no cloud
 //! SDK, no test double; and in the domain no runtime, no cryptography, no database.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::crates::{behind_a_feature, is_called};
-use crate::workspace::{SHIPPED, edges, members, tree};
+use crate::workspace::{Member, SHIPPED, edges, features, members, tree};
 
 /// What a provider's library could bring along, by whatever way; the libraries themselves are known by
 /// being optional.
@@ -64,24 +64,14 @@ fn unwanted<'tree>(tree: &'tree [String], forbidden: &[impl AsRef<str>]) -> Vec<
     crate_names(tree).into_iter().filter(bears_one).collect()
 }
 
-/// Lines of the form "name version path|feature,feature" in which one of our crates has a feature
-/// on that is made for tests. Other projects may call their features what they like.
-fn test_features(tree: &[String]) -> BTreeSet<&str> {
-    let is_ours = |line: &&str| line.starts_with(SHIPPED) || line.starts_with("signer-");
-    let has_one = |line: &&str| {
-        let features = line.split_once('|').map_or("", |(_, features)| features);
-        features.split(',').any(|feature| feature.starts_with('_'))
-    };
-    tree.iter()
-        .map(String::as_str)
-        .filter(is_ours)
-        .filter(has_one)
-        .collect()
-}
-
-fn feature_tree(arguments: &[&str]) -> Vec<String> {
-    let format = ["--edges", "normal", "--format", "{p}|{f}"];
-    tree(SHIPPED, &[&format, arguments].concat())
+/// Features of these members that are made for tests: they begin with an underscore.
+fn for_tests(features: &BTreeMap<Member, Vec<String>>) -> Vec<String> {
+    let mut found = Vec::new();
+    for (member, features) in features.iter().filter(|(member, _)| !member.is_tool()) {
+        let made_for_tests = features.iter().filter(|name| name.starts_with('_'));
+        found.extend(made_for_tests.map(|name| format!("{} has {name}", member.name)));
+    }
+    found
 }
 
 fn lines(text: &str) -> Vec<String> {
@@ -128,16 +118,18 @@ fn a_runtime_in_the_domain_is_noticed() {
 }
 
 #[test]
-fn the_default_build_switches_no_test_feature_on() {
-    assert_eq!(test_features(&feature_tree(&[])), BTreeSet::new());
+fn no_crate_that_is_shipped_has_a_feature_for_tests() {
+    let features = features();
+    assert!(features.len() > 10, "the manifests were read");
+    let not_yet = ["signer-actors has _crash"];
+    assert_eq!(for_tests(&features), not_yet);
 }
 
 #[test]
-fn a_test_feature_that_is_on_is_noticed() {
-    let tree = feature_tree(&["--features", "_testdouble"]);
-    let found = test_features(&tree);
-    assert!(
-        found.iter().any(|line| line.starts_with("signer-actors ")),
-        "in {found:?}"
-    );
+fn a_feature_for_tests_is_noticed() {
+    let features = [("signer-a", "a"), ("signer-kit", "tests/kit")].map(|(name, folder)| {
+        let features = ["default", "sdk", "_crash"].map(str::to_owned);
+        (Member::new(name, folder), features.to_vec())
+    });
+    assert_eq!(for_tests(&features.into()), ["signer-a has _crash"]);
 }

@@ -1,6 +1,6 @@
 //! Reads the real workspace: its members, their dependencies, the trees that cargo resolves.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -50,7 +50,7 @@ pub(crate) struct Edge {
     pub(crate) from: String,
     /// The crate it depends on.
     pub(crate) to: String,
-    /// Whether only its tests see that crate, or a build for tests.
+    /// Whether only its tests see that crate.
     pub(crate) tests_only: bool,
     /// Whether a feature switches it on.
     pub(crate) is_optional: bool,
@@ -80,19 +80,13 @@ pub(crate) fn metadata() -> Metadata {
 /// Every dependency that a member declares, optional ones and those of its tests too.
 pub(crate) fn edges() -> BTreeSet<Edge> {
     let metadata = metadata();
-    let members = members();
-    let is_tool = |name: &str| {
-        let mut tools = members.iter().filter(|member| member.is_tool());
-        tools.any(|tool| tool.name == name)
-    };
     let of_package = |package: &Package| -> Vec<Edge> {
         let from = package.name.to_string();
         package
             .dependencies
             .iter()
             .map(|dependency| Edge {
-                tests_only: dependency.kind == DependencyKind::Development
-                    || (dependency.optional && is_tool(&dependency.name)),
+                tests_only: dependency.kind == DependencyKind::Development,
                 is_optional: dependency.optional,
                 ..Edge::new(&from, &dependency.name)
             })
@@ -110,6 +104,19 @@ pub(crate) fn members() -> BTreeSet<Member> {
     let metadata = metadata();
     let packages = metadata.workspace_packages();
     packages.into_iter().map(Member::of).collect()
+}
+
+/// The features of every member.
+pub(crate) fn features() -> BTreeMap<Member, Vec<String>> {
+    let of_package = |package: &Package| {
+        (
+            Member::of(package),
+            package.features.keys().cloned().collect(),
+        )
+    };
+    let metadata = metadata();
+    let packages = metadata.workspace_packages();
+    packages.into_iter().map(of_package).collect()
 }
 
 /// The manifest of every member, with its text.
@@ -152,7 +159,8 @@ pub(crate) fn tree(member: &str, arguments: &[&str]) -> Vec<String> {
 
 /// Where the workspace is.
 pub(crate) fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
+    let stories = Path::new(env!("CARGO_MANIFEST_DIR"));
+    stories.parent().expect("the stories lie in the workspace")
 }
 
 fn read(path: &Path) -> String {

@@ -24,7 +24,7 @@ const OBEYED: [&str; 14] = [
     "all_proxy",
 ];
 
-/// Names the binary to try in the place of the `plexsphere-signer` that cargo built for the tests: that of a
+/// Names the binary to try in the place of the `signer-as-shipped` that cargo built for the tests: that of a
 /// release build, as it is shipped.
 const SHIPPED: &str = "SIGNER_TEST_SHIPPED";
 
@@ -55,7 +55,7 @@ impl Program {
     /// `SIGNER_TEST_SHIPPED` names it.
     pub fn new(path: &str) -> Self {
         let built = Path::new(path);
-        let is_product = built.ends_with("plexsphere-signer");
+        let is_product = built.ends_with("signer-as-shipped");
         let shipped = env::var_os(SHIPPED).filter(|_| is_product);
         Self {
             path: shipped.map_or_else(|| built.to_owned(), PathBuf::from),

@@ -1,0 +1,106 @@
+//! A scope moves from a seed file into a token and from there into AWS KMS, while everybody signs.
+//!
+//! `PKCS11_MODULE` names the module of the token. AWS KMS is played by a server of this program.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a helper that fails is a test that fails"
+)]
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use signer_cloud_fakes::FakeServer;
+use signer_cloud_fakes::aws::{FakeAwsKms, REGION};
+use signer_test_support::{
+    Random, ScopeLoad, Server, eventually, openssl_verifies, path_of, pause, setting, sign_request,
+};
+
+use super::pkcs11::token::Token;
+
+const SEED: u64 = 0x5eed_0307;
+/// Long enough for each key to sign a good deal.
+const WHILE: Duration = Duration::from_millis(300);
+
+#[test]
+fn a_scope_moves_from_a_seed_file_into_a_token_and_into_a_cloud_and_no_request_fails() {
+    let token = Token::fresh();
+    fs::write(token.place.seed_file(), [7; 32]).unwrap();
+    fs::set_permissions(token.place.seed_file(), Permissions::from_mode(0o600)).unwrap();
+    let fake = Arc::new(FakeAwsKms::new());
+    let cloud = FakeServer::start(Arc::<FakeAwsKms>::clone(&fake));
+    let server = serve(&token, &cloud);
+    server.generate("k1");
+
+    let load = ScopeLoad::on(&server, Random::new(setting("SIGNER_TEST_SEED", SEED)));
+    pause(WHILE);
+    let in_the_token = move_to(&server, "pkcs11", "k1", "k2");
+    let in_the_cloud = move_to(&server, "aws-kms", "k2", "k3");
+    let by_key = load.end(&server);
+
+    let first = "software:platform|k1";
+    for handle in [first, &in_the_token, &in_the_cloud] {
+        assert!(by_key[handle] > 0, "{by_key:?}");
+    }
+    for retired in [first, &in_the_token] {
+        let sign = format!("{}/sign", path_of(retired));
+        let refused = server.post(&sign, &sign_request(&[7; 64]));
+        assert_eq!(refused.problem_code(), "key_retired");
+    }
+    openssl_verifies(
+        &server,
+        &token.place,
+        ["--scope", "platform"],
+        &in_the_cloud,
+    );
+    eventually("a token without the retired key", || {
+        let left = token.count("Private Key", "plexsphere:platform:k2");
+        (left == 0).then_some(())
+    });
+    assert_eq!(fake.enabled().len(), 1);
+    let verdict = token.verdict_on_the_audit_log();
+    assert!(verdict.starts_with("intact: "), "{verdict}");
+}
+
+/// A custodian with all three providers, once each of them is ready.
+fn serve(token: &Token, cloud: &FakeServer) -> Server {
+    let home = token.place.path().display().to_string();
+    let program = token
+        .program()
+        .with_variable("HOME", &home)
+        .with_variable("AWS_EC2_METADATA_DISABLED", "true")
+        .with_variable("AWS_ACCESS_KEY_ID", "AKIATHROWAWAY0815OFNOUSE")
+        .with_variable("AWS_SECRET_ACCESS_KEY", "another-secret-to-throw-away");
+    let mut flags = token.place.software_flags();
+    flags.extend(["--key-provider", "pkcs11"].map(str::to_owned));
+    flags.extend(token.token_flags());
+    let url = cloud.url();
+    let of_cloud = ["--key-provider", "aws-kms", "--aws-region", REGION];
+    flags.extend(of_cloud.map(str::to_owned));
+    flags.extend(["--aws-endpoint-url", &url].map(str::to_owned));
+    let socket = token.place.socket();
+    let server = Server::start_with(&program, token.place.path(), &socket, flags);
+    eventually("three providers that are ready", || {
+        let ready = server.get("/readyz").json();
+        let providers = ready["checks"]["providers"].as_object().unwrap();
+        let are_ready = providers.values().all(|status| status == "ready");
+        (providers.len() == 3 && are_ready).then_some(())
+    });
+    server
+}
+
+/// Has the scope signed for by a new key of this provider, and retires the old one. The handle of the
+/// new one.
+fn move_to(server: &Server, provider: &str, old: &str, new: &str) -> String {
+    let rotation = |line: &[&str]| {
+        let words = [&["rotations"], line, &["--scope", "platform", "-o", "json"]].concat();
+        server.cli(&words).expect_status(0).json()
+    };
+    let opened = rotation(&["open", "--new-key-id", new, "--provider", provider]);
+    pause(WHILE);
+    rotation(&["close", "--old", old, "--new", new]);
+    pause(WHILE);
+    opened["new_handle_id"].as_str().unwrap().to_owned()
+}
