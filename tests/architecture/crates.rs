@@ -22,6 +22,8 @@ enum Room {
     Cloud,
     /// A key provider: every other folder of `adapters/`.
     Provider,
+    /// A crate below the folder of a provider, which is that one's own.
+    Part,
     /// What keeps files of its own: the registry, the audit log.
     Store,
     Tool,
@@ -35,6 +37,7 @@ impl Room {
             Some("module" | "files" | "verify" | "key-pair") => Self::Shared,
             Some("cloud") => Self::Cloud,
             Some("registry" | "audit") => Self::Store,
+            Some(below) if below.contains('/') => Self::Part,
             Some(_) => Self::Provider,
             None => match text {
                 "" => Self::Root,
@@ -48,17 +51,17 @@ impl Room {
     const fn is_an_adapter(self) -> bool {
         matches!(
             self,
-            Self::Shared | Self::Cloud | Self::Provider | Self::Store
+            Self::Shared | Self::Cloud | Self::Provider | Self::Part | Self::Store
         )
     }
 
-    /// Whether a member in here may need this other one.
+    /// Whether a member in here may need this other one, which is no part of it.
     fn may_need(self, to: &Member) -> bool {
         let other = Self::of(to);
         match self {
             Self::Tool => true,
-            Self::Root => other != Self::Tool,
-            Self::Domain => false,
+            Self::Root => !matches!(other, Self::Tool | Self::Part),
+            Self::Domain | Self::Part => false,
             Self::Shell | Self::Shared => other == Self::Domain,
             Self::Cloud => matches!(other, Self::Domain | Self::Shared),
             Self::Provider => matches!(other, Self::Domain | Self::Shared | Self::Cloud),
@@ -110,7 +113,9 @@ fn misplaced_edges(edges: &BTreeSet<Edge>, members: &BTreeSet<Member>) -> Vec<St
         .map(|(edge, _)| format!("{} must not need {}", edge.from, edge.to))
         .collect();
     let shipped = || members.iter().filter(|member| !member.is_tool());
-    for member in shipped().filter(|member| Room::of(member) != Room::Domain) {
+    let knows_the_domain =
+        |member: &&Member| !matches!(Room::of(member), Room::Domain | Room::Part);
+    for member in shipped().filter(knows_the_domain) {
         let needs = |(edge, (from, to)): &(&Edge, (&Member, &Member))| {
             !edge.tests_only && *from == member && Room::of(to) == Room::Domain
         };
@@ -133,7 +138,9 @@ fn may_need(from: &Member, to: &Member) -> bool {
         || WITH_KEY_PAIRS
             .iter()
             .any(|folder| from.folder == Path::new(folder));
-    Room::of(from).may_need(to) && is_lent
+    let is_a_part = Room::of(to) == Room::Part && to.folder.starts_with(&from.folder);
+    let is_its_own = is_a_part && Room::of(from) == Room::Provider;
+    is_its_own || (Room::of(from).may_need(to) && is_lent)
 }
 
 /// Whether an edge leaves a tool, or leads tests to one.
@@ -298,6 +305,27 @@ fn a_new_provider_finds_its_walls_standing() {
     edges.insert(Edge::new("signer-toy", "signer-azure-kv"));
     let complaints = misplaced_edges(&edges, &members);
     assert_eq!(complaints, ["signer-toy must not need signer-azure-kv"]);
+}
+
+#[test]
+fn a_part_of_a_provider_is_its_own() {
+    let part = Member::new("signer-azure-part", "adapters/azure-kv/part");
+    let with = |from: &str| {
+        let mut edges = planned_edges();
+        edges.insert(Edge::new(from, &part.name));
+        let members = planned_members().into_iter().chain([part.clone()]);
+        misplaced_edges(&edges, &members.collect())
+    };
+    assert_eq!(with("signer-azure-kv"), Vec::<String>::new());
+    for from in [
+        "plexsphere-signer",
+        "signer-audit",
+        "signer-files",
+        "signer-http",
+    ] {
+        let expected = format!("{from} must not need signer-azure-part");
+        assert_eq!(with(from), [expected]);
+    }
 }
 
 #[test]

@@ -34,6 +34,7 @@ use tokio::runtime::Runtime;
 
 use signer_domain::ports::{GeneratedKey, KeyProvider};
 use signer_domain::{Deadline, Digest, KeyId, Scope, Signature};
+use signer_pkcs11_one_call::OneCallSign;
 use signer_verify::verifier_for;
 
 use support::TestToken;
@@ -99,6 +100,7 @@ struct Stage {
     provider: Arc<dyn KeyProvider>,
     keys: Vec<GeneratedKey>,
     context: Pkcs11,
+    c_sign: OneCallSign,
     label: String,
 }
 
@@ -119,6 +121,7 @@ impl Stage {
             provider,
             keys,
             context: support::context(),
+            c_sign: OneCallSign::load(&support::module_path()).unwrap(),
             label: token.label().to_owned(),
             _token: token,
         }
@@ -161,9 +164,12 @@ impl Stage {
                     while started.elapsed() < ROUND {
                         turn += 1;
                         let key = private[turn % KEYS];
-                        let signature = session.sign(&pure, key, &[7; 64]).unwrap();
+                        let mut signature = [0; 64];
+                        session.sign_init(&pure, key).unwrap();
+                        let signed = self.c_sign.sign(&session, &[7; 64], &mut signature);
+                        assert_eq!(signed.unwrap(), signature.len());
                         if checking == Checking::Each {
-                            let signature = Signature::from_bytes(signature.try_into().unwrap());
+                            let signature = Signature::from_bytes(signature);
                             let digest = Digest::from_bytes([7; 64]);
                             assert!(verifiers[turn % KEYS].accepts(&digest, &signature));
                         }

@@ -18,6 +18,7 @@ use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
 use cryptoki::error::{Error, RvError};
 use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 use prometheus_client::registry::Registry;
+use signer_pkcs11_one_call::OneCallSign;
 
 use self::metrics::HungCalls;
 use super::error::Fault;
@@ -33,6 +34,7 @@ const QUIET_WAIT: Duration = Duration::from_millis(500);
 pub struct Pkcs11Module {
     path: PathBuf,
     context: Pkcs11,
+    one_call_sign: OneCallSign,
     gate: RwLock<State>,
     /// What those calls were made for that do not return. The module must not be finalised under them.
     hung: Mutex<Vec<&'static str>>,
@@ -76,9 +78,11 @@ impl Pkcs11Module {
         // Loaded by the very name that was judged: a link could be bent in the meantime.
         let path = path::judge(path)?;
         let context = Pkcs11::new(&path).map_err(LoadModuleError::Load)?;
+        let one_call_sign = OneCallSign::load(&path).map_err(LoadModuleError::Load)?;
         Ok(Arc::new(Self {
             path,
             context,
+            one_call_sign,
             gate: RwLock::new(State {
                 epoch: 0,
                 is_initialized: false,
@@ -92,6 +96,7 @@ impl Pkcs11Module {
         let state = until.wait(|until| self.gate.try_read_until(until))?;
         Some(Entered {
             context: &self.context,
+            one_call_sign: &self.one_call_sign,
             state,
         })
     }
@@ -190,6 +195,7 @@ impl std::fmt::Debug for Pkcs11Module {
 /// The right to call the module. As long as it is held, the module is not initialised anew.
 pub(super) struct Entered<'module> {
     context: &'module Pkcs11,
+    one_call_sign: &'module OneCallSign,
     state: RwLockReadGuard<'module, State>,
 }
 
@@ -201,6 +207,10 @@ impl Entered<'_> {
 
     pub(super) fn is_initialized(&self) -> bool {
         self.state.is_initialized
+    }
+
+    pub(super) fn one_call_sign(&self) -> &OneCallSign {
+        self.one_call_sign
     }
 }
 
