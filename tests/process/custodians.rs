@@ -21,7 +21,7 @@ use ways::WAYS;
 #[test]
 fn two_custodians_never_sign_from_one_state_and_lose_no_entry_whatever_way_leads_there() {
     let tries: usize = setting("SIGNER_TEST_CUSTODIANS", WAYS.len());
-    let seed: u64 = setting("CUSTODIAN_SEED", 1);
+    let seed: u64 = setting("SIGNER_TEST_SEED", 1);
     let mut random = Random::new(seed);
     let mut refused = BTreeSet::new();
     let beginning = Beginning::make();
