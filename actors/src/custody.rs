@@ -1,8 +1,6 @@
 //! Custody as the outside sees it, on top of the actors.
 
 mod batch;
-#[cfg(feature = "_crash")]
-mod crash;
 mod health;
 mod making;
 mod rotating;

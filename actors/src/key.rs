@@ -43,8 +43,6 @@ pub use self::ask::{Ask, Sign, SignMany};
 pub use self::exit::Unreleased;
 pub use self::jobs::Shared;
 pub use self::marking::Marking;
-#[cfg(feature = "_crash")]
-pub(crate) use self::messages::Crash;
 pub use self::messages::{CloseRotation, FinishRetirement, ReadPublicKey, Request, Retire};
 pub use self::promise::Later;
 pub use self::retirement::Finish;

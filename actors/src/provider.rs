@@ -201,19 +201,3 @@ impl Handler<Rotate> for ProviderActor {
         Box::pin(rotation::join(self.context.clone(), request))
     }
 }
-
-/// Ends the actor by a panic, as a defect of its own would.
-#[cfg(feature = "_crash")]
-#[derive(Debug, Message)]
-#[rtype(result = "()")]
-pub(crate) struct Crash;
-
-#[cfg(feature = "_crash")]
-impl Handler<Crash> for ProviderActor {
-    type Result = ();
-
-    #[expect(clippy::panic, reason = "that is the point")]
-    fn handle(&mut self, _: Crash, _: &mut Self::Context) {
-        panic!("provider actor crashed on demand");
-    }
-}

@@ -9,7 +9,7 @@ use signer_domain::ports::{
 use signer_domain::{Deadline, KeyState, SigningKey};
 use signer_kit::testdouble::{Failure, Operation};
 
-use crate::house::{DOUBLE, House, Plan, digest, eventually, is_good, run, soon};
+use crate::house::{House, Plan, digest, eventually, is_good, run, soon};
 
 async fn begun(house: &House) -> Vec<SigningKey> {
     house.registry.begun_retirements().await.unwrap()
@@ -233,7 +233,7 @@ fn a_batch_releases_nothing_by_a_key_whose_retirement_was_finished_meanwhile() {
             .begin_retirement(&quick.handle_id)
             .await
             .unwrap();
-        assert!(house.custody.crash_provider(DOUBLE).await);
+        house.crash_provider().await;
         eventually(|| async { begun(&house).await.is_empty() }).await;
         assert!(!batch.is_finished(), "the batch was to be still waiting");
         let results = batch.await.unwrap().unwrap();
@@ -250,7 +250,7 @@ fn a_retirement_under_way_and_a_provider_built_anew_do_not_get_in_each_others_wa
         let (custody, handle) = (Arc::clone(&house.custody), key.handle_id.clone());
         let retirement = actix_rt::spawn(async move { custody.retire(handle, soon()).await });
         eventually(|| async { house.retires_asked(&key.handle_id) == 1 }).await;
-        assert!(house.custody.crash_provider(DOUBLE).await);
+        house.crash_provider().await;
         drop(retirement.await.unwrap());
         house.wait_until_ready().await;
         eventually(|| async { begun(&house).await.is_empty() }).await;

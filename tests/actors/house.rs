@@ -18,7 +18,7 @@ use signer_domain::{
     SigningKey,
 };
 use signer_kit::registry::{MemoryRegistry, Registries};
-use signer_kit::testdouble::{Call, TestDouble};
+use signer_kit::testdouble::{Call, Failure, Operation, TestDouble};
 use signer_software::{SoftwareProvider, create_seed_file};
 use signer_verify::verifier_for;
 use tempfile::TempDir;
@@ -63,12 +63,20 @@ pub(crate) struct Plan {
 impl Default for Plan {
     fn default() -> Self {
         Self {
-            settings: CustodySettings::new(DeploymentProfile::SelfhostedSingle),
+            settings: settings(),
             double: TestDouble::new(),
             neighbour: None,
             notes: Arc::default(),
             verifier_for,
         }
+    }
+}
+
+/// The usual settings, but that providers are checked often: some tests have such a check kill one.
+pub(crate) fn settings() -> CustodySettings {
+    CustodySettings {
+        check_interval: Duration::from_millis(50),
+        ..CustodySettings::new(DeploymentProfile::SelfhostedSingle)
     }
 }
 
@@ -242,10 +250,27 @@ impl<R: Registries> House<R> {
         Self::open_over(plan, Arc::clone(&self.registry), None).await
     }
 
+    /// Kills the actor of the double: its next check panics.
+    pub(crate) async fn crash_provider(&self) {
+        self.double
+            .inject_failures(Operation::Check, Failure::Panic, 1);
+        eventually(|| async { !self.double.is_due(Operation::Check) }).await;
+    }
+
+    /// Kills the actor of a key: the record of what it is about to do panics.
+    pub(crate) async fn crash_key(&self, key: &SigningKey) {
+        let died = self.notes.panic_at_next();
+        let (custody, handle) = (Arc::clone(&self.custody), key.handle_id.clone());
+        let asked = actix_rt::spawn(async move { custody.unblock(handle, soon()).await });
+        in_time(died).await.unwrap_err();
+        // Who asked would ask the next actor of the key.
+        asked.abort();
+    }
+
     /// Takes the provider away until it is brought back.
     pub(crate) async fn take_provider_down(&self) {
         self.is_down.store(true, Ordering::SeqCst);
-        assert!(self.custody.crash_provider(DOUBLE).await);
+        self.crash_provider().await;
         let is_down = || async { !self.custody.readiness().await.is_ready() };
         eventually(is_down).await;
     }

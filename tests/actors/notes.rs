@@ -11,6 +11,8 @@ pub(crate) struct Notes {
     taken: Mutex<Vec<AuditEntry>>,
     /// What the next record waits for when it has been taken.
     held: Mutex<Option<oneshot::Receiver<()>>>,
+    /// Goes down with whoever asks for the next record.
+    fatal: Mutex<Option<oneshot::Sender<()>>>,
 }
 
 impl Notes {
@@ -25,11 +27,20 @@ impl Notes {
         *self.held.lock() = Some(may_go);
         go
     }
+
+    /// Has the next record panic, which the result tells by its own end.
+    pub(crate) fn panic_at_next(&self) -> oneshot::Receiver<()> {
+        let (goes_down, went_down) = oneshot::channel();
+        *self.fatal.lock() = Some(goes_down);
+        went_down
+    }
 }
 
 #[async_trait]
 impl AuditTrail for Notes {
     async fn record(&self, entry: AuditEntry) -> Result<(), AuditUnavailable> {
+        let goes_down = self.fatal.lock().take();
+        assert!(goes_down.is_none(), "a test asked the record to panic");
         self.note(entry);
         let held = self.held.lock().take();
         if let Some(may_go) = held {

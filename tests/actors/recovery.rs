@@ -8,12 +8,12 @@ use signer_domain::ports::{
     Custody as _, CustodyError, GenerateKey, GeneratedOrStanding, KeyProvider as _,
     KeyRegistry as _, ProviderStatus,
 };
-use signer_domain::{Deadline, DeploymentProfile, KeyId, Scope, clock};
+use signer_domain::{Deadline, KeyId, Scope, clock};
 use signer_kit::testdouble::{Failure, Operation};
 use signer_registry::{RegistryUrl, SqliteRegistry};
 use tempfile::TempDir;
 
-use crate::house::{DOUBLE, House, Plan, eventually, in_time, is_good, run, soon};
+use crate::house::{DOUBLE, House, Plan, eventually, in_time, is_good, run, settings, soon};
 
 #[test]
 fn a_key_whose_actor_died_is_served_by_the_next_one() {
@@ -21,7 +21,7 @@ fn a_key_whose_actor_died_is_served_by_the_next_one() {
         let house = House::open(Plan::default()).await;
         let key = house.key("k1").await;
         house.sign(&key).await.unwrap();
-        assert!(house.custody.crash_key(&key.handle_id).await);
+        house.crash_key(&key).await;
         assert!(is_good(&house.sign(&key).await.unwrap(), &key));
         assert_eq!(house.times_built(), 1);
     });
@@ -36,7 +36,7 @@ fn a_quarantine_outlives_the_actor_of_its_key() {
             house.sign(&key).await,
             Err(CustodyError::SignatureCheckFailed)
         );
-        assert!(house.custody.crash_key(&key.handle_id).await);
+        house.crash_key(&key).await;
         assert_eq!(
             house.sign(&key).await,
             Err(CustodyError::SignatureCheckFailed)
@@ -64,7 +64,7 @@ fn a_provider_that_died_is_built_anew_and_answers_unavailable_meanwhile() {
         let house = House::open(Plan::default()).await;
         let key = house.key("k1").await;
         house.sign(&key).await.unwrap();
-        assert!(house.custody.crash_provider(DOUBLE).await);
+        house.crash_provider().await;
         house.double.inject_failure(
             Operation::Check,
             Failure::ProviderUnavailable {
@@ -92,15 +92,7 @@ fn a_provider_that_died_is_built_anew_and_answers_unavailable_meanwhile() {
 #[test]
 fn a_provider_that_panics_when_it_is_checked_is_built_anew() {
     run(async {
-        let settings = CustodySettings {
-            check_interval: Duration::from_millis(50),
-            ..CustodySettings::new(DeploymentProfile::SelfhostedSingle)
-        };
-        let house = House::open(Plan {
-            settings,
-            ..Plan::default()
-        })
-        .await;
+        let house = House::open(Plan::default()).await;
         let key = house.key("k1").await;
         house
             .double
@@ -114,15 +106,7 @@ fn a_provider_that_panics_when_it_is_checked_is_built_anew() {
 #[test]
 fn a_check_that_fails_shows_in_readiness_and_heals_by_itself() {
     run(async {
-        let settings = CustodySettings {
-            check_interval: Duration::from_millis(50),
-            ..CustodySettings::new(DeploymentProfile::SelfhostedSingle)
-        };
-        let house = House::open(Plan {
-            settings,
-            ..Plan::default()
-        })
-        .await;
+        let house = House::open(Plan::default()).await;
         house
             .double
             .inject_failure(Operation::Check, Failure::Misconfigured);
@@ -202,7 +186,7 @@ fn no_key_is_made_while_an_opening_that_was_left_settles_its_reservation() {
     run(async {
         let settings = CustodySettings {
             opening_deadline: Duration::from_millis(300),
-            ..CustodySettings::new(DeploymentProfile::SelfhostedSingle)
+            ..settings()
         };
         let house = House::open(Plan {
             settings,
@@ -215,7 +199,7 @@ fn no_key_is_made_while_an_opening_that_was_left_settles_its_reservation() {
             .reserve(&Scope::Platform, &left, name, clock::now());
         reserved.await.unwrap();
         let (is_settling, settle) = house.hold_next_abandonment();
-        assert!(house.custody.crash_provider(DOUBLE).await);
+        house.crash_provider().await;
         in_time(is_settling).await.unwrap();
         let built = house.times_built();
         eventually(|| async { house.times_built() > built }).await;
@@ -248,7 +232,7 @@ fn an_opening_that_was_left_settles_nothing_once_its_successor_serves() {
     run(async {
         let settings = CustodySettings {
             opening_deadline: Duration::from_millis(300),
-            ..CustodySettings::new(DeploymentProfile::SelfhostedSingle)
+            ..settings()
         };
         let house = House::open(Plan {
             settings,
@@ -256,7 +240,7 @@ fn an_opening_that_was_left_settles_nothing_once_its_successor_serves() {
         })
         .await;
         let (is_building, go_on) = house.hold_next_building();
-        assert!(house.custody.crash_provider(DOUBLE).await);
+        house.crash_provider().await;
         in_time(is_building).await.unwrap();
         let built = house.times_built();
         eventually(|| async { house.times_built() > built }).await;
@@ -288,7 +272,7 @@ fn a_generation_under_way_survives_the_death_of_its_providers_actor() {
         };
         let made = actix_rt::spawn(async move { custody.generate(request, soon()).await });
         eventually(|| async { house.double.calls().len() == 1 }).await;
-        assert!(house.custody.crash_provider(DOUBLE).await);
+        house.crash_provider().await;
         let Ok(GeneratedOrStanding::Generated(key)) = made.await.unwrap() else {
             panic!("the key was to be made");
         };

@@ -103,7 +103,7 @@ fn a_retirement_waits_for_signs_under_way_even_when_the_keys_actor_died_meanwhil
         let key = house.key("sign-slow-300ms").await;
         let under_way = house.start_sign(&key);
         eventually(|| async { house.signs_asked(&key) == 1 }).await;
-        assert!(house.custody.crash_key(&key.handle_id).await);
+        house.crash_key(&key).await;
         house.retire(&key).await.unwrap();
         assert!(under_way.is_finished(), "the retirement overtook a sign");
         assert!(is_good(&under_way.await.unwrap().unwrap(), &key));
@@ -276,10 +276,8 @@ fn a_retirement_whose_record_got_lost_lets_nobody_sign_and_is_finished_by_itself
             matches!(refused, Err(CustodyError::RegistryUnavailable { .. })),
             "{refused:?}"
         );
-        assert!(
-            house.custody.crash_key(&key.handle_id).await,
-            "the mark outlives the actor"
-        );
+        house.crash_key(&key).await;
+        // The mark outlives the actor.
         let refused = house.sign(&key).await;
         assert!(matches!(
             refused,

@@ -153,19 +153,3 @@ fn in_a_task<T: 'static>(work: impl Future<Output = T> + 'static) -> Later<T> {
     actix_rt::spawn(async move { promise.keep(work.await) });
     later
 }
-
-/// Ends the actor by a panic, as a defect of its own would.
-#[cfg(feature = "_crash")]
-#[derive(Debug, Message)]
-#[rtype(result = "()")]
-pub(crate) struct Crash;
-
-#[cfg(feature = "_crash")]
-impl Handler<Crash> for KeyActor {
-    type Result = ();
-
-    #[expect(clippy::panic, reason = "that is the point")]
-    fn handle(&mut self, _: Crash, _: &mut Self::Context) {
-        panic!("key actor crashed on demand");
-    }
-}

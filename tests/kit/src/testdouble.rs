@@ -87,6 +87,11 @@ impl TestDouble {
         self.state.inject(operation, failure, Some(times));
     }
 
+    /// Whether something that was injected for `operation` is still to come.
+    pub fn is_due(&self, operation: Operation) -> bool {
+        self.state.is_due(operation)
+    }
+
     /// Ends what was injected for `operation`.
     pub fn clear_failure(&self, operation: Operation) {
         self.state.clear(operation);

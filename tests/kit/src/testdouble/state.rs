@@ -61,6 +61,12 @@ impl State {
         self.0.lock().injected.insert(operation, injected);
     }
 
+    pub(super) fn is_due(&self, operation: Operation) -> bool {
+        let tables = self.0.lock();
+        let injected = tables.injected.get(&operation);
+        injected.is_some_and(|injected| injected.times_left != Some(0))
+    }
+
     pub(super) fn clear(&self, operation: Operation) {
         self.0.lock().injected.remove(&operation);
     }
