@@ -5,7 +5,7 @@
 //! verifies each of its signatures is therefore the most that any provider could do on this machine.
 //!
 //! ```console
-//! $ PKCS11_MODULE=/usr/lib/softhsm/libsofthsm2.so cargo bench -p signer-pkcs11 --features integration-pkcs11
+//! $ PKCS11_MODULE=/usr/lib/softhsm/libsofthsm2.so cargo bench -p signer-pkcs11 --features sdk
 //! ```
 
 #![expect(
