@@ -145,7 +145,6 @@ async fn run(
         custody_settings(&config),
         DrivenPorts {
             registry: registry.port(around),
-            rotations: registry.rotations(around),
             audit: audit.port(around),
             verifier_for: wiring::VERIFIER,
         },

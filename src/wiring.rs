@@ -17,7 +17,7 @@ pub(crate) use signer_registry::RegistryUrl;
 
 use std::sync::Arc;
 
-use signer_domain::ports::{KeyRegistry, KeyRegistryError, RotationRegistry, VerifierFactory};
+use signer_domain::ports::{KeyRegistry, KeyRegistryError, RegistryStore as _, VerifierFactory};
 use signer_registry::{OpenRegistryError, RetiredKey, SqliteRegistry, retired_keys};
 
 use crate::catalogue::{Catalogue, TOKEN};
@@ -109,7 +109,7 @@ impl RegistryPlace {
     pub(crate) async fn open(&self) -> Result<OpenRegistry, Failure> {
         let opened = open(&self.url).await;
         let registry = opened.map_err(|refusal| self.source.explain(refusal))?;
-        let Err(holder) = only_one::take_name_of(registry.0.id()) else {
+        let Err(holder) = only_one::take_name_of(registry.0.identity()) else {
             return Ok(registry);
         };
         // How that went matters less than the refusal; nothing has been written.
@@ -153,11 +153,6 @@ impl OpenRegistry {
     /// The registry as the actors know it.
     pub(crate) fn port(&self, around: &dyn Around) -> Arc<dyn KeyRegistry> {
         around.registry(Arc::<SqliteRegistry>::clone(&self.0))
-    }
-
-    /// Its record of rotations as the actors know it.
-    pub(crate) fn rotations(&self, around: &dyn Around) -> Arc<dyn RotationRegistry> {
-        around.rotations(Arc::<SqliteRegistry>::clone(&self.0))
     }
 
     /// Ends the use of the registry. Nothing is lost without it.

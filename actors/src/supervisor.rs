@@ -188,7 +188,7 @@ impl SupervisorActor {
         let shared = Arc::clone(&self.shared);
         let look = async move {
             let ports = &shared.ports;
-            let open = ports.rotations.open_rotations();
+            let open = ports.registry.open_rotations();
             if let Ok(Ok(open)) = tokio::time::timeout(LOOK_INTERVAL, open).await {
                 shared.rotations.show(&open, clock::now());
             }

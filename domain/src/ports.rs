@@ -1,15 +1,14 @@
 //! The seams of the custodian.
 //!
 //! *Driving* ports: [`Custody`] and [`Rotations`], what the outside may ask for. *Driven* ports:
-//! [`KeyProvider`], which holds private keys, [`KeyRegistry`] and [`RotationRegistry`], the authority
-//! on key state, [`SignatureVerifier`], which checks every signature before it leaves, and
-//! [`AuditTrail`], which records every request before it is answered.
+//! [`KeyProvider`], which holds private keys, [`KeyRegistry`], the authority on key state,
+//! [`SignatureVerifier`], which checks every signature before it leaves, and [`AuditTrail`], which records
+//! every request before it is answered.
 
 mod audit_trail;
 mod custody;
 mod key_provider;
 mod key_registry;
-mod rotation_registry;
 mod rotations;
 mod signature_verifier;
 
@@ -24,10 +23,10 @@ pub use custody::{
 };
 pub use key_provider::{GeneratedKey, KeyProvider, KeyProviderError, ProviderCapabilities};
 pub use key_registry::{
-    Abandonment, CurrentKey, KeyNotices, KeyPage, KeyQuery, KeyRegistry, KeyRegistryError, NOTICES,
-    PendingKey, Purpose, Reservation,
+    Abandonment, CurrentKey, KeyNotices, KeyPage, KeyQuery, KeyRecords, KeyRegistry,
+    KeyRegistryError, NOTICES, PendingKey, Purpose, RegistryStore, Reservation, Reservations,
+    RetirementStage, Retirements, RotationRecords, RotationReservation,
 };
-pub use rotation_registry::{RotationRegistry, RotationReservation};
 pub use rotations::{CloseRotation, OpenRotation, OpenedOrStanding, Rotations, VerificationKeys};
 pub use signature_verifier::{InvalidPublicKey, SignatureVerifier, VerifierFactory};
 

@@ -1,9 +1,8 @@
 //! The rules of the registry, written once for every store.
 //!
-//! A store implements [`Engine`]: the questions, each of one moment, and [`Rows`], what a change does
-//! inside one transaction. Which change is permitted, and what it leads to, is decided here. Whatever
-//! implements [`Engine`] thereby implements [`KeyRegistry`](crate::ports::KeyRegistry) and
-//! [`RotationRegistry`](crate::ports::RotationRegistry).
+//! A store implements [`Engine`]: reading keys, the store itself, the other questions, and a transaction
+//! with [`Rows`]. Which change is permitted, and what it leads to, is decided here. Whatever implements
+//! [`Engine`] thereby is a [`KeyRegistry`](crate::ports::KeyRegistry).
 
 mod engine;
 mod keys;
@@ -15,6 +14,6 @@ mod retirements;
 mod rotations;
 mod rows;
 
-pub use engine::{Change, Engine, Questions};
+pub use engine::{Change, ChangeKind, Engine};
 pub use refused::Refused;
 pub use rows::{KeyRow, OpenedRotation, RegisteredKey, RotationRow, Rows};

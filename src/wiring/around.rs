@@ -4,7 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use signer_audit::{BareDisk, Disk};
-use signer_domain::ports::{AuditTrail, KeyProvider, KeyRegistry, RotationRegistry};
+use signer_domain::ports::{AuditTrail, KeyProvider, KeyRegistry};
+use signer_registry::SqliteRegistry;
 
 /// What comes between the custodian and the adapters that it opens: nothing, unless a test wants to see one
 /// of them fail.
@@ -15,12 +16,7 @@ pub trait Around: fmt::Debug + Send + Sync {
     }
 
     /// Stands before the registry.
-    fn registry(&self, opened: Arc<dyn KeyRegistry>) -> Arc<dyn KeyRegistry> {
-        opened
-    }
-
-    /// Stands before its record of rotations.
-    fn rotations(&self, opened: Arc<dyn RotationRegistry>) -> Arc<dyn RotationRegistry> {
+    fn registry(&self, opened: Arc<SqliteRegistry>) -> Arc<dyn KeyRegistry> {
         opened
     }
 

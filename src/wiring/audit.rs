@@ -9,7 +9,9 @@ use signer_audit::{
     OpenAuditError, RegistryMark, StaleRegistry, StaleRegistryError, inspect,
 };
 use signer_domain::KeyState;
-use signer_domain::ports::{AuditTrail, CurrentKey, KeyRegistry as _, KeyRegistryError};
+use signer_domain::ports::{
+    AuditTrail, CurrentKey, KeyRecords as _, KeyRegistryError, RegistryStore as _,
+};
 use signer_registry::RegistryUrl;
 use tracing::{info, warn};
 
@@ -108,8 +110,10 @@ pub(super) fn path_of(config: &Config, registry: &RegistryPlace) -> Option<PathB
 impl OpenRegistry {
     /// The registry as the audit log knows it.
     pub(super) fn mark(&self) -> RegistryMark {
-        let changes = self.0.changes();
-        RegistryMark::new(self.0.id().to_owned(), move || changes.last())
+        let registry = Arc::clone(&self.0);
+        RegistryMark::new(self.0.identity().to_owned(), move || {
+            registry.newest_change()
+        })
     }
 
     /// Whether the registry knows what an entry of the log says of a key.

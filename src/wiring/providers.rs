@@ -6,7 +6,7 @@ use std::sync::Arc;
 use futures_util::future::{pending, select_all};
 use prometheus_client::registry::Registry as Metrics;
 use signer_actors::ProviderSpec;
-use signer_domain::ports::KeyRegistry;
+use signer_domain::ports::KeyRecords;
 use signer_module::{BoxFuture, Closed, Face, Prepared, Settings};
 use signer_software::create_seed_file;
 
@@ -87,7 +87,7 @@ impl OpenProviders {
     ///
     /// # Errors
     /// When it cannot be read.
-    pub(crate) async fn learn_from(&self, registry: Arc<dyn KeyRegistry>) -> Result<(), Failure> {
+    pub(crate) async fn learn_from(&self, registry: Arc<dyn KeyRecords>) -> Result<(), Failure> {
         for (_, prepared) in &self.0 {
             prepared.learn_from(Arc::clone(&registry)).await?;
         }

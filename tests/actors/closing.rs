@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use prometheus_client::registry::Registry;
 use signer_actors::{ActorCustody, CustodySettings, DrivenPorts};
 use signer_domain::ports::{
-    CloseRotation, Custody as _, CustodyError, Presence, RotationRegistry as _, Rotations as _,
-    SignRequest, SignTarget,
+    CloseRotation, Custody as _, CustodyError, Presence, RetirementStage, Retirements as _,
+    Rotations as _, SignRequest, SignTarget,
 };
 use signer_domain::{Deadline, DeploymentProfile, HandleId, KeyState, Scope, SigningKey};
 use signer_kit::registry::MemoryRegistry;
@@ -30,7 +30,10 @@ async fn close_promptly(house: &House, old: &SigningKey) {
 }
 
 async fn is_confirmed(house: &House) -> bool {
-    let left = house.registry.unconfirmed_retirements().await;
+    let left = house
+        .registry
+        .unsettled_retirements(RetirementStage::Unconfirmed)
+        .await;
     left.unwrap().is_empty()
 }
 
@@ -211,7 +214,6 @@ fn a_rotation_is_closed_even_when_no_provider_of_its_keys_is_configured_any_more
         house.rotate_to("new").await;
         let ports = DrivenPorts {
             registry: Arc::<MemoryRegistry>::clone(&house.registry),
-            rotations: Arc::<MemoryRegistry>::clone(&house.registry),
             audit: Arc::<Notes>::default(),
             verifier_for,
         };

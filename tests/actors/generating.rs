@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use signer_domain::ports::{
-    Custody as _, CustodyError, GenerateKey, GeneratedOrStanding, KeyRegistry as _, OpenRotation,
+    Custody as _, CustodyError, GenerateKey, GeneratedOrStanding, OpenRotation, Reservations as _,
     Rotations as _,
 };
 use signer_domain::{KeyId, ProviderName, Scope};

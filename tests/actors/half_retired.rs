@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use signer_domain::ports::{
-    Custody as _, CustodyError, KeyProvider as _, KeyRegistry as _, SignRequest, SignTarget,
+    Custody as _, CustodyError, KeyProvider as _, RetirementStage, Retirements as _, SignRequest,
+    SignTarget,
 };
 use signer_domain::{Deadline, KeyState, SigningKey};
 use signer_kit::testdouble::{Failure, Operation};
@@ -12,7 +13,11 @@ use signer_kit::testdouble::{Failure, Operation};
 use crate::house::{House, Plan, digest, eventually, is_good, run, soon};
 
 async fn begun(house: &House) -> Vec<SigningKey> {
-    house.registry.begun_retirements().await.unwrap()
+    house
+        .registry
+        .unsettled_retirements(RetirementStage::Begun)
+        .await
+        .unwrap()
 }
 
 /// Makes sure that the key is retired everywhere, and that its retirement was noted as a repair.

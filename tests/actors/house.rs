@@ -13,18 +13,20 @@ use signer_domain::ports::{
     KeyProviderError, OpenRotation, OpenedOrStanding, ProviderStatus, ReleaseHold, Rotations as _,
     SignRequest, SignTarget, SignedDigest, VerifierFactory,
 };
+use signer_domain::registry::Engine;
 use signer_domain::{
     Deadline, DeploymentProfile, Digest, HandleId, KeyId, ProviderName, RotationTransition, Scope,
     SigningKey,
 };
-use signer_kit::registry::{MemoryRegistry, Registries};
+use signer_kit::crash::{Crashing, Hold};
+use signer_kit::registry::MemoryRegistry;
 use signer_kit::testdouble::{Call, Failure, Operation, TestDouble};
 use signer_software::{SoftwareProvider, create_seed_file};
 use signer_verify::verifier_for;
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 
-use crate::forgetful::{Forgetful, Hold, Lapses};
+use crate::forgetful::Lapses;
 use crate::notes::Notes;
 
 /// The name of the double.
@@ -145,7 +147,6 @@ impl House {
         };
         let ports = DrivenPorts {
             registry: Arc::<MemoryRegistry>::clone(&house.registry),
-            rotations: Arc::<MemoryRegistry>::clone(&house.registry),
             audit: Arc::<Notes>::clone(&house.notes),
             verifier_for,
         };
@@ -160,7 +161,7 @@ impl House {
     }
 }
 
-impl<R: Registries> House<R> {
+impl<R: Engine + 'static> House<R> {
     pub(crate) async fn open_over(
         plan: Plan,
         registry: Arc<R>,
@@ -181,13 +182,9 @@ impl<R: Registries> House<R> {
         }];
         specs.extend(plan.neighbour);
         let lapses = Arc::<Lapses>::default();
-        let store = Arc::new(Forgetful {
-            inner: Arc::clone(&registry),
-            lapses: Arc::clone(&lapses),
-        });
+        let forgetful = Crashing::new(Arc::clone(&registry), lapses.points());
         let ports = DrivenPorts {
-            registry: Arc::<Forgetful<R>>::clone(&store),
-            rotations: store,
+            registry: Arc::new(forgetful),
             audit: Arc::<Notes>::clone(&plan.notes),
             verifier_for: plan.verifier_for,
         };

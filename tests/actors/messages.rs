@@ -12,8 +12,8 @@ use signer_actors::key::{
 use signer_actors::provider::{Choice, Generate, Rotate};
 use signer_actors::{Addr, CustodySettings};
 use signer_domain::ports::{
-    CustodyError, GeneratedOrStanding, InvalidPublicKey, KeyRegistry as _, OpenedOrStanding,
-    RotationRegistry as _, SignatureVerifier, SignedDigest,
+    CustodyError, GeneratedOrStanding, InvalidPublicKey, OpenedOrStanding, Retirements as _,
+    RotationRecords as _, SignatureVerifier, SignedDigest,
 };
 use signer_domain::{
     Deadline, DeploymentProfile, Digest, KeyState, PublicKey, Scope, Signature, SigningKey,

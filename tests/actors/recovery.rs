@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use signer_actors::CustodySettings;
 use signer_domain::ports::{
-    Custody as _, CustodyError, GenerateKey, GeneratedOrStanding, KeyProvider as _,
-    KeyRegistry as _, ProviderStatus,
+    Custody as _, CustodyError, GenerateKey, GeneratedOrStanding, KeyProvider as _, ProviderStatus,
+    Reservations as _,
 };
 use signer_domain::{Deadline, KeyId, Scope, clock};
 use signer_kit::testdouble::{Failure, Operation};

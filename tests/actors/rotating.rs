@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use signer_actors::CustodySettings;
 use signer_domain::ports::{
-    Custody as _, CustodyError, GeneratedOrStanding, KeyProvider as _, KeyRegistry as _,
-    OpenRotation, OpenedOrStanding, RotationRegistry as _, Rotations as _, VerificationKeys,
+    Custody as _, CustodyError, GeneratedOrStanding, KeyProvider as _, OpenRotation,
+    OpenedOrStanding, Reservations as _, RetirementStage, Retirements as _, Rotations as _,
+    VerificationKeys,
 };
 use signer_domain::{
     DeploymentProfile, KeyId, KeyState, ProviderName, RotationTransition, Scope, clock,
@@ -239,7 +240,11 @@ fn an_old_key_that_was_retired_early_leaves_nothing_to_do_but_to_close() {
         house.close_rotation("old", "new").await.unwrap();
         assert_eq!(house.record(&old.handle_id).await, retired);
         assert_eq!(house.retires_asked(&old.handle_id), 1);
-        let left = house.registry.unconfirmed_retirements().await.unwrap();
+        let left = house
+            .registry
+            .unsettled_retirements(RetirementStage::Unconfirmed)
+            .await
+            .unwrap();
         assert!(left.is_empty());
     });
 }

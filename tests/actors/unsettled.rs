@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use signer_actors::CustodySettings;
 use signer_domain::ports::{
-    Custody as _, CustodyError, KeyRegistry as _, OpenRotation, OpenedOrStanding, Reservation,
-    RotationRegistry as _, RotationReservation, Rotations as _,
+    Custody as _, CustodyError, OpenRotation, OpenedOrStanding, Reservation, Reservations as _,
+    RotationReservation, Rotations as _,
 };
 use signer_domain::{DeploymentProfile, KeyId, ProviderName, Scope, clock};
 use signer_kit::testdouble::{Failure, Operation};

@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use signer_actors::CustodySettings;
+use signer_domain::ports::RotationReservation;
 use signer_domain::ports::{
-    AuditOutcome, Custody as _, CustodyError, KeyProvider as _, KeyQuery, KeyRegistry as _,
-    Presence, PublicKeySource, Rotations as _,
+    AuditOutcome, Custody as _, CustodyError, KeyProvider as _, KeyQuery, Presence,
+    PublicKeySource, Reservations as _, Rotations as _,
 };
-use signer_domain::ports::{RotationRegistry as _, RotationReservation};
 use signer_domain::{DeploymentProfile, KeyId, Scope, SigningKey, clock};
 use signer_kit::testdouble::{Call, Failure, Operation, TestDouble};
 

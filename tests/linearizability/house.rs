@@ -42,8 +42,7 @@ impl House {
         let sqlite = Arc::new(SqliteRegistry::open(&url).await.unwrap());
         let registry = Arc::new(Crashing::new(sqlite, points.clone()));
         let ports = DrivenPorts {
-            registry: Arc::<Crashing<SqliteRegistry>>::clone(&registry),
-            rotations: registry,
+            registry,
             audit: Arc::new(NoTrail),
             verifier_for,
         };
@@ -101,7 +100,7 @@ pub(crate) fn points(weather: Weather, seed: u64) -> CrashPoints {
         let mut random = Random::new(seed ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15));
         let may_fail = !matches!(
             point.call,
-            PortCall::CheckProvider | PortCall::CheckRegistry
+            PortCall::CheckProvider | PortCall::CheckRegistry | PortCall::LeaseHolds
         );
         match random.below(100) {
             0..40 => Blow::None,

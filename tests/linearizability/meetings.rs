@@ -48,7 +48,7 @@ fn is_made(outcome: &Outcome) -> bool {
 #[test]
 fn who_asks_later_is_not_told_what_was_true_before() {
     run(
-        "rotations.reserve_rotation.after:1=slow-500ms",
+        "registry.reserve_rotation.after:1=slow-500ms",
         async |house, scope| {
             let early = begin(&house, scope, Operation::Open(1));
             sleep(A_MOMENT).await;
@@ -84,7 +84,7 @@ fn a_key_that_was_retired_is_not_said_to_stand_to_who_asks_later() {
 #[test]
 fn a_rotation_that_others_see_already_is_obeyed_before_its_answer_is_back() {
     run(
-        "rotations.open_rotation.after:1=slow-500ms",
+        "registry.open_rotation.after:1=slow-500ms",
         async |house, scope| {
             assert!(is_made(&ask(&house, scope, Operation::Generate(0)).await));
             let signed = ask(&house, scope, Operation::SignForScope).await;

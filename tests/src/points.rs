@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use plexsphere_signer::Around;
 use signer_audit::Disk;
-use signer_domain::ports::{AuditTrail, KeyProvider, KeyRegistry, RotationRegistry};
+use signer_domain::ports::{AuditTrail, KeyProvider, KeyRegistry};
 use signer_kit::crash::{CrashPoints, Crashing, CrashingDisk, Remembering};
+use signer_registry::SqliteRegistry;
 
 /// One for the whole process, as its death is: hits are counted over all ports together.
 #[derive(Debug)]
@@ -30,11 +31,7 @@ impl Around for Points {
         }
     }
 
-    fn registry(&self, opened: Arc<dyn KeyRegistry>) -> Arc<dyn KeyRegistry> {
-        self.before(opened)
-    }
-
-    fn rotations(&self, opened: Arc<dyn RotationRegistry>) -> Arc<dyn RotationRegistry> {
+    fn registry(&self, opened: Arc<SqliteRegistry>) -> Arc<dyn KeyRegistry> {
         self.before(opened)
     }
 

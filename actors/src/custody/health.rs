@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use actix::Addr;
 use parking_lot::Mutex;
-use signer_domain::ports::{CheckState, KeyRegistry, Liveness, Readiness};
+use signer_domain::ports::{CheckState, Liveness, Readiness, RegistryStore};
 
 use crate::shared::Shared;
 use crate::supervisor::{Ping, SupervisorActor};
@@ -43,7 +43,7 @@ impl Health {
         }
     }
 
-    async fn registry(&self, registry: &dyn KeyRegistry) -> CheckState {
+    async fn registry(&self, registry: &dyn RegistryStore) -> CheckState {
         let known = *self.registry.lock();
         if let Some((seen, state)) = known
             && seen.elapsed() < REUSE

@@ -46,7 +46,7 @@ impl Rotations for ActorCustody {
         deadline: Deadline,
     ) -> Result<RotationTransition, CustodyError> {
         let _seat = self.admit(&self.reads)?;
-        let open = within(deadline, self.shared.ports.rotations.rotation(&scope)).await?;
+        let open = within(deadline, self.shared.ports.registry.rotation(&scope)).await?;
         open.ok_or(CustodyError::RotationNotFound)
     }
 
@@ -61,8 +61,8 @@ impl Rotations for ActorCustody {
             new_key_id,
         } = request;
         let _seat = self.admit(&self.reads)?;
-        let rotations = self.shared.ports.rotations.as_ref();
-        let found = rotations.rotation_between(&scope, &old_key_id, &new_key_id);
+        let registry = self.shared.ports.registry.as_ref();
+        let found = registry.rotation_between(&scope, &old_key_id, &new_key_id);
         let rotation = within(deadline, found).await?;
         let rotation = rotation.ok_or(CustodyError::RotationNotFound)?;
         let handle = rotation.old_handle_id.clone();

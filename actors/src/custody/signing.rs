@@ -36,7 +36,11 @@ impl ActorCustody {
 
     /// Gives what was made by what is remembered of the registry, as long as that is the registry still.
     pub(super) fn while_it_stands<T>(&self, made: T) -> Result<T, CustodyError> {
-        self.shared.ports.registry.stands().map_err(from_registry)?;
+        self.shared
+            .ports
+            .registry
+            .lease_holds()
+            .map_err(from_registry)?;
         Ok(made)
     }
 

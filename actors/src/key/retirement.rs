@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use actix::prelude::*;
-use signer_domain::ports::{CustodyError, KeyRegistryError, Presence};
+use signer_domain::ports::{CustodyError, KeyRegistryError, Presence, RetirementStage};
 use signer_domain::{Deadline, KeyState, RotationTransition, SigningKey, clock};
 
 use super::change::{Barrier, Change, News, Quiet, passed};
@@ -92,7 +92,12 @@ pub(super) async fn finish(
     if change.is_retired(&barrier) {
         return Ok(Finish::Superfluous);
     }
-    let begun = change.means.ports.registry.begun_retirements().await;
+    let begun = change
+        .means
+        .ports
+        .registry
+        .unsettled_retirements(RetirementStage::Begun)
+        .await;
     let is_same = |begun: &SigningKey| begun.handle_id == change.handle;
     let Some(key) = begun.map_err(from_registry)?.into_iter().find(is_same) else {
         // It is on record already, though the answer that said so got lost.
@@ -127,8 +132,8 @@ pub(super) async fn close(
     }
     let patience = deadline.min(Deadline::after(PATIENCE));
     let barrier = passed(quiet, patience).await.ok();
-    let rotations = change.means.ports.rotations.as_ref();
-    let closed = match rotations.close_rotation(&rotation, clock::now()).await {
+    let registry = change.means.ports.registry.as_ref();
+    let closed = match registry.close_rotation(&rotation, clock::now()).await {
         Ok(closed) => closed,
         Err(KeyRegistryError::Conflict) => return Err(CustodyError::RotationNotFound),
         Err(error) => {

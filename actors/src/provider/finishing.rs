@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt as _, stream};
-use signer_domain::ports::CustodyError;
+use signer_domain::ports::{CustodyError, RetirementStage};
 use signer_domain::{Deadline, SigningKey};
 
 use super::ProviderContext;
@@ -22,7 +22,12 @@ const FINISH_DEADLINE: Duration = Duration::from_secs(5);
 /// When the registry cannot be asked.
 pub(super) async fn finish(context: &ProviderContext) -> Result<Left, CustodyError> {
     let deadline = Deadline::after(FINISH_DEADLINE);
-    let left = context.shared.ports.registry.begun_retirements().await;
+    let left = context
+        .shared
+        .ports
+        .registry
+        .unsettled_retirements(RetirementStage::Begun)
+        .await;
     let left = left.map_err(from_registry)?;
     let mine = left
         .into_iter()

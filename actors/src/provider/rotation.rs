@@ -74,7 +74,7 @@ async fn rotate_to(context: &ProviderContext, request: &Rotate, key: SigningKey)
         context
             .shared
             .ports
-            .rotations
+            .registry
             .rotate_to(&key, now, closes_at)
     };
     let rotation = open_by(context, key.scope, opening).await;
@@ -105,8 +105,8 @@ async fn reserve(
     let Rotate {
         scope, new_key_id, ..
     } = request;
-    let rotations = context.shared.ports.rotations.as_ref();
-    let reserved = rotations
+    let registry = context.shared.ports.registry.as_ref();
+    let reserved = registry
         .reserve_rotation(scope, new_key_id, context.name(), clock::now())
         .await;
     reserved.map_err(from_registry)
@@ -116,14 +116,14 @@ async fn reserve(
 /// before.
 ///
 /// # Errors
-/// As [`RotationRegistry::open_rotation`](signer_domain::ports::RotationRegistry::open_rotation).
+/// As [`Reservations::open_rotation`](signer_domain::ports::Reservations::open_rotation).
 pub(super) async fn open(
     context: &ProviderContext,
     pending: &PendingKey,
     generated: &GeneratedKey,
 ) -> Result<RotationTransition, KeyRegistryError> {
-    let rotations = context.shared.ports.rotations.as_ref();
-    let opening = |now, closes_at| rotations.open_rotation(pending, generated, now, closes_at);
+    let registry = context.shared.ports.registry.as_ref();
+    let opening = |now, closes_at| registry.open_rotation(pending, generated, now, closes_at);
     open_by(context, pending.scope, opening).await
 }
 

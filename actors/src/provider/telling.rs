@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 use futures_util::{StreamExt as _, stream};
+use signer_domain::ports::RetirementStage;
 use signer_domain::{Deadline, ErrorChain, HandleId, SigningKey};
 
 use super::left::{AT_ONCE, Left, of_key};
@@ -135,8 +136,8 @@ async fn tell_of_retired(context: &ProviderContext, just_retired: HashSet<Handle
     let unconfirmed = match context
         .shared
         .ports
-        .rotations
-        .unconfirmed_retirements()
+        .registry
+        .unsettled_retirements(RetirementStage::Unconfirmed)
         .await
     {
         Ok(unconfirmed) => unconfirmed,
@@ -168,8 +169,8 @@ async fn tell_one(context: &ProviderContext, key: SigningKey, is_late: bool) -> 
     if !is_unusable(context, &key, Deadline::after(RETIRE_DEADLINE)).await {
         return Left::Something;
     }
-    let rotations = context.shared.ports.rotations.as_ref();
-    if let Err(error) = rotations.confirm_retirement(&key.handle_id).await {
+    let registry = context.shared.ports.registry.as_ref();
+    if let Err(error) = registry.confirm_retirement(&key.handle_id).await {
         tracing::warn!(key_id = %key.key_id, cause = %ErrorChain::of(&error), "retirement is not confirmed yet");
         return Left::Something;
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 use prometheus_client::registry::Registry;
-use signer_domain::ports::{KeyProvider, KeyProviderError, KeyRegistry};
+use signer_domain::ports::{KeyProvider, KeyProviderError, KeyRecords};
 
 use crate::face::Face;
 use crate::refusal::Refusal;
@@ -54,7 +54,7 @@ pub trait Prepared: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// When that cannot be read.
-    async fn learn_from(&self, registry: Arc<dyn KeyRegistry>) -> Result<(), Refusal> {
+    async fn learn_from(&self, registry: Arc<dyn KeyRecords>) -> Result<(), Refusal> {
         drop(registry);
         Ok(())
     }

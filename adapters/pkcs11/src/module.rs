@@ -12,7 +12,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use prometheus_client::registry::Registry;
 use signer_domain::Deadline;
-use signer_domain::ports::{KeyProvider, KeyProviderError, KeyRegistry};
+use signer_domain::ports::{KeyProvider, KeyProviderError, KeyRecords};
 use signer_module::{BoxFuture, Closed, Face, Prepared, ProviderModule, Refusal, Settings, Source};
 
 use crate::face::{
@@ -102,7 +102,7 @@ impl Prepared for OpenToken {
         Box::pin(async move { Ok(provider) })
     }
 
-    async fn learn_from(&self, registry: Arc<dyn KeyRegistry>) -> Result<(), Refusal> {
+    async fn learn_from(&self, registry: Arc<dyn KeyRecords>) -> Result<(), Refusal> {
         first_use::learn_from(&self.provider, registry).await
     }
 

@@ -6,7 +6,5 @@
 mod sqlite;
 mod url;
 
-pub use sqlite::{
-    ChangeCounter, OpenRegistryError, RegistryRefusal, RetiredKey, SqliteRegistry, retired_keys,
-};
+pub use sqlite::{OpenRegistryError, RegistryRefusal, RetiredKey, SqliteRegistry, retired_keys};
 pub use url::{ParseRegistryUrlError, RegistryUrl};

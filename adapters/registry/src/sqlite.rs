@@ -31,7 +31,6 @@ use signer_domain::ports::KeyRegistryError;
 use sqlx::sqlite::SqliteConnection;
 
 use self::connection::{Connection, Work};
-pub use self::counter::ChangeCounter;
 use self::counter::Identity;
 use self::lock::Claim;
 use self::proof::Doubt;
@@ -106,40 +105,6 @@ impl SqliteRegistry {
     /// Whether [`open`](Self::open) would make the registry. Changes nothing.
     pub fn is_absent(url: &RegistryUrl) -> bool {
         file::resolve(url.path()).is_ok_and(|path| file::is_absent(&path))
-    }
-
-    /// The random name that the registry was given when it was made or brought to this schema, as 32
-    /// hexadecimal digits. A copy and a restored backup have the same.
-    pub fn id(&self) -> &str {
-        &self.identity.id
-    }
-
-    /// Tells how far the registry has come, for as long as it is wanted.
-    pub fn changes(&self) -> ChangeCounter {
-        self.identity.counter.clone()
-    }
-
-    /// Ends the use of the registry: waits for the change under way and moves the write-ahead log
-    /// into the database file, unless somebody else has written there. Every later call answers that the registry is unavailable.
-    ///
-    /// Nothing is lost without it. Closing again does nothing.
-    ///
-    /// # Errors
-    /// [`Unavailable`](KeyRegistryError::Unavailable) when SQLite does not finish in time.
-    pub async fn close(&self) -> Result<(), KeyRegistryError> {
-        let context = "closing the registry";
-        if self.files.is_overwritten() {
-            // As long as the reader is there, SQLite leaves the log where it is: moving it into what
-            // somebody else has put there would harm that too.
-            self.writer.close(context).await?;
-            self.reader.close(context).await?;
-            if self.database.look().is_err() {
-                content::set_log_aside(&self.path);
-            }
-            return Ok(());
-        }
-        self.reader.close(context).await?;
-        self.writer.close(context).await
     }
 
     /// Asks a question, once no change is under way any more that was given up: whoever gave one up

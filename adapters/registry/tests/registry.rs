@@ -32,6 +32,7 @@ mod support;
 mod writable;
 
 use async_trait::async_trait;
+use signer_domain::ports::RegistryStore as _;
 use signer_kit::registry::RegistryFixture;
 use signer_registry::SqliteRegistry;
 
@@ -53,10 +54,6 @@ impl RegistryFixture for Place {
         registry.close().await.unwrap();
         drop(registry);
         Self::open(self).await
-    }
-
-    fn newest_change(registry: &SqliteRegistry) -> u64 {
-        registry.changes().last()
     }
 }
 

@@ -20,7 +20,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use signer_domain::ports::{
-    CurrentKey, GeneratedKey, KeyRegistry as _, PendingKey, Reservation, RotationRegistry as _,
+    CurrentKey, GeneratedKey, KeyRecords as _, PendingKey, RegistryStore as _, Reservation,
+    Reservations as _, RetirementStage, Retirements as _, RotationRecords as _,
     RotationReservation,
 };
 use signer_domain::{
@@ -239,7 +240,10 @@ async fn look_at_rotation(registry: &SqliteRegistry, acknowledged: &BTreeMap<u64
         several => panic!("{several:?}"),
     }
     let closed = acknowledged.values().filter(|told| **told == Told::Closed);
-    let retired = registry.unconfirmed_retirements().await.unwrap();
+    let retired = registry
+        .unsettled_retirements(RetirementStage::Unconfirmed)
+        .await
+        .unwrap();
     assert!(retired.len() >= closed.count(), "{}", retired.len());
 }
 

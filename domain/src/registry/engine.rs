@@ -1,74 +1,41 @@
 //! A store of keys and rotations, as the rules see it.
 
-use std::fmt;
 use std::pin::Pin;
 
 use async_trait::async_trait;
 
 use super::refused::Refused;
 use super::rows::Rows;
-use crate::ports::{CurrentKey, KeyNotices, KeyPage, KeyQuery, KeyRegistryError, PendingKey};
-use crate::{HandleId, KeyId, ProviderName, RotationTransition, Scope, SigningKey};
+use crate::ports::{KeyRecords, KeyRegistryError, PendingKey, RegistryStore, RetirementStage};
+use crate::{KeyId, RotationTransition, Scope, SigningKey};
 
 /// The future of one change, which lives as long as the transaction.
 pub type Change<'r, T> = Pin<Box<dyn Future<Output = Result<T, Refused>> + Send + 'r>>;
 
 /// A store of keys and rotations.
+///
+/// Its questions are those of the ports, in the same orders: each answer is of one moment, none waits for a
+/// change but for one that was given up, and each fails with
+/// [`Unavailable`](KeyRegistryError::Unavailable) alone.
 #[async_trait]
-pub trait Engine: Questions + fmt::Debug {
+pub trait Engine: KeyRecords + RegistryStore {
     /// Runs `work` in one transaction, alone, and makes its effect durable before this returns. What was
     /// refused leaves no effect. A caller that gives up leaves the whole effect behind or none, and the
-    /// [questions](Questions) after that are answered when it is certain which.
+    /// questions after that are answered when it is certain which.
     ///
     /// # Errors
-    /// What the work was refused by; [`Unavailable`](KeyRegistryError::Unavailable) of `context` when the
-    /// store failed, and then the effect may be there.
-    async fn change<T, W>(&self, context: &'static str, work: W) -> Result<T, KeyRegistryError>
+    /// What the work was refused by; [`Unavailable`](KeyRegistryError::Unavailable) when the store failed,
+    /// and then the effect may be there.
+    async fn change<T, W>(&self, kind: ChangeKind, work: W) -> Result<T, KeyRegistryError>
     where
         T: Send + 'static,
         W: for<'r> FnOnce(&'r mut dyn Rows) -> Change<'r, T> + Send + 'static;
 
-    /// As [`KeyRegistry::stands`](crate::ports::KeyRegistry::stands).
-    ///
-    /// # Errors
-    /// [`Unavailable`](KeyRegistryError::Unavailable).
-    fn stands(&self) -> Result<(), KeyRegistryError>;
-
-    /// As [`KeyRegistry::check`](crate::ports::KeyRegistry::check).
-    ///
-    /// # Errors
-    /// [`Unavailable`](KeyRegistryError::Unavailable).
-    async fn check(&self) -> Result<(), KeyRegistryError>;
-}
-
-/// The questions to a store: each answer is of one moment, and none waits for a change but for one that was
-/// given up. They are those of the ports, in the same orders, and each fails with
-/// [`Unavailable`](KeyRegistryError::Unavailable) alone.
-#[async_trait]
-pub trait Questions: Send + Sync {
     /// The reservations, oldest first.
-    async fn pending(&self) -> Result<Vec<PendingKey>, KeyRegistryError>;
+    async fn reservations(&self) -> Result<Vec<PendingKey>, KeyRegistryError>;
 
-    /// The key of a handle.
-    async fn find(&self, handle: &HandleId) -> Result<Option<SigningKey>, KeyRegistryError>;
-
-    /// A key of the provider that may sign.
-    async fn any_of(&self, provider: ProviderName) -> Result<Option<SigningKey>, KeyRegistryError>;
-
-    /// The current key of a scope, told by [`CurrentKey::of`].
-    async fn current(&self, scope: &Scope) -> Result<CurrentKey, KeyRegistryError>;
-
-    /// One page of the keys, in the order in which they became active.
-    async fn list(&self, query: &KeyQuery) -> Result<KeyPage, KeyRegistryError>;
-
-    /// What an operator should know.
-    async fn notices(&self) -> Result<KeyNotices, KeyRegistryError>;
-
-    /// The keys whose retirement has begun, in the order in which they became active.
-    async fn begun(&self) -> Result<Vec<SigningKey>, KeyRegistryError>;
-
-    /// The keys whose retirement is unconfirmed, those retired first at the front.
-    async fn unconfirmed(&self) -> Result<Vec<SigningKey>, KeyRegistryError>;
+    /// The keys whose retirement has come as far as this and no further.
+    async fn unsettled(&self, stage: RetirementStage) -> Result<Vec<SigningKey>, KeyRegistryError>;
 
     /// The open rotation of a scope.
     async fn open_in(&self, scope: &Scope) -> Result<Option<RotationTransition>, KeyRegistryError>;
@@ -82,4 +49,43 @@ pub trait Questions: Send + Sync {
 
     /// The open rotations, those due first at the front.
     async fn open(&self) -> Result<Vec<RotationTransition>, KeyRegistryError>;
+}
+
+/// What a change is for: the call of the port that it serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each is named as its call is")]
+pub enum ChangeKind {
+    Reserve,
+    Complete,
+    ReserveRotation,
+    OpenRotation,
+    Abandon,
+    Mark,
+    Unmark,
+    BeginRetirement,
+    Retire,
+    ConfirmRetirement,
+    RotateTo,
+    CloseRotation,
+}
+
+impl ChangeKind {
+    /// What is being done, in the gerund.
+    #[must_use]
+    pub const fn context(self) -> &'static str {
+        match self {
+            Self::Reserve => "reserving a key",
+            Self::Complete => "completing a reservation",
+            Self::ReserveRotation => "reserving a rotation",
+            Self::OpenRotation => "opening a rotation",
+            Self::Abandon => "abandoning a reservation",
+            Self::Mark => "marking a key",
+            Self::Unmark => "taking a mark from a key",
+            Self::BeginRetirement => "beginning a retirement",
+            Self::Retire => "retiring a key",
+            Self::ConfirmRetirement => "confirming a retirement",
+            Self::RotateTo => "opening a rotation to a key that stands",
+            Self::CloseRotation => "closing a rotation",
+        }
+    }
 }

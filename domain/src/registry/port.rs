@@ -1,19 +1,19 @@
-//! The ports of the registry, over any store.
+//! The roles of the registry that change something, over any store.
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 
 use super::reservations::{self, Wanted};
 use super::rotations::{self, Opening};
-use super::{Engine, Questions, retirements};
+use super::{ChangeKind, Engine, retirements};
 use crate::ports::{
-    Abandonment, CurrentKey, GeneratedKey, KeyNotices, KeyPage, KeyQuery, KeyRegistry,
-    KeyRegistryError, PendingKey, Reservation, RotationRegistry, RotationReservation,
+    Abandonment, GeneratedKey, KeyRegistryError, PendingKey, Reservation, Reservations,
+    RetirementStage, Retirements, RotationRecords, RotationReservation,
 };
 use crate::{HandleId, KeyId, KeyMark, ProviderName, RotationTransition, Scope, SigningKey};
 
 #[async_trait]
-impl<E: Engine> KeyRegistry for E {
+impl<E: Engine> Reservations for E {
     async fn reserve(
         &self,
         scope: &Scope,
@@ -27,7 +27,7 @@ impl<E: Engine> KeyRegistry for E {
             provider,
             at,
         };
-        self.change("reserving a key", |rows| {
+        self.change(ChangeKind::Reserve, |rows| {
             Box::pin(reservations::reserve(rows, wanted))
         })
         .await
@@ -40,99 +40,12 @@ impl<E: Engine> KeyRegistry for E {
         at: Timestamp,
     ) -> Result<SigningKey, KeyRegistryError> {
         let (pending, generated) = (pending.clone(), generated.clone());
-        self.change("completing a reservation", move |rows| {
+        self.change(ChangeKind::Complete, move |rows| {
             Box::pin(reservations::complete(rows, pending, generated, at))
         })
         .await
     }
 
-    async fn abandon(&self, pending: &PendingKey) -> Result<Abandonment, KeyRegistryError> {
-        let pending = pending.clone();
-        self.change("abandoning a reservation", |rows| {
-            Box::pin(reservations::abandon(rows, pending))
-        })
-        .await
-    }
-
-    async fn pending(&self) -> Result<Vec<PendingKey>, KeyRegistryError> {
-        Questions::pending(self).await
-    }
-
-    async fn find(&self, handle: &HandleId) -> Result<Option<SigningKey>, KeyRegistryError> {
-        Questions::find(self, handle).await
-    }
-
-    async fn any_of(&self, provider: ProviderName) -> Result<Option<SigningKey>, KeyRegistryError> {
-        Questions::any_of(self, provider).await
-    }
-
-    async fn current(&self, scope: &Scope) -> Result<CurrentKey, KeyRegistryError> {
-        Questions::current(self, scope).await
-    }
-
-    async fn list(&self, query: &KeyQuery) -> Result<KeyPage, KeyRegistryError> {
-        Questions::list(self, query).await
-    }
-
-    async fn mark(&self, handle: &HandleId, mark: KeyMark) -> Result<SigningKey, KeyRegistryError> {
-        let handle = handle.clone();
-        self.change("marking a key", move |rows| {
-            Box::pin(retirements::mark(rows, handle, mark, true))
-        })
-        .await
-    }
-
-    async fn unmark(
-        &self,
-        handle: &HandleId,
-        mark: KeyMark,
-    ) -> Result<SigningKey, KeyRegistryError> {
-        let handle = handle.clone();
-        self.change("taking a mark from a key", move |rows| {
-            Box::pin(retirements::mark(rows, handle, mark, false))
-        })
-        .await
-    }
-
-    async fn notices(&self) -> Result<KeyNotices, KeyRegistryError> {
-        Questions::notices(self).await
-    }
-
-    async fn begin_retirement(&self, handle: &HandleId) -> Result<SigningKey, KeyRegistryError> {
-        let handle = handle.clone();
-        self.change("beginning a retirement", |rows| {
-            Box::pin(retirements::begin(rows, handle))
-        })
-        .await
-    }
-
-    async fn begun_retirements(&self) -> Result<Vec<SigningKey>, KeyRegistryError> {
-        self.begun().await
-    }
-
-    async fn retire(
-        &self,
-        key: &SigningKey,
-        at: Timestamp,
-    ) -> Result<SigningKey, KeyRegistryError> {
-        let (handle, version) = (key.handle_id.clone(), key.version);
-        self.change("retiring a key", move |rows| {
-            Box::pin(retirements::retire(rows, handle, version, at))
-        })
-        .await
-    }
-
-    fn stands(&self) -> Result<(), KeyRegistryError> {
-        Engine::stands(self)
-    }
-
-    async fn check(&self) -> Result<(), KeyRegistryError> {
-        Engine::check(self).await
-    }
-}
-
-#[async_trait]
-impl<E: Engine> RotationRegistry for E {
     async fn reserve_rotation(
         &self,
         scope: &Scope,
@@ -146,7 +59,7 @@ impl<E: Engine> RotationRegistry for E {
             provider,
             at,
         };
-        self.change("reserving a rotation", |rows| {
+        self.change(ChangeKind::ReserveRotation, |rows| {
             Box::pin(rotations::reserve(rows, wanted))
         })
         .await
@@ -165,12 +78,85 @@ impl<E: Engine> RotationRegistry for E {
             at,
             closes_at,
         };
-        self.change("opening a rotation", |rows| {
+        self.change(ChangeKind::OpenRotation, |rows| {
             Box::pin(rotations::open(rows, opening))
         })
         .await
     }
 
+    async fn abandon(&self, pending: &PendingKey) -> Result<Abandonment, KeyRegistryError> {
+        let pending = pending.clone();
+        self.change(ChangeKind::Abandon, |rows| {
+            Box::pin(reservations::abandon(rows, pending))
+        })
+        .await
+    }
+
+    async fn pending(&self) -> Result<Vec<PendingKey>, KeyRegistryError> {
+        self.reservations().await
+    }
+}
+
+#[async_trait]
+impl<E: Engine> Retirements for E {
+    async fn mark(&self, handle: &HandleId, mark: KeyMark) -> Result<SigningKey, KeyRegistryError> {
+        let handle = handle.clone();
+        self.change(ChangeKind::Mark, move |rows| {
+            Box::pin(retirements::mark(rows, handle, mark, true))
+        })
+        .await
+    }
+
+    async fn unmark(
+        &self,
+        handle: &HandleId,
+        mark: KeyMark,
+    ) -> Result<SigningKey, KeyRegistryError> {
+        let handle = handle.clone();
+        self.change(ChangeKind::Unmark, move |rows| {
+            Box::pin(retirements::mark(rows, handle, mark, false))
+        })
+        .await
+    }
+
+    async fn begin_retirement(&self, handle: &HandleId) -> Result<SigningKey, KeyRegistryError> {
+        let handle = handle.clone();
+        self.change(ChangeKind::BeginRetirement, |rows| {
+            Box::pin(retirements::begin(rows, handle))
+        })
+        .await
+    }
+
+    async fn retire(
+        &self,
+        key: &SigningKey,
+        at: Timestamp,
+    ) -> Result<SigningKey, KeyRegistryError> {
+        let (handle, version) = (key.handle_id.clone(), key.version);
+        self.change(ChangeKind::Retire, move |rows| {
+            Box::pin(retirements::retire(rows, handle, version, at))
+        })
+        .await
+    }
+
+    async fn confirm_retirement(&self, handle: &HandleId) -> Result<(), KeyRegistryError> {
+        let handle = handle.clone();
+        self.change(ChangeKind::ConfirmRetirement, |rows| {
+            Box::pin(retirements::confirm(rows, handle))
+        })
+        .await
+    }
+
+    async fn unsettled_retirements(
+        &self,
+        stage: RetirementStage,
+    ) -> Result<Vec<SigningKey>, KeyRegistryError> {
+        self.unsettled(stage).await
+    }
+}
+
+#[async_trait]
+impl<E: Engine> RotationRecords for E {
     async fn rotate_to(
         &self,
         key: &SigningKey,
@@ -178,7 +164,7 @@ impl<E: Engine> RotationRegistry for E {
         closes_at: Timestamp,
     ) -> Result<RotationTransition, KeyRegistryError> {
         let key = key.clone();
-        self.change("opening a rotation to a key that stands", move |rows| {
+        self.change(ChangeKind::RotateTo, move |rows| {
             Box::pin(rotations::rotate_to(rows, key, at, closes_at))
         })
         .await
@@ -211,20 +197,8 @@ impl<E: Engine> RotationRegistry for E {
         at: Timestamp,
     ) -> Result<RotationTransition, KeyRegistryError> {
         let transition = transition.clone();
-        self.change("closing a rotation", move |rows| {
+        self.change(ChangeKind::CloseRotation, move |rows| {
             Box::pin(rotations::close(rows, transition, at))
-        })
-        .await
-    }
-
-    async fn unconfirmed_retirements(&self) -> Result<Vec<SigningKey>, KeyRegistryError> {
-        self.unconfirmed().await
-    }
-
-    async fn confirm_retirement(&self, handle: &HandleId) -> Result<(), KeyRegistryError> {
-        let handle = handle.clone();
-        self.change("confirming a retirement", |rows| {
-            Box::pin(retirements::confirm(rows, handle))
         })
         .await
     }

@@ -1,6 +1,7 @@
 //! Deaths, failures and delays at every call of a driven port, for the tests of recovery.
 //!
-//! [`Crashing`] stands in front of an adapter and implements the ports that the adapter implements.
+//! [`Crashing`] stands in front of an adapter and implements the ports that the adapter implements, those of the
+//! registry by standing in front of the [`Engine`](signer_domain::registry::Engine).
 //! Each call passes two [`Point`]s: `before` it, and `after` it, when the effect is there and the
 //! answer is still on its way. What happens at a point is up to the [`CrashPoints`] that the test
 //! armed.
@@ -19,6 +20,7 @@
 
 mod audit;
 mod disk;
+mod hold;
 mod plan;
 mod point;
 mod points;
@@ -31,6 +33,7 @@ mod tests;
 use std::sync::Arc;
 
 pub use self::disk::CrashingDisk;
+pub use self::hold::Hold;
 pub use self::plan::ParsePlanError;
 pub use self::point::{Moment, Point, PortCall};
 pub use self::points::{Blow, CrashPoints};

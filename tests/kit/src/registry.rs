@@ -1,4 +1,4 @@
-//! The contract of [`KeyRegistry`] and [`RotationRegistry`] as one suite of named cases.
+//! The contract of [`KeyRegistry`] as one suite of named cases.
 //!
 //! Every store proves itself by this suite. A new one implements [`RegistryFixture`] for a type that
 //! stands for an empty store, and has one line in a test of its own:
@@ -28,20 +28,15 @@ pub mod rotations;
 pub mod support;
 
 use async_trait::async_trait;
-use signer_domain::ports::{KeyRegistry, RotationRegistry};
+use signer_domain::ports::KeyRegistry;
 
 pub use self::memory::{MemoryFixture, MemoryRegistry};
-
-/// Both ports of one store.
-pub trait Registries: KeyRegistry + RotationRegistry + 'static {}
-
-impl<R: KeyRegistry + RotationRegistry + 'static> Registries for R {}
 
 /// A store made for one case.
 #[async_trait]
 pub trait RegistryFixture: Send + Sync + Sized {
     /// The registry that is opened on the store.
-    type Registry: Registries;
+    type Registry: KeyRegistry + 'static;
 
     /// Makes a store without keys.
     async fn fresh() -> Self;
@@ -51,9 +46,6 @@ pub trait RegistryFixture: Send + Sync + Sized {
 
     /// Ends the use of a registry in an orderly way, and opens the next one on the store.
     async fn open_again(&self, registry: Self::Registry) -> Self::Registry;
-
-    /// The number of the newest change.
-    fn newest_change(registry: &Self::Registry) -> u64;
 }
 
 /// Runs one case, on a runtime with one thread.

@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use signer_domain::ports::{KeyQuery, KeyRegistry, KeyRegistryError};
+use signer_domain::ports::{KeyQuery, KeyRecords, KeyRegistryError};
 use signer_domain::{HandleId, PublicKey};
 use signer_module::Refusal;
 
@@ -21,7 +21,7 @@ const PAGE: NonZeroU32 = NonZeroU32::new(1000).unwrap();
 /// When the registry cannot be read.
 pub(super) async fn learn_from(
     provider: &Pkcs11Provider,
-    registry: Arc<dyn KeyRegistry>,
+    registry: Arc<dyn KeyRecords>,
 ) -> Result<(), Refusal> {
     provider.ask_for_registered(Arc::new(Registered(Arc::clone(&registry))));
     if provider.has_met_its_token() {
@@ -36,7 +36,7 @@ pub(super) async fn learn_from(
 
 /// The public keys of the registry.
 #[derive(Debug)]
-struct Registered(Arc<dyn KeyRegistry>);
+struct Registered(Arc<dyn KeyRecords>);
 
 #[async_trait]
 impl RegisteredKeys for Registered {
@@ -53,7 +53,7 @@ impl RegisteredKeys for Registered {
 
 /// Keys in every state count, for each of them was acknowledged once. A name that is only reserved was
 /// not: a first start that ended half-way must not keep the next one from its token.
-async fn known_to(registry: &dyn KeyRegistry) -> Result<RegistryKnows, KeyRegistryError> {
+async fn known_to(registry: &dyn KeyRecords) -> Result<RegistryKnows, KeyRegistryError> {
     let mut query = KeyQuery {
         scope: None,
         state: None,

@@ -9,17 +9,13 @@ use super::connection::lost;
 use super::failure::Failure;
 use signer_files::Watch;
 
-/// Tells the number of the registry's newest durable change, at the cost of reading a number in
-/// memory.
-///
-/// Every change has a greater number than the one before, also after a restart; a registry that went
-/// back to an earlier number is an older copy. One call may count as several changes.
+/// The number of the registry's newest durable change, kept in memory.
 #[derive(Debug, Clone)]
-pub struct ChangeCounter(Arc<AtomicU64>);
+pub(super) struct ChangeCounter(Arc<AtomicU64>);
 
 impl ChangeCounter {
     /// The number of the newest change that is durable; 0 when there never was one.
-    pub fn last(&self) -> u64 {
+    pub(super) fn last(&self) -> u64 {
         self.0.load(Ordering::Acquire)
     }
 

@@ -2,17 +2,18 @@
 
 use async_trait::async_trait;
 use signer_domain::ports::{
-    CurrentKey, KeyNotices, KeyPage, KeyQuery, KeyRegistryError, PendingKey,
+    CurrentKey, KeyNotices, KeyPage, KeyQuery, KeyRecords, KeyRegistryError, PendingKey,
+    RegistryStore, RetirementStage,
 };
-use signer_domain::registry::{Change, Engine, Questions, RotationRow, Rows};
+use signer_domain::registry::{Change, ChangeKind, Engine, RotationRow, Rows};
 use signer_domain::{HandleId, KeyId, ProviderName, RotationTransition, Scope, SigningKey};
 
 use super::rows::SqliteRows;
-use super::{SqliteRegistry, failure, lookup, marks, proof, queries, rotation};
+use super::{SqliteRegistry, content, failure, lookup, marks, proof, queries, rotation};
 
 #[async_trait]
 impl Engine for SqliteRegistry {
-    async fn change<T, W>(&self, context: &'static str, work: W) -> Result<T, KeyRegistryError>
+    async fn change<T, W>(&self, kind: ChangeKind, work: W) -> Result<T, KeyRegistryError>
     where
         T: Send + 'static,
         W: for<'r> FnOnce(&'r mut dyn Rows) -> Change<'r, T> + Send + 'static,
@@ -20,43 +21,62 @@ impl Engine for SqliteRegistry {
         let work = self.in_transaction(|connection| {
             Box::pin(async move { Ok(work(&mut SqliteRows(connection)).await?) })
         });
-        self.writer.change(context, work).await
+        self.writer.change(kind.context(), work).await
     }
 
-    fn stands(&self) -> Result<(), KeyRegistryError> {
-        let look = self.files.glance();
-        look.map_err(|displaced| {
-            failure::unavailable("looking whether it is in its place", displaced)
-        })
-    }
-
-    async fn check(&self) -> Result<(), KeyRegistryError> {
-        let context = "checking the registry";
-        let (files, identity) = (self.files.clone(), self.identity.clone());
-        self.reader
-            .run(context, move |connection| {
-                Box::pin(async move {
-                    identity.confirm(connection, &files).await?;
-                    queries::touch(connection).await
-                })
-            })
-            .await?;
-        let doubt = self.doubt.clone();
-        let proof = self.in_transaction(move |connection| {
-            Box::pin(async move { proof::write(connection, doubt.extent()).await })
-        });
-        self.writer.run(context, proof).await
-    }
-}
-
-#[async_trait]
-impl Questions for SqliteRegistry {
-    async fn pending(&self) -> Result<Vec<PendingKey>, KeyRegistryError> {
+    async fn reservations(&self) -> Result<Vec<PendingKey>, KeyRegistryError> {
         let context = "reading the reservations";
         self.ask(context, |connection| Box::pin(queries::pending(connection)))
             .await
     }
 
+    async fn unsettled(&self, stage: RetirementStage) -> Result<Vec<SigningKey>, KeyRegistryError> {
+        let (context, question) = match stage {
+            RetirementStage::Begun => ("reading the begun retirements", queries::BEGUN),
+            RetirementStage::Unconfirmed => {
+                ("reading the unconfirmed retirements", queries::UNCONFIRMED)
+            }
+        };
+        self.ask(context, move |connection| {
+            Box::pin(queries::unsettled(connection, question))
+        })
+        .await
+    }
+
+    async fn open_in(&self, scope: &Scope) -> Result<Option<RotationTransition>, KeyRegistryError> {
+        let scope = *scope;
+        let unclosed = self
+            .ask("finding the rotation of a scope", move |connection| {
+                Box::pin(async move { rotation::queries::unclosed(connection, &scope).await })
+            })
+            .await?;
+        Ok(unclosed.and_then(RotationRow::into_transition))
+    }
+
+    async fn opened_to(
+        &self,
+        scope: &Scope,
+        new_key_id: &KeyId,
+    ) -> Result<Option<RotationTransition>, KeyRegistryError> {
+        let (scope, new) = (*scope, new_key_id.clone());
+        let rotation = self
+            .ask("finding a rotation", move |connection| {
+                Box::pin(async move { rotation::queries::to(connection, &scope, &new).await })
+            })
+            .await?;
+        Ok(rotation.and_then(RotationRow::into_transition))
+    }
+
+    async fn open(&self) -> Result<Vec<RotationTransition>, KeyRegistryError> {
+        self.ask("reading the open rotations", |connection| {
+            Box::pin(rotation::queries::open(connection))
+        })
+        .await
+    }
+}
+
+#[async_trait]
+impl KeyRecords for SqliteRegistry {
     async fn find(&self, handle: &HandleId) -> Result<Option<SigningKey>, KeyRegistryError> {
         let handle = handle.clone();
         self.ask("finding a key", move |connection| {
@@ -94,49 +114,57 @@ impl Questions for SqliteRegistry {
         })
         .await
     }
+}
 
-    async fn begun(&self) -> Result<Vec<SigningKey>, KeyRegistryError> {
-        self.ask("reading the begun retirements", |connection| {
-            Box::pin(queries::begun(connection))
-        })
-        .await
+#[async_trait]
+impl RegistryStore for SqliteRegistry {
+    fn identity(&self) -> &str {
+        &self.identity.id
     }
 
-    async fn unconfirmed(&self) -> Result<Vec<SigningKey>, KeyRegistryError> {
-        self.ask("reading the unconfirmed retirements", |connection| {
-            Box::pin(queries::unconfirmed(connection))
-        })
-        .await
+    fn newest_change(&self) -> u64 {
+        self.identity.counter.last()
     }
 
-    async fn open_in(&self, scope: &Scope) -> Result<Option<RotationTransition>, KeyRegistryError> {
-        let scope = *scope;
-        let unclosed = self
-            .ask("finding the rotation of a scope", move |connection| {
-                Box::pin(async move { rotation::queries::unclosed(connection, &scope).await })
+    fn lease_holds(&self) -> Result<(), KeyRegistryError> {
+        let look = self.files.glance();
+        look.map_err(|displaced| {
+            failure::unavailable("looking whether it is in its place", displaced)
+        })
+    }
+
+    async fn check(&self) -> Result<(), KeyRegistryError> {
+        let context = "checking the registry";
+        let (files, identity) = (self.files.clone(), self.identity.clone());
+        self.reader
+            .run(context, move |connection| {
+                Box::pin(async move {
+                    identity.confirm(connection, &files).await?;
+                    queries::touch(connection).await
+                })
             })
             .await?;
-        Ok(unclosed.and_then(RotationRow::into_transition))
+        let doubt = self.doubt.clone();
+        let proof = self.in_transaction(move |connection| {
+            Box::pin(async move { proof::write(connection, doubt.extent()).await })
+        });
+        self.writer.run(context, proof).await
     }
 
-    async fn opened_to(
-        &self,
-        scope: &Scope,
-        new_key_id: &KeyId,
-    ) -> Result<Option<RotationTransition>, KeyRegistryError> {
-        let (scope, new) = (*scope, new_key_id.clone());
-        let rotation = self
-            .ask("finding a rotation", move |connection| {
-                Box::pin(async move { rotation::queries::to(connection, &scope, &new).await })
-            })
-            .await?;
-        Ok(rotation.and_then(RotationRow::into_transition))
-    }
-
-    async fn open(&self) -> Result<Vec<RotationTransition>, KeyRegistryError> {
-        self.ask("reading the open rotations", |connection| {
-            Box::pin(rotation::queries::open(connection))
-        })
-        .await
+    /// Moves the write-ahead log into the database file, unless somebody else has written there.
+    async fn close(&self) -> Result<(), KeyRegistryError> {
+        let context = "closing the registry";
+        if self.files.is_overwritten() {
+            // As long as the reader is there, SQLite leaves the log where it is: moving it into what
+            // somebody else has put there would harm that too.
+            self.writer.close(context).await?;
+            self.reader.close(context).await?;
+            if self.database.look().is_err() {
+                content::set_log_aside(&self.path);
+            }
+            return Ok(());
+        }
+        self.reader.close(context).await?;
+        self.writer.close(context).await
     }
 }

@@ -114,23 +114,18 @@ pub(super) const BEGUN: &str = concat!(
     " FROM signing_key WHERE retiring = 1 ORDER BY listed"
 );
 
-/// The keys whose retirement has begun, those first that became active first.
-pub(super) async fn begun(connection: &mut SqliteConnection) -> Result<Vec<SigningKey>, Failure> {
-    let rows = sqlx::query(BEGUN).fetch_all(connection).await?;
-    Ok(records(&rows)?)
-}
-
 pub(super) const UNCONFIRMED: &str = concat!(
     "SELECT ",
     columns!(),
     " FROM signing_key WHERE unconfirmed = 1 ORDER BY valid_until, id"
 );
 
-/// The retired keys whose provider has not confirmed, those retired first at the front.
-pub(super) async fn unconfirmed(
+/// The keys that `question` tells, which is one of the two above.
+pub(super) async fn unsettled(
     connection: &mut SqliteConnection,
+    question: &'static str,
 ) -> Result<Vec<SigningKey>, Failure> {
-    let rows = sqlx::query(UNCONFIRMED).fetch_all(connection).await?;
+    let rows = sqlx::query(question).fetch_all(connection).await?;
     Ok(records(&rows)?)
 }
 

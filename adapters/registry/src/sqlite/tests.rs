@@ -7,8 +7,8 @@ mod given_up;
 use std::path::Path;
 
 use signer_domain::ports::{
-    CurrentKey, GeneratedKey, KeyQuery, KeyRegistry as _, PendingKey, Purpose, Reservation,
-    RotationRegistry as _,
+    CurrentKey, GeneratedKey, KeyQuery, KeyRecords as _, PendingKey, Purpose, RegistryStore as _,
+    Reservation, Reservations as _,
 };
 use signer_domain::registry::Rows as _;
 use signer_domain::{HandleId, KeyId, ProviderName, Scope, Timestamp};

@@ -1,5 +1,6 @@
 //! Files and directories that the user of the process may not write.
 
+use signer_domain::ports::RegistryStore as _;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::Path;

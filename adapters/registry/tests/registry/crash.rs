@@ -3,7 +3,9 @@
 use std::fs;
 
 use signer_domain::KeyState;
-use signer_domain::ports::{KeyRegistry as _, RotationRegistry as _, RotationReservation};
+use signer_domain::ports::{
+    Reservations as _, RetirementStage, Retirements as _, RotationRecords as _, RotationReservation,
+};
 
 use crate::support::{
     PLATFORM, Place, at, current, find, generate, handle, open, reserve_rotation, reserved, rotate,
@@ -50,14 +52,20 @@ async fn a_rotation_is_found_where_it_was_after_a_drop_without_close() {
     let rotating = find(&registry, &open.old_handle_id).await.unwrap();
     assert_eq!(rotating.state, KeyState::Rotating);
     let closed = registry.close_rotation(&open, at(15)).await.unwrap();
-    let unconfirmed = registry.unconfirmed_retirements().await.unwrap();
+    let unconfirmed = registry
+        .unsettled_retirements(RetirementStage::Unconfirmed)
+        .await
+        .unwrap();
     assert_eq!(unconfirmed.len(), 1);
     drop(registry);
 
     let registry = place.open().await;
     assert_eq!(registry.open_rotations().await.unwrap(), []);
     assert_eq!(
-        registry.unconfirmed_retirements().await.unwrap(),
+        registry
+            .unsettled_retirements(RetirementStage::Unconfirmed)
+            .await
+            .unwrap(),
         unconfirmed
     );
     let standing = reserve_rotation(&registry, PLATFORM, "k2").await;

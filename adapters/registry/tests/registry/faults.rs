@@ -4,7 +4,10 @@ use std::error::Error as _;
 use std::fs;
 use std::time::{Duration, Instant};
 
-use signer_domain::ports::{CurrentKey, KeyRegistry as _, KeyRegistryError};
+use signer_domain::ports::{
+    CurrentKey, KeyRecords as _, KeyRegistryError, RegistryStore as _, Reservations as _,
+    Retirements as _,
+};
 use signer_registry::SqliteRegistry;
 use sqlx::Connection as _;
 use sqlx::sqlite::SqliteConnection;

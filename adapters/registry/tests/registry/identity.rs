@@ -1,6 +1,8 @@
 //! Which registry it is, and how far it has come.
 
-use signer_domain::ports::{KeyRegistry as _, RotationRegistry as _};
+use signer_domain::ports::{
+    RegistryStore as _, Reservations as _, Retirements as _, RotationRecords as _,
+};
 
 use crate::support::{
     PLATFORM, Place, at, generate, open, reserve, reserve_rotation, reserved, rotate,
@@ -11,31 +13,30 @@ use crate::support::{
 async fn a_registry_has_an_id_of_its_own_that_its_copies_share() {
     let (place, other) = (Place::new(), Place::new());
     let registry = place.open().await;
-    let id = registry.id().to_owned();
+    let id = registry.identity().to_owned();
     assert_eq!(id.len(), 32);
     assert!(
         id.bytes()
             .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
     );
-    assert_ne!(other.open().await.id(), id);
+    assert_ne!(other.open().await.identity(), id);
     registry.close().await.unwrap();
     drop(registry);
 
     let copy = Place::new();
     std::fs::copy(place.path(), copy.path()).unwrap();
-    assert_eq!(copy.open().await.id(), id);
-    assert_eq!(place.open().await.id(), id);
+    assert_eq!(copy.open().await.identity(), id);
+    assert_eq!(place.open().await.identity(), id);
 }
 
 #[tokio::test]
 async fn the_counter_grows_with_every_change_and_with_nothing_else() {
     let place = Place::new();
     let registry = place.open().await;
-    let counter = registry.changes();
-    assert_eq!(counter.last(), 0);
+    assert_eq!(registry.newest_change(), 0);
     let mut before = 0;
     let mut changed = |what: &str| {
-        let now = counter.last();
+        let now = registry.newest_change();
         assert!(now > before, "{what}: {now} after {before}");
         before = now;
     };
@@ -58,7 +59,7 @@ async fn the_counter_grows_with_every_change_and_with_nothing_else() {
     let retired = registry.retire(&key, at(16)).await.unwrap();
     changed("a key retired");
 
-    let last = counter.last();
+    let last = registry.newest_change();
     registry.check().await.unwrap();
     registry.abandon(&given_back).await.unwrap();
     registry.retire(&retired, at(17)).await.unwrap();
@@ -66,7 +67,7 @@ async fn the_counter_grows_with_every_change_and_with_nothing_else() {
     let confirming = registry.confirm_retirement(&old.handle_id);
     confirming.await.unwrap();
     reserve_rotation(&registry, PLATFORM, "k2").await;
-    assert_eq!(counter.last(), last);
+    assert_eq!(registry.newest_change(), last);
 }
 
 #[tokio::test]
@@ -74,13 +75,12 @@ async fn the_counter_goes_on_after_a_restart_where_it_was() {
     let place = Place::new();
     let registry = place.open().await;
     generate(&registry, PLATFORM, "k1").await;
-    let last = registry.changes().last();
+    let last = registry.newest_change();
     drop(registry);
     let registry = open(&place.path()).await.unwrap();
-    let counter = registry.changes();
-    assert_eq!(counter.last(), last);
+    assert_eq!(registry.newest_change(), last);
     reserve(&registry, PLATFORM, "k2").await.unwrap();
-    assert_eq!(counter.last(), last + 1);
+    assert_eq!(registry.newest_change(), last + 1);
 }
 
 #[tokio::test]
@@ -88,8 +88,8 @@ async fn the_counter_does_not_tell_of_a_change_that_was_refused() {
     let place = Place::new();
     let registry = place.open().await;
     let key = generate(&registry, PLATFORM, "k1").await;
-    let last = registry.changes().last();
+    let last = registry.newest_change();
     std::fs::rename(place.path(), place.directory().join("away.db")).unwrap();
     registry.retire(&key, at(2)).await.unwrap_err();
-    assert_eq!(registry.changes().last(), last);
+    assert_eq!(registry.newest_change(), last);
 }

@@ -4,7 +4,8 @@ use std::fs;
 
 use signer_domain::KeyState;
 use signer_domain::ports::{
-    CurrentKey, KeyRegistry as _, Purpose, RotationRegistry as _, RotationReservation,
+    CurrentKey, KeyRecords as _, Purpose, RegistryStore as _, Reservations as _, RetirementStage,
+    Retirements as _, RotationRecords as _, RotationReservation,
 };
 use signer_registry::RegistryRefusal;
 use sqlx::Connection as _;
@@ -44,10 +45,22 @@ async fn a_registry_of_version_1_is_brought_to_this_version_with_all_it_holds() 
     let pending = registry.pending().await.unwrap();
     assert_eq!(pending.len(), 1);
     assert_eq!(pending[0].purpose, Purpose::Generate);
-    assert_eq!(registry.unconfirmed_retirements().await.unwrap(), []);
-    assert_eq!(registry.begun_retirements().await.unwrap(), []);
+    assert_eq!(
+        registry
+            .unsettled_retirements(RetirementStage::Unconfirmed)
+            .await
+            .unwrap(),
+        []
+    );
+    assert_eq!(
+        registry
+            .unsettled_retirements(RetirementStage::Begun)
+            .await
+            .unwrap(),
+        []
+    );
     assert_eq!(registry.open_rotations().await.unwrap(), []);
-    assert_eq!(registry.changes().last(), 11);
+    assert_eq!(registry.newest_change(), 11);
     let notices = registry.notices().await.unwrap();
     assert_eq!(notices.keys, []);
     assert_eq!(notices.scopes_without_current, [domain(1)]);
@@ -64,13 +77,13 @@ async fn a_registry_of_version_1_is_brought_to_this_version_with_all_it_holds() 
 async fn a_registry_is_brought_to_this_version_once() {
     let (place, twin) = (left_behind(), left_behind());
     let registry = place.open().await;
-    let id = registry.id().to_owned();
-    assert_ne!(twin.open().await.id(), id);
+    let id = registry.identity().to_owned();
+    assert_ne!(twin.open().await.identity(), id);
     registry.close().await.unwrap();
     drop(registry);
     let before = place.snapshot();
     let registry = place.open().await;
-    assert_eq!(registry.id(), id);
+    assert_eq!(registry.identity(), id);
     registry.close().await.unwrap();
     assert_eq!(place.snapshot(), before);
 }

@@ -5,7 +5,7 @@ use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixListener;
 use std::time::{Duration, Instant};
 
-use signer_domain::ports::KeyRegistry as _;
+use signer_domain::ports::{RegistryStore as _, Retirements as _};
 use signer_registry::RegistryRefusal;
 use sqlx::Connection as _;
 

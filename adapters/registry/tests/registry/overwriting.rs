@@ -8,7 +8,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use signer_domain::KeyMark;
-use signer_domain::ports::{KeyRegistry as _, KeyRegistryError};
+use signer_domain::ports::{
+    KeyRecords as _, KeyRegistryError, RegistryStore as _, Retirements as _,
+};
 
 use crate::support::{PLATFORM, Place, generate, handle, name, open, reserve};
 
@@ -93,7 +95,7 @@ async fn what_is_written_over_an_open_registry_is_refused_by_name_and_left_as_it
         later().await;
         let files = [place.path(), beside(&place, "-wal")];
         let after_the_harm = files.each_ref().map(|path| content(path));
-        is_told(&registry.stands(), what);
+        is_told(&registry.lease_holds(), what);
         is_told(&registry.find(&handle(PLATFORM, "k1")).await, what);
         is_told(&reserve(&registry, PLATFORM, "k3").await, what);
         is_told(&registry.check().await, what);
@@ -125,7 +127,7 @@ async fn an_index_that_lets_changes_disappear_is_seen_by_the_next_change_and_by_
         } else {
             is_told(&reserve(&registry, PLATFORM, "k4").await, "change");
         }
-        is_told(&registry.stands(), "stands");
+        is_told(&registry.lease_holds(), "stands");
     }
 }
 
@@ -161,7 +163,7 @@ async fn no_change_that_begins_after_the_harm_is_acknowledged_whatever_was_under
             }
         }
         harming.await.unwrap();
-        is_told(&registry.stands(), what);
+        is_told(&registry.lease_holds(), what);
     }
 }
 
@@ -182,7 +184,7 @@ async fn hundreds_of_changes_move_the_log_into_the_database_and_are_no_harm() {
     // It begins anew instead of growing.
     assert_eq!(lengths.last(), lengths.get(200));
     registry.check().await.unwrap();
-    registry.stands().unwrap();
+    registry.lease_holds().unwrap();
     drop(registry);
     let found = open(&place.path()).await.unwrap();
     let found = found.find(&key).await.unwrap().unwrap();

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use rustix::fs::{CWD, Mode, mkfifoat};
 use signer_domain::LockHolder;
-use signer_domain::ports::KeyRegistry as _;
+use signer_domain::ports::RegistryStore as _;
 use signer_registry::RegistryRefusal;
 
 use crate::support::{PLATFORM, Place, generate, open};
@@ -63,7 +63,7 @@ async fn a_lock_file_of_another_user_does_not_count_even_while_it_is_locked() {
         matches!(second.refusal, RegistryRefusal::InUse(holder) if holder == ours),
         "{second}"
     );
-    registry.stands().unwrap();
+    registry.lease_holds().unwrap();
 }
 
 #[tokio::test]
@@ -73,7 +73,7 @@ async fn a_registry_that_is_open_is_refused_whatever_its_path_and_without_its_lo
     generate(&registry, PLATFORM, "k1").await;
     fs::remove_file(lock_of(&place)).unwrap();
     registry.check().await.unwrap_err();
-    registry.stands().unwrap_err();
+    registry.lease_holds().unwrap_err();
     let refused = open(&place.path()).await.unwrap_err();
     assert!(
         matches!(refused.refusal, RegistryRefusal::InUse(_)),

@@ -1,7 +1,7 @@
 //! The retired keys, as somebody else reads them.
 
 use signer_domain::ProviderName;
-use signer_domain::ports::KeyRegistry as _;
+use signer_domain::ports::{RegistryStore as _, Retirements as _};
 use signer_registry::{RegistryRefusal, RetiredKey, retired_keys};
 
 use crate::support::{PLATFORM, Place, at, generate, pair, url};

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use signer_domain::ports::KeyRegistry as _;
+use signer_domain::ports::{KeyRecords as _, RegistryStore as _};
 use sqlx::Connection as _;
 
 use crate::support::{PLATFORM, Place, all, find, handle, pair};

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use signer_domain::ports::{KeyRegistry as _, RotationRegistry as _};
+use signer_domain::ports::{RegistryStore as _, Reservations as _, RotationRecords as _};
 use sqlx::sqlite::SqliteConnection;
 
 use crate::support::{
@@ -23,16 +23,16 @@ async fn every_check_writes_and_none_counts_as_a_change() {
     let place = Place::new();
     let registry = place.open().await;
     generate(&registry, PLATFORM, "k1").await;
-    let change = registry.changes().last();
+    let change = registry.newest_change();
     for _ in 0..5 {
         let before = log(&place);
         registry.check().await.unwrap();
         assert_ne!(log(&place), before);
     }
-    assert_eq!(registry.changes().last(), change);
+    assert_eq!(registry.newest_change(), change);
     registry.close().await.unwrap();
     drop(registry);
-    assert_eq!(place.open().await.changes().last(), change);
+    assert_eq!(place.open().await.newest_change(), change);
 }
 
 #[tokio::test]

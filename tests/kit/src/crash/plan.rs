@@ -11,7 +11,7 @@ use super::{Blow, Point};
 pub(super) struct Plan(Mutex<Vec<Trap>>);
 
 /// What happens at which hit of which points.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug)]
 struct Trap {
     /// None means any that counts.
     point: Option<Point>,
@@ -46,7 +46,9 @@ impl Plan {
         let mut traps = self.0.lock();
         let blows: Vec<Blow> = traps.iter_mut().map(|trap| trap.blow_at(point)).collect();
         let mut blows = blows.into_iter();
-        blows.find(|blow| *blow != Blow::None).unwrap_or(Blow::None)
+        blows
+            .find(|blow| !matches!(blow, Blow::None))
+            .unwrap_or(Blow::None)
     }
 }
 
@@ -85,7 +87,11 @@ impl Trap {
             Lasts::Once => hits == self.hits_before,
             Lasts::Forever => hits >= self.hits_before,
         };
-        if strikes { self.blow } else { Blow::None }
+        if strikes {
+            self.blow.clone()
+        } else {
+            Blow::None
+        }
     }
 }
 

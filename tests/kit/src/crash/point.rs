@@ -38,18 +38,19 @@ port_calls! {
     Unmark = "registry.unmark",
     Notices = "registry.notices",
     BeginRetirement = "registry.begin_retirement",
-    BegunRetirements = "registry.begun_retirements",
+    UnsettledRetirements = "registry.unsettled_retirements",
     Retire = "registry.retire",
+    ConfirmRetirement = "registry.confirm_retirement",
+    LeaseHolds = "registry.lease_holds",
     CheckRegistry = "registry.check",
-    ReserveRotation = "rotations.reserve_rotation",
-    OpenRotation = "rotations.open_rotation",
-    RotateTo = "rotations.rotate_to",
-    Rotation = "rotations.rotation",
-    RotationBetween = "rotations.rotation_between",
-    OpenRotations = "rotations.open_rotations",
-    CloseRotation = "rotations.close_rotation",
-    UnconfirmedRetirements = "rotations.unconfirmed_retirements",
-    ConfirmRetirement = "rotations.confirm_retirement",
+    CloseRegistry = "registry.close",
+    ReserveRotation = "registry.reserve_rotation",
+    OpenRotation = "registry.open_rotation",
+    RotateTo = "registry.rotate_to",
+    Rotation = "registry.rotation",
+    RotationBetween = "registry.rotation_between",
+    OpenRotations = "registry.open_rotations",
+    CloseRotation = "registry.close_rotation",
     GenerateAtProvider = "provider.generate",
     SignAtProvider = "provider.sign",
     PublicKeyAtProvider = "provider.public_key",
@@ -71,7 +72,7 @@ port_calls! {
 impl PortCall {
     /// Whether a crash point counts as a place of its own for `any`. Checks and looks come and go
     /// with probes and caches, so that counting them would make a run differ from the next; nothing
-    /// can be half done in them either.
+    /// can be half done in them either, nor in the end of the registry's use.
     pub const fn counts(self) -> bool {
         match self {
             Self::Reserve
@@ -81,7 +82,7 @@ impl PortCall {
             | Self::Mark
             | Self::Unmark
             | Self::BeginRetirement
-            | Self::BegunRetirements
+            | Self::UnsettledRetirements
             | Self::Retire
             | Self::ReserveRotation
             | Self::OpenRotation
@@ -89,7 +90,6 @@ impl PortCall {
             | Self::RotationBetween
             | Self::OpenRotations
             | Self::CloseRotation
-            | Self::UnconfirmedRetirements
             | Self::ConfirmRetirement
             | Self::GenerateAtProvider
             | Self::SignAtProvider
@@ -109,7 +109,9 @@ impl PortCall {
             | Self::Current
             | Self::List
             | Self::Notices
+            | Self::LeaseHolds
             | Self::CheckRegistry
+            | Self::CloseRegistry
             | Self::Rotation
             | Self::PublicKeyAtProvider
             | Self::CheckProvider

@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 use rustix::process::{Signal, getpid, kill_process};
 
 use super::plan::{ParsePlanError, Plan};
-use super::{Moment, Point, PortCall};
+use super::{Hold, Moment, Point, PortCall};
 
 /// What a point does to the call that passes it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum Blow {
     /// Nothing.
     None,
@@ -25,6 +25,8 @@ pub enum Blow {
     Refuse,
     /// The call goes on after this time.
     Delay(Duration),
+    /// The call waits if this holds it, until it is let go.
+    Wait(Arc<Hold>),
     /// The call never returns.
     Hang,
 }
@@ -62,7 +64,7 @@ impl CrashPoints {
         let plan = Plan::parse(text)?;
         Ok(Self::decided_by(move |point| {
             let blow = plan.blow_at(point);
-            if blow != Blow::None {
+            if !matches!(blow, Blow::None) {
                 announce(point);
             }
             blow
@@ -81,6 +83,10 @@ impl CrashPoints {
                 tokio::time::sleep(delay).await;
                 Ok(())
             }
+            Blow::Wait(hold) => {
+                hold.pass().await;
+                Ok(())
+            }
             Blow::Hang => std::future::pending().await,
         }
     }
@@ -90,7 +96,7 @@ impl CrashPoints {
     pub(super) fn pass_at_once(&self, call: PortCall, moment: Moment) -> Result<(), Struck> {
         let point = Point { call, moment };
         match (self.0)(point) {
-            Blow::None | Blow::Delay(_) => Ok(()),
+            Blow::None | Blow::Delay(_) | Blow::Wait(_) => Ok(()),
             Blow::Kill => die(point),
             Blow::Fail | Blow::Refuse | Blow::Hang => Err(Struck::Lost),
         }
@@ -100,7 +106,7 @@ impl CrashPoints {
     fn pass_on_a_thread(&self, call: PortCall, moment: Moment) -> io::Result<()> {
         let point = Point { call, moment };
         match (self.0)(point) {
-            Blow::None => Ok(()),
+            Blow::None | Blow::Wait(_) => Ok(()),
             Blow::Kill => die(point),
             Blow::Fail | Blow::Refuse => Err(io::Error::other("a crash point was passed")),
             Blow::Delay(delay) => {

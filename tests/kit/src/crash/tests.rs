@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use parking_lot::Mutex;
 use signer_domain::ports::{
     AuditEntry, AuditKey, AuditOutcome, AuditTrail, GeneratedKey, KeyProvider, KeyProviderError,
-    KeyQuery, KeyRegistry, PendingKey, Purpose, RotationRegistry,
+    KeyQuery, KeyRegistry, PendingKey, Purpose, Reservations as _, RetirementStage,
 };
 use signer_domain::{
     Deadline, Digest, HandleId, KeyId, KeyMark, KeyMarks, KeyState, ProviderName, PublicKey,
@@ -20,14 +20,26 @@ use crate::testdouble::TestDouble;
 use signer_registry::{RegistryUrl, SqliteRegistry};
 
 /// The ports as they are written, with the word that their points open with.
-const PORTS: [(&str, &str); 5] = [
+const PORTS: [(&str, &str); 8] = [
     (
         "registry",
-        include_str!("../../../../domain/src/ports/key_registry.rs"),
+        include_str!("../../../../domain/src/ports/key_registry/records.rs"),
     ),
     (
-        "rotations",
-        include_str!("../../../../domain/src/ports/rotation_registry.rs"),
+        "registry",
+        include_str!("../../../../domain/src/ports/key_registry/reservations.rs"),
+    ),
+    (
+        "registry",
+        include_str!("../../../../domain/src/ports/key_registry/retirements.rs"),
+    ),
+    (
+        "registry",
+        include_str!("../../../../domain/src/ports/key_registry/rotations.rs"),
+    ),
+    (
+        "registry",
+        include_str!("../../../../domain/src/ports/key_registry/store.rs"),
     ),
     (
         "provider",
@@ -44,12 +56,13 @@ const PORTS: [(&str, &str); 5] = [
 ];
 
 /// What tells a constant or what the process itself remembers; nothing can happen in between.
-const WITHOUT_POINTS: [&str; 5] = [
+const WITHOUT_POINTS: [&str; 6] = [
     "provider.capabilities",
     "provider.forget",
     "provider.warnings",
     "audit.status",
-    "registry.stands",
+    "registry.identity",
+    "registry.newest_change",
 ];
 
 /// Steps that change files beside the log. That each of them has points holds the compiler.
@@ -189,7 +202,7 @@ fn entry() -> AuditEntry {
 }
 
 /// Makes every call of the registry; how many of them failed.
-async fn call_registry(registry: &(impl KeyRegistry + RotationRegistry)) -> usize {
+async fn call_registry(registry: &impl KeyRegistry) -> usize {
     let (scope, key_id, at) = (Scope::Platform, key_id(), Timestamp::UNIX_EPOCH);
     let provider = ProviderName::new("software");
     let failed = [
@@ -211,9 +224,10 @@ async fn call_registry(registry: &(impl KeyRegistry + RotationRegistry)) -> usiz
         registry.unmark(&handle(), KeyMark::Blocked).await.is_err(),
         registry.notices().await.is_err(),
         registry.begin_retirement(&handle()).await.is_err(),
-        registry.begun_retirements().await.is_err(),
         registry.retire(&signing_key(), at).await.is_err(),
+        registry.lease_holds().is_err(),
         registry.check().await.is_err(),
+        registry.close().await.is_err(),
         registry
             .reserve_rotation(&scope, &key_id, provider, at)
             .await
@@ -230,7 +244,10 @@ async fn call_registry(registry: &(impl KeyRegistry + RotationRegistry)) -> usiz
             .is_err(),
         registry.open_rotations().await.is_err(),
         registry.close_rotation(&transition(), at).await.is_err(),
-        registry.unconfirmed_retirements().await.is_err(),
+        registry
+            .unsettled_retirements(RetirementStage::Begun)
+            .await
+            .is_err(),
         registry.confirm_retirement(&handle()).await.is_err(),
     ];
     failed.iter().filter(|failed| **failed).count()
@@ -282,7 +299,7 @@ impl AuditTrail for NoTrail {
 async fn every_call_passes_the_point_before_it_and_the_point_after_it() {
     let (points, passed) = recorder();
     let (sqlite, _place) = registry().await;
-    assert_eq!(call_registry(&behind(sqlite, points.clone())).await, 24);
+    assert_eq!(call_registry(&behind(sqlite, points.clone())).await, 25);
     let double = behind(TestDouble::new(), points.clone());
     assert_eq!(call_provider(&double).await, 6);
     let trail = behind(NoTrail, points);

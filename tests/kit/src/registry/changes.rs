@@ -1,16 +1,16 @@
 //! Reserving, completing, abandoning, retiring.
 
 use signer_domain::ports::{
-    Abandonment, CurrentKey, GeneratedKey, KeyRegistry as _, KeyRegistryError, PendingKey,
-    Reservation,
+    Abandonment, CurrentKey, GeneratedKey, KeyRecords as _, KeyRegistry, KeyRegistryError,
+    PendingKey, Reservation, Reservations as _, Retirements as _,
 };
 use signer_domain::{HandleId, KeyMarks, KeyState, ProviderName, SigningKey, Timestamp};
 
+use super::RegistryFixture;
 use super::support::{
     PLATFORM, all, at, domain, find, generate, handle, name, names, pair, pair_salted, reserve,
     reserved,
 };
-use super::{Registries, RegistryFixture};
 
 pub async fn reserves_a_free_name<F: RegistryFixture>() {
     let place = F::fresh().await;
@@ -145,7 +145,7 @@ pub async fn completing_what_is_not_reserved_is_a_conflict<F: RegistryFixture>()
 }
 
 /// A reservation that was given back, and the one that took its name.
-async fn older_and_newer<R: Registries>(registry: &R) -> (PendingKey, PendingKey) {
+async fn older_and_newer<R: KeyRegistry>(registry: &R) -> (PendingKey, PendingKey) {
     let older = reserved(registry, PLATFORM, "k1").await;
     registry.abandon(&older).await.unwrap();
     let newer = reserved(registry, PLATFORM, "k1").await;

@@ -6,14 +6,15 @@ use std::time::Duration;
 
 use signer_domain::KeyState;
 use signer_domain::ports::{
-    KeyRegistry as _, KeyRegistryError, Reservation, RotationRegistry as _, RotationReservation,
+    KeyRecords as _, KeyRegistry, KeyRegistryError, Reservation, Reservations as _,
+    RetirementStage, Retirements as _, RotationRecords as _, RotationReservation,
 };
 
+use super::RegistryFixture;
 use super::support::{
     PLATFORM, all, at, current, find, generate, pair, pair_salted, reserve, reserve_rotation,
     reserved, rotate, rotation_reserved,
 };
-use super::{Registries, RegistryFixture};
 
 const LOOPS: u8 = 4;
 const TASKS: u8 = 8;
@@ -24,7 +25,7 @@ fn at_once<R, T, F>(
     work: impl Fn(Arc<R>, u8) -> F + Clone + Send + 'static,
 ) -> Vec<T>
 where
-    R: Registries,
+    R: KeyRegistry + 'static,
     T: Send + 'static,
     F: Future<Output = T> + Send + 'static,
 {
@@ -190,7 +191,9 @@ pub fn of_32_closings_of_one_rotation_all_see_the_same_one<F: RegistryFixture>()
     });
     assert!(!answers[0].is_open());
     assert!(answers.iter().all(|answer| *answer == answers[0]));
-    let unconfirmed = main.block_on(registry.unconfirmed_retirements()).unwrap();
+    let unconfirmed = main
+        .block_on(registry.unsettled_retirements(RetirementStage::Unconfirmed))
+        .unwrap();
     assert_eq!(unconfirmed.len(), 1);
     assert_eq!(unconfirmed[0].version, 3);
 }
@@ -207,7 +210,9 @@ pub fn of_32_beginnings_of_one_retirement_one_makes_the_note<F: RegistryFixture>
     });
     assert_eq!(answers[0].version, begun.version + 1);
     assert!(answers.iter().all(|answer| *answer == answers[0]));
-    let left = main.block_on(registry.begun_retirements()).unwrap();
+    let left = main
+        .block_on(registry.unsettled_retirements(RetirementStage::Begun))
+        .unwrap();
     assert_eq!(left, answers[..1]);
 }
 
@@ -239,7 +244,9 @@ pub fn retirements_begun_while_a_rotation_opens_and_closes_note_what_may_be_reti
             }
         }
     });
-    let begun = main.block_on(registry.begun_retirements()).unwrap();
+    let begun = main
+        .block_on(registry.unsettled_retirements(RetirementStage::Begun))
+        .unwrap();
     assert!(
         begun.iter().all(|key| key.key_id.as_str() == "k2"),
         "{begun:?}"

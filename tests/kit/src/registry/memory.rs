@@ -2,14 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 use signer_domain::ports::{
-    CurrentKey, KeyNotices, KeyPage, KeyQuery, KeyRegistryError, NOTICES, PendingKey,
+    CurrentKey, KeyNotices, KeyPage, KeyQuery, KeyRecords, KeyRegistryError, NOTICES, PendingKey,
+    RegistryStore, RetirementStage,
 };
 use signer_domain::registry::{
-    Change, Engine, KeyRow, Questions, Refused, RegisteredKey, RotationRow, Rows,
+    Change, ChangeKind, Engine, KeyRow, Refused, RegisteredKey, RotationRow, Rows,
 };
 use signer_domain::{HandleId, KeyId, ProviderName, RotationTransition, Scope, SigningKey};
 use tokio::sync::Mutex;
@@ -18,7 +20,11 @@ use super::RegistryFixture;
 
 /// A registry in memory. What is cloned from it is another opening of the same store.
 #[derive(Debug, Clone, Default)]
-pub struct MemoryRegistry(Arc<Mutex<Store>>);
+pub struct MemoryRegistry {
+    store: Arc<Mutex<Store>>,
+    /// The number of the newest change in it.
+    newest: Arc<AtomicU64>,
+}
 
 /// The rows. A copy of all of them is a transaction.
 #[derive(Debug, Clone, Default)]
@@ -34,26 +40,57 @@ struct Store {
 
 #[async_trait]
 impl Engine for MemoryRegistry {
-    async fn change<T, W>(&self, context: &'static str, work: W) -> Result<T, KeyRegistryError>
+    async fn change<T, W>(&self, kind: ChangeKind, work: W) -> Result<T, KeyRegistryError>
     where
         T: Send + 'static,
         W: for<'r> FnOnce(&'r mut dyn Rows) -> Change<'r, T> + Send + 'static,
     {
-        let mut store = self.0.lock().await;
+        let mut store = self.store.lock().await;
         let mut changed = store.clone();
         let outcome = work(&mut changed).await;
         let outcome = outcome.and_then(|value| changed.is_sound().map(|()| value));
-        let value = outcome.map_err(|refused| refused.during(context))?;
+        let value = outcome.map_err(|refused| refused.during(kind.context()))?;
         *store = changed;
+        self.newest.store(store.seq, Ordering::Release);
         Ok(value)
     }
 
-    fn stands(&self) -> Result<(), KeyRegistryError> {
-        Ok(())
+    async fn reservations(&self) -> Result<Vec<PendingKey>, KeyRegistryError> {
+        Ok(self.store.lock().await.reserved.values().cloned().collect())
     }
 
-    async fn check(&self) -> Result<(), KeyRegistryError> {
-        Ok(())
+    async fn unsettled(&self, stage: RetirementStage) -> Result<Vec<SigningKey>, KeyRegistryError> {
+        let store = self.store.lock().await;
+        Ok(match stage {
+            RetirementStage::Begun => store.told(|row| row.is_retiring),
+            RetirementStage::Unconfirmed => store.unconfirmed(),
+        })
+    }
+
+    async fn open_in(&self, scope: &Scope) -> Result<Option<RotationTransition>, KeyRegistryError> {
+        let store = self.store.lock().await;
+        let unclosed = store.unclosed_of(scope).cloned();
+        Ok(unclosed.and_then(RotationRow::into_transition))
+    }
+
+    async fn opened_to(
+        &self,
+        scope: &Scope,
+        new_key_id: &KeyId,
+    ) -> Result<Option<RotationTransition>, KeyRegistryError> {
+        let store = self.store.lock().await;
+        let rotation = store.to(scope, new_key_id).cloned();
+        Ok(rotation.and_then(RotationRow::into_transition))
+    }
+
+    async fn open(&self) -> Result<Vec<RotationTransition>, KeyRegistryError> {
+        let store = self.store.lock().await;
+        let rotations = store.rotations.values().cloned();
+        let opened = rotations.filter_map(RotationRow::into_transition);
+        let mut open: Vec<_> = opened.filter(RotationTransition::is_open).collect();
+        // The rows are in the order of their numbers, and the sort is stable.
+        open.sort_by_key(|transition| transition.closes_at);
+        Ok(open)
     }
 }
 
@@ -227,25 +264,21 @@ impl Store {
 }
 
 #[async_trait]
-impl Questions for MemoryRegistry {
-    async fn pending(&self) -> Result<Vec<PendingKey>, KeyRegistryError> {
-        Ok(self.0.lock().await.reserved.values().cloned().collect())
-    }
-
+impl KeyRecords for MemoryRegistry {
     async fn find(&self, handle: &HandleId) -> Result<Option<SigningKey>, KeyRegistryError> {
-        let store = self.0.lock().await;
+        let store = self.store.lock().await;
         Ok(store.of_handle(handle).map(RegisteredKey::record))
     }
 
     async fn any_of(&self, provider: ProviderName) -> Result<Option<SigningKey>, KeyRegistryError> {
-        let store = self.0.lock().await;
+        let store = self.store.lock().await;
         let is_of =
             |row: &&RegisteredKey| row.key.provider() == provider && row.key.state.may_sign();
         Ok(store.keys.values().find(is_of).map(RegisteredKey::record))
     }
 
     async fn current(&self, scope: &Scope) -> Result<CurrentKey, KeyRegistryError> {
-        let store = self.0.lock().await;
+        let store = self.store.lock().await;
         let key = store.current_or_any_of(scope);
         Ok(CurrentKey::of(key.map(RegisteredKey::record)))
     }
@@ -257,7 +290,7 @@ impl Questions for MemoryRegistry {
                 next: None,
             });
         };
-        let store = self.0.lock().await;
+        let store = self.store.lock().await;
         let matching = store.keys.range(first..).filter(|(_, row)| {
             query.scope.is_none_or(|scope| scope == row.key.scope)
                 && query.state.is_none_or(|state| state == row.key.state)
@@ -274,7 +307,7 @@ impl Questions for MemoryRegistry {
     }
 
     async fn notices(&self) -> Result<KeyNotices, KeyRegistryError> {
-        let store = self.0.lock().await;
+        let store = self.store.lock().await;
         let blocked = |row: &RegisteredKey| row.key.marks.blocked;
         let retiring = |row: &RegisteredKey| row.is_retiring && !blocked(row);
         let quarantined =
@@ -302,39 +335,28 @@ impl Questions for MemoryRegistry {
         notices.scopes_without_current = scopes.take(most()).collect();
         Ok(notices)
     }
+}
 
-    async fn begun(&self) -> Result<Vec<SigningKey>, KeyRegistryError> {
-        Ok(self.0.lock().await.told(|row| row.is_retiring))
+#[async_trait]
+impl RegistryStore for MemoryRegistry {
+    fn identity(&self) -> &'static str {
+        "00000000000000000000000000000000"
     }
 
-    async fn unconfirmed(&self) -> Result<Vec<SigningKey>, KeyRegistryError> {
-        Ok(self.0.lock().await.unconfirmed())
+    fn newest_change(&self) -> u64 {
+        self.newest.load(Ordering::Acquire)
     }
 
-    async fn open_in(&self, scope: &Scope) -> Result<Option<RotationTransition>, KeyRegistryError> {
-        let store = self.0.lock().await;
-        let unclosed = store.unclosed_of(scope).cloned();
-        Ok(unclosed.and_then(RotationRow::into_transition))
+    fn lease_holds(&self) -> Result<(), KeyRegistryError> {
+        Ok(())
     }
 
-    async fn opened_to(
-        &self,
-        scope: &Scope,
-        new_key_id: &KeyId,
-    ) -> Result<Option<RotationTransition>, KeyRegistryError> {
-        let store = self.0.lock().await;
-        let rotation = store.to(scope, new_key_id).cloned();
-        Ok(rotation.and_then(RotationRow::into_transition))
+    async fn check(&self) -> Result<(), KeyRegistryError> {
+        Ok(())
     }
 
-    async fn open(&self) -> Result<Vec<RotationTransition>, KeyRegistryError> {
-        let store = self.0.lock().await;
-        let rotations = store.rotations.values().cloned();
-        let opened = rotations.filter_map(RotationRow::into_transition);
-        let mut open: Vec<_> = opened.filter(RotationTransition::is_open).collect();
-        // The rows are in the order of their numbers, and the sort is stable.
-        open.sort_by_key(|transition| transition.closes_at);
-        Ok(open)
+    async fn close(&self) -> Result<(), KeyRegistryError> {
+        Ok(())
     }
 }
 
@@ -362,9 +384,5 @@ impl RegistryFixture for MemoryFixture {
     async fn open_again(&self, registry: MemoryRegistry) -> MemoryRegistry {
         drop(registry);
         self.0.clone()
-    }
-
-    fn newest_change(registry: &MemoryRegistry) -> u64 {
-        registry.0.try_lock().unwrap().seq
     }
 }

@@ -5,13 +5,14 @@ use std::num::NonZeroU32;
 use proptest::prelude::*;
 use proptest::test_runner::Config;
 use signer_domain::ports::{
-    CurrentKey, GeneratedKey, KeyQuery, KeyRegistry as _, KeyRegistryError, PendingKey, Purpose,
-    Reservation, RotationRegistry as _, RotationReservation,
+    CurrentKey, GeneratedKey, KeyQuery, KeyRegistry, KeyRegistryError, PendingKey, Purpose,
+    Reservation, Reservations as _, RetirementStage, Retirements as _, RotationRecords as _,
+    RotationReservation,
 };
 use signer_domain::{KeyId, KeyMark, KeyMarks, KeyState, RotationTransition, Scope, SigningKey};
 
+use super::RegistryFixture;
 use super::support::{PLATFORM, at, domain, find, handle, pair_salted, reserve, reserve_rotation};
-use super::{Registries, RegistryFixture};
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -526,7 +527,7 @@ fn settled<T>(answer: Result<T, KeyRegistryError>) -> Result<T, Refusal> {
     })
 }
 
-async fn agree<R: Registries>(registry: &R, model: &Model) {
+async fn agree<R: KeyRegistry>(registry: &R, model: &Model) {
     assert_eq!(registry.pending().await.unwrap(), model.waiting);
     for scope in [None, Some(PLATFORM), Some(domain(1))] {
         for state in [
@@ -566,7 +567,7 @@ async fn agree<R: Registries>(registry: &R, model: &Model) {
     agree_on_rotations(registry, model).await;
 }
 
-async fn agree_on_rotations<R: Registries>(registry: &R, model: &Model) {
+async fn agree_on_rotations<R: KeyRegistry>(registry: &R, model: &Model) {
     for scope in [PLATFORM, domain(1)] {
         let found = registry.rotation(&scope).await.unwrap();
         assert_eq!(found.as_ref(), model.open_rotation_of(scope));
@@ -580,14 +581,20 @@ async fn agree_on_rotations<R: Registries>(registry: &R, model: &Model) {
     let open = model.rotations.iter().filter(|one| one.is_open());
     let open: Vec<_> = open.cloned().collect();
     assert_eq!(registry.open_rotations().await.unwrap(), open);
-    let unconfirmed = registry.unconfirmed_retirements().await.unwrap();
+    let unconfirmed = registry
+        .unsettled_retirements(RetirementStage::Unconfirmed)
+        .await
+        .unwrap();
     assert_eq!(unconfirmed, model.unconfirmed());
-    let begun = registry.begun_retirements().await.unwrap();
+    let begun = registry
+        .unsettled_retirements(RetirementStage::Begun)
+        .await
+        .unwrap();
     assert_eq!(begun, model.begun());
     agree_on_notices(registry, model).await;
 }
 
-async fn agree_on_notices<R: Registries>(registry: &R, model: &Model) {
+async fn agree_on_notices<R: KeyRegistry>(registry: &R, model: &Model) {
     let notices = registry.notices().await.unwrap();
     let is_marked = |key: &&SigningKey| key.marks != KeyMarks::default();
     let mut marked: Vec<_> = model.keys.iter().filter(is_marked).cloned().collect();
@@ -603,7 +610,7 @@ async fn agree_on_notices<R: Registries>(registry: &R, model: &Model) {
     assert_eq!(notices.scopes_without_current, without_current);
 }
 
-async fn listed<R: Registries>(
+async fn listed<R: KeyRegistry>(
     registry: &R,
     scope: Option<Scope>,
     state: Option<KeyState>,

@@ -1,6 +1,9 @@
 //! Finding, the current key, reservations, listing.
 
-use signer_domain::ports::{CurrentKey, KeyQuery, KeyRegistry as _, RotationRegistry as _};
+use signer_domain::ports::{
+    CurrentKey, KeyQuery, KeyRecords as _, RegistryStore as _, Reservations as _, RetirementStage,
+    Retirements as _, RotationRecords as _,
+};
 use signer_domain::{KeyMark, KeyState, ProviderName, SigningKey};
 
 use super::RegistryFixture;
@@ -247,7 +250,10 @@ pub async fn each_listing_has_an_order_of_its_own<F: RegistryFixture>() {
         let handle = handle(PLATFORM, name);
         registry.begin_retirement(&handle).await.unwrap();
     }
-    let begun = registry.begun_retirements().await.unwrap();
+    let begun = registry
+        .unsettled_retirements(RetirementStage::Begun)
+        .await
+        .unwrap();
     assert_eq!(names_of(&begun), ["c", "a"]);
     registry
         .mark(&handle(PLATFORM, "b"), KeyMark::Quarantined)
@@ -276,7 +282,10 @@ pub async fn each_listing_has_an_order_of_its_own<F: RegistryFixture>() {
         let new = find(&registry, &transition.new_handle_id).await.unwrap();
         registry.retire(&new, at(80)).await.unwrap();
     }
-    let unconfirmed = registry.unconfirmed_retirements().await.unwrap();
+    let unconfirmed = registry
+        .unsettled_retirements(RetirementStage::Unconfirmed)
+        .await
+        .unwrap();
     assert_eq!(names_of(&unconfirmed), ["old3", "old1", "old2"]);
 
     let notices = registry.notices().await.unwrap();

@@ -1,12 +1,15 @@
 //! The notes of retirements that were begun.
 
-use signer_domain::ports::{KeyRegistry as _, KeyRegistryError, RotationRegistry as _};
+use signer_domain::ports::{
+    KeyRegistry, KeyRegistryError, RegistryStore as _, RetirementStage, Retirements as _,
+    RotationRecords as _,
+};
 use signer_domain::{KeyMark, KeyState, SigningKey};
 
+use super::RegistryFixture;
 use super::support::{
     PLATFORM, at, current, domain, find, generate, handle, reserved, rotate, rotation_reserved,
 };
-use super::{Registries, RegistryFixture};
 
 async fn furnished<F: RegistryFixture>() -> (F, F::Registry, SigningKey) {
     let place = F::fresh().await;
@@ -15,8 +18,11 @@ async fn furnished<F: RegistryFixture>() -> (F, F::Registry, SigningKey) {
     (place, registry, key)
 }
 
-async fn begun<R: Registries>(registry: &R) -> Vec<SigningKey> {
-    registry.begun_retirements().await.unwrap()
+async fn begun<R: KeyRegistry>(registry: &R) -> Vec<SigningKey> {
+    registry
+        .unsettled_retirements(RetirementStage::Begun)
+        .await
+        .unwrap()
 }
 
 /// The record of a key whose retirement has begun.
@@ -46,10 +52,10 @@ pub async fn a_retirement_that_was_begun_is_shown_and_the_key_is_blocked<F: Regi
 pub async fn beginning_again_changes_nothing<F: RegistryFixture>() {
     let (_place, registry, key) = furnished::<F>().await;
     let noted = registry.begin_retirement(&key.handle_id).await.unwrap();
-    let changes = F::newest_change(&registry);
+    let changes = registry.newest_change();
     let again = registry.begin_retirement(&key.handle_id).await.unwrap();
     assert_eq!(again, noted);
-    assert_eq!(F::newest_change(&registry), changes);
+    assert_eq!(registry.newest_change(), changes);
     assert_eq!(begun(&registry).await, [noted]);
 }
 
@@ -123,7 +129,10 @@ pub async fn closing_a_rotation_settles_what_was_begun_and_leaves_the_provider_t
     assert_eq!(transition.new_key_id, pending.key_id);
     registry.close_rotation(&transition, at(15)).await.unwrap();
     assert_eq!(begun(&registry).await, []);
-    let unconfirmed = registry.unconfirmed_retirements().await.unwrap();
+    let unconfirmed = registry
+        .unsettled_retirements(RetirementStage::Unconfirmed)
+        .await
+        .unwrap();
     assert_eq!(unconfirmed.len(), 1);
     assert_eq!(unconfirmed[0].handle_id, key.handle_id);
 }

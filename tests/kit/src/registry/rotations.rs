@@ -1,18 +1,19 @@
 //! Reserving, opening, closing rotations, and what they keep others from doing.
 
 use signer_domain::ports::{
-    CurrentKey, GeneratedKey, KeyQuery, KeyRegistry as _, KeyRegistryError, PendingKey, Purpose,
-    Reservation, RotationRegistry as _, RotationReservation,
+    CurrentKey, GeneratedKey, KeyQuery, KeyRecords as _, KeyRegistry, KeyRegistryError, PendingKey,
+    Purpose, Reservation, Reservations as _, RetirementStage, Retirements as _,
+    RotationRecords as _, RotationReservation,
 };
 use signer_domain::{
     HandleId, KeyMarks, KeyState, ProviderName, RotationTransition, SigningKey, Timestamp,
 };
 
+use super::RegistryFixture;
 use super::support::{
     PLATFORM, all, at, current, domain, find, generate, handle, name, names, pair, pair_salted,
     reserve, reserve_rotation, reserved, rotate, rotation_reserved,
 };
-use super::{Registries, RegistryFixture};
 
 /// A registry whose platform has the current key `k1`.
 async fn furnished<F: RegistryFixture>() -> (F, F::Registry, SigningKey) {
@@ -22,7 +23,7 @@ async fn furnished<F: RegistryFixture>() -> (F, F::Registry, SigningKey) {
     (place, registry, key)
 }
 
-async fn between<R: Registries>(registry: &R, old: &str, new: &str) -> Option<RotationTransition> {
+async fn between<R: KeyRegistry>(registry: &R, old: &str, new: &str) -> Option<RotationTransition> {
     registry
         .rotation_between(&PLATFORM, &name(old), &name(new))
         .await
@@ -244,7 +245,13 @@ pub async fn an_old_key_that_was_retired_before_the_opening_stays_retired<F: Reg
 
     registry.close_rotation(&transition, at(12)).await.unwrap();
     assert_eq!(find(&registry, &old.handle_id).await, Some(retired));
-    assert_eq!(registry.unconfirmed_retirements().await.unwrap(), []);
+    assert_eq!(
+        registry
+            .unsettled_retirements(RetirementStage::Unconfirmed)
+            .await
+            .unwrap(),
+        []
+    );
 }
 
 pub async fn a_key_completed_during_a_rotation_does_not_take_the_mark_from_the_new_one<
@@ -372,7 +379,10 @@ pub async fn closing_retires_the_old_key_and_leaves_its_provider_to_be_told<F: R
         ..rotating
     };
     assert_eq!(
-        registry.unconfirmed_retirements().await.unwrap(),
+        registry
+            .unsettled_retirements(RetirementStage::Unconfirmed)
+            .await
+            .unwrap(),
         std::slice::from_ref(&old)
     );
     assert_eq!(find(&registry, &old.handle_id).await, Some(old));
@@ -500,11 +510,17 @@ pub async fn the_old_key_may_be_retired_early_and_closing_then_only_closes<F: Re
     let closed = registry.close_rotation(&transition, at(15)).await.unwrap();
     assert_eq!(closed.closed_at, Some(at(15)));
     assert_eq!(find(&registry, &retired.handle_id).await, Some(retired));
-    assert_eq!(registry.unconfirmed_retirements().await.unwrap(), []);
+    assert_eq!(
+        registry
+            .unsettled_retirements(RetirementStage::Unconfirmed)
+            .await
+            .unwrap(),
+        []
+    );
 }
 
 /// A rotation that was closed, and its old key as it stands.
-async fn closed<R: Registries>(registry: &R) -> SigningKey {
+async fn closed<R: KeyRegistry>(registry: &R) -> SigningKey {
     let transition = rotate(registry, PLATFORM, "k2").await;
     registry.close_rotation(&transition, at(15)).await.unwrap();
     find(registry, &transition.old_handle_id).await.unwrap()
@@ -516,17 +532,32 @@ pub async fn a_confirmed_retirement_is_not_shown_again<F: RegistryFixture>() {
     for unrelated in [handle(PLATFORM, "k2"), handle(PLATFORM, "k9")] {
         registry.confirm_retirement(&unrelated).await.unwrap();
         assert_eq!(
-            registry.unconfirmed_retirements().await.unwrap(),
+            registry
+                .unsettled_retirements(RetirementStage::Unconfirmed)
+                .await
+                .unwrap(),
             std::slice::from_ref(&old)
         );
     }
     for _ in 0..2 {
         registry.confirm_retirement(&old.handle_id).await.unwrap();
-        assert_eq!(registry.unconfirmed_retirements().await.unwrap(), []);
+        assert_eq!(
+            registry
+                .unsettled_retirements(RetirementStage::Unconfirmed)
+                .await
+                .unwrap(),
+            []
+        );
     }
     drop(registry);
     let registry = place.open().await;
-    assert_eq!(registry.unconfirmed_retirements().await.unwrap(), []);
+    assert_eq!(
+        registry
+            .unsettled_retirements(RetirementStage::Unconfirmed)
+            .await
+            .unwrap(),
+        []
+    );
     let confirmed = SigningKey {
         marks: KeyMarks::default(),
         version: old.version + 1,
@@ -547,7 +578,13 @@ pub async fn retiring_a_key_that_a_rotation_has_retired_confirms_it<F: RegistryF
         (confirmed.state, confirmed.valid_until),
         (old.state, old.valid_until)
     );
-    assert_eq!(registry.unconfirmed_retirements().await.unwrap(), []);
+    assert_eq!(
+        registry
+            .unsettled_retirements(RetirementStage::Unconfirmed)
+            .await
+            .unwrap(),
+        []
+    );
 }
 
 pub async fn shows_unconfirmed_retirements_oldest_first<F: RegistryFixture>() {
@@ -560,7 +597,10 @@ pub async fn shows_unconfirmed_retirements_oldest_first<F: RegistryFixture>() {
         let closing = registry.close_rotation(&transition, at(retired_at));
         closing.await.unwrap();
     }
-    let keys = registry.unconfirmed_retirements().await.unwrap();
+    let keys = registry
+        .unsettled_retirements(RetirementStage::Unconfirmed)
+        .await
+        .unwrap();
     let scopes: Vec<_> = keys.iter().map(|key| key.scope).collect();
     assert_eq!(scopes, [2, 3, 1].map(domain));
 }

@@ -4,14 +4,12 @@ use std::num::NonZeroU32;
 
 use jiff::Timestamp;
 use signer_domain::ports::{
-    CurrentKey, GeneratedKey, KeyQuery, KeyRegistryError, PendingKey, Reservation,
+    CurrentKey, GeneratedKey, KeyQuery, KeyRegistry, KeyRegistryError, PendingKey, Reservation,
     RotationReservation,
 };
 use signer_domain::{
     HandleId, KeyId, ProviderName, PublicKey, RotationTransition, Scope, SigningKey,
 };
-
-use super::Registries;
 
 /// The scope of most keys.
 pub const PLATFORM: Scope = Scope::Platform;
@@ -60,7 +58,7 @@ pub fn handle(scope: Scope, key_id: &str) -> HandleId {
 ///
 /// # Errors
 /// As the registry.
-pub async fn reserve<R: Registries>(
+pub async fn reserve<R: KeyRegistry>(
     registry: &R,
     scope: Scope,
     key_id: &str,
@@ -72,7 +70,7 @@ pub async fn reserve<R: Registries>(
 }
 
 /// The reservation of a name: a new one, or the one that stands.
-pub async fn reserved<R: Registries>(registry: &R, scope: Scope, key_id: &str) -> PendingKey {
+pub async fn reserved<R: KeyRegistry>(registry: &R, scope: Scope, key_id: &str) -> PendingKey {
     match reserve(registry, scope, key_id).await.unwrap() {
         Reservation::Reserved(pending) | Reservation::AlreadyPending(pending) => pending,
         Reservation::Standing(key) => panic!("{key:?} stands"),
@@ -81,7 +79,7 @@ pub async fn reserved<R: Registries>(registry: &R, scope: Scope, key_id: &str) -
 }
 
 /// Reserves and completes a key.
-pub async fn generate<R: Registries>(registry: &R, scope: Scope, key_id: &str) -> SigningKey {
+pub async fn generate<R: KeyRegistry>(registry: &R, scope: Scope, key_id: &str) -> SigningKey {
     let pending = reserved(registry, scope, key_id).await;
     registry
         .complete(&pending, &pair(scope, key_id), at(1))
@@ -90,7 +88,7 @@ pub async fn generate<R: Registries>(registry: &R, scope: Scope, key_id: &str) -
 }
 
 /// Reserves a rotation.
-pub async fn reserve_rotation<R: Registries>(
+pub async fn reserve_rotation<R: KeyRegistry>(
     registry: &R,
     scope: Scope,
     new_key_id: &str,
@@ -103,7 +101,7 @@ pub async fn reserve_rotation<R: Registries>(
 }
 
 /// The reservation of a rotation: a new one, or the one that stands.
-pub async fn rotation_reserved<R: Registries>(
+pub async fn rotation_reserved<R: KeyRegistry>(
     registry: &R,
     scope: Scope,
     new_key_id: &str,
@@ -118,7 +116,7 @@ pub async fn rotation_reserved<R: Registries>(
 }
 
 /// Opens the rotation to a new key, from the 11th second to the 20th.
-pub async fn rotate<R: Registries>(
+pub async fn rotate<R: KeyRegistry>(
     registry: &R,
     scope: Scope,
     new_key_id: &str,
@@ -130,7 +128,7 @@ pub async fn rotate<R: Registries>(
 }
 
 /// The current key of a scope, if it has one.
-pub async fn current<R: Registries>(registry: &R, scope: Scope) -> Option<SigningKey> {
+pub async fn current<R: KeyRegistry>(registry: &R, scope: Scope) -> Option<SigningKey> {
     match registry.current(&scope).await.unwrap() {
         CurrentKey::Key(key) => Some(key),
         CurrentKey::Retired | CurrentKey::Unknown => None,
@@ -138,7 +136,7 @@ pub async fn current<R: Registries>(registry: &R, scope: Scope) -> Option<Signin
 }
 
 /// The record of a handle.
-pub async fn find<R: Registries>(registry: &R, handle: &HandleId) -> Option<SigningKey> {
+pub async fn find<R: KeyRegistry>(registry: &R, handle: &HandleId) -> Option<SigningKey> {
     registry.find(handle).await.unwrap()
 }
 
@@ -153,7 +151,7 @@ pub fn all(limit: u32) -> KeyQuery {
 }
 
 /// The names of the keys that a query finds, page by page.
-pub async fn names<R: Registries>(registry: &R, mut query: KeyQuery) -> Vec<Vec<String>> {
+pub async fn names<R: KeyRegistry>(registry: &R, mut query: KeyQuery) -> Vec<Vec<String>> {
     let mut pages = Vec::new();
     loop {
         let page = registry.list(&query).await.unwrap();

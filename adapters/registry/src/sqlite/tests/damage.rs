@@ -3,7 +3,7 @@
 use std::error::Error as _;
 use std::num::NonZeroU32;
 
-use signer_domain::ports::RotationReservation;
+use signer_domain::ports::{RotationRecords as _, RotationReservation};
 use signer_domain::{PublicKey, RotationTransition};
 
 use super::*;

@@ -3,7 +3,11 @@
 use std::time::Duration;
 
 use signer_domain::KeyMark;
-use signer_domain::registry::Engine;
+use signer_domain::ports::{
+    KeyRecords as _, RegistryStore as _, Reservations as _, RetirementStage, Retirements as _,
+    RotationRecords as _,
+};
+use signer_domain::registry::{ChangeKind, Engine as _};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
@@ -21,7 +25,7 @@ enum GivesUp {
 /// A change that has the turn and goes on, given up by its caller; and what lets it end.
 async fn given_up(registry: &SqliteRegistry, how: GivesUp) -> oneshot::Sender<()> {
     let (go, may_go) = oneshot::channel();
-    let change = Engine::change(registry, "hanging", move |rows| {
+    let change = registry.change(ChangeKind::Mark, move |rows| {
         Box::pin(async move {
             drop(may_go.await);
             let handle = HandleId::parse("software:a").unwrap();
@@ -108,8 +112,8 @@ async fn no_question_is_answered_while_a_change_that_was_given_up_goes_on() {
         registry.current(&scope),
         registry.list(&query),
         registry.notices(),
-        registry.begun_retirements(),
-        registry.unconfirmed_retirements(),
+        registry.unsettled_retirements(RetirementStage::Begun),
+        registry.unsettled_retirements(RetirementStage::Unconfirmed),
         registry.rotation(&scope),
         registry.rotation_between(&scope, &name, &name),
         registry.open_rotations(),
@@ -128,7 +132,7 @@ async fn questions_are_answered_while_a_check_that_was_given_up_goes_on() {
     let mut holder = connection::options(&path).connect().await.unwrap();
     let lock = sqlx::query("BEGIN IMMEDIATE").execute(&mut holder);
     lock.await.unwrap();
-    let check = Engine::check(&registry);
+    let check = registry.check();
     timeout(Duration::from_millis(100), check)
         .await
         .unwrap_err();
