@@ -3,14 +3,7 @@
 use std::path::Path;
 
 use rustix::fs::{Access, access};
-
-/// The directory that holds `file`.
-pub(crate) fn directory_of(file: &Path) -> &Path {
-    match file.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    }
-}
+pub(crate) use signer_files::directory_of;
 
 /// Whether `directory` is one in which we may make files.
 pub(crate) fn is_writable(directory: &Path) -> bool {

@@ -4,6 +4,7 @@ use std::fs;
 
 /// The number that the kernel gives to no user and to no group, `(uid_t) -1`.
 const NOBODY: u32 = u32::MAX;
+const ROOT: u32 = 0;
 /// What the kernel shows when nothing else was configured.
 const USUAL: u32 = 65_534;
 
@@ -27,6 +28,12 @@ impl OverflowIds {
     /// The user of this number, or a number that no user has when it may be anybody's.
     pub fn certain_user(self, uid: u32) -> u32 {
         if self.user == Some(uid) { NOBODY } else { uid }
+    }
+
+    /// Whether `owner` is root or `user`, which runs this process, and not somebody who is shown by the
+    /// same number.
+    pub fn is_ours(self, owner: u32, user: u32) -> bool {
+        owner == ROOT || owner == self.certain_user(user)
     }
 
     /// The group of this number, or a number that no group has when it may be any.
@@ -81,6 +88,23 @@ mod tests {
         assert_eq!(ids.certain_user(65_533), 65_533);
         assert_eq!(ids.certain_group(65_533), NOBODY);
         assert_eq!(ids.certain_group(65_534), 65_534);
+    }
+
+    #[test]
+    fn what_may_be_a_strangers_is_not_ours_although_it_bears_our_number() {
+        let namespace = OverflowIds {
+            user: Some(65_534),
+            group: None,
+        };
+        let whole = OverflowIds {
+            user: None,
+            group: None,
+        };
+        assert!(whole.is_ours(65_534, 65_534));
+        assert!(!namespace.is_ours(65_534, 65_534));
+        assert!(namespace.is_ours(1000, 1000));
+        assert!(namespace.is_ours(ROOT, 65_534));
+        assert!(!whole.is_ours(1000, 1001));
     }
 
     #[test]

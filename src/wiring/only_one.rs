@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use rustix::net::sockopt::socket_peercred;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
-use signer_domain::LockHolder;
+use signer_domain::{LockHolder, OverflowIds};
 use tracing::warn;
 
 /// How long the name is left alone when its socket cannot be served.
@@ -75,7 +75,10 @@ fn holder(name: &str) -> io::Result<LockHolder> {
 
 fn is_ours(holder: LockHolder) -> bool {
     match holder {
-        LockHolder::Process { uid, .. } => uid == rustix::process::geteuid().as_raw() || uid == 0,
+        LockHolder::Process { uid, .. } => {
+            let user = rustix::process::geteuid().as_raw();
+            OverflowIds::of_this_process().is_ours(uid, user)
+        }
         LockHolder::Unknown => false,
     }
 }

@@ -19,14 +19,19 @@ const STRANGER: u32 = 54999;
 const ROOT: u32 = 0;
 
 /// What a custodian keeps in its volume.
-const STATE: [&str; 6] = [
+const STATE: [&str; 8] = [
     "registry.db",
+    "registry.db-wal",
     "registry.db.lock",
     "audit.jsonl",
     "audit.jsonl.lock",
     "audit.jsonl.checkpoint",
     "audit.jsonl.checkpoint-key",
+    "audit.jsonl.checkpoint-key.pub",
 ];
+
+/// What it keeps beside its socket. Nothing stands in it, so nothing in it can be changed.
+const SOCKET_LOCK: &str = "signer.sock.lock";
 
 /// A place that belongs to the user of the custodian, and the program as that user runs it.
 struct Volume {
@@ -84,6 +89,10 @@ impl Volume {
 
     fn set(&self, name: &str, group: u32, mode: u32) {
         let file = self.place.file(name);
+        // SQLite takes some away when it is done.
+        if !file.exists() {
+            fs::write(&file, "").unwrap();
+        }
         chown(&file, Some(USER), Some(group)).unwrap();
         fs::set_permissions(file, Permissions::from_mode(mode)).unwrap();
     }
@@ -115,7 +124,7 @@ fn let_read(file: &Path, user: u32) {
 fn every_file_that_the_group_of_the_volume_may_write_is_taken() {
     let volume = Volume::new();
     volume.use_once();
-    for name in STATE {
+    for name in STATE.into_iter().chain([SOCKET_LOCK]) {
         volume.set(name, FS_GROUP, 0o660);
     }
     let mut server = volume.start();
@@ -137,6 +146,29 @@ fn each_file_that_another_group_or_everyone_may_write_is_refused() {
         }
     }
     assert!(volume.start().terminate().success());
+}
+
+#[test]
+fn a_directory_in_which_everyone_may_replace_the_log_is_refused() {
+    let volume = Volume::new();
+    let directory = volume.place.file("logs");
+    fs::create_dir(&directory).unwrap();
+    let log = directory.join("audit.jsonl");
+    let flags = || {
+        let mut flags = volume.place.software_flags();
+        flags.extend(["--audit-log".to_owned(), log.to_str().unwrap().to_owned()]);
+        flags
+    };
+    let close = |mode| fs::set_permissions(&directory, Permissions::from_mode(mode)).unwrap();
+    close(0o777);
+    let sentence = volume.refused_with(flags());
+    let cure = format!("chmod o-w {}", directory.display());
+    assert!(sentence.contains("--audit-log"), "{sentence}");
+    assert!(sentence.contains(&cure), "{sentence}");
+    close(0o1777);
+    let (place, program) = (&volume.place, &volume.program);
+    let mut server = Server::start_with(program, place.path(), &place.socket(), flags());
+    assert!(server.terminate().success());
 }
 
 #[test]

@@ -38,7 +38,7 @@ impl CheckpointKey {
     }
 
     fn read_from(path: PathBuf) -> Result<Option<Self>, AuditRefusal> {
-        let Some(mut file) = file::open_existing(&path, file::Audience::OwnerOnly)? else {
+        let Some(mut file) = file::open_existing(&path, file::Policy::KeptSecret)? else {
             return Ok(None);
         };
         let mut surplus = Zeroizing::new([0; 1]);
@@ -99,7 +99,8 @@ impl CheckpointKey {
         Ok(Self { seed, verifier })
     }
 
-    /// Refuses what stands at the place of the public half and is none: it would be replaced.
+    /// Refuses what stands at the place of the public half and is none: it would be replaced. Whoever can
+    /// change it decides which key its readers believe.
     pub(super) fn spare_what_is_no_public_half(log: &Path) -> Result<(), AuditRefusal> {
         let path = public_path_of(log);
         match fs::symlink_metadata(&path) {
@@ -108,12 +109,15 @@ impl CheckpointKey {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             Err(error) => return Err(AuditRefusal::Inaccessible { path, error }),
         }
+        let inaccessible = |error| {
+            let path = path.clone();
+            AuditRefusal::Inaccessible { path, error }
+        };
+        let file = File::open(&path).map_err(inaccessible)?;
+        file::judge(&path, &file, file::Policy::State)?;
         let mut bytes = Vec::new();
-        let read = File::open(&path)
-            .and_then(|file| file.take(LONGEST_PUBLIC_HALF).read_to_end(&mut bytes));
-        if let Err(error) = read {
-            return Err(AuditRefusal::Inaccessible { path, error });
-        }
+        let read = file.take(LONGEST_PUBLIC_HALF).read_to_end(&mut bytes);
+        read.map_err(inaccessible)?;
         let text = String::from_utf8_lossy(&bytes);
         match CheckpointVerifier::parse(&text) {
             Ok(_any) => Ok(()),

@@ -11,7 +11,7 @@ use tracing::info;
 
 use super::chain::Position;
 use super::checkpoint_key::CheckpointKey;
-use super::file::{self, Audience, beside};
+use super::file::{self, Policy, beside};
 use super::mark::RegistryMark;
 use super::note::{self, Checkpoint, FileBoundary, NextNote, Note, next_note};
 use super::record::micros;
@@ -166,7 +166,7 @@ impl Checkpoints {
     fn append(&mut self, step: Step, note: &str) -> io::Result<()> {
         // The directory may have been moved away: what stands at the path now belongs to another log.
         self.run.as_ref().map_or(Ok(()), |run| run.stands())?;
-        let mut file = file::open_or_create(&self.path, Audience::Readers)?;
+        let mut file = file::open_or_create(&self.path, Policy::State)?;
         if std::mem::replace(&mut self.torn, true) {
             let whole = length_of_whole_notes(&mut file)?;
             self.steps.take(step, || file.set_len(whole))?;
@@ -190,7 +190,7 @@ pub(super) fn last(
         path: path.clone(),
         error,
     };
-    let Some(mut file) = file::open_existing(&path, Audience::Readers)? else {
+    let Some(mut file) = file::open_existing(&path, Policy::State)? else {
         return Ok(None);
     };
     let found = last_note(&mut file).map_err(failed)?;

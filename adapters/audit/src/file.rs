@@ -8,18 +8,9 @@ use std::path::Path;
 use rustix::fs::OFlags;
 
 use super::refusal::AuditRefusal;
-use signer_files::{Act, FileAccess, Process};
+use signer_files::{FileAccess, Objection, Process};
 
-pub(super) use signer_files::{beside, directory_of, sync_directory_of};
-
-/// Which users may read a file. None but its owner, root and the groups of this process may change it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Audience {
-    /// The same as those that may change it: the file is a secret.
-    OwnerOnly,
-    /// Other users may, if its owner lets them.
-    Readers,
-}
+pub(super) use signer_files::{Policy, beside, directory_of, sync_directory_of};
 
 fn options() -> OpenOptions {
     // A link is never followed, and without NONBLOCK a pipe could hold up the start for ever.
@@ -39,7 +30,7 @@ pub(super) fn create_new(path: &Path) -> io::Result<File> {
 }
 
 /// Opens a file for reading and appending; `None` when there is none.
-pub(super) fn open_existing(path: &Path, audience: Audience) -> Result<Option<File>, AuditRefusal> {
+pub(super) fn open_existing(path: &Path, policy: Policy) -> Result<Option<File>, AuditRefusal> {
     let inaccessible = |error: io::Error| AuditRefusal::Inaccessible {
         path: path.to_owned(),
         error,
@@ -61,7 +52,7 @@ pub(super) fn open_existing(path: &Path, audience: Audience) -> Result<Option<Fi
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(inaccessible(error)),
     };
-    judge(path, &file, audience)?;
+    judge(path, &file, policy)?;
     Ok(Some(file))
 }
 
@@ -99,7 +90,8 @@ pub fn open_for_review(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-fn judge(path: &Path, file: &File, audience: Audience) -> Result<(), AuditRefusal> {
+/// Judges an opened file.
+pub(super) fn judge(path: &Path, file: &File, policy: Policy) -> Result<(), AuditRefusal> {
     let path = || path.to_owned();
     let inaccessible = |error: io::Error| AuditRefusal::Inaccessible {
         path: path(),
@@ -109,23 +101,15 @@ fn judge(path: &Path, file: &File, audience: Audience) -> Result<(), AuditRefusa
     if !opened.is_file() {
         return Err(AuditRefusal::NotAFile { path: path() });
     }
-    let process = Process::current();
     let access = FileAccess::of(file, &opened).map_err(inaccessible)?;
-    if let Some(owner) = access.foreign_owner(&process) {
-        return Err(AuditRefusal::ForeignOwner {
-            path: path(),
-            owner,
-        });
-    }
-    let is_written = access.stranger_that_may(Act::Write, &process).is_some();
-    let is_read = access.stranger_that_may(Act::Read, &process).is_some();
     let (path, mode) = (path(), access.mode);
-    match audience {
-        Audience::OwnerOnly if is_read || is_written => {
-            Err(AuditRefusal::ReadableByOthers { path, mode })
+    match access.judge(policy, &Process::current()) {
+        Ok(()) => Ok(()),
+        Err(Objection::Owner(owner)) => Err(AuditRefusal::ForeignOwner { path, owner }),
+        Err(Objection::Open(_)) if policy == Policy::State => {
+            Err(AuditRefusal::WritableByOthers { path, mode })
         }
-        Audience::Readers if is_written => Err(AuditRefusal::WritableByOthers { path, mode }),
-        Audience::OwnerOnly | Audience::Readers => Ok(()),
+        Err(Objection::Open(_)) => Err(AuditRefusal::ReadableByOthers { path, mode }),
     }
 }
 
@@ -133,9 +117,9 @@ fn judge(path: &Path, file: &File, audience: Audience) -> Result<(), AuditRefusa
 const OPENINGS: u32 = 16;
 
 /// Opens a file for reading and appending, and makes it durably when there is none.
-pub(super) fn open_or_create(path: &Path, audience: Audience) -> io::Result<File> {
+pub(super) fn open_or_create(path: &Path, policy: Policy) -> io::Result<File> {
     for _ in 0..OPENINGS {
-        match open_existing(path, audience) {
+        match open_existing(path, policy) {
             Ok(Some(file)) => return Ok(file),
             Ok(None) => {}
             Err(refusal) => return Err(io::Error::other(refusal.to_string())),

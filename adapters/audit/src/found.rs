@@ -1,16 +1,18 @@
 //! What stands at the path of a log, and whether it may be continued.
 
 use std::fs::File;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use super::acceptance::Acceptance;
 use super::checkpoint_key::CheckpointKey;
 use super::checkpoints;
-use super::file::{self, Audience};
+use super::file::{self, Policy};
 use super::note::Checkpoint;
 use super::recovery::{self, Tail};
 use super::refusal::AuditRefusal;
 use super::unfinished::{Holding, LastRun, Lost};
+use signer_domain::lets_everyone_replace;
 use signer_files::has_a_second_name;
 
 /// What stands at the path of a log.
@@ -34,8 +36,12 @@ impl Found {
             return Err(AuditRefusal::NoName);
         }
         let directory = file::directory_of(path);
-        if !directory.is_dir() {
-            return Err(AuditRefusal::NoDirectory(directory.to_owned()));
+        match directory.metadata() {
+            Ok(found) if found.is_dir() && lets_everyone_replace(found.mode()) => {
+                return Err(AuditRefusal::OpenDirectory(directory.to_owned()));
+            }
+            Ok(found) if found.is_dir() => {}
+            Ok(_) | Err(_) => return Err(AuditRefusal::NoDirectory(directory.to_owned())),
         }
         CheckpointKey::spare_what_is_no_public_half(path)?;
         let (key, key_is_draft) = match CheckpointKey::read(path)? {
@@ -44,7 +50,7 @@ impl Found {
         };
         // Before the log: should it be written at this moment, then it only gets further ahead.
         let checkpoint = checkpoints::last(path, key.as_ref())?;
-        let mut file = file::open_existing(path, Audience::Readers)?;
+        let mut file = file::open_existing(path, Policy::State)?;
         let tail = match &mut file {
             Some(file) => {
                 let inaccessible = |error| AuditRefusal::Inaccessible {

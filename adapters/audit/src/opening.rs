@@ -12,7 +12,7 @@ use super::acceptance::Acceptance;
 use super::checkpoint_key::CheckpointKey;
 use super::checkpoints::Checkpoints;
 use super::facts::KnownKey;
-use super::file::{self, Audience, beside};
+use super::file::{self, Policy, beside};
 use super::found::Found;
 use super::mark::{RegistryMark, RegistryState};
 use super::metrics::AuditMetrics;
@@ -269,7 +269,7 @@ fn claim_lock(lock: &Path) -> Result<(File, LastRun), AuditRefusal> {
         path: lock.to_owned(),
         error,
     };
-    let mut claim = match file::open_existing(lock, Audience::Readers)? {
+    let mut claim = match file::open_existing(lock, Policy::State)? {
         Some(file) => file,
         None => make_lock(lock).map_err(inaccessible)?,
     };
@@ -289,7 +289,7 @@ fn lock_path(path: &Path) -> PathBuf {
 
 /// Makes a lock file. An empty one would say that the last run ended in order.
 fn make_lock(lock: &Path) -> io::Result<File> {
-    let mut file = file::open_or_create(lock, Audience::Readers)?;
+    let mut file = file::open_or_create(lock, Policy::State)?;
     file.write_all(LastRun::NOTHING_KNOWN)?;
     Ok(file)
 }
@@ -300,7 +300,7 @@ fn run_that_ended(path: &Path) -> Result<LastRun, AuditRefusal> {
     if foreign_owner(&lock).is_some() {
         return Ok(LastRun::Unknown);
     }
-    let Some(mut file) = file::open_existing(&lock, Audience::Readers)? else {
+    let Some(mut file) = file::open_existing(&lock, Policy::State)? else {
         return Ok(LastRun::Unknown);
     };
     match file.try_lock_shared() {

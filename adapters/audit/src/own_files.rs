@@ -5,7 +5,7 @@ use std::io::{self, BufReader, Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 
 use super::chain::Line;
-use super::file::{self, Audience};
+use super::file::{self, Policy};
 use super::lines::{LINES_KEPT, Next, next_line};
 use super::refusal::AuditRefusal;
 use signer_files::{ClaimError, FileId, has_a_second_name};
@@ -29,7 +29,7 @@ impl OwnFiles {
             path: path.to_owned(),
             error,
         };
-        let Some(first) = file::open_existing(path, Audience::Readers)? else {
+        let Some(first) = file::open_existing(path, Policy::State)? else {
             return Ok(Self::default());
         };
         match signer_files::claim(&first) {
@@ -53,7 +53,7 @@ impl OwnFiles {
         {
             return Ok(first);
         }
-        let file = file::open_or_create(path, Audience::Readers)?;
+        let file = file::open_or_create(path, Policy::State)?;
         let opened = file.metadata()?;
         let id = FileId::of(&opened);
         if has_a_second_name(&opened) {

@@ -27,6 +27,8 @@ pub struct OpenAuditError {
 pub enum AuditRefusal {
     /// The directory of the file is not there.
     NoDirectory(PathBuf),
+    /// Everyone may put another file in the place of one in this directory.
+    OpenDirectory(PathBuf),
     /// The path names no file.
     NoName,
     /// What stands at the path is a directory, a link, a pipe or the like.
@@ -181,6 +183,13 @@ impl fmt::Display for AuditRefusal {
                 "the directory {} does not exist; create it for the user that runs the custodian, \
                  or name another file",
                 path.display()
+            ),
+            Self::OpenDirectory(path) => write!(
+                f,
+                "the directory {} is writable by everyone without the sticky bit; choose another one or \
+                 run: chmod o-w {}",
+                path.display(),
+                ShellWord::of_path(path)
             ),
             Self::NoName => f.write_str("names no file; name one"),
             Self::NotAFile { path } => {

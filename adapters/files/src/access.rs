@@ -20,7 +20,7 @@ use self::acl::ACCESS_LIST;
 pub use self::grantee::Grantee;
 
 /// The user id of root.
-pub(crate) const ROOT: u32 = 0;
+const ROOT: u32 = 0;
 
 /// The user and the groups of a process.
 #[derive(Debug, Clone)]
@@ -45,25 +45,64 @@ impl Process {
             groups,
         }
     }
-}
 
-/// What a permission lets its holder do with a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Act {
-    /// Reads it.
-    Read,
-    /// Changes it.
-    Write,
-}
-
-impl Act {
-    const fn bit(self) -> u32 {
-        match self {
-            Self::Read => 0o4,
-            Self::Write => 0o2,
-        }
+    /// Whether `user` is the user of the process or root.
+    pub const fn is_user_or_root(&self, user: u32) -> bool {
+        user == self.user || user == ROOT
     }
 }
+
+/// What a file is to the custodian. It says who may own the file, and what others may do with it.
+///
+/// Root and the user of the process may own every one, and do everything. The first line of each says what
+/// a group of the process may do, the second what anybody else may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Policy {
+    /// What the custodian keeps: the registry, the audit log, their locks.
+    ///
+    /// - The groups of the process: everything.
+    /// - Others: read.
+    State,
+    /// A secret that the custodian keeps: the key that signs checkpoints.
+    ///
+    /// - The groups of the process: everything.
+    /// - Others: nothing.
+    KeptSecret,
+    /// A secret that the custodian is given: the seed, the PIN.
+    ///
+    /// - The groups of the process: read, if root owns the file.
+    /// - Others: nothing; where systemd puts secrets, read what root owns.
+    GivenSecret(Place),
+    /// Code that the custodian loads, and each directory on the way to it.
+    ///
+    /// - The groups of the process: read.
+    /// - Others: read; in a sticky directory nobody replaces what belongs to another.
+    Code,
+}
+
+/// Where a secret lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// In the directory in which systemd hands secrets to this service (`$CREDENTIALS_DIRECTORY`,
+    /// systemd.exec(5)). systemd alone decides there which user may read a file of root.
+    Credentials,
+    /// Anywhere else.
+    Elsewhere,
+}
+
+/// What is wrong with a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Objection {
+    /// This user owns it, and is neither that of the process nor root.
+    Owner(u32),
+    /// These may do more with it than they should.
+    Open(Grantee),
+}
+
+const ALL: u32 = 0o7;
+const READ: u32 = 0o4;
+const WRITE: u32 = 0o2;
+const STICKY: u32 = 0o1000;
 
 /// The owner of a file, and what each other user and group may do with it.
 #[derive(Debug, Clone)]
@@ -74,6 +113,7 @@ pub struct FileAccess {
     pub group: u32,
     /// The twelve permission bits, for messages.
     pub mode: u32,
+    is_sticky_directory: bool,
     /// Each grantee with its three permission bits, after the list's mask.
     grants: Vec<(Grantee, u32)>,
 }
@@ -99,7 +139,8 @@ impl FileAccess {
     }
 
     fn judged_by(found: &Metadata, list: Option<&[u8]>) -> io::Result<Self> {
-        let by_mode = Self::by_mode(found.uid(), found.gid(), found.mode() & 0o7777);
+        let mut by_mode = Self::by_mode(found.uid(), found.gid(), found.mode() & 0o7777);
+        by_mode.is_sticky_directory = found.is_dir() && by_mode.mode & STICKY != 0;
         match list {
             None => Ok(by_mode),
             Some(list) => by_mode.with_list(list),
@@ -112,6 +153,7 @@ impl FileAccess {
             owner,
             group,
             mode,
+            is_sticky_directory: false,
             grants: vec![
                 (Grantee::Group(group), mode >> 3 & 0o7),
                 (Grantee::Everyone, mode & 0o7),
@@ -126,25 +168,41 @@ impl FileAccess {
         Ok(self)
     }
 
-    /// The owner, when the file belongs neither to the user of `process` nor to root.
-    pub fn foreign_owner(&self, process: &Process) -> Option<u32> {
-        (self.owner != process.user && self.owner != ROOT).then_some(self.owner)
-    }
-
-    /// A user or group other than those of `process` and root that may do `act`.
-    pub fn stranger_that_may(&self, act: Act, process: &Process) -> Option<Grantee> {
-        self.grantee_with_more_than(|grantee| match grantee {
-            Grantee::User(user) if user == process.user || user == ROOT => 0o7,
-            Grantee::Group(group) if process.groups.contains(&group) => 0o7,
-            Grantee::User(_) | Grantee::Group(_) | Grantee::Everyone => 0o7 & !act.bit(),
-        })
-    }
-
-    /// The first user or group beside the owner that has a permission which `allowed` does not name.
-    pub fn grantee_with_more_than(&self, allowed: impl Fn(Grantee) -> u32) -> Option<Grantee> {
+    /// Whether the file may be used as what `policy` says.
+    ///
+    /// # Errors
+    /// With the first reason why not.
+    pub fn judge(&self, policy: Policy, process: &Process) -> Result<(), Objection> {
+        if !process.is_user_or_root(self.owner) {
+            return Err(Objection::Owner(self.owner));
+        }
         let mut grants = self.grants.iter();
-        let found = grants.find(|(grantee, permission)| permission & !allowed(*grantee) != 0);
-        found.map(|(grantee, _)| *grantee)
+        let open = grants.find(|(grantee, permission)| {
+            permission & !self.allowed(*grantee, policy, process) != 0
+        });
+        open.map_or(Ok(()), |(grantee, _)| Err(Objection::Open(*grantee)))
+    }
+
+    fn allowed(&self, grantee: Grantee, policy: Policy, process: &Process) -> u32 {
+        let is_ours = match grantee {
+            Grantee::User(user) if process.is_user_or_root(user) => return ALL,
+            Grantee::User(_) | Grantee::Everyone => false,
+            Grantee::Group(group) => process.groups.contains(&group),
+        };
+        let is_of_root = self.owner == ROOT;
+        match policy {
+            Policy::State | Policy::KeptSecret if is_ours => ALL,
+            Policy::Code if self.is_sticky_directory => ALL,
+            Policy::State | Policy::Code => ALL & !WRITE,
+            Policy::KeptSecret => ALL & !WRITE & !READ,
+            Policy::GivenSecret(_) if is_ours && is_of_root => READ,
+            Policy::GivenSecret(Place::Credentials)
+                if is_of_root && grantee != Grantee::Everyone =>
+            {
+                READ
+            }
+            Policy::GivenSecret(_) => 0,
+        }
     }
 }
 

@@ -14,7 +14,7 @@ mod seal;
 pub mod secret;
 mod watch;
 
-pub use self::access::{Act, FileAccess, Grantee, Process, look_at};
+pub use self::access::{FileAccess, Grantee, Objection, Place, Policy, Process, look_at};
 pub use self::data_lock::{ClaimError, claim};
 pub use self::identity::{Displaced, FileId};
 pub use self::lock_file::{LockFile, LockFileError, foreign_owner};

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use rustix::fs::OFlags;
@@ -78,8 +78,5 @@ impl LockFile {
 /// Who put the lock file at `path` there, unless it was root or the user that runs this process. Such a
 /// file does not count, whatever it says and whoever holds it.
 pub fn foreign_owner(path: &Path) -> Option<u32> {
-    let found = fs::symlink_metadata(path).ok()?;
-    let owner = found.uid();
-    let is_ours = owner == rustix::process::geteuid().as_raw() || owner == 0;
-    (found.is_file() && !is_ours).then_some(owner)
+    signer_domain::foreign_owner(path, rustix::process::geteuid().as_raw())
 }

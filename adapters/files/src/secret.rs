@@ -17,8 +17,8 @@ use std::path::Path;
 use rustix::fs::{Access, AtFlags, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 
-use self::facts::{FileFacts, Place};
-use crate::access::Process;
+use self::facts::FileFacts;
+use crate::access::{Place, Process};
 use crate::places::directory_of;
 
 pub use self::refusal::SecretFileRefusal;

@@ -4,16 +4,14 @@ use std::ffi::OsString;
 use std::fs::{File, OpenOptions, Permissions, TryLockError};
 use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::{
-    FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
-};
+use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
-use signer_domain::LockHolder;
+use signer_domain::{LockHolder, foreign_owner};
 
 use super::inspect::{Occupant, inspect, inspect_directory, inspect_length};
 use super::{BindSocketError, BoundSocket, Identity, SocketPlace, SocketSettings};
@@ -94,12 +92,8 @@ fn lock(path: &Path) -> Result<Option<File>, BindSocketError> {
     };
     let name = Path::new(&name);
     let user = rustix::process::geteuid().as_raw();
-    if let Ok(found) = std::fs::symlink_metadata(name)
-        && found.is_file()
-        && found.uid() != user
-        && found.uid() != 0
-    {
-        let (owner, name) = (found.uid(), name.display());
+    if let Some(owner) = foreign_owner(name, user) {
+        let name = name.display();
         tracing::warn!(owner, "lock file {name} of another user; it does not count");
         return Ok(None);
     }

@@ -7,13 +7,12 @@ use std::path::Path;
 
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+use signer_domain::lets_everyone_replace;
 
 use super::BindSocketError;
 
 /// The longest path of a socket: `sun_path` less its terminating NUL.
 const MAX_PATH_LEN: usize = 107;
-const WRITABLE_BY_EVERYONE: u32 = 0o002;
-const STICKY: u32 = 0o1000;
 
 /// What stands at the path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,7 +62,7 @@ pub(super) fn inspect_directory(parent: &Path) -> Result<(), BindSocketError> {
             parent: parent.to_owned(),
         });
     };
-    if found.mode() & (WRITABLE_BY_EVERYONE | STICKY) == WRITABLE_BY_EVERYONE {
+    if lets_everyone_replace(found.mode()) {
         return Err(BindSocketError::OpenDirectory {
             parent: parent.to_owned(),
         });

@@ -34,8 +34,9 @@ fn a_credential_of_systemd_is_read_by_nobody_else() {
     ];
     let access = FileAccess::by_mode(ROOT, 0, 0o440).with_list(&list(&entries));
     let access = access.unwrap();
-    assert_eq!(access.foreign_owner(&process()), None);
-    assert_eq!(access.stranger_that_may(Act::Read, &process()), None);
+    for place in [Place::Credentials, Place::Elsewhere] {
+        assert_eq!(access.judge(Policy::GivenSecret(place), &process()), Ok(()));
+    }
 }
 
 #[test]
@@ -53,31 +54,154 @@ fn an_entry_counts_after_the_mask() {
             .with_list(&list(&entries))
             .unwrap()
     };
-    let strangers = |mask| {
+    let verdicts = |mask| {
         let access = with(mask);
-        [Act::Read, Act::Write].map(|act| access.stranger_that_may(act, &process()))
+        [Policy::KeptSecret, Policy::State].map(|policy| access.judge(policy, &process()))
     };
-    let other = Some(Grantee::User(992));
-    assert_eq!(strangers(0), [None, None]);
-    assert_eq!(strangers(4), [other, None]);
-    assert_eq!(strangers(6), [other, other]);
-    let beside_the_user = with(6).grantee_with_more_than(|grantee| match grantee {
-        Grantee::Group(_) => 0,
-        Grantee::User(_) | Grantee::Everyone => 0o7,
-    });
-    assert_eq!(beside_the_user, Some(Grantee::Group(3000)));
+    let open = Err(Objection::Open(Grantee::User(992)));
+    assert_eq!(verdicts(0), [Ok(()), Ok(())]);
+    assert_eq!(verdicts(4), [open, Ok(())]);
+    assert_eq!(verdicts(6), [open, open]);
+}
+
+const POLICIES: [Policy; 5] = [
+    Policy::State,
+    Policy::KeptSecret,
+    Policy::GivenSecret(Place::Elsewhere),
+    Policy::GivenSecret(Place::Credentials),
+    Policy::Code,
+];
+
+/// A verdict in one word.
+fn word(judged: Result<(), Objection>) -> &'static str {
+    match judged {
+        Ok(()) => "yes",
+        Err(Objection::Owner(_)) => "owner",
+        Err(Objection::Open(_)) => "open",
+    }
+}
+
+/// The list of a file whose owner reads and writes, with one entry more and this mask.
+fn with_entry(tag: u16, permission: u16, id: u32, mask: u16) -> Vec<u8> {
+    list(&[
+        (0x01, 6, NOBODY),
+        (tag, permission, id),
+        (0x04, 0, NOBODY),
+        (0x10, mask, NOBODY),
+        (0x20, 0, NOBODY),
+    ])
 }
 
 #[test]
-fn a_group_of_the_process_is_no_stranger() {
-    let stranger = |group, mode| {
-        FileAccess::by_mode(991, group, mode).stranger_that_may(Act::Write, &process())
+fn each_policy_lets_in_whom_it_names_and_nobody_else() {
+    let (user, group) = (0x02, 0x08);
+    let plain: [(u32, u32, u32, [&str; 5]); 14] = [
+        // Of the user of the process.
+        (991, 991, 0o600, ["yes", "yes", "yes", "yes", "yes"]),
+        (991, 2000, 0o640, ["yes", "yes", "open", "open", "yes"]),
+        (991, 2000, 0o660, ["yes", "yes", "open", "open", "open"]),
+        (991, 3000, 0o640, ["yes", "open", "open", "open", "yes"]),
+        (991, 3000, 0o660, ["open", "open", "open", "open", "open"]),
+        (991, 991, 0o644, ["yes", "open", "open", "open", "yes"]),
+        (991, 991, 0o666, ["open", "open", "open", "open", "open"]),
+        // Of root.
+        (0, 0, 0o400, ["yes", "yes", "yes", "yes", "yes"]),
+        (0, 2000, 0o440, ["yes", "yes", "yes", "yes", "yes"]),
+        (0, 2000, 0o460, ["yes", "yes", "open", "open", "open"]),
+        (0, 3000, 0o440, ["yes", "open", "open", "yes", "yes"]),
+        (0, 0, 0o444, ["yes", "open", "open", "open", "yes"]),
+        // Of somebody else, even when only that user can touch it.
+        (
+            992,
+            991,
+            0o600,
+            ["owner", "owner", "owner", "owner", "owner"],
+        ),
+        (
+            65_534,
+            65_534,
+            0o600,
+            ["owner", "owner", "owner", "owner", "owner"],
+        ),
+    ];
+    for (owner, group, mode, expected) in plain {
+        let access = FileAccess::by_mode(owner, group, mode);
+        let judged = POLICIES.map(|policy| word(access.judge(policy, &process())));
+        assert_eq!(judged, expected, "{owner}:{group} {mode:o}");
+    }
+    let listed: [(u32, Vec<u8>, [&str; 5]); 8] = [
+        (
+            991,
+            with_entry(user, 4, 992, 4),
+            ["yes", "open", "open", "open", "yes"],
+        ),
+        (
+            991,
+            with_entry(user, 6, 992, 6),
+            ["open", "open", "open", "open", "open"],
+        ),
+        (
+            991,
+            with_entry(user, 6, 992, 0),
+            ["yes", "yes", "yes", "yes", "yes"],
+        ),
+        (
+            0,
+            with_entry(user, 6, 991, 6),
+            ["yes", "yes", "yes", "yes", "yes"],
+        ),
+        (
+            0,
+            with_entry(user, 4, 992, 4),
+            ["yes", "open", "open", "yes", "yes"],
+        ),
+        (
+            991,
+            with_entry(group, 6, 2000, 6),
+            ["yes", "yes", "open", "open", "open"],
+        ),
+        (
+            991,
+            with_entry(group, 6, 3000, 6),
+            ["open", "open", "open", "open", "open"],
+        ),
+        (
+            991,
+            with_entry(group, 2, 3000, 4),
+            ["yes", "yes", "yes", "yes", "yes"],
+        ),
+    ];
+    for (owner, list, expected) in listed {
+        let access = FileAccess::by_mode(owner, 991, 0o660).with_list(&list);
+        let access = access.unwrap();
+        let judged = POLICIES.map(|policy| word(access.judge(policy, &process())));
+        assert_eq!(judged, expected, "{access:?}");
+    }
+}
+
+#[test]
+fn in_a_user_namespace_nothing_of_the_crowd_is_ours_although_it_bears_our_number() {
+    // What is left of a process whose user and group the namespace does not map.
+    let process = Process {
+        user: NOBODY,
+        groups: Vec::new(),
     };
-    assert_eq!(stranger(2000, 0o660), None);
-    assert_eq!(stranger(991, 0o660), None);
-    assert_eq!(stranger(3000, 0o640), None);
-    assert_eq!(stranger(3000, 0o660), Some(Grantee::Group(3000)));
-    assert_eq!(stranger(2000, 0o666), Some(Grantee::Everyone));
+    for policy in POLICIES {
+        let judged =
+            |owner, mode| word(FileAccess::by_mode(owner, 65_534, mode).judge(policy, &process));
+        assert_eq!(judged(65_534, 0o600), "owner", "{policy:?}");
+        assert_eq!(judged(ROOT, 0o660), "open", "{policy:?}");
+        assert_eq!(judged(ROOT, 0o600), "yes", "{policy:?}");
+    }
+}
+
+#[test]
+fn a_sticky_directory_on_the_way_to_code_is_nobodys_to_bend() {
+    let mut way = FileAccess::by_mode(ROOT, ROOT, 0o1777);
+    assert_eq!(word(way.judge(Policy::Code, &process())), "open");
+    way.is_sticky_directory = true;
+    assert_eq!(word(way.judge(Policy::Code, &process())), "yes");
+    assert_eq!(word(way.judge(Policy::State, &process())), "open");
 }
 
 proptest! {

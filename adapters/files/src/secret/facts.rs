@@ -4,7 +4,7 @@ use std::fs::File;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 
 use super::refusal::SecretFileRefusal;
-use crate::access::{FileAccess, Grantee, Process, ROOT};
+use crate::access::{FileAccess, Objection, Place, Policy, Process};
 
 /// What the rules look at.
 pub(super) struct FileFacts {
@@ -18,15 +18,6 @@ pub(super) struct FileFacts {
 pub(super) enum Kind {
     Regular,
     Other(&'static str),
-}
-
-/// Where the file lies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
-    /// In the directory in which systemd hands secrets to this service (`$CREDENTIALS_DIRECTORY`,
-    /// systemd.exec(5)). systemd alone decides there which user may read a file of root.
-    Credentials,
-    Elsewhere,
 }
 
 impl FileFacts {
@@ -63,36 +54,20 @@ impl FileFacts {
         if self.links > 1 {
             return Err(SecretFileRefusal::HardLinked);
         }
-        if let Some(owner) = self.access.foreign_owner(process) {
-            let user = process.user;
-            return Err(SecretFileRefusal::ForeignOwner { owner, user });
-        }
-        match self.stranger(process, place) {
-            None => Ok(()),
-            Some(stranger) => Err(SecretFileRefusal::OpenToOthers {
+        let policy = Policy::GivenSecret(place);
+        match self.access.judge(policy, process) {
+            Ok(()) => Ok(()),
+            Err(Objection::Owner(owner)) => {
+                let user = process.user;
+                Err(SecretFileRefusal::ForeignOwner { owner, user })
+            }
+            Err(Objection::Open(stranger)) => Err(SecretFileRefusal::OpenToOthers {
                 mode: self.access.mode,
                 stranger,
             }),
         }
     }
-
-    /// A user or group that has a permission which it should not have. A group of the process may read
-    /// what root has mounted for it, and may do nothing else.
-    fn stranger(&self, process: &Process, place: Place) -> Option<Grantee> {
-        let is_of_root = self.access.owner == ROOT;
-        let is_given_by_systemd = is_of_root && place == Place::Credentials;
-        let allowed = |grantee| match grantee {
-            Grantee::User(user) if user == process.user || user == ROOT => ALL,
-            Grantee::Group(group) if is_of_root && process.groups.contains(&group) => READ,
-            Grantee::User(_) | Grantee::Group(_) if is_given_by_systemd => READ,
-            Grantee::User(_) | Grantee::Group(_) | Grantee::Everyone => 0,
-        };
-        self.access.grantee_with_more_than(allowed)
-    }
 }
-
-const ALL: u32 = 0o7;
-const READ: u32 = 0o4;
 
 #[cfg(test)]
 mod tests;

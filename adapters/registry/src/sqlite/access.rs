@@ -11,10 +11,8 @@ use std::path::Path;
 use super::file::beside;
 use super::lock::lock_path;
 use super::refusal::RegistryRefusal;
-use signer_files::{Act, Process};
-
-const WRITABLE_BY_EVERYONE: u32 = 0o002;
-const STICKY: u32 = 0o1000;
+use signer_domain::lets_everyone_replace;
+use signer_files::{Objection, Policy, Process};
 
 /// Judges the registry at `path`, which is resolved, the files beside it, and its directory.
 pub(super) fn judge(path: &Path) -> Result<(), RegistryRefusal> {
@@ -37,10 +35,9 @@ pub(super) fn judge(path: &Path) -> Result<(), RegistryRefusal> {
     }
 }
 
-/// In a sticky directory nobody replaces what belongs to another.
 fn judge_directory(directory: &Path) -> Result<(), RegistryRefusal> {
     let found = fs::metadata(directory).map_err(|error| inaccessible(directory, error))?;
-    if found.mode() & (WRITABLE_BY_EVERYONE | STICKY) == WRITABLE_BY_EVERYONE {
+    if lets_everyone_replace(found.mode()) {
         return Err(RegistryRefusal::OpenDirectory(directory.to_owned()));
     }
     Ok(())
@@ -55,15 +52,17 @@ fn judge_file(path: &Path) -> Result<(), RegistryRefusal> {
         Err(error) => return Err(inaccessible(path, error)),
     };
     let (path, process) = (path.to_owned(), Process::current());
-    if let Some(owner) = access.foreign_owner(&process) {
-        let user = process.user;
-        return Err(RegistryRefusal::ForeignOwner { path, owner, user });
+    match access.judge(Policy::State, &process) {
+        Ok(()) => Ok(()),
+        Err(Objection::Owner(owner)) => {
+            let user = process.user;
+            Err(RegistryRefusal::ForeignOwner { path, owner, user })
+        }
+        Err(Objection::Open(_)) => {
+            let mode = access.mode;
+            Err(RegistryRefusal::WritableByOthers { path, mode })
+        }
     }
-    if access.stranger_that_may(Act::Write, &process).is_some() {
-        let mode = access.mode;
-        return Err(RegistryRefusal::WritableByOthers { path, mode });
-    }
-    Ok(())
 }
 
 fn inaccessible(path: &Path, error: io::Error) -> RegistryRefusal {

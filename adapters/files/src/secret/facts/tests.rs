@@ -2,6 +2,8 @@ use proptest::prelude::*;
 
 use super::*;
 
+const ROOT: u32 = 0;
+
 fn facts(owner: u32, group: u32, mode: u32) -> FileFacts {
     FileFacts {
         kind: Kind::Regular,

@@ -14,13 +14,8 @@ use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Component, Path, PathBuf};
 
-use rustix::process::geteuid;
-use signer_domain::OverflowIds;
+use signer_files::{FileAccess, Objection, Policy, Process};
 
-/// The user id of root.
-const ROOT: u32 = 0;
-const STICKY: u32 = 0o1000;
-const WRITABLE_BY_OTHERS: u32 = 0o022;
 /// How many links one path may follow: as many as the system permits.
 const MOST_LINKS: usize = 40;
 
@@ -94,7 +89,7 @@ struct Way {
     here: PathBuf,
     ahead: VecDeque<OsString>,
     links: usize,
-    user: u32,
+    process: Process,
 }
 
 impl Way {
@@ -103,7 +98,7 @@ impl Way {
             here: PathBuf::new(),
             ahead: VecDeque::new(),
             links: 0,
-            user: OverflowIds::of_this_process().certain_user(geteuid().as_raw()),
+            process: Process::current(),
         };
         way.turn_to(path);
         // What a path begins with is passed by no step.
@@ -142,7 +137,9 @@ impl Way {
 
     /// Only the directory of a link and its owner say who can bend it; every link has the same mode.
     fn follow(&mut self, link: &Path, met: &Metadata) -> Result<(), ModulePathRefusal> {
-        self.judge_owner(link, met)?;
+        if !self.process.is_user_or_root(met.uid()) {
+            return Err(refusal_of(link, met, Objection::Owner(met.uid())));
+        }
         self.links += 1;
         if self.links > MOST_LINKS {
             return Err(ModulePathRefusal::TooManyLinks);
@@ -153,28 +150,20 @@ impl Way {
     }
 
     fn judge_place(&self, path: &Path, met: &Metadata) -> Result<(), ModulePathRefusal> {
-        self.judge_owner(path, met)?;
-        let mode = met.mode() & 0o7777;
-        // In a sticky directory nobody replaces what belongs to another.
-        let is_sticky = met.is_dir() && mode & STICKY != 0;
-        if mode & WRITABLE_BY_OTHERS != 0 && !is_sticky {
-            return Err(ModulePathRefusal::OpenToOthers {
-                path: path.to_owned(),
-                mode,
-            });
-        }
-        Ok(())
+        let access = FileAccess::at(path, met).map_err(unseen(path))?;
+        let judged = access.judge(Policy::Code, &self.process);
+        judged.map_err(|objection| refusal_of(path, met, objection))
     }
+}
 
-    fn judge_owner(&self, path: &Path, met: &Metadata) -> Result<(), ModulePathRefusal> {
-        let owner = met.uid();
-        if owner == ROOT || owner == self.user {
-            return Ok(());
+fn refusal_of(path: &Path, met: &Metadata, objection: Objection) -> ModulePathRefusal {
+    let path = path.to_owned();
+    match objection {
+        Objection::Owner(owner) => ModulePathRefusal::ForeignOwner { path, owner },
+        Objection::Open(_) => {
+            let mode = met.mode() & 0o7777;
+            ModulePathRefusal::OpenToOthers { path, mode }
         }
-        Err(ModulePathRefusal::ForeignOwner {
-            path: path.to_owned(),
-            owner,
-        })
     }
 }
 
