@@ -1,5 +1,6 @@
 //! What every binary knows of the provider of AWS KMS.
 
+use signer_cloud::{flag_of_calls_at_once, flag_of_calls_per_second};
 use signer_domain::ProviderName;
 use signer_module::{Face, Flag, Kind, TableRow, Unsaid};
 
@@ -39,30 +40,17 @@ pub(crate) const SCHEDULE_DELETION_DAYS: Flag = Flag {
     help: "Schedule the deletion of a retired key, too, this many days ahead, 7 to 30",
 };
 /// As many calls as keep 300 a second busy at a latency of 200 ms.
-pub(crate) const MAX_IN_FLIGHT: Flag = Flag {
-    name: "--aws-max-in-flight",
-    value: "N",
-    kind: Kind::Number {
-        what: "a number",
-        least: 1,
-        most: 1024,
-    },
-    unsaid: Unsaid::Default("64"),
-    help: "How many signatures may be under way at once; half of them by one key",
-};
+pub(crate) const MAX_IN_FLIGHT: Flag = flag_of_calls_at_once(
+    "--aws-max-in-flight",
+    "How many signatures may be under way at once; half of them by one key",
+);
 /// AWS grants an account 1,000 signatures a second by elliptic-curve keys, and others may want some of
 /// them.
-pub(crate) const REQUESTS_PER_SECOND: Flag = Flag {
-    name: "--aws-requests-per-second",
-    value: "N",
-    kind: Kind::Number {
-        what: "a number",
-        least: 1,
-        most: 100_000,
-    },
-    unsaid: Unsaid::Default("200"),
-    help: "How many calls may be begun in a second",
-};
+pub(crate) const REQUESTS_PER_SECOND: Flag = flag_of_calls_per_second(
+    "--aws-requests-per-second",
+    "200",
+    "How many calls may be begun in a second",
+);
 
 pub(crate) static FACE: Face = Face {
     heading: "AWS KMS options",

@@ -36,10 +36,7 @@ impl ProviderModule for Module {
                 profile,
                 alias_prefix: settings.required(&ALIAS_PREFIX)?,
                 deletion: settings.optional(&SCHEDULE_DELETION_DAYS)?,
-                limits: CloudLimits {
-                    max_in_flight: settings.required(&MAX_IN_FLIGHT)?,
-                    per_second: settings.required(&REQUESTS_PER_SECOND)?,
-                },
+                limits: CloudLimits::read(settings, &MAX_IN_FLIGHT, &REQUESTS_PER_SECOND)?,
             },
             memory: AwsKmsMemory::new(),
         }))

@@ -1,5 +1,6 @@
 //! What every binary knows of the provider of Azure Key Vault.
 
+use signer_cloud::{flag_of_calls_at_once, flag_of_calls_per_second};
 use signer_domain::ProviderName;
 use signer_module::{Face, Flag, Kind, TableRow, Unsaid};
 
@@ -48,29 +49,16 @@ pub(crate) const TOKEN_RESOURCE: Flag = Flag {
            vault: https:// and its host, as in vault.azure.net",
 };
 /// Enough to keep a vault that answers in 50 ms busy.
-pub(crate) const MAX_IN_FLIGHT: Flag = Flag {
-    name: "--azure-max-in-flight",
-    value: "N",
-    kind: Kind::Number {
-        what: "a number",
-        least: 1,
-        most: 1024,
-    },
-    unsaid: Unsaid::Default("64"),
-    help: "How many signatures by the vault may be under way at once",
-};
+pub(crate) const MAX_IN_FLIGHT: Flag = flag_of_calls_at_once(
+    "--azure-max-in-flight",
+    "How many signatures by the vault may be under way at once",
+);
 /// A vault takes 500 calls for RSA-HSM keys of 3072 bits in ten seconds.
-pub(crate) const REQUESTS_PER_SECOND: Flag = Flag {
-    name: "--azure-requests-per-second",
-    value: "N",
-    kind: Kind::Number {
-        what: "a number",
-        least: 1,
-        most: 100_000,
-    },
-    unsaid: Unsaid::Default("40"),
-    help: "How many calls to the vault may be begun in a second",
-};
+pub(crate) const REQUESTS_PER_SECOND: Flag = flag_of_calls_per_second(
+    "--azure-requests-per-second",
+    "40",
+    "How many calls to the vault may be begun in a second",
+);
 
 pub(crate) static FACE: Face = Face {
     heading: "Azure Key Vault options",

@@ -48,10 +48,7 @@ impl ProviderModule for Module {
             },
             token_resource: settings.optional(&TOKEN_RESOURCE)?,
             credentials,
-            limits: CloudLimits {
-                max_in_flight: settings.required(&MAX_IN_FLIGHT)?,
-                per_second: settings.required(&REQUESTS_PER_SECOND)?,
-            },
+            limits: CloudLimits::read(settings, &MAX_IN_FLIGHT, &REQUESTS_PER_SECOND)?,
         };
         // Tells a setting that is wrong together with another.
         AzureKvProvider::open(&settings).map_err(|error| {

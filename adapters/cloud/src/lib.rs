@@ -4,9 +4,11 @@
 //! providers therefore pace themselves, ask again for what was made a moment ago, and tell an operator
 //! the trouble that they meet.
 
+mod flags;
 #[cfg(feature = "sdk")]
 mod sdk;
 
+pub use self::flags::{flag_of_calls_at_once, flag_of_calls_per_second};
 #[cfg(feature = "sdk")]
 pub use self::sdk::{
     CloudLimits, LONGEST_ANSWER, LONGEST_LIST, Pace, Trouble, cloud_name, in_doubt, install_tls,

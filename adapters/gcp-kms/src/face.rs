@@ -1,5 +1,6 @@
 //! What every binary knows of the provider of Google Cloud KMS.
 
+use signer_cloud::{flag_of_calls_at_once, flag_of_calls_per_second};
 use signer_domain::ProviderName;
 use signer_module::{Face, Flag, Kind, TableRow, Unsaid};
 
@@ -38,30 +39,17 @@ pub(crate) const ENDPOINT_URL: Flag = Flag {
            an emulator on this machine, which gets no credentials",
 };
 /// Enough to keep a service that answers in 50 ms busy.
-pub(crate) const MAX_IN_FLIGHT: Flag = Flag {
-    name: "--gcp-max-in-flight",
-    value: "N",
-    kind: Kind::Number {
-        what: "a number",
-        least: 1,
-        most: 1024,
-    },
-    unsaid: Unsaid::Default("64"),
-    help: "How many signatures may be under way at once; half of them by one key",
-};
+pub(crate) const MAX_IN_FLIGHT: Flag = flag_of_calls_at_once(
+    "--gcp-max-in-flight",
+    "How many signatures may be under way at once; half of them by one key",
+);
 /// Google has published 3,000 signatures a minute as the quota of HSM keys, and counted them by the
 /// second: 50.
-pub(crate) const REQUESTS_PER_SECOND: Flag = Flag {
-    name: "--gcp-requests-per-second",
-    value: "N",
-    kind: Kind::Number {
-        what: "a number",
-        least: 1,
-        most: 100_000,
-    },
-    unsaid: Unsaid::Default("40"),
-    help: "How many calls may be begun in a second, to stay below the quota of the project",
-};
+pub(crate) const REQUESTS_PER_SECOND: Flag = flag_of_calls_per_second(
+    "--gcp-requests-per-second",
+    "40",
+    "How many calls may be begun in a second, to stay below the quota of the project",
+);
 
 pub(crate) static FACE: Face = Face {
     heading: "Google Cloud KMS options",

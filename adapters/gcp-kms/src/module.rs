@@ -34,10 +34,7 @@ impl ProviderModule for Module {
             endpoint: settings
                 .optional(&ENDPOINT_URL)?
                 .unwrap_or_else(GcpEndpoint::of_google),
-            limits: CloudLimits {
-                max_in_flight: settings.required(&MAX_IN_FLIGHT)?,
-                per_second: settings.required(&REQUESTS_PER_SECOND)?,
-            },
+            limits: CloudLimits::read(settings, &MAX_IN_FLIGHT, &REQUESTS_PER_SECOND)?,
         })))
     }
 }

@@ -9,6 +9,7 @@ use tokio::sync::{Mutex, Semaphore, SemaphorePermit};
 
 use signer_domain::Deadline;
 use signer_domain::ports::KeyProviderError;
+use signer_module::{Flag, Refusal, Settings};
 
 use super::trouble::{Trouble, told_that};
 
@@ -23,6 +24,17 @@ pub struct CloudLimits {
 }
 
 impl CloudLimits {
+    /// What the settings of a provider say, by its two flags.
+    ///
+    /// # Errors
+    /// When one is not of its form.
+    pub fn read(settings: &Settings, at_once: &Flag, per_second: &Flag) -> Result<Self, Refusal> {
+        Ok(Self {
+            max_in_flight: settings.required(at_once)?,
+            per_second: settings.required(per_second)?,
+        })
+    }
+
     /// How many of the signatures may be by one key: half of them, so that a hot key leaves the others
     /// room.
     pub fn for_one_key(&self) -> NonZeroUsize {
