@@ -4,10 +4,19 @@ use std::fs;
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
 
+use plexsphere_signer::PROVIDERS;
 use signer_test_support::{Finished, Program, Workplace};
 
 fn program() -> Program {
     Program::new(env!("CARGO_BIN_EXE_signer-as-shipped"))
+}
+
+/// The providers of the catalogue, as a refusal tells them.
+fn known_names() -> String {
+    let names = PROVIDERS
+        .iter()
+        .map(|module| module.face().name.to_string());
+    names.collect::<Vec<_>>().join(", ")
 }
 
 /// Runs `serve` in an empty place, and makes sure that it refuses without leaving anything behind.
@@ -35,7 +44,7 @@ fn a_refusal_is_one_sentence_with_the_flag_and_nothing_is_created() {
         ),
         (
             &["--key-provider", "vault"],
-            "--key-provider \"vault\": must be one of software, pkcs11, aws-kms, gcp-kms, azure-kv",
+            "--key-provider \"vault\": must be one of KNOWN",
         ),
         (
             &["--key-provider", "software"],
@@ -51,6 +60,7 @@ fn a_refusal_is_one_sentence_with_the_flag_and_nothing_is_created() {
             "unexpected argument '--verbose' found; --help tells more",
         ),
     ] {
+        let sentence = sentence.replace("KNOWN", &known_names());
         assert_eq!(refused(&place, flags).sentence(), sentence);
     }
 }
@@ -59,9 +69,11 @@ fn a_refusal_is_one_sentence_with_the_flag_and_nothing_is_created() {
 fn the_scripted_double_is_no_provider_of_this_binary() {
     let place = Workplace::empty();
     let finished = refused(&place, &["--key-provider", "testdouble"]);
+    let names = known_names();
+    assert!(!names.contains("testdouble"), "{names}");
     assert_eq!(
         finished.sentence(),
-        "--key-provider \"testdouble\": must be one of software, pkcs11, aws-kms, gcp-kms, azure-kv"
+        format!("--key-provider \"testdouble\": must be one of {names}")
     );
 }
 
