@@ -41,6 +41,23 @@ pub(super) fn within_limits(configured: Option<usize>) -> Result<usize, Failure>
     }
 }
 
+/// Makes sure that the limit on address space leaves what the process maps for itself, before it maps any of
+/// that: where a thread finds no room for its own variables, the C library ends the process.
+///
+/// # Errors
+/// When it does not.
+pub(super) fn require_own() -> Result<(), Failure> {
+    match address_space_left() {
+        Some(left) if left < OWN => Err(Failure::general(format_args!(
+            "the limit on address space leaves {} MiB, and serve needs {} MiB before the first request; \
+             raise the limit (ulimit -v, LimitAS=)",
+            left / MIB,
+            OWN / MIB
+        ))),
+        Some(_) | None => Ok(()),
+    }
+}
+
 /// Has one thread of the allocator give back what is not taken up any more, also while nothing is asked
 /// of the process.
 pub(super) fn give_back() {

@@ -1,4 +1,4 @@
-//! The open files and threads without which no custodian runs.
+//! The open files, threads and address space without which no custodian runs.
 //!
 //! The runtime panics where it cannot have them, so what it needs is made sure of before it starts.
 
@@ -10,6 +10,7 @@ use std::thread::{self, available_parallelism};
 use parking_lot::{Condvar, Mutex};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
+use super::memory_budget;
 use crate::failure::Failure;
 
 /// Files that are open, and some connections, whatever the number of cores (measured: 31).
@@ -32,6 +33,7 @@ pub(super) fn require() -> Result<(), Failure> {
     let workers = workers();
     let of_cores = FILES_OF_A_CORE * u64::try_from(workers).unwrap_or(u64::MAX / FILES);
     require_files(FILES + of_cores)?;
+    memory_budget::require_own()?;
     try_threads(THREADS + 2 * workers).map_err(no_thread)
 }
 

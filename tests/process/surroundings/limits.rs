@@ -68,7 +68,7 @@ fn too_little_address_space_is_told_and_enough_of_it_lasts_under_load() {
     let batch = format!(r#"{{"items":[{}]}}"#, vec![item.as_str(); 1024].join(","));
     let (mut lasting, mut refused) = (0, 0);
     for mebibytes in [
-        80, 100, 120, 160, 200, 240, 280, 320, 360, 400, 500, 600, 900, 1400,
+        70, 80, 90, 100, 120, 160, 200, 240, 280, 320, 360, 400, 500, 600, 900, 1400,
     ] {
         let place = Workplace::with_seed();
         let limit = format!("--as={}", mebibytes * 1024 * 1024);
