@@ -78,6 +78,8 @@ fn a_retirement_comes_after_the_signatures_before_it_and_before_those_behind_it(
         let retirement = actix_rt::spawn(actor.send(retire()));
         let is_retired = || async { house.record(&key.handle_id).await.state == KeyState::Retired };
         eventually(is_retired).await;
+        // Its answer has come by now, and its task only has to take it up.
+        tokio::task::yield_now().await;
         assert!(before.is_finished(), "the retirement overtook a signature");
         let behind = actor.send(sign(soon())).await.unwrap();
         assert_eq!(behind, Err(CustodyError::KeyRetired));
