@@ -121,7 +121,7 @@ impl Stage {
             provider,
             keys,
             context: support::context(),
-            c_sign: OneCallSign::load(&support::module_path()).unwrap(),
+            c_sign: OneCallSign::load(&support::module_path()).unwrap().unwrap(),
             label: token.label().to_owned(),
             _token: token,
         }
@@ -164,12 +164,10 @@ impl Stage {
                     while started.elapsed() < ROUND {
                         turn += 1;
                         let key = private[turn % KEYS];
-                        let mut signature = [0; 64];
                         session.sign_init(&pure, key).unwrap();
-                        let signed = self.c_sign.sign(&session, &[7; 64], &mut signature);
-                        assert_eq!(signed.unwrap(), signature.len());
+                        let signature = self.c_sign.sign(&session, &[7; 64]).unwrap();
                         if checking == Checking::Each {
-                            let signature = Signature::from_bytes(signature);
+                            let signature = Signature::from_bytes(signature.try_into().unwrap());
                             let digest = Digest::from_bytes([7; 64]);
                             assert!(verifiers[turn % KEYS].accepts(&digest, &signature));
                         }

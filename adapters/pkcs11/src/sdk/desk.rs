@@ -189,15 +189,13 @@ impl Desk<'_> {
     pub(super) fn sign(&self, private: ObjectHandle, digest: &Digest) -> Result<Signature, Fault> {
         // Without a parameter the mechanism is pure Ed25519.
         let pure = Mechanism::Eddsa(EddsaParams::new(EddsaSignatureScheme::Ed25519));
-        let mut bytes = [0; 64];
-        let begun = self.session.sign_init(&pure, private);
-        let c_sign = self.module.one_call_sign();
-        let length = begun
-            .and_then(|()| c_sign.sign(self.session, digest.as_bytes(), &mut bytes))
+        let bytes = self
+            .module
+            .sign(self.session, &pure, private, digest.as_bytes())
             .map_err(Fault::refused("signing"))?;
-        if length != bytes.len() {
-            return Err(Fault::WrongSignature);
-        }
+        let bytes = bytes
+            .try_into()
+            .map_err(|_wrong_length| Fault::WrongSignature)?;
         self.token.note_signed();
         Ok(Signature::from_bytes(bytes))
     }

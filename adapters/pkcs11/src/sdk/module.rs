@@ -16,6 +16,9 @@ use std::time::{Duration, Instant};
 
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
 use cryptoki::error::{Error, RvError};
+use cryptoki::mechanism::Mechanism;
+use cryptoki::object::ObjectHandle;
+use cryptoki::session::Session;
 use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 use prometheus_client::registry::Registry;
 use signer_pkcs11_one_call::OneCallSign;
@@ -34,7 +37,8 @@ const QUIET_WAIT: Duration = Duration::from_millis(500);
 pub struct Pkcs11Module {
     path: PathBuf,
     context: Pkcs11,
-    one_call_sign: OneCallSign,
+    /// None where the module gives it no sessions of the binding.
+    one_call_sign: Option<OneCallSign>,
     gate: RwLock<State>,
     /// What those calls were made for that do not return. The module must not be finalised under them.
     hung: Mutex<Vec<&'static str>>,
@@ -96,7 +100,7 @@ impl Pkcs11Module {
         let state = until.wait(|until| self.gate.try_read_until(until))?;
         Some(Entered {
             context: &self.context,
-            one_call_sign: &self.one_call_sign,
+            one_call_sign: self.one_call_sign.as_ref(),
             state,
         })
     }
@@ -195,7 +199,7 @@ impl std::fmt::Debug for Pkcs11Module {
 /// The right to call the module. As long as it is held, the module is not initialised anew.
 pub(super) struct Entered<'module> {
     context: &'module Pkcs11,
-    one_call_sign: &'module OneCallSign,
+    one_call_sign: Option<&'module OneCallSign>,
     state: RwLockReadGuard<'module, State>,
 }
 
@@ -209,8 +213,19 @@ impl Entered<'_> {
         self.state.is_initialized
     }
 
-    pub(super) fn one_call_sign(&self) -> &OneCallSign {
-        self.one_call_sign
+    /// Signs by one call where that can be had, and otherwise by two.
+    pub(super) fn sign(
+        &self,
+        session: &Session,
+        mechanism: &Mechanism<'_>,
+        private: ObjectHandle,
+        data: &[u8],
+    ) -> Result<Vec<u8>, Error> {
+        let Some(one_call_sign) = self.one_call_sign else {
+            return session.sign(mechanism, private, data);
+        };
+        session.sign_init(mechanism, private)?;
+        one_call_sign.sign(session, data)
     }
 }
 
