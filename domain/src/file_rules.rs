@@ -26,6 +26,9 @@ pub const fn lets_everyone_replace(mode: u32) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::chown;
+    use std::{env, process};
+
     use super::*;
 
     #[test]
@@ -40,11 +43,15 @@ mod tests {
 
     #[test]
     fn a_file_is_foreign_to_all_but_its_owner_and_what_is_no_file_is_nobodys() {
-        let ours = Path::new("/proc/self/exe").canonicalize().unwrap();
-        let owner = fs::metadata(&ours).unwrap().uid();
-        assert_eq!(foreign_owner(&ours, owner), None);
-        let seen_by_another = (owner != 0).then_some(owner);
-        assert_eq!(foreign_owner(&ours, owner + 1), seen_by_another);
+        let path = env::temp_dir().join(format!("signer-foreign-owner-{}", process::id()));
+        fs::write(&path, "").unwrap();
+        // Of root nobody is a stranger; anybody else is the owner already.
+        drop(chown(&path, Some(47_111), None));
+        let owner = fs::metadata(&path).unwrap().uid();
+        assert_ne!(owner, 0);
+        assert_eq!(foreign_owner(&path, owner), None);
+        assert_eq!(foreign_owner(&path, owner + 1), Some(owner));
+        fs::remove_file(&path).unwrap();
         assert_eq!(foreign_owner(Path::new("/"), owner + 1), None);
         assert_eq!(foreign_owner(Path::new("/nowhere"), owner), None);
     }

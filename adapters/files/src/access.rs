@@ -185,6 +185,8 @@ impl FileAccess {
 
     fn allowed(&self, grantee: Grantee, policy: Policy, process: &Process) -> u32 {
         let is_ours = match grantee {
+            // The kernel shows every user whom this namespace does not know by this number.
+            Grantee::User(u32::MAX) => false,
             Grantee::User(user) if process.is_user_or_root(user) => return ALL,
             Grantee::User(_) | Grantee::Everyone => false,
             Grantee::Group(group) => process.groups.contains(&group),

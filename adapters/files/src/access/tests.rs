@@ -192,6 +192,16 @@ fn in_a_user_namespace_nothing_of_the_crowd_is_ours_although_it_bears_our_number
         assert_eq!(judged(65_534, 0o600), "owner", "{policy:?}");
         assert_eq!(judged(ROOT, 0o660), "open", "{policy:?}");
         assert_eq!(judged(ROOT, 0o600), "yes", "{policy:?}");
+        // An entry for somebody whom the namespace does not map either.
+        let entries = [
+            (0x01, 6, NOBODY),
+            (0x02, 6, NOBODY),
+            (0x04, 0, NOBODY),
+            (0x10, 6, NOBODY),
+            (0x20, 0, NOBODY),
+        ];
+        let listed = FileAccess::by_mode(ROOT, ROOT, 0o660).with_list(&list(&entries));
+        assert_eq!(word(listed.unwrap().judge(policy, &process)), "open", "{policy:?}");
     }
 }
 
