@@ -201,7 +201,11 @@ fn in_a_user_namespace_nothing_of_the_crowd_is_ours_although_it_bears_our_number
             (0x20, 0, NOBODY),
         ];
         let listed = FileAccess::by_mode(ROOT, ROOT, 0o660).with_list(&list(&entries));
-        assert_eq!(word(listed.unwrap().judge(policy, &process)), "open", "{policy:?}");
+        assert_eq!(
+            word(listed.unwrap().judge(policy, &process)),
+            "open",
+            "{policy:?}"
+        );
     }
 }
 
