@@ -67,6 +67,11 @@ pub(crate) fn pass(call: Call, forward: impl FnOnce(&Module, Option<&Effect>) ->
             wait(*time);
             forward(module, None)
         }
+        Some(Effect::Late(time)) => {
+            let code = forward(module, None);
+            wait(*time);
+            code
+        }
         Some(Effect::Print) => {
             // Nobody is left to tell when that cannot be written.
             drop(std::io::stdout().write_all(b"the module has something to say\n"));

@@ -73,6 +73,8 @@ pub(crate) enum Effect {
     Hang,
     /// The call waits and is then made.
     Delay(Duration),
+    /// Makes the call, and tells its answer that much later.
+    Late(Duration),
     /// Something happens behind the caller's back, and the call is then made.
     Behind(Meddling),
     /// `C_SignInit` gets another key.
@@ -206,6 +208,10 @@ fn parse_effect(word: &str, name: &str, value: &str) -> Result<Effect, String> {
             .parse()
             .ok()
             .map(|milliseconds| Effect::Delay(Duration::from_millis(milliseconds))),
+        ("late", number) => number
+            .parse()
+            .ok()
+            .map(|milliseconds| Effect::Late(Duration::from_millis(milliseconds))),
         ("behind", what) => meddling(what).map(Effect::Behind),
         ("swap", which) => swap(which).map(Effect::Swap),
         ("origin", "denied") => Some(Effect::Origin(Origin::Denied)),
@@ -249,6 +255,7 @@ const fn only_for(effect: &Effect) -> Option<&'static str> {
         | Effect::LoseReply(_)
         | Effect::Hang
         | Effect::Delay(_)
+        | Effect::Late(_)
         | Effect::Print
         | Effect::Behind(_) => None,
     }

@@ -1,5 +1,7 @@
 //! One session at work: every call to the module that needs a session is made here.
 
+use std::time::{Duration, Instant};
+
 use cryptoki::mechanism::Mechanism;
 use cryptoki::mechanism::eddsa::{EddsaParams, EddsaSignatureScheme};
 use cryptoki::object::{Attribute, AttributeType, ObjectClass, ObjectHandle};
@@ -14,6 +16,9 @@ use super::module::Entered;
 use super::objects;
 use super::stopwatch::Until;
 use super::token::{Standing, Token};
+
+/// How long a destruction under way is waited for.
+const DESTRUCTION: Duration = Duration::from_millis(250);
 
 /// A session that is open on the token, for the length of one attempt.
 pub(super) struct Desk<'a> {
@@ -156,6 +161,9 @@ impl Desk<'_> {
     /// Destroys an object of this label for good. Unless the module says that it has done so, what is
     /// not seen of the label from now on may only be hidden.
     pub(super) fn destroy(&self, label: &Label, object: ObjectHandle) -> Result<(), Fault> {
+        // Whoever sees the doubt may wait for its end. It is not held up for one that hangs.
+        let patience = self.until.at_most(Instant::now() + DESTRUCTION);
+        let _under_way = patience.wait(|until| self.token.destroying.try_lock_until(until));
         self.doubt(label);
         self.session
             .destroy_object(object)
@@ -172,7 +180,13 @@ impl Desk<'_> {
     /// Demands that what is not seen of this label is gone and not just hidden.
     pub(super) fn require_no_doubt(&self, label: &Label) -> Result<(), Fault> {
         let module_epoch = self.module.epoch();
-        if self.token.doubts.conceal(label, module_epoch) {
+        let conceals = || self.token.doubts.conceal(label, module_epoch);
+        if conceals() {
+            // A destruction under way settles its doubt in a moment, one way or the other.
+            let patience = self.until.at_most(Instant::now() + DESTRUCTION);
+            drop(patience.wait(|until| self.token.destroying.try_lock_until(until)));
+        }
+        if conceals() {
             return Err(Fault::Concealed { module_epoch });
         }
         Ok(())

@@ -67,6 +67,8 @@ pub(super) struct Token {
     first_use: Mutex<FirstUse>,
     pub(super) sentinels: SentinelCount,
     pub(super) doubts: Doubts,
+    /// Held by the session that destroys a private key.
+    pub(super) destroying: Mutex<()>,
     pub(super) oddities: Arc<Oddities>,
     /// Names whose pair is being made at this moment, by a call that may never return.
     unsettled: Mutex<HashSet<Label>>,
@@ -135,6 +137,7 @@ impl Token {
             first_use: Mutex::default(),
             sentinels: SentinelCount::default(),
             doubts: Doubts::new(),
+            destroying: Mutex::default(),
             oddities: Arc::default(),
             unsettled: Mutex::default(),
         }

@@ -129,3 +129,24 @@ fn a_key_that_cannot_be_destroyed_does_not_keep_others_from_signing() {
         stage.retires_at_last(&key);
     });
 }
+
+#[test]
+fn a_signature_beside_a_destruction_that_is_slow_to_answer_waits_for_its_end() {
+    in_a_process_of_its_own(|stage| {
+        let key = stage.generate("k1").unwrap();
+        stage.sign(&key).unwrap();
+        let initialised = stage.count("C_Initialize ");
+        stage.rules("C_DestroyObject late=100");
+        std::thread::scope(|scope| {
+            let stage = &*stage;
+            scope.spawn(|| stage.retire(&key).unwrap());
+            let refused = loop {
+                if let Err(refused) = stage.sign(&key) {
+                    break refused;
+                }
+            };
+            assert!(matches!(refused, KeyRetired), "{refused:?}");
+        });
+        assert_eq!(stage.count("C_Initialize "), initialised);
+    });
+}
