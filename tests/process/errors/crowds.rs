@@ -14,7 +14,7 @@ const PLACES: usize = 16 + 256;
 fn who_finds_the_queue_of_a_key_full_is_told_to_come_back() {
     const TOO_MANY: usize = 48;
     let place = Workplace::with_seed();
-    let server = scripted::start(&place, &["--request-deadline", "5s"]);
+    let server = scripted::start(&place, &["--request-deadline", "2s"]);
     for key_id in ["sign-hangs", "quiet"] {
         server.generate(key_id);
     }

@@ -61,4 +61,4 @@ pub(crate) fn wait_until_busy_with(server: &Server, count: u64) {
 }
 
 /// Far more than an answer takes that nobody has to wait for, even on a busy machine.
-pub(crate) const AT_ONCE: Duration = Duration::from_secs(2);
+pub(crate) const AT_ONCE: Duration = Duration::from_secs(1);
