@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use signer_domain::ErrorChain;
-use signer_domain::ports::{Cause, CustodyError, KeyProviderError, KeyRegistryError};
+use signer_domain::ports::{
+    Cause, CustodyError, KeyProviderError, KeyRegistryError, ReservationRefused,
+};
 use tracing::field::{DisplayValue, display};
 
 /// How long a caller should wait when nobody knows better.
@@ -54,6 +56,16 @@ pub(crate) fn from_provider(error: KeyProviderError) -> CustodyError {
 /// What stands in a log line for a cause, as far as there is one.
 fn told(cause: Option<&Cause>) -> Option<DisplayValue<ErrorChain<'_>>> {
     cause.map(|cause| display(ErrorChain::of(&**cause)))
+}
+
+/// Says why a name cannot be had.
+pub(crate) const fn from_reservation(refused: ReservationRefused) -> CustodyError {
+    match refused {
+        ReservationRefused::RotationInProgress => CustodyError::RotationInProgress,
+        ReservationRefused::NameTaken => CustodyError::NameTaken,
+        ReservationRefused::CurrentRetired => CustodyError::KeyRetired,
+        ReservationRefused::UnknownScope => CustodyError::KeyNotFound,
+    }
 }
 
 /// Maps a registry's error; the cause goes to the log and no further.

@@ -23,9 +23,9 @@ pub use custody::{
 };
 pub use key_provider::{GeneratedKey, KeyProvider, KeyProviderError, ProviderCapabilities};
 pub use key_registry::{
-    Abandonment, CurrentKey, KeyNotices, KeyPage, KeyQuery, KeyRecords, KeyRegistry,
-    KeyRegistryError, NOTICES, PendingKey, Purpose, RegistryStore, Reservation, Reservations,
-    RetirementStage, Retirements, RotationRecords, RotationReservation,
+    Abandonment, Completed, CurrentKey, KeyNotices, KeyPage, KeyQuery, KeyRecords, KeyRegistry,
+    KeyRegistryError, NOTICES, PendingKey, Purpose, RegistryStore, Reservation, ReservationRefused,
+    Reservations, RetirementStage, Retirements, RotationRecords, WantedKey,
 };
 pub use rotations::{CloseRotation, OpenRotation, OpenedOrStanding, Rotations, VerificationKeys};
 pub use signature_verifier::{InvalidPublicKey, SignatureVerifier, VerifierFactory};

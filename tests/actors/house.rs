@@ -10,13 +10,13 @@ use prometheus_client::registry::Registry;
 use signer_actors::{ActorCustody, CustodySettings, DrivenPorts, ProviderFactory, ProviderSpec};
 use signer_domain::ports::{
     CloseRotation, Custody as _, CustodyError, GenerateKey, GeneratedOrStanding, KeyProvider,
-    KeyProviderError, OpenRotation, OpenedOrStanding, ProviderStatus, ReleaseHold, Rotations as _,
-    SignRequest, SignTarget, SignedDigest, VerifierFactory,
+    KeyProviderError, OpenRotation, OpenedOrStanding, ProviderStatus, Purpose, ReleaseHold,
+    Rotations as _, SignRequest, SignTarget, SignedDigest, VerifierFactory, WantedKey,
 };
 use signer_domain::registry::Engine;
 use signer_domain::{
     Deadline, DeploymentProfile, Digest, HandleId, KeyId, ProviderName, RotationTransition, Scope,
-    SigningKey,
+    SigningKey, clock,
 };
 use signer_kit::crash::{Crashing, Hold};
 use signer_kit::registry::MemoryRegistry;
@@ -79,6 +79,17 @@ pub(crate) fn settings() -> CustodySettings {
     CustodySettings {
         check_interval: Duration::from_millis(50),
         ..CustodySettings::new(DeploymentProfile::SelfhostedSingle)
+    }
+}
+
+/// A name in the platform scope that is wanted of the double.
+pub(crate) fn wanted(key_id: &KeyId, purpose: Purpose) -> WantedKey {
+    WantedKey {
+        scope: Scope::Platform,
+        key_id: key_id.clone(),
+        provider: DOUBLE,
+        purpose,
+        at: clock::now(),
     }
 }
 

@@ -6,14 +6,14 @@ use std::time::Duration;
 use signer_actors::CustodySettings;
 use signer_domain::ports::{
     Custody as _, CustodyError, GenerateKey, GeneratedOrStanding, KeyProvider as _, ProviderStatus,
-    Reservations as _,
+    Purpose, Reservations as _,
 };
-use signer_domain::{Deadline, KeyId, Scope, clock};
+use signer_domain::{Deadline, KeyId, Scope};
 use signer_kit::testdouble::{Failure, Operation};
 use signer_registry::{RegistryUrl, SqliteRegistry};
 use tempfile::TempDir;
 
-use crate::house::{DOUBLE, House, Plan, eventually, in_time, is_good, run, settings, soon};
+use crate::house::{House, Plan, eventually, in_time, is_good, run, settings, soon, wanted};
 
 #[test]
 fn a_key_whose_actor_died_is_served_by_the_next_one() {
@@ -132,9 +132,8 @@ fn start_up_settles_what_a_crash_left_half_made_before_it_serves() {
             KeyId::parse("unmade").unwrap(),
         );
         for key_id in [&made, &unmade] {
-            let name = DOUBLE;
             registry
-                .reserve(&Scope::Platform, key_id, name, clock::now())
+                .reserve(&wanted(key_id, Purpose::Generate))
                 .await
                 .unwrap();
         }
@@ -167,9 +166,8 @@ fn a_reservation_that_cannot_be_settled_keeps_nothing_else_from_being_served() {
             .await
             .unwrap();
         let stuck = KeyId::parse("locate-unavailable").unwrap();
-        let name = DOUBLE;
         registry
-            .reserve(&Scope::Platform, &stuck, name, clock::now())
+            .reserve(&wanted(&stuck, Purpose::Generate))
             .await
             .unwrap();
         let house = House::open_over(Plan::default(), Arc::new(registry), Some(directory)).await;
@@ -193,11 +191,9 @@ fn no_key_is_made_while_an_opening_that_was_left_settles_its_reservation() {
             ..Plan::default()
         })
         .await;
-        let (name, left) = (DOUBLE, KeyId::parse("left").unwrap());
-        let reserved = house
-            .registry
-            .reserve(&Scope::Platform, &left, name, clock::now());
-        reserved.await.unwrap();
+        let left = KeyId::parse("left").unwrap();
+        let to_reserve = wanted(&left, Purpose::Generate);
+        house.registry.reserve(&to_reserve).await.unwrap();
         let (is_settling, settle) = house.hold_next_abandonment();
         house.crash_provider().await;
         in_time(is_settling).await.unwrap();
@@ -246,11 +242,9 @@ fn an_opening_that_was_left_settles_nothing_once_its_successor_serves() {
         eventually(|| async { house.times_built() > built }).await;
         house.wait_until_ready().await;
 
-        let (name, left) = (DOUBLE, KeyId::parse("left").unwrap());
-        let reserved = house
-            .registry
-            .reserve(&Scope::Platform, &left, name, clock::now());
-        reserved.await.unwrap();
+        let left = KeyId::parse("left").unwrap();
+        let to_reserve = wanted(&left, Purpose::Generate);
+        house.registry.reserve(&to_reserve).await.unwrap();
         go_on.send(()).unwrap();
         for _ in 0..20 {
             tokio::time::sleep(Duration::from_millis(5)).await;

@@ -6,15 +6,13 @@ use std::time::Duration;
 use signer_actors::CustodySettings;
 use signer_domain::ports::{
     Custody as _, CustodyError, GeneratedOrStanding, KeyProvider as _, OpenRotation,
-    OpenedOrStanding, Reservations as _, RetirementStage, Retirements as _, Rotations as _,
-    VerificationKeys,
+    OpenedOrStanding, Purpose, Reservations as _, RetirementStage, Retirements as _,
+    Rotations as _, VerificationKeys,
 };
-use signer_domain::{
-    DeploymentProfile, KeyId, KeyState, ProviderName, RotationTransition, Scope, clock,
-};
+use signer_domain::{DeploymentProfile, KeyId, KeyState, ProviderName, RotationTransition, Scope};
 use signer_kit::testdouble::Call;
 
-use crate::house::{DOUBLE, House, Plan, is_good, run, soon};
+use crate::house::{DOUBLE, House, Plan, is_good, run, soon, wanted};
 
 fn generates_asked(house: &House) -> usize {
     let is_generate = |call: &&Call| matches!(call, Call::Generate { .. });
@@ -315,11 +313,8 @@ fn a_rotation_that_another_provider_is_opening_is_left_to_that_one() {
         let settings = CustodySettings::new(DeploymentProfile::SelfhostedSingle);
         let (house, _) = House::open_with_neighbour(settings).await;
         let new_key_id = KeyId::parse("new").unwrap();
-        let (name, now) = (DOUBLE, clock::now());
-        let reserved = house
-            .registry
-            .reserve_rotation(&Scope::Platform, &new_key_id, name, now);
-        reserved.await.unwrap();
+        let wanted = wanted(&new_key_id, Purpose::Rotate);
+        house.registry.reserve(&wanted).await.unwrap();
         let request = |provider| OpenRotation {
             scope: Scope::Platform,
             new_key_id: new_key_id.clone(),

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use signer_actors::CustodySettings;
 use signer_domain::ports::{
-    Custody as _, CustodyError, OpenRotation, OpenedOrStanding, Reservation, Reservations as _,
-    RotationReservation, Rotations as _,
+    Custody as _, CustodyError, OpenRotation, OpenedOrStanding, Purpose, Reservation,
+    Reservations as _, Rotations as _, WantedKey,
 };
-use signer_domain::{DeploymentProfile, KeyId, ProviderName, Scope, clock};
+use signer_domain::{DeploymentProfile, KeyId, ProviderName, Scope};
 use signer_kit::testdouble::{Failure, Operation};
 
-use crate::house::{DOUBLE, House, Plan, eventually, is_good, run, soon};
+use crate::house::{DOUBLE, House, Plan, eventually, is_good, run, soon, wanted};
 
 /// A provider that no house here has.
 const GONE: ProviderName = ProviderName::new("pkcs11");
@@ -24,12 +24,12 @@ fn name(text: &str) -> KeyId {
 }
 
 async fn reserve_rotation(house: &House, provider: ProviderName) {
-    let (scope, now) = (Scope::Platform, clock::now());
-    let reserved = house
-        .registry
-        .reserve_rotation(&scope, &name("new"), provider, now)
-        .await;
-    assert!(matches!(reserved, Ok(RotationReservation::Reserved(_))));
+    let wanted = WantedKey {
+        provider,
+        ..wanted(&name("new"), Purpose::Rotate)
+    };
+    let reserved = house.registry.reserve(&wanted).await;
+    assert!(matches!(reserved, Ok(Reservation::Reserved(_))));
 }
 
 async fn open(
@@ -81,10 +81,11 @@ fn a_rotation_whose_provider_is_gone_is_named_with_the_way_out() {
 fn a_key_whose_provider_is_gone_is_named_with_the_way_out() {
     run(async {
         let house = House::open(Plan::default()).await;
-        let reserved = house
-            .registry
-            .reserve(&Scope::Platform, &name("k1"), GONE, clock::now())
-            .await;
+        let wanted = WantedKey {
+            provider: GONE,
+            ..wanted(&name("k1"), Purpose::Generate)
+        };
+        let reserved = house.registry.reserve(&wanted).await;
         assert!(matches!(reserved, Ok(Reservation::Reserved(_))));
         is_warned(
             &house,

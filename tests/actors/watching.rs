@@ -4,15 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use signer_actors::CustodySettings;
-use signer_domain::ports::RotationReservation;
 use signer_domain::ports::{
     AuditOutcome, Custody as _, CustodyError, KeyProvider as _, KeyQuery, Presence,
-    PublicKeySource, Reservations as _, Rotations as _,
+    PublicKeySource, Purpose, Reservation, Reservations as _, Rotations as _,
 };
-use signer_domain::{DeploymentProfile, KeyId, Scope, SigningKey, clock};
+use signer_domain::{DeploymentProfile, KeyId, Scope, SigningKey};
 use signer_kit::testdouble::{Call, Failure, Operation, TestDouble};
 
-use crate::house::{DOUBLE, House, Plan, eventually, is_good, run, soon};
+use crate::house::{House, Plan, eventually, is_good, run, soon, wanted};
 
 fn settings() -> CustodySettings {
     CustodySettings::new(DeploymentProfile::SelfhostedSingle)
@@ -323,12 +322,9 @@ fn a_missing_key_that_is_retired_is_missed_no_more() {
 /// A registry in which a crash left a rotation of the key `old` to the key `new` reserved.
 async fn crashed(house: &House) -> KeyId {
     let new = KeyId::parse("new").unwrap();
-    let (name, now) = (DOUBLE, clock::now());
-    let reserved = house
-        .registry
-        .reserve_rotation(&Scope::Platform, &new, name, now)
-        .await;
-    assert!(matches!(reserved, Ok(RotationReservation::Reserved(_))));
+    let wanted = wanted(&new, Purpose::Rotate);
+    let reserved = house.registry.reserve(&wanted).await;
+    assert!(matches!(reserved, Ok(Reservation::Reserved(_))));
     new
 }
 

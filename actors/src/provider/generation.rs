@@ -1,13 +1,13 @@
 //! How a key is made: reserve the name, ask the provider, complete the record.
 
 use signer_domain::ports::{
-    CustodyError, GeneratedOrStanding, KeyRegistryError, Presence, Reservation,
+    Completed, CustodyError, GeneratedOrStanding, Presence, Purpose, Reservation, WantedKey,
 };
 use signer_domain::{KeyState, SigningKey, clock};
 
 use super::making::{self, Origin};
 use super::{Generate, ProviderContext};
-use crate::errors::{from_registry, provider_down};
+use crate::errors::{from_registry, from_reservation, provider_down};
 use crate::flights::GenerateOutcome;
 
 /// Joins the call for this name that is under way, or starts it.
@@ -31,25 +31,22 @@ async fn generate(context: ProviderContext, request: Generate) -> GenerateOutcom
         return Err(CustodyError::DeadlineExceeded);
     }
     let registry = context.shared.ports.registry.as_ref();
-    let now = clock::now();
-    let reserved = registry.reserve(&scope, &key_id, context.name(), now).await;
+    let wanted = WantedKey {
+        scope,
+        key_id,
+        provider: context.name(),
+        purpose: Purpose::Generate,
+        at: clock::now(),
+    };
+    let reserved = registry.reserve(&wanted).await;
     let (pending, origin) = match reserved.map_err(from_registry)? {
-        Reservation::Standing(key) => return standing(&context, key),
+        Reservation::Completed(earlier) => return standing(&context, earlier.key),
         Reservation::Reserved(pending) => (pending, Origin::ThisCall),
         Reservation::AlreadyPending(pending) => (pending, Origin::EarlierCall),
-        Reservation::RotationInProgress => return Err(CustodyError::RotationInProgress),
+        Reservation::Refused(refused) => return Err(from_reservation(refused)),
     };
     let generated = making::make(&context, &pending, origin, deadline).await?;
-    let completed = registry.complete(&pending, &generated, clock::now()).await;
-    let key = match completed {
-        Ok(key) => key,
-        Err(KeyRegistryError::Conflict) => {
-            tracing::error!(key_id = %pending.key_id, "reservation was completed with another key");
-            return Err(CustodyError::Internal);
-        }
-        Err(error) => return Err(from_registry(error)),
-    };
-    context.shared.currents.forget(key.scope);
+    let Completed { key, .. } = making::complete(&context, &pending, &generated).await?;
     tracing::info!(key_id = %key.key_id, scope = %key.scope, "key generated");
     Ok(GeneratedOrStanding::Generated(key))
 }

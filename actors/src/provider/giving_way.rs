@@ -10,24 +10,25 @@ use std::time::Instant;
 
 use signer_domain::Scope;
 use signer_domain::ports::{
-    Abandonment, AuditKey, CustodyError, PendingKey, Purpose, RotationReservation,
+    Abandonment, AuditKey, CustodyError, PendingKey, Purpose, Reservation, ReservationRefused,
 };
 
 use super::{Choice, ProviderContext, Rotate};
 use crate::errors::from_registry;
 
 /// Whether another reservation may be in the way of a caller who has named a provider.
-pub(super) fn may_help(found: &RotationReservation, request: &Rotate) -> bool {
+pub(super) fn may_help(found: &Reservation, request: &Rotate) -> bool {
     let is_in_the_way = match found {
-        RotationReservation::InProgress => true,
+        Reservation::Refused(ReservationRefused::RotationInProgress) => true,
         // Two pairs of one name there must not be, and nobody knows whether there is one already.
-        RotationReservation::AlreadyPending(_)
-        | RotationReservation::Reserved(_)
-        | RotationReservation::Standing(_)
-        | RotationReservation::KeyStands(_)
-        | RotationReservation::NameTaken
-        | RotationReservation::CurrentRetired
-        | RotationReservation::UnknownScope => false,
+        Reservation::AlreadyPending(_)
+        | Reservation::Reserved(_)
+        | Reservation::Completed(_)
+        | Reservation::Refused(
+            ReservationRefused::NameTaken
+            | ReservationRefused::CurrentRetired
+            | ReservationRefused::UnknownScope,
+        ) => false,
     };
     is_in_the_way && request.choice == Choice::Named
 }

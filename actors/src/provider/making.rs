@@ -4,11 +4,11 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use futures_util::FutureExt as _;
-use signer_domain::ports::{CustodyError, GeneratedKey, PendingKey};
-use signer_domain::{Deadline, ErrorChain, KeyId, Scope};
+use signer_domain::ports::{Completed, CustodyError, GeneratedKey, KeyRegistryError, PendingKey};
+use signer_domain::{Deadline, ErrorChain, KeyId, Scope, Timestamp, clock};
 
 use super::ProviderContext;
-use crate::errors::{provider_down, provider_silent};
+use crate::errors::{from_registry, provider_down, provider_silent};
 use crate::flights::{Flights, Made, Place};
 use crate::shared::Shared;
 
@@ -119,6 +119,39 @@ pub(super) async fn make(
         return Err(CustodyError::SignatureCheckFailed);
     }
     Ok(generated)
+}
+
+/// Completes a reservation with the pair that was made for it, and sees to it that nobody relies on what
+/// was known of its scope before.
+///
+/// # Errors
+/// [`CustodyError::Internal`] when something else was made of the reservation; and as the registry's.
+pub(super) async fn complete(
+    context: &ProviderContext,
+    pending: &PendingKey,
+    generated: &GeneratedKey,
+) -> Result<Completed, CustodyError> {
+    let registry = context.shared.ports.registry.as_ref();
+    let (at, closes_at) = times(context);
+    let change = context.shared.currents.begin_change(pending.scope);
+    let completed = registry.complete(pending, generated, at, closes_at).await;
+    drop(change);
+    completed.map_err(|error| match error {
+        KeyRegistryError::Conflict => {
+            tracing::error!(key_id = %pending.key_id, "reservation was completed with another key");
+            CustodyError::Internal
+        }
+        other => from_registry(other),
+    })
+}
+
+/// Now, and when a rotation that is opened now is due to be closed.
+pub(super) fn times(context: &ProviderContext) -> (Timestamp, Timestamp) {
+    let now = clock::now();
+    let closes_at = now
+        .checked_add(context.shared.settings.overlap_window)
+        .map_or(clock::LAST, |end| end.min(clock::LAST));
+    (now, closes_at)
 }
 
 async fn give_back(context: &ProviderContext, pending: &PendingKey) {

@@ -3,12 +3,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use signer_domain::ports::{
-    Abandonment, AuditKey, CustodyError, GeneratedKey, PendingKey, Purpose,
-};
-use signer_domain::{Deadline, clock};
+use signer_domain::Deadline;
+use signer_domain::ports::{Abandonment, AuditKey, CustodyError, GeneratedKey, PendingKey};
 
-use super::{ProviderContext, finishing, rotation};
+use super::{ProviderContext, finishing, making, rotation};
 use crate::errors::{from_registry, provider_down};
 
 /// How long a provider may take to look for all its open reservations together.
@@ -87,13 +85,13 @@ async fn settle(
             generated: None,
         }));
     };
-    let outcome = match pending.purpose {
-        Purpose::Generate => complete(context, pending, &generated).await?,
-        Purpose::Rotate => {
-            let opened = rotation::open(context, pending, &generated).await;
-            opened.map_err(from_registry)?;
+    let completed = making::complete(context, pending, &generated).await?;
+    let outcome = match &completed.rotation {
+        Some(rotation) => {
+            rotation::tell_opened(rotation);
             "opened"
         }
+        None => "completed",
     };
     Ok(Some(Settled {
         outcome,
@@ -116,18 +114,6 @@ async fn locate(
         })?;
     }
     Ok(located)
-}
-
-async fn complete(
-    context: &ProviderContext,
-    pending: &PendingKey,
-    generated: &GeneratedKey,
-) -> Result<&'static str, CustodyError> {
-    let registry = context.shared.ports.registry.as_ref();
-    let completed = registry.complete(pending, generated, clock::now()).await;
-    completed.map_err(from_registry)?;
-    context.shared.currents.forget(pending.scope);
-    Ok("completed")
 }
 
 fn of_reservation(pending: &PendingKey, generated: Option<GeneratedKey>) -> AuditKey {

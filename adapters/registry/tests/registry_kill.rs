@@ -20,9 +20,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use signer_domain::ports::{
-    CurrentKey, GeneratedKey, KeyRecords as _, PendingKey, RegistryStore as _, Reservation,
-    Reservations as _, RetirementStage, Retirements as _, RotationRecords as _,
-    RotationReservation,
+    CurrentKey, GeneratedKey, KeyRecords as _, PendingKey, Purpose, RegistryStore as _,
+    Reservation, ReservationRefused, Reservations as _, RetirementStage, Retirements as _,
+    RotationRecords as _, WantedKey,
 };
 use signer_domain::{
     HandleId, KeyId, KeyState, ProviderName, PublicKey, RotationTransition, Scope, SigningKey,
@@ -76,22 +76,22 @@ async fn rotate(
     number: u64,
     now: Timestamp,
 ) -> Option<RotationTransition> {
-    let (scope, new, software) = (rotated(), name(number), ProviderName::new("software"));
-    let reserving = registry.reserve_rotation(&scope, &new, software, now);
-    match reserving.await.unwrap() {
-        RotationReservation::Reserved(pending) => {
+    let scope = rotated();
+    let wanted = wanted(scope, number, Purpose::Rotate, now);
+    match registry.reserve(&wanted).await.unwrap() {
+        Reservation::Reserved(pending) => {
             Some(open_rotation(registry, &pending, number, now).await)
         }
-        RotationReservation::Standing(transition) => Some(transition),
-        RotationReservation::UnknownScope => {
+        Reservation::Completed(earlier) if earlier.rotation.is_some() => earlier.rotation,
+        Reservation::Refused(ReservationRefused::UnknownScope) => {
             generate(registry, scope, number, now).await;
             None
         }
         // The first key of the scope, made by a victim that was killed right after.
-        RotationReservation::NameTaken | RotationReservation::KeyStands(_) => None,
-        answer @ (RotationReservation::AlreadyPending(_)
-        | RotationReservation::InProgress
-        | RotationReservation::CurrentRetired) => panic!("{answer:?} was settled before"),
+        Reservation::Refused(ReservationRefused::NameTaken) | Reservation::Completed(_) => None,
+        answer @ (Reservation::AlreadyPending(_) | Reservation::Refused(_)) => {
+            panic!("{answer:?} was settled before")
+        }
     }
 }
 
@@ -102,8 +102,8 @@ async fn open_rotation(
     now: Timestamp,
 ) -> RotationTransition {
     let made = pair(rotated(), number);
-    let opening = registry.open_rotation(pending, &made, now, now);
-    opening.await.unwrap()
+    let opening = registry.complete(pending, &made, now, now);
+    opening.await.unwrap().rotation.unwrap()
 }
 
 fn rotated() -> Scope {
@@ -263,17 +263,27 @@ async fn generate(
     number: u64,
     now: Timestamp,
 ) -> SigningKey {
-    let (key_id, software) = (name(number), ProviderName::new("software"));
-    let reserving = registry.reserve(&scope, &key_id, software, now);
-    match reserving.await.unwrap() {
+    let wanted = wanted(scope, number, Purpose::Generate, now);
+    match registry.reserve(&wanted).await.unwrap() {
         Reservation::Reserved(pending) => {
             let made = pair(scope, number);
-            registry.complete(&pending, &made, now).await.unwrap()
+            let completing = registry.complete(&pending, &made, now, now);
+            completing.await.unwrap().key
         }
-        Reservation::Standing(key) => key,
-        answer @ (Reservation::AlreadyPending(_) | Reservation::RotationInProgress) => {
+        Reservation::Completed(earlier) => earlier.key,
+        answer @ (Reservation::AlreadyPending(_) | Reservation::Refused(_)) => {
             panic!("{answer:?} was settled before")
         }
+    }
+}
+
+fn wanted(scope: Scope, number: u64, purpose: Purpose, at: Timestamp) -> WantedKey {
+    WantedKey {
+        scope,
+        key_id: name(number),
+        provider: ProviderName::new("software"),
+        purpose,
+        at,
     }
 }
 

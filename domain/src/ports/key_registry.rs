@@ -8,7 +8,8 @@ mod store;
 
 pub use self::records::{CurrentKey, KeyNotices, KeyPage, KeyQuery, KeyRecords, NOTICES};
 pub use self::reservations::{
-    Abandonment, PendingKey, Purpose, Reservation, Reservations, RotationReservation,
+    Abandonment, Completed, PendingKey, Purpose, Reservation, ReservationRefused, Reservations,
+    WantedKey,
 };
 pub use self::retirements::{RetirementStage, Retirements};
 pub use self::rotations::RotationRecords;

@@ -8,11 +8,11 @@ use crate::ports::{GeneratedKey, PendingKey};
 use crate::{KeyChange, KeyMarks, KeyState, SigningKey};
 
 /// What stands under the name of a reservation that is to be completed with a pair.
-pub(super) enum Completion {
+pub(super) enum Found {
     /// The reservation itself.
-    Waits,
+    Reservation,
     /// The key that it became.
-    Stands(SigningKey),
+    Key(SigningKey),
 }
 
 /// Holds a reservation that is to be completed against what stands under its name.
@@ -20,14 +20,14 @@ pub(super) async fn completion(
     rows: &mut dyn Rows,
     pending: &PendingKey,
     generated: &GeneratedKey,
-) -> Result<Completion, Refused> {
+) -> Result<Found, Refused> {
     match rows.key_named(&pending.scope, &pending.key_id).await? {
-        Some(KeyRow::Reserved(found)) if found == *pending => Ok(Completion::Waits),
+        Some(KeyRow::Reserved(found)) if found == *pending => Ok(Found::Reservation),
         Some(KeyRow::Registered(found))
             if found.key.handle_id == generated.handle_id
                 && found.key.public_key == generated.public_key =>
         {
-            Ok(Completion::Stands(found.into_record()))
+            Ok(Found::Key(found.into_record()))
         }
         Some(KeyRow::Reserved(_) | KeyRow::Registered(_)) | None => Err(Refused::Conflict),
     }

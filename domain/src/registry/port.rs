@@ -3,34 +3,32 @@
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use super::reservations::{self, Wanted};
 use super::rotations::{self, Opening};
-use super::{ChangeKind, Engine, retirements};
+use super::{ChangeKind, Engine, reservations, retirements};
 use crate::ports::{
-    Abandonment, GeneratedKey, KeyRegistryError, PendingKey, Reservation, Reservations,
-    RetirementStage, Retirements, RotationRecords, RotationReservation,
+    Abandonment, Completed, GeneratedKey, KeyRegistryError, PendingKey, Purpose, Reservation,
+    Reservations, RetirementStage, Retirements, RotationRecords, WantedKey,
 };
-use crate::{HandleId, KeyId, KeyMark, ProviderName, RotationTransition, Scope, SigningKey};
+use crate::{HandleId, KeyId, KeyMark, RotationTransition, Scope, SigningKey};
 
 #[async_trait]
 impl<E: Engine> Reservations for E {
-    async fn reserve(
-        &self,
-        scope: &Scope,
-        key_id: &KeyId,
-        provider: ProviderName,
-        at: Timestamp,
-    ) -> Result<Reservation, KeyRegistryError> {
-        let wanted = Wanted {
-            scope: *scope,
-            key_id: key_id.clone(),
-            provider,
-            at,
-        };
-        self.change(ChangeKind::Reserve, |rows| {
-            Box::pin(reservations::reserve(rows, wanted))
-        })
-        .await
+    async fn reserve(&self, wanted: &WantedKey) -> Result<Reservation, KeyRegistryError> {
+        let wanted = wanted.clone();
+        match wanted.purpose {
+            Purpose::Generate => {
+                self.change(ChangeKind::Reserve, |rows| {
+                    Box::pin(reservations::reserve(rows, wanted))
+                })
+                .await
+            }
+            Purpose::Rotate => {
+                self.change(ChangeKind::ReserveRotation, |rows| {
+                    Box::pin(rotations::reserve(rows, wanted))
+                })
+                .await
+            }
+        }
     }
 
     async fn complete(
@@ -38,50 +36,29 @@ impl<E: Engine> Reservations for E {
         pending: &PendingKey,
         generated: &GeneratedKey,
         at: Timestamp,
-    ) -> Result<SigningKey, KeyRegistryError> {
-        let (pending, generated) = (pending.clone(), generated.clone());
-        self.change(ChangeKind::Complete, move |rows| {
-            Box::pin(reservations::complete(rows, pending, generated, at))
-        })
-        .await
-    }
-
-    async fn reserve_rotation(
-        &self,
-        scope: &Scope,
-        new_key_id: &KeyId,
-        provider: ProviderName,
-        at: Timestamp,
-    ) -> Result<RotationReservation, KeyRegistryError> {
-        let wanted = Wanted {
-            scope: *scope,
-            key_id: new_key_id.clone(),
-            provider,
-            at,
-        };
-        self.change(ChangeKind::ReserveRotation, |rows| {
-            Box::pin(rotations::reserve(rows, wanted))
-        })
-        .await
-    }
-
-    async fn open_rotation(
-        &self,
-        pending: &PendingKey,
-        generated: &GeneratedKey,
-        at: Timestamp,
         closes_at: Timestamp,
-    ) -> Result<RotationTransition, KeyRegistryError> {
-        let opening = Opening {
-            pending: pending.clone(),
-            generated: generated.clone(),
-            at,
-            closes_at,
-        };
-        self.change(ChangeKind::OpenRotation, |rows| {
-            Box::pin(rotations::open(rows, opening))
-        })
-        .await
+    ) -> Result<Completed, KeyRegistryError> {
+        let (pending, generated) = (pending.clone(), generated.clone());
+        match pending.purpose {
+            Purpose::Generate => {
+                self.change(ChangeKind::Complete, move |rows| {
+                    Box::pin(reservations::complete(rows, pending, generated, at))
+                })
+                .await
+            }
+            Purpose::Rotate => {
+                let opening = Opening {
+                    pending,
+                    generated,
+                    at,
+                    closes_at,
+                };
+                self.change(ChangeKind::OpenRotation, |rows| {
+                    Box::pin(rotations::open(rows, opening))
+                })
+                .await
+            }
+        }
     }
 
     async fn abandon(&self, pending: &PendingKey) -> Result<Abandonment, KeyRegistryError> {

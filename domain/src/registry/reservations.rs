@@ -2,50 +2,47 @@
 
 use jiff::Timestamp;
 
-use super::keys::{Completion, activate, completion};
+use super::keys::{Found, activate, completion};
 use super::{KeyRow, Refused, Rows};
-use crate::ports::{Abandonment, GeneratedKey, PendingKey, Purpose, Reservation};
-use crate::{KeyId, ProviderName, Scope, SigningKey};
-
-/// A name that is asked for.
-#[derive(Debug)]
-pub(super) struct Wanted {
-    pub(super) scope: Scope,
-    pub(super) key_id: KeyId,
-    pub(super) provider: ProviderName,
-    pub(super) at: Timestamp,
-}
+use crate::ports::{
+    Abandonment, Completed, GeneratedKey, PendingKey, Purpose, Reservation, ReservationRefused,
+    WantedKey,
+};
 
 /// Reserves a name that is free; otherwise says what has it.
-pub(super) async fn reserve(rows: &mut dyn Rows, wanted: Wanted) -> Result<Reservation, Refused> {
+pub(super) async fn reserve(
+    rows: &mut dyn Rows,
+    wanted: WantedKey,
+) -> Result<Reservation, Refused> {
     match rows.key_named(&wanted.scope, &wanted.key_id).await? {
         Some(KeyRow::Reserved(pending)) => {
             return Ok(match pending.purpose {
                 Purpose::Generate => Reservation::AlreadyPending(pending),
-                Purpose::Rotate => Reservation::RotationInProgress,
+                Purpose::Rotate => Reservation::Refused(ReservationRefused::RotationInProgress),
             });
         }
-        Some(KeyRow::Registered(key)) => return Ok(Reservation::Standing(key.into_record())),
+        Some(KeyRow::Registered(key)) => {
+            return Ok(Reservation::Completed(Completed {
+                key: key.into_record(),
+                rotation: None,
+            }));
+        }
         None => {}
     }
     if rows.unclosed_rotation(&wanted.scope).await?.is_some() {
-        return Ok(Reservation::RotationInProgress);
+        return Ok(Reservation::Refused(ReservationRefused::RotationInProgress));
     }
-    let pending = insert(rows, wanted, Purpose::Generate).await?;
+    let pending = insert(rows, wanted).await?;
     Ok(Reservation::Reserved(pending))
 }
 
 /// Writes the reservation of a name that is free.
-pub(super) async fn insert(
-    rows: &mut dyn Rows,
-    wanted: Wanted,
-    purpose: Purpose,
-) -> Result<PendingKey, Refused> {
+pub(super) async fn insert(rows: &mut dyn Rows, wanted: WantedKey) -> Result<PendingKey, Refused> {
     let pending = PendingKey {
         scope: wanted.scope,
         key_id: wanted.key_id,
         provider: wanted.provider,
-        purpose,
+        purpose: wanted.purpose,
         reservation: rows.next_seq().await?,
     };
     rows.reserve(&pending, wanted.at).await?;
@@ -59,19 +56,23 @@ pub(super) async fn complete(
     pending: PendingKey,
     generated: GeneratedKey,
     at: Timestamp,
-) -> Result<SigningKey, Refused> {
-    match pending.purpose {
-        Purpose::Generate => {}
-        Purpose::Rotate => return Err(Refused::Conflict),
-    }
+) -> Result<Completed, Refused> {
     match completion(rows, &pending, &generated).await? {
-        Completion::Waits => {}
-        Completion::Stands(key) => return Ok(key),
+        Found::Reservation => {}
+        Found::Key(key) => {
+            return Ok(Completed {
+                key,
+                rotation: None,
+            });
+        }
     }
     let any = rows.current_or_any(&pending.scope).await?;
     let has_current = any.is_some_and(|any| any.key.current);
     let current = !has_current && rows.unclosed_rotation(&pending.scope).await?.is_none();
-    activate(rows, &pending, generated, at, current).await
+    Ok(Completed {
+        key: activate(rows, &pending, generated, at, current).await?,
+        rotation: None,
+    })
 }
 
 /// Deletes a reservation, if it is still there, and the rotation that it was made for. A later one of

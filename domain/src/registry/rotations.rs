@@ -2,39 +2,41 @@
 
 use jiff::Timestamp;
 
-use super::keys::{Completion, activate, changed, completion, replace};
+use super::keys::{Found, activate, changed, completion, replace};
 use super::moment::as_kept;
-use super::reservations::{Wanted, insert};
+use super::reservations::insert;
 use super::{KeyRow, OpenedRotation, Refused, RegisteredKey, RotationRow, Rows};
-use crate::ports::{GeneratedKey, PendingKey, Purpose, RotationReservation};
+use crate::ports::{
+    Completed, GeneratedKey, PendingKey, Purpose, Reservation, ReservationRefused, WantedKey,
+};
 use crate::{KeyChange, KeyState, RotationTransition, SigningKey};
 
 /// Reserves a name that is free for the key that shall follow the scope's current one; otherwise says
 /// what is in the way.
 pub(super) async fn reserve(
     rows: &mut dyn Rows,
-    wanted: Wanted,
-) -> Result<RotationReservation, Refused> {
+    wanted: WantedKey,
+) -> Result<Reservation, Refused> {
     match rows.key_named(&wanted.scope, &wanted.key_id).await? {
         Some(KeyRow::Reserved(pending)) => {
             return Ok(match pending.purpose {
-                Purpose::Generate => RotationReservation::NameTaken,
-                Purpose::Rotate => RotationReservation::AlreadyPending(pending),
+                Purpose::Generate => Reservation::Refused(ReservationRefused::NameTaken),
+                Purpose::Rotate => Reservation::AlreadyPending(pending),
             });
         }
         Some(KeyRow::Registered(key)) => return standing(rows, &key).await,
         None => {}
     }
     if rows.unclosed_rotation(&wanted.scope).await?.is_some() {
-        return Ok(RotationReservation::InProgress);
+        return Ok(Reservation::Refused(ReservationRefused::RotationInProgress));
     }
     let old = match rows.current_or_any(&wanted.scope).await? {
         Some(any) if any.key.current => any.key,
-        Some(_) => return Ok(RotationReservation::CurrentRetired),
-        None => return Ok(RotationReservation::UnknownScope),
+        Some(_) => return Ok(Reservation::Refused(ReservationRefused::CurrentRetired)),
+        None => return Ok(Reservation::Refused(ReservationRefused::UnknownScope)),
     };
     let at = wanted.at;
-    let pending = insert(rows, wanted, Purpose::Rotate).await?;
+    let pending = insert(rows, wanted).await?;
     let rotation = RotationRow {
         reservation: pending.reservation,
         scope: pending.scope,
@@ -44,31 +46,32 @@ pub(super) async fn reserve(
     };
     rows.insert_rotation(&rotation, at, pending.reservation)
         .await?;
-    Ok(RotationReservation::Reserved(pending))
+    Ok(Reservation::Reserved(pending))
 }
 
 /// What the reservation of a name leads to that belongs to a key. One that was generated ahead may take
 /// the place of the current key.
-async fn standing(
-    rows: &mut dyn Rows,
-    key: &RegisteredKey,
-) -> Result<RotationReservation, Refused> {
+async fn standing(rows: &mut dyn Rows, key: &RegisteredKey) -> Result<Reservation, Refused> {
     let SigningKey { scope, key_id, .. } = &key.key;
     let rotation = rows.rotation_to(scope, key_id).await?;
+    let key_and = |rotation| {
+        let key = key.record();
+        Reservation::Completed(Completed { key, rotation })
+    };
     if let Some(rotation) = rotation.and_then(RotationRow::into_transition) {
-        return Ok(RotationReservation::Standing(rotation));
+        return Ok(key_and(Some(rotation)));
     }
     if key.key.state != KeyState::Active || key.key.current {
-        return Ok(RotationReservation::NameTaken);
+        return Ok(Reservation::Refused(ReservationRefused::NameTaken));
     }
     if rows.unclosed_rotation(scope).await?.is_some() {
-        return Ok(RotationReservation::InProgress);
+        return Ok(Reservation::Refused(ReservationRefused::RotationInProgress));
     }
     let any = rows.current_or_any(scope).await?;
     Ok(if any.is_some_and(|any| any.key.current) {
-        RotationReservation::KeyStands(key.record())
+        key_and(None)
     } else {
-        RotationReservation::CurrentRetired
+        Reservation::Refused(ReservationRefused::CurrentRetired)
     })
 }
 
@@ -83,9 +86,13 @@ pub(super) async fn rotate_to(
     let was = was
         .filter(|was| was.record() == believed)
         .ok_or(Refused::Conflict)?;
-    let RotationReservation::KeyStands(_) = standing(rows, &was).await? else {
-        return Err(Refused::Conflict);
-    };
+    match standing(rows, &was).await? {
+        Reservation::Completed(Completed { rotation: None, .. }) => {}
+        Reservation::Completed(_)
+        | Reservation::Reserved(_)
+        | Reservation::AlreadyPending(_)
+        | Reservation::Refused(_) => return Err(Refused::Conflict),
+    }
     let old = rows.current_or_any(&believed.scope).await?;
     let old = old.filter(|old| old.key.current).ok_or(Refused::Conflict)?;
     let superseded = changed(&old, KeyChange::Superseded, closes_at)?;
@@ -121,40 +128,37 @@ pub(super) struct Opening {
 }
 
 /// Puts the new key in the place of the old one.
-pub(super) async fn open(
-    rows: &mut dyn Rows,
-    opening: Opening,
-) -> Result<RotationTransition, Refused> {
+pub(super) async fn open(rows: &mut dyn Rows, opening: Opening) -> Result<Completed, Refused> {
     let Opening {
         pending,
         generated,
         at,
         closes_at,
     } = opening;
-    match pending.purpose {
-        Purpose::Generate => return Err(Refused::Conflict),
-        Purpose::Rotate => {}
-    }
     let completion = completion(rows, &pending, &generated).await?;
     let was = rows.rotation_to(&pending.scope, &pending.key_id).await?;
     let was = was.ok_or(Refused::Conflict)?;
+    let rotated = |key, rotation: RotationRow| {
+        let rotation = Some(rotation.into_transition().ok_or(Refused::Conflict)?);
+        Ok(Completed { key, rotation })
+    };
     match completion {
-        Completion::Waits => {}
-        Completion::Stands(_) => return was.into_transition().ok_or(Refused::Conflict),
+        Found::Reservation => {}
+        Found::Key(key) => return rotated(key, was),
     }
     let old = supersede(rows, &was, closes_at).await?;
     let new = activate(rows, &pending, generated, at, true).await?;
     let mut is = was.clone();
     is.opened = Some(OpenedRotation {
         old_handle_id: old.key.handle_id,
-        new_handle_id: new.handle_id,
+        new_handle_id: new.handle_id.clone(),
         opened_at: as_kept(at),
         closes_at: as_kept(closes_at),
         closed_at: None,
     });
     let seq = rows.next_seq().await?;
     rows.replace_rotation(&was, &is, seq).await?;
-    is.into_transition().ok_or(Refused::Conflict)
+    rotated(new, is)
 }
 
 /// Takes the place from the key that was the current one when the rotation was reserved. A key that was

@@ -7,8 +7,8 @@ mod given_up;
 use std::path::Path;
 
 use signer_domain::ports::{
-    CurrentKey, GeneratedKey, KeyQuery, KeyRecords as _, PendingKey, Purpose, RegistryStore as _,
-    Reservation, Reservations as _,
+    CurrentKey, GeneratedKey, KeyQuery, KeyRecords as _, Purpose, RegistryStore as _, Reservation,
+    Reservations as _, WantedKey,
 };
 use signer_domain::registry::Rows as _;
 use signer_domain::{HandleId, KeyId, ProviderName, Scope, Timestamp};
@@ -136,14 +136,7 @@ async fn checked_after(damage: impl AsyncFn(&Path)) -> [Result<(), RegistryRefus
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("registry.db");
     let registry = open(&directory).await;
-    let name = KeyId::parse("k1").unwrap();
-    let reserving = registry.reserve(
-        &Scope::Platform,
-        &name,
-        ProviderName::new("software"),
-        Timestamp::UNIX_EPOCH,
-    );
-    reserving.await.unwrap();
+    registry.reserve(&wanted("k1")).await.unwrap();
     registry.close().await.unwrap();
     damage(&path).await;
     let mut findings = [Ok(()), Ok(())];
@@ -189,24 +182,13 @@ async fn every_change_has_a_greater_number_than_the_one_before() {
     let mut last = 0;
     for round in 0..3 {
         let at = Timestamp::from_second(round).unwrap();
-        let PendingKey {
-            scope,
-            key_id,
-            provider,
-            ..
-        } = sample();
-        let reservation = registry
-            .reserve(&scope, &key_id, provider, at)
-            .await
-            .unwrap();
+        let wanted = WantedKey { at, ..wanted("k1") };
+        let reservation = registry.reserve(&wanted).await.unwrap();
         let Reservation::Reserved(pending) = reservation else {
             panic!("{reservation:?}");
         };
         let reserved = seq(&registry).await;
-        registry
-            .reserve(&scope, &key_id, provider, at)
-            .await
-            .unwrap();
+        registry.reserve(&wanted).await.unwrap();
         assert_eq!(seq(&registry).await, reserved, "nothing changed");
         registry.abandon(&pending).await.unwrap();
         let abandoned = seq(&registry).await;
@@ -221,15 +203,11 @@ async fn every_change_has_a_greater_number_than_the_one_before() {
 async fn a_full_disk_loses_nothing_and_the_registry_works_on_once_there_is_room() {
     let directory = tempfile::tempdir().unwrap();
     let registry = open(&directory).await;
-    let PendingKey {
-        scope, provider, ..
-    } = sample();
-    let at = Timestamp::UNIX_EPOCH;
     ask(&registry.writer, "PRAGMA max_page_count = 50", 0).await;
     let mut reserved = 0;
     let refusal = loop {
-        let key_id = KeyId::parse(&format!("{reserved:064}")).unwrap();
-        match registry.reserve(&scope, &key_id, provider, at).await {
+        let wanted = wanted(&format!("{reserved:064}"));
+        match registry.reserve(&wanted).await {
             Ok(_) => reserved += 1,
             Err(refusal) => break refusal,
         }
@@ -244,11 +222,8 @@ async fn a_full_disk_loses_nothing_and_the_registry_works_on_once_there_is_room(
 
     ask(&registry.writer, "PRAGMA max_page_count = 1000", 0).await;
     registry.check().await.unwrap();
-    let key_id = KeyId::parse(&format!("{reserved:064}")).unwrap();
-    registry
-        .reserve(&scope, &key_id, provider, at)
-        .await
-        .unwrap();
+    let wanted = wanted(&format!("{reserved:064}"));
+    registry.reserve(&wanted).await.unwrap();
     assert_eq!(registry.pending().await.unwrap().len(), reserved + 1);
 }
 
@@ -479,7 +454,7 @@ async fn a_rotation_does_not_take_the_mark_from_a_key_it_was_not_reserved_for() 
         public_key: signer_domain::PublicKey::from_bytes([1; 32]),
     };
     let at = Timestamp::UNIX_EPOCH;
-    let answer = registry.open_rotation(&pending[0], &made, at, at).await;
+    let answer = registry.complete(&pending[0], &made, at, at).await;
     assert!(
         matches!(answer, Err(KeyRegistryError::Conflict)),
         "{answer:?}"
@@ -504,13 +479,14 @@ fn a_full_sentence_names_the_flag_the_path_and_the_cure() {
     );
 }
 
-fn sample() -> PendingKey {
-    PendingKey {
+/// A name that is wanted for a key that is generated.
+fn wanted(key_id: &str) -> WantedKey {
+    WantedKey {
         scope: Scope::Platform,
-        key_id: KeyId::parse("k1").unwrap(),
+        key_id: KeyId::parse(key_id).unwrap(),
         provider: ProviderName::new("software"),
         purpose: Purpose::Generate,
-        reservation: 1,
+        at: Timestamp::UNIX_EPOCH,
     }
 }
 

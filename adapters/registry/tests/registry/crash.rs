@@ -4,12 +4,13 @@ use std::fs;
 
 use signer_domain::KeyState;
 use signer_domain::ports::{
-    Reservations as _, RetirementStage, Retirements as _, RotationRecords as _, RotationReservation,
+    Reservation, ReservationRefused, Reservations as _, RetirementStage, Retirements as _,
+    RotationRecords as _,
 };
 
 use crate::support::{
-    PLATFORM, Place, at, current, find, generate, handle, open, reserve_rotation, reserved, rotate,
-    rotation_reserved,
+    PLATFORM, Place, at, completed, current, find, generate, handle, open, reserve_rotation,
+    reserved, rotate, rotation_reserved,
 };
 
 #[tokio::test]
@@ -40,7 +41,10 @@ async fn a_rotation_is_found_where_it_was_after_a_drop_without_close() {
     let registry = place.open().await;
     assert_eq!(registry.pending().await.unwrap(), [pending]);
     let other = reserve_rotation(&registry, PLATFORM, "k3").await;
-    assert_eq!(other, RotationReservation::InProgress);
+    assert_eq!(
+        other,
+        Reservation::Refused(ReservationRefused::RotationInProgress)
+    );
     let open = rotate(&registry, PLATFORM, "k2").await;
     drop(registry);
 
@@ -69,7 +73,8 @@ async fn a_rotation_is_found_where_it_was_after_a_drop_without_close() {
         unconfirmed
     );
     let standing = reserve_rotation(&registry, PLATFORM, "k2").await;
-    assert_eq!(standing, RotationReservation::Standing(closed));
+    let new = find(&registry, &closed.new_handle_id).await.unwrap();
+    assert_eq!(standing, completed(new, Some(closed)));
 }
 
 /// A log that is cut anywhere within a rotation opens to one where one key is current.

@@ -12,7 +12,9 @@ use signer_registry::SqliteRegistry;
 use sqlx::Connection as _;
 use sqlx::sqlite::SqliteConnection;
 
-use crate::support::{PLATFORM, Place, all, at, find, generate, handle, pair, reserve, reserved};
+use crate::support::{
+    PLATFORM, Place, all, at, complete, find, generate, handle, pair, reserve, reserved,
+};
 
 /// The context and the cause of an unavailable registry.
 fn unavailable<T: std::fmt::Debug>(answer: Result<T, KeyRegistryError>) -> (&'static str, String) {
@@ -146,7 +148,9 @@ fn a_change_that_the_end_of_its_event_loop_cuts_off_blocks_nobody() {
             registry.check().await.unwrap();
             let reservation = reserved(&registry, PLATFORM, &key_id).await;
             let made = pair(PLATFORM, &key_id);
-            registry.complete(&reservation, &made, at(1)).await.unwrap();
+            complete(&registry, &reservation, &made, at(1))
+                .await
+                .unwrap();
         });
     }
     let page = main.block_on(registry.list(&all(100))).unwrap();

@@ -4,15 +4,15 @@ use std::fs;
 
 use signer_domain::KeyState;
 use signer_domain::ports::{
-    CurrentKey, KeyRecords as _, Purpose, RegistryStore as _, Reservations as _, RetirementStage,
-    Retirements as _, RotationRecords as _, RotationReservation,
+    CurrentKey, KeyRecords as _, Purpose, RegistryStore as _, Reservation, ReservationRefused,
+    Reservations as _, RetirementStage, Retirements as _, RotationRecords as _,
 };
 use signer_registry::RegistryRefusal;
 use sqlx::Connection as _;
 
 use crate::support::{
-    PLATFORM, Place, all, at, current, domain, find, handle, names, open, pair, reserve_rotation,
-    rotate,
+    PLATFORM, Place, all, at, complete, current, domain, find, handle, names, open, pair,
+    reserve_rotation, rotate,
 };
 
 /// A file that schema version 1 was the newest for, written by the program of that time: `k1` of the
@@ -66,11 +66,13 @@ async fn a_registry_of_version_1_is_brought_to_this_version_with_all_it_holds() 
     assert_eq!(notices.scopes_without_current, [domain(1)]);
 
     let made = pair(PLATFORM, "k3");
-    registry.complete(&pending[0], &made, at(4)).await.unwrap();
+    complete(&registry, &pending[0], &made, at(4))
+        .await
+        .unwrap();
     let transition = rotate(&registry, PLATFORM, "k4").await;
     assert_eq!(transition.old_handle_id, first.handle_id);
     let taken = reserve_rotation(&registry, PLATFORM, "k2").await;
-    assert_eq!(taken, RotationReservation::NameTaken);
+    assert_eq!(taken, Reservation::Refused(ReservationRefused::NameTaken));
 }
 
 #[tokio::test]

@@ -2,11 +2,12 @@
 
 use std::fs;
 
-use signer_domain::ports::{RegistryStore as _, Reservations as _, RotationRecords as _};
+use signer_domain::ports::{RegistryStore as _, RotationRecords as _};
 use sqlx::sqlite::SqliteConnection;
 
 use crate::support::{
-    PLATFORM, Place, at, domain, generate, pair, reserve, reserved, rotation_reserved,
+    PLATFORM, Place, at, complete, domain, generate, open_rotation, pair, reserve, reserved,
+    rotation_reserved,
 };
 
 fn log_length(place: &Place) -> u64 {
@@ -99,12 +100,12 @@ async fn largest_change() -> u64 {
             let pending = reserved(&registry, scope, &old).await;
             measure();
             let made = pair(scope, &old);
-            registry.complete(&pending, &made, at(1)).await.unwrap();
+            complete(&registry, &pending, &made, at(1)).await.unwrap();
             measure();
             let pending = rotation_reserved(&registry, scope, &new).await;
             measure();
             let made = pair(scope, &new);
-            let opening = registry.open_rotation(&pending, &made, at(11), at(20));
+            let opening = open_rotation(&registry, &pending, &made, at(11), at(20));
             let transition = opening.await.unwrap();
             measure();
             registry.close_rotation(&transition, at(20)).await.unwrap();

@@ -9,65 +9,33 @@ use super::KeyRegistryError;
 use crate::ports::GeneratedKey;
 use crate::{KeyId, ProviderName, RotationTransition, Scope, SigningKey};
 
-/// The reservations: for keys that stand beside the others of their scope, and for those that take the place
-/// of the current one.
+/// The reservations, whatever their keys are made for.
 #[async_trait]
 pub trait Reservations: Send + Sync + fmt::Debug {
-    /// Reserves the name `key_id` in `scope` before the provider is asked for the key. A name that is
-    /// free cannot be reserved while the scope is being rotated.
+    /// Reserves a name before the provider is asked for its key, or says what is in the way. With a name for
+    /// a rotation the scope is reserved: from here on nobody else rotates it, and no other name is reserved
+    /// in it.
     ///
     /// # Errors
     /// [`Unavailable`](KeyRegistryError::Unavailable).
-    async fn reserve(
-        &self,
-        scope: &Scope,
-        key_id: &KeyId,
-        provider: ProviderName,
-        at: Timestamp,
-    ) -> Result<Reservation, KeyRegistryError>;
+    async fn reserve(&self, wanted: &WantedKey) -> Result<Reservation, KeyRegistryError>;
 
-    /// Turns this very reservation, which was not made for a rotation, into an active key. It becomes the
-    /// scope's current key when the scope has none. Completing with the same key again returns the record as
-    /// it stands.
+    /// Turns this very reservation into an active key, for what it was made for. The key of one that was
+    /// made to [stand beside the others](Purpose::Generate) becomes current where the scope has no current
+    /// key. One that was made to [take a place](Purpose::Rotate) opens the rotation: its key becomes current,
+    /// and the old one is [rotating](crate::KeyState::Rotating) until `closes_at`; an old key that was retired
+    /// meanwhile stays retired. Completing with the same key again returns what stands.
     ///
     /// # Errors
-    /// [`Conflict`](KeyRegistryError::Conflict) when the reservation is gone, is another one of
-    /// the same name, or was completed with another key; [`Unavailable`](KeyRegistryError::Unavailable).
+    /// [`Conflict`](KeyRegistryError::Conflict) when the reservation is gone, is another one of the same name,
+    /// or was completed with another key; [`Unavailable`](KeyRegistryError::Unavailable).
     async fn complete(
         &self,
         pending: &PendingKey,
         generated: &GeneratedKey,
         at: Timestamp,
-    ) -> Result<SigningKey, KeyRegistryError>;
-
-    /// Reserves the name of the new key, and with it the scope: from here on nobody else rotates it,
-    /// and nobody generates in it.
-    ///
-    /// # Errors
-    /// [`Unavailable`](KeyRegistryError::Unavailable).
-    async fn reserve_rotation(
-        &self,
-        scope: &Scope,
-        new_key_id: &KeyId,
-        provider: ProviderName,
-        at: Timestamp,
-    ) -> Result<RotationReservation, KeyRegistryError>;
-
-    /// Opens the rotation that this very reservation was made for: the new key becomes active and
-    /// current, the old one [rotating](crate::KeyState::Rotating) until `closes_at`. An old key that
-    /// was retired meanwhile stays retired. Completing with the same key again returns the
-    /// transition as it stands.
-    ///
-    /// # Errors
-    /// [`Conflict`](KeyRegistryError::Conflict) when the reservation is gone, is another one of the
-    /// same name, or was completed with another key; [`Unavailable`](KeyRegistryError::Unavailable).
-    async fn open_rotation(
-        &self,
-        pending: &PendingKey,
-        generated: &GeneratedKey,
-        at: Timestamp,
         closes_at: Timestamp,
-    ) -> Result<RotationTransition, KeyRegistryError>;
+    ) -> Result<Completed, KeyRegistryError>;
 
     /// Gives this very reservation back because the provider certainly made no key. Has no effect when
     /// it is gone, also when the name has been reserved anew. A rotation that it was made for was never
@@ -84,17 +52,69 @@ pub trait Reservations: Send + Sync + fmt::Debug {
     async fn pending(&self) -> Result<Vec<PendingKey>, KeyRegistryError>;
 }
 
+/// A name that is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WantedKey {
+    /// What the key will sign for.
+    pub scope: Scope,
+    /// The operator's name of the key.
+    pub key_id: KeyId,
+    /// The provider that will be asked for the key.
+    pub provider: ProviderName,
+    /// What the key is made for.
+    pub purpose: Purpose,
+    /// When it is asked for.
+    pub at: Timestamp,
+}
+
+/// What a reserved key is made for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// To stand beside the other keys of its scope, as the current one where there is none.
+    Generate,
+    /// To take the place of the scope's current key.
+    Rotate,
+}
+
 /// What [`Reservations::reserve`] found.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "each call has one for a moment, and nothing keeps them"
+)]
 pub enum Reservation {
     /// The name was free and is now reserved.
     Reserved(PendingKey),
-    /// The name was reserved earlier, and nobody has completed or abandoned it since.
+    /// The name was reserved for this earlier, and nobody has completed or abandoned it since.
     AlreadyPending(PendingKey),
-    /// A key of this name stands, in whatever state.
-    Standing(SigningKey),
-    /// The name is free, or reserved for a rotation, and the scope is being rotated.
+    /// A key has the name. One that may take the place of the current key, and came by no rotation, is put
+    /// there by [`rotate_to`](super::RotationRecords::rotate_to).
+    Completed(Completed),
+    /// The name cannot be had for this.
+    Refused(ReservationRefused),
+}
+
+/// What a reservation led to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Completed {
+    /// The key that has the name, in whatever state.
+    pub key: SigningKey,
+    /// The rotation to this key, where a rotation is asked for and there was one. It may be closed by now.
+    pub rotation: Option<RotationTransition>,
+}
+
+/// Why a name cannot be had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReservationRefused {
+    /// The scope is being rotated, or the name is reserved for a rotation.
     RotationInProgress,
+    /// The name of a rotation belongs to a key that no rotation made and that cannot take the place of the
+    /// current one, or is reserved for one.
+    NameTaken,
+    /// The scope has keys, but its current one was retired and none has followed yet.
+    CurrentRetired,
+    /// The scope never had a key.
+    UnknownScope,
 }
 
 /// A name that is reserved while the provider makes the key.
@@ -112,15 +132,6 @@ pub struct PendingKey {
     pub reservation: u64,
 }
 
-/// What a reserved key is made for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Purpose {
-    /// To stand beside the other keys of its scope, as the current one where there is none.
-    Generate,
-    /// To take the place of the scope's current key.
-    Rotate,
-}
-
 /// What [`Reservations::abandon`] led to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Abandonment {
@@ -128,26 +139,4 @@ pub enum Abandonment {
     Done,
     /// It was gone: another call did, or it was completed.
     NotThere,
-}
-
-/// What [`Reservations::reserve_rotation`] found.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum RotationReservation {
-    /// The name was free and is now reserved, and the scope with it.
-    Reserved(PendingKey),
-    /// The same rotation was reserved earlier, and nobody has opened or abandoned it since.
-    AlreadyPending(PendingKey),
-    /// The rotation to this key was opened earlier, and may be closed by now.
-    Standing(RotationTransition),
-    /// Another rotation of the scope is open or being opened.
-    InProgress,
-    /// The name belongs to an active key of the scope that no rotation made and that is not the current
-    /// one: [`rotate_to`](super::RotationRecords::rotate_to) opens the rotation to it.
-    KeyStands(SigningKey),
-    /// The name belongs to another key of the scope that no rotation made, or is reserved for one.
-    NameTaken,
-    /// The scope has keys, but its current one was retired and none has followed yet.
-    CurrentRetired,
-    /// The scope never had a key.
-    UnknownScope,
 }

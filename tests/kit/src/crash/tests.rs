@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use parking_lot::Mutex;
 use signer_domain::ports::{
     AuditEntry, AuditKey, AuditOutcome, AuditTrail, GeneratedKey, KeyProvider, KeyProviderError,
-    KeyQuery, KeyRegistry, PendingKey, Purpose, Reservations as _, RetirementStage,
+    KeyQuery, KeyRegistry, PendingKey, Purpose, Reservations as _, RetirementStage, WantedKey,
 };
 use signer_domain::{
     Deadline, Digest, HandleId, KeyId, KeyMark, KeyMarks, KeyState, ProviderName, PublicKey,
@@ -65,6 +65,9 @@ const WITHOUT_POINTS: [&str; 6] = [
     "registry.newest_change",
 ];
 
+/// Calls of one name, and a point for each thing that they are for.
+const BY_PURPOSE: [&str; 2] = ["registry.reserve_rotation", "registry.open_rotation"];
+
 /// Steps that change files beside the log. That each of them has points holds the compiler.
 const STEPS: [&str; 3] = [
     "audit_file.note_run",
@@ -95,6 +98,7 @@ fn every_call_of_a_driven_port_has_crash_points() {
         assert!(wanted.remove(without), "{without} is not there");
     }
     wanted.extend(STEPS.map(str::to_owned));
+    wanted.extend(BY_PURPOSE.map(str::to_owned));
     let named: BTreeSet<String> = PortCall::ALL
         .iter()
         .map(|call| call.as_str().to_owned())
@@ -136,12 +140,22 @@ fn generated() -> GeneratedKey {
     }
 }
 
-fn pending() -> PendingKey {
+fn wanted(purpose: Purpose) -> WantedKey {
+    WantedKey {
+        scope: Scope::Platform,
+        key_id: key_id(),
+        provider: ProviderName::new("software"),
+        purpose,
+        at: Timestamp::UNIX_EPOCH,
+    }
+}
+
+fn pending(purpose: Purpose) -> PendingKey {
     PendingKey {
         scope: Scope::Platform,
         key_id: key_id(),
         provider: ProviderName::new("software"),
-        purpose: Purpose::Generate,
+        purpose,
         reservation: 1,
     }
 }
@@ -204,20 +218,19 @@ fn entry() -> AuditEntry {
 /// Makes every call of the registry; how many of them failed.
 async fn call_registry(registry: &impl KeyRegistry) -> usize {
     let (scope, key_id, at) = (Scope::Platform, key_id(), Timestamp::UNIX_EPOCH);
-    let provider = ProviderName::new("software");
     let failed = [
+        registry.reserve(&wanted(Purpose::Generate)).await.is_err(),
         registry
-            .reserve(&scope, &key_id, provider, at)
+            .complete(&pending(Purpose::Generate), &generated(), at, at)
             .await
             .is_err(),
-        registry
-            .complete(&pending(), &generated(), at)
-            .await
-            .is_err(),
-        registry.abandon(&pending()).await.is_err(),
+        registry.abandon(&pending(Purpose::Generate)).await.is_err(),
         registry.pending().await.is_err(),
         registry.find(&handle()).await.is_err(),
-        registry.any_of(provider).await.is_err(),
+        registry
+            .any_of(ProviderName::new("software"))
+            .await
+            .is_err(),
         registry.current(&scope).await.is_err(),
         registry.list(&query()).await.is_err(),
         registry.mark(&handle(), KeyMark::Blocked).await.is_err(),
@@ -228,12 +241,9 @@ async fn call_registry(registry: &impl KeyRegistry) -> usize {
         registry.lease_holds().is_err(),
         registry.check().await.is_err(),
         registry.close().await.is_err(),
+        registry.reserve(&wanted(Purpose::Rotate)).await.is_err(),
         registry
-            .reserve_rotation(&scope, &key_id, provider, at)
-            .await
-            .is_err(),
-        registry
-            .open_rotation(&pending(), &generated(), at, at)
+            .complete(&pending(Purpose::Rotate), &generated(), at, at)
             .await
             .is_err(),
         registry.rotate_to(&signing_key(), at, at).await.is_err(),
@@ -322,25 +332,18 @@ async fn every_call_passes_the_point_before_it_and_the_point_after_it() {
 
 #[tokio::test]
 async fn a_call_that_fails_before_has_no_effect_and_one_that_fails_after_has_it() {
+    let wanted = wanted(Purpose::Generate);
     let (sqlite, _place) = registry().await;
     let sqlite = Arc::new(sqlite);
     let armed = |text: &str| {
         let points = CrashPoints::parse(text).unwrap();
         Crashing::new(Arc::clone(&sqlite), points)
     };
-    let (scope, key_id, at) = (Scope::Platform, key_id(), Timestamp::UNIX_EPOCH);
-    let provider = ProviderName::new("software");
     let before = armed("registry.reserve.before:1=fail");
-    before
-        .reserve(&scope, &key_id, provider, at)
-        .await
-        .unwrap_err();
+    before.reserve(&wanted).await.unwrap_err();
     assert_eq!(before.pending().await.unwrap(), []);
     let after = armed("registry.reserve.after:1=fail");
-    after
-        .reserve(&scope, &key_id, provider, at)
-        .await
-        .unwrap_err();
+    after.reserve(&wanted).await.unwrap_err();
     assert_eq!(after.pending().await.unwrap().len(), 1);
 }
 

@@ -8,8 +8,8 @@ use signer_domain::{HandleId, KeyMarks, KeyState, ProviderName, SigningKey, Time
 
 use super::RegistryFixture;
 use super::support::{
-    PLATFORM, all, at, domain, find, generate, handle, name, names, pair, pair_salted, reserve,
-    reserved,
+    PLATFORM, all, at, complete, completed, domain, find, generate, handle, name, names, pair,
+    pair_salted, reserve, reserved, wanted,
 };
 
 pub async fn reserves_a_free_name<F: RegistryFixture>() {
@@ -28,10 +28,8 @@ pub async fn a_second_reservation_finds_the_first_with_its_provider<F: RegistryF
     let place = F::fresh().await;
     let registry = place.open().await;
     let first = reserved(&registry, PLATFORM, "k1").await;
-    let again = registry
-        .reserve(&PLATFORM, &name("k1"), ProviderName::new("pkcs11"), at(9))
-        .await
-        .unwrap();
+    let wanted = wanted(PLATFORM, "k1", ProviderName::new("pkcs11"), at(9));
+    let again = registry.reserve(&wanted).await.unwrap();
     assert_eq!(again, Reservation::AlreadyPending(first.clone()));
     assert_eq!(registry.pending().await.unwrap(), [first]);
 }
@@ -41,11 +39,11 @@ pub async fn reserving_the_name_of_a_key_finds_the_key_in_whatever_state<F: Regi
     let registry = place.open().await;
     let key = generate(&registry, PLATFORM, "k1").await;
     let active = reserve(&registry, PLATFORM, "k1").await.unwrap();
-    assert_eq!(active, Reservation::Standing(key.clone()));
+    assert_eq!(active, completed(key.clone(), None));
 
     let retired = registry.retire(&key, at(2)).await.unwrap();
     let after = reserve(&registry, PLATFORM, "k1").await.unwrap();
-    assert_eq!(after, Reservation::Standing(retired));
+    assert_eq!(after, completed(retired, None));
 }
 
 pub async fn one_key_id_names_one_key_in_each_scope<F: RegistryFixture>() {
@@ -95,12 +93,18 @@ pub async fn completing_again_with_the_same_pair_returns_the_record_as_it_stands
     let registry = place.open().await;
     let reservation = reserved(&registry, PLATFORM, "k1").await;
     let made = pair(PLATFORM, "k1");
-    let key = registry.complete(&reservation, &made, at(1)).await.unwrap();
-    let again = registry.complete(&reservation, &made, at(7)).await.unwrap();
+    let key = complete(&registry, &reservation, &made, at(1))
+        .await
+        .unwrap();
+    let again = complete(&registry, &reservation, &made, at(7))
+        .await
+        .unwrap();
     assert_eq!(again, key);
 
     let retired = registry.retire(&key, at(8)).await.unwrap();
-    let after = registry.complete(&reservation, &made, at(9)).await.unwrap();
+    let after = complete(&registry, &reservation, &made, at(9))
+        .await
+        .unwrap();
     assert_eq!(after, retired);
 }
 
@@ -115,7 +119,7 @@ pub async fn completing_with_another_pair_is_a_conflict_and_changes_nothing<F: R
         ..pair(PLATFORM, "k1")
     };
     for other in [other_key, other_handle] {
-        let answer = registry.complete(&reservation, &other, at(2)).await;
+        let answer = complete(&registry, &reservation, &other, at(2)).await;
         assert!(
             matches!(answer, Err(KeyRegistryError::Conflict)),
             "{answer:?}"
@@ -135,7 +139,7 @@ pub async fn completing_what_is_not_reserved_is_a_conflict<F: RegistryFixture>()
             ..gone.clone()
         };
         let made = pair(PLATFORM, "k1");
-        let answer = registry.complete(&gone, &made, at(1)).await;
+        let answer = complete(&registry, &gone, &made, at(1)).await;
         assert!(
             matches!(answer, Err(KeyRegistryError::Conflict)),
             "{answer:?}"
@@ -166,7 +170,7 @@ pub async fn an_older_reservation_of_the_name_does_not_complete_the_newer<F: Reg
     let registry = place.open().await;
     let (older, newer) = older_and_newer(&registry).await;
     let made = pair(PLATFORM, "k1");
-    let answer = registry.complete(&older, &made, at(1)).await;
+    let answer = complete(&registry, &older, &made, at(1)).await;
     assert!(
         matches!(answer, Err(KeyRegistryError::Conflict)),
         "{answer:?}"
@@ -176,11 +180,11 @@ pub async fn an_older_reservation_of_the_name_does_not_complete_the_newer<F: Reg
         std::slice::from_ref(&newer)
     );
 
-    let key = registry.complete(&newer, &made, at(2)).await.unwrap();
-    let again = registry.complete(&older, &made, at(3)).await.unwrap();
+    let key = complete(&registry, &newer, &made, at(2)).await.unwrap();
+    let again = complete(&registry, &older, &made, at(3)).await.unwrap();
     assert_eq!(again, key, "the same key is registered already");
     let other = pair_salted(PLATFORM, "k1", 1);
-    let answer = registry.complete(&older, &other, at(4)).await;
+    let answer = complete(&registry, &older, &other, at(4)).await;
     assert!(
         matches!(answer, Err(KeyRegistryError::Conflict)),
         "{answer:?}"
@@ -214,7 +218,7 @@ pub async fn completing_with_a_provider_that_was_not_asked_is_a_conflict<F: Regi
         (foreign_reservation, foreign_pair.clone()),
         (reservation.clone(), foreign_pair),
     ] {
-        let answer = registry.complete(&reservation, &made, at(1)).await;
+        let answer = complete(&registry, &reservation, &made, at(1)).await;
         assert!(
             matches!(answer, Err(KeyRegistryError::Conflict)),
             "{answer:?}"
@@ -229,7 +233,7 @@ pub async fn a_handle_belongs_to_one_name<F: RegistryFixture>() {
     generate(&registry, PLATFORM, "k1").await;
     let reservation = reserved(&registry, PLATFORM, "k2").await;
     let taken = pair(PLATFORM, "k1");
-    let answer = registry.complete(&reservation, &taken, at(1)).await;
+    let answer = complete(&registry, &reservation, &taken, at(1)).await;
     assert!(
         matches!(answer, Err(KeyRegistryError::Conflict)),
         "{answer:?}"
@@ -358,8 +362,7 @@ pub async fn keeps_instants_to_the_microsecond<F: RegistryFixture>() {
     let precise: Timestamp = "2026-11-23T12:34:56.123456789Z".parse().unwrap();
     let kept: Timestamp = "2026-11-23T12:34:56.123456Z".parse().unwrap();
     let made = pair(PLATFORM, "k1");
-    let key = registry
-        .complete(&reservation, &made, precise)
+    let key = complete(&registry, &reservation, &made, precise)
         .await
         .unwrap();
     assert_eq!(key.valid_from, kept);

@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use signer_domain::KeyState;
 use signer_domain::ports::{
-    KeyRecords as _, KeyRegistry, KeyRegistryError, Reservation, Reservations as _,
-    RetirementStage, Retirements as _, RotationRecords as _, RotationReservation,
+    KeyRecords as _, KeyRegistry, KeyRegistryError, Reservation, ReservationRefused,
+    Reservations as _, RetirementStage, Retirements as _, RotationRecords as _,
 };
 
 use super::RegistryFixture;
 use super::support::{
-    PLATFORM, all, at, current, find, generate, pair, pair_salted, reserve, reserve_rotation,
-    reserved, rotate, rotation_reserved,
+    PLATFORM, all, at, complete, current, find, generate, open_rotation, pair, pair_salted,
+    reserve, reserve_rotation, reserved, rotate, rotation_reserved,
 };
 
 const LOOPS: u8 = 4;
@@ -69,9 +69,9 @@ pub fn of_32_reservations_of_one_name_one_wins<F: RegistryFixture>() {
     assert_eq!(answers.iter().filter(won).count(), 1);
     let reservation = answers.iter().find_map(|answer| match answer {
         Reservation::Reserved(pending) => Some(pending.clone()),
-        Reservation::AlreadyPending(_)
-        | Reservation::Standing(_)
-        | Reservation::RotationInProgress => None,
+        Reservation::AlreadyPending(_) | Reservation::Completed(_) | Reservation::Refused(_) => {
+            None
+        }
     });
     let already = Reservation::AlreadyPending(reservation.unwrap());
     let found = answers.iter().filter(|answer| **answer == already);
@@ -99,7 +99,7 @@ pub fn of_32_pairs_for_one_reservation_one_is_registered<F: RegistryFixture>() {
     let answers = at_once(&registry, move |registry, salt| {
         let reservation = reservation.clone();
         let made = pair_salted(PLATFORM, "k1", salt);
-        async move { registry.complete(&reservation, &made, at(1)).await }
+        async move { complete(&*registry, &reservation, &made, at(1)).await }
     });
     let conflict = |answer: &&Result<_, _>| matches!(answer, Err(KeyRegistryError::Conflict));
     assert_eq!(answers.iter().filter(conflict).count(), 31);
@@ -116,10 +116,12 @@ pub fn of_32_rotations_of_one_scope_one_wins<F: RegistryFixture>() {
     let answers = at_once(&registry, |registry, number| async move {
         reserve_rotation(&*registry, PLATFORM, &format!("new{number}")).await
     });
-    let refused = |answer: &&RotationReservation| **answer == RotationReservation::InProgress;
+    let refused = |answer: &&Reservation| {
+        **answer == Reservation::Refused(ReservationRefused::RotationInProgress)
+    };
     assert_eq!(answers.iter().filter(refused).count(), 31);
     let pending = main.block_on(registry.pending()).unwrap();
-    let winner = RotationReservation::Reserved(pending[0].clone());
+    let winner = Reservation::Reserved(pending[0].clone());
     assert!(answers.contains(&winner));
 }
 
@@ -144,11 +146,14 @@ pub fn a_rotation_and_32_generated_keys_do_not_meet_in_one_scope<F: RegistryFixt
     let refused = main
         .block_on(reserve(&*registry, PLATFORM, "late"))
         .unwrap();
-    assert_eq!(refused, Reservation::RotationInProgress);
+    assert_eq!(
+        refused,
+        Reservation::Refused(ReservationRefused::RotationInProgress)
+    );
     let reserved = answers.iter().flatten().filter(|answer| match answer {
         Reservation::Reserved(_) => true,
-        Reservation::RotationInProgress => false,
-        Reservation::AlreadyPending(_) | Reservation::Standing(_) => panic!("{answer:?}"),
+        Reservation::Refused(_) => false,
+        Reservation::AlreadyPending(_) | Reservation::Completed(_) => panic!("{answer:?}"),
     });
     assert_eq!(
         reserved.count(),
@@ -166,7 +171,7 @@ pub fn of_32_pairs_for_one_rotation_one_takes_the_place<F: RegistryFixture>() {
         let pending = pending.clone();
         let made = pair_salted(PLATFORM, "k2", salt);
         async move {
-            let opening = registry.open_rotation(&pending, &made, at(11), at(20));
+            let opening = open_rotation(&*registry, &pending, &made, at(11), at(20));
             opening.await
         }
     });

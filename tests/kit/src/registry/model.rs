@@ -5,14 +5,16 @@ use std::num::NonZeroU32;
 use proptest::prelude::*;
 use proptest::test_runner::Config;
 use signer_domain::ports::{
-    CurrentKey, GeneratedKey, KeyQuery, KeyRegistry, KeyRegistryError, PendingKey, Purpose,
-    Reservation, Reservations as _, RetirementStage, Retirements as _, RotationRecords as _,
-    RotationReservation,
+    Completed, CurrentKey, GeneratedKey, KeyQuery, KeyRegistry, KeyRegistryError, PendingKey,
+    Purpose, Reservation, ReservationRefused, Reservations as _, RetirementStage, Retirements as _,
+    RotationRecords as _,
 };
 use signer_domain::{KeyId, KeyMark, KeyMarks, KeyState, RotationTransition, Scope, SigningKey};
 
 use super::RegistryFixture;
-use super::support::{PLATFORM, at, domain, find, handle, pair_salted, reserve, reserve_rotation};
+use super::support::{
+    PLATFORM, at, completed, domain, find, handle, pair_salted, reserve, reserve_rotation,
+};
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -23,7 +25,6 @@ enum Step {
     BeginRetirement(Which),
     Retire(Which, Belief),
     ReserveRotation(Name),
-    OpenRotation(Which, u8),
     RotateTo(Which),
     CloseRotation(Which),
     ConfirmRetirement(Which),
@@ -98,7 +99,7 @@ fn marks() -> impl Strategy<Value = KeyMark> {
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let alone = prop_oneof![
         3 => names().prop_map(Step::Reserve),
-        3 => (which(), salts()).prop_map(|(which, salt)| Step::Complete(which, salt)),
+        5 => (which(), salts()).prop_map(|(which, salt)| Step::Complete(which, salt)),
         1 => which().prop_map(Step::Abandon),
         3 => which().prop_map(Step::BeginRetirement),
         4 => (which(), marks(), prop::bool::weighted(0.6))
@@ -106,7 +107,6 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         2 => which().prop_map(Step::RotateTo),
         3 => (which(), beliefs()).prop_map(|(which, belief)| Step::Retire(which, belief)),
         3 => names().prop_map(Step::ReserveRotation),
-        4 => (which(), salts()).prop_map(|(which, salt)| Step::OpenRotation(which, salt)),
         4 => which().prop_map(Step::CloseRotation),
         1 => which().prop_map(Step::ConfirmRetirement),
         1 => Just(Step::Reopen),
@@ -118,7 +118,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     };
     let rotate = |name| {
         let new = Which::OfName(name, 0);
-        vec![Step::ReserveRotation(name), Step::OpenRotation(new, 0)]
+        vec![Step::ReserveRotation(name), Step::Complete(new, 0)]
     };
     let together = prop_oneof![
         6 => alone.prop_map(|step| vec![step]),
@@ -224,14 +224,18 @@ impl Model {
         let waits = self.waits(name);
         let is_rotated = self.is_rotated(name.scope());
         match (answer, self.key(name), waits.as_ref()) {
-            (Reservation::Standing(found), Some(key), _) => assert_eq!(found, key),
+            (Reservation::Completed(found), Some(key), _) => {
+                assert_eq!((&found.key, found.rotation.as_ref()), (&*key, None));
+            }
             (Reservation::AlreadyPending(found), None, Some(last)) => {
                 assert_eq!((found, last.purpose), (last, Purpose::Generate));
             }
-            (Reservation::RotationInProgress, None, Some(last)) => {
+            (Reservation::Refused(ReservationRefused::RotationInProgress), None, Some(last)) => {
                 assert_eq!(last.purpose, Purpose::Rotate);
             }
-            (Reservation::RotationInProgress, None, None) => assert!(is_rotated),
+            (Reservation::Refused(ReservationRefused::RotationInProgress), None, None) => {
+                assert!(is_rotated);
+            }
             (Reservation::Reserved(new), None, None) => {
                 assert!(!is_rotated);
                 self.remember(name, Purpose::Generate, new);
@@ -241,51 +245,55 @@ impl Model {
     }
 
     /// Takes in what the registry said to the reservation of a rotation, if it may say so.
-    fn reserve_rotation(&mut self, name: Name, answer: &RotationReservation) {
+    fn reserve_rotation(&mut self, name: Name, answer: &Reservation) {
         let waits = self.waits(name);
         let expected = if let Some(key) = self.key(name).cloned() {
             self.standing(name, key)
         } else if let Some(last) = waits {
             match last.purpose {
-                Purpose::Generate => RotationReservation::NameTaken,
-                Purpose::Rotate => RotationReservation::AlreadyPending(last),
+                Purpose::Generate => Reservation::Refused(ReservationRefused::NameTaken),
+                Purpose::Rotate => Reservation::AlreadyPending(last),
             }
         } else if self.is_rotated(name.scope()) {
-            RotationReservation::InProgress
+            Reservation::Refused(ReservationRefused::RotationInProgress)
         } else if let Some(old) = self.current(name.scope()).cloned() {
-            let RotationReservation::Reserved(new) = answer else {
+            let Reservation::Reserved(new) = answer else {
                 panic!("{answer:?} while {old:?} is current");
             };
             self.remember(name, Purpose::Rotate, new);
             self.opening.push((new.clone(), old.key_id));
             return;
         } else if self.keys.iter().any(|key| key.scope == name.scope()) {
-            RotationReservation::CurrentRetired
+            Reservation::Refused(ReservationRefused::CurrentRetired)
         } else {
-            RotationReservation::UnknownScope
+            Reservation::Refused(ReservationRefused::UnknownScope)
         };
         assert_eq!(*answer, expected);
     }
 
     /// What the reservation of a name leads to that belongs to a key.
-    fn standing(&mut self, name: Name, key: SigningKey) -> RotationReservation {
-        if let Some(rotation) = self.rotation_to(name) {
-            return RotationReservation::Standing(rotation.clone());
+    fn standing(&mut self, name: Name, key: SigningKey) -> Reservation {
+        if let Some(rotation) = self.rotation_to(name).cloned() {
+            return completed(key, Some(rotation));
         }
         if key.state != KeyState::Active || key.current {
-            RotationReservation::NameTaken
+            Reservation::Refused(ReservationRefused::NameTaken)
         } else if self.is_rotated(name.scope()) {
-            RotationReservation::InProgress
+            Reservation::Refused(ReservationRefused::RotationInProgress)
         } else if self.current(name.scope()).is_some() {
-            RotationReservation::KeyStands(key)
+            completed(key, None)
         } else {
-            RotationReservation::CurrentRetired
+            Reservation::Refused(ReservationRefused::CurrentRetired)
         }
     }
 
     fn rotate_to(&mut self, name: Name, now: i64) -> Result<RotationTransition, Refusal> {
         let key = self.key(name).cloned().ok_or(Refusal::Conflict)?;
-        let RotationReservation::KeyStands(new) = self.standing(name, key) else {
+        let Reservation::Completed(Completed {
+            key: new,
+            rotation: None,
+        }) = self.standing(name, key)
+        else {
             return Err(Refusal::Conflict);
         };
         let mut keys = self.keys.iter_mut();
@@ -356,18 +364,33 @@ impl Model {
         pending: &PendingKey,
         made: GeneratedKey,
         now: i64,
-    ) -> Result<SigningKey, Refusal> {
-        if pending.purpose == Purpose::Rotate {
-            return Err(Refusal::Conflict);
+    ) -> Result<Completed, Refusal> {
+        match pending.purpose {
+            Purpose::Generate => self.register(pending, made, now),
+            Purpose::Rotate => self.open_rotation(pending, made, now),
         }
+    }
+
+    fn register(
+        &mut self,
+        pending: &PendingKey,
+        made: GeneratedKey,
+        now: i64,
+    ) -> Result<Completed, Refusal> {
+        let completed = |key| Completed {
+            key,
+            rotation: None,
+        };
         let same = |key: &&SigningKey| key.handle_id == made.handle_id;
         if let Some(key) = self.keys.iter().find(same) {
             let same = key.public_key == made.public_key;
-            return same.then(|| key.clone()).ok_or(Refusal::Conflict);
+            return same
+                .then(|| completed(key.clone()))
+                .ok_or(Refusal::Conflict);
         }
         let scope = pending.scope;
         let current = self.current(scope).is_none() && !self.is_rotated(scope);
-        self.activate(pending, made, current, now)
+        self.activate(pending, made, current, now).map(completed)
     }
 
     fn activate(
@@ -401,15 +424,13 @@ impl Model {
         pending: &PendingKey,
         made: GeneratedKey,
         now: i64,
-    ) -> Result<RotationTransition, Refusal> {
-        if pending.purpose == Purpose::Generate {
-            return Err(Refusal::Conflict);
-        }
+    ) -> Result<Completed, Refusal> {
         let name = Name::of(pending.scope, &pending.key_id);
-        if let Some(key) = self.key(name) {
+        if let Some(key) = self.key(name).cloned() {
             let same = key.public_key == made.public_key;
             let transition = self.rotation_to(name).filter(|_| same);
-            return transition.cloned().ok_or(Refusal::Conflict);
+            let rotation = Some(transition.cloned().ok_or(Refusal::Conflict)?);
+            return Ok(Completed { key, rotation });
         }
         let mut opening = self.opening.iter();
         let place = opening.position(|(opening, _)| opening == pending);
@@ -426,15 +447,18 @@ impl Model {
         let transition = RotationTransition {
             scope: new.scope,
             old_key_id,
-            new_key_id: new.key_id,
+            new_key_id: new.key_id.clone(),
             old_handle_id,
-            new_handle_id: new.handle_id,
+            new_handle_id: new.handle_id.clone(),
             opened_at: at(now),
             closes_at: at(now + 50),
             closed_at: None,
         };
         self.rotations.push(transition.clone());
-        Ok(transition)
+        Ok(Completed {
+            key: new,
+            rotation: Some(transition),
+        })
     }
 
     fn close_rotation(&mut self, name: Name, now: i64) -> RotationTransition {
@@ -632,10 +656,6 @@ async fn listed<R: KeyRegistry>(
     }
 }
 
-#[expect(
-    clippy::too_many_lines,
-    reason = "one match holds every step of the model"
-)]
 async fn replay<F: RegistryFixture>(steps: Vec<Step>) {
     let place = F::fresh().await;
     let mut registry = place.open().await;
@@ -651,8 +671,10 @@ async fn replay<F: RegistryFixture>(steps: Vec<Step>) {
             Step::Complete(which, salt) => {
                 if let Some(pending) = model.remembered(which) {
                     let made = pair_salted(pending.scope, pending.key_id.as_str(), salt);
-                    let answer = registry.complete(&pending, &made, at(now)).await;
-                    assert_eq!(settled(answer), model.complete(&pending, made, now));
+                    let closes_at = at(now + 50);
+                    let answer = registry.complete(&pending, &made, at(now), closes_at);
+                    let answer = settled(answer.await);
+                    assert_eq!(answer, model.complete(&pending, made, now));
                 }
             }
             Step::Abandon(which) => {
@@ -705,15 +727,6 @@ async fn replay<F: RegistryFixture>(steps: Vec<Step>) {
             Step::ReserveRotation(name) => {
                 let answer = reserve_rotation(&registry, name.scope(), name.key_id()).await;
                 model.reserve_rotation(name, &answer);
-            }
-            Step::OpenRotation(which, salt) => {
-                if let Some(pending) = model.remembered(which) {
-                    let made = pair_salted(pending.scope, pending.key_id.as_str(), salt);
-                    let closes_at = at(now + 50);
-                    let answer = registry.open_rotation(&pending, &made, at(now), closes_at);
-                    let answer = settled(answer.await);
-                    assert_eq!(answer, model.open_rotation(&pending, made, now));
-                }
             }
             Step::CloseRotation(which) => {
                 let name = model.key_name(which);

@@ -8,8 +8,8 @@ use signer_domain::{KeyMark, KeyState, ProviderName, SigningKey};
 
 use super::RegistryFixture;
 use super::support::{
-    PLATFORM, all, at, domain, find, generate, handle, names, pair, reserve, reserved,
-    rotation_reserved,
+    PLATFORM, all, at, complete, domain, find, generate, handle, names, open_rotation, pair,
+    reserve, reserved, rotation_reserved,
 };
 
 pub async fn finds_registered_keys_only<F: RegistryFixture>() {
@@ -170,7 +170,7 @@ pub async fn a_key_reserved_before_and_completed_after_the_page_is_still_shown<
     }
     let page = registry.list(&all(1)).await.unwrap();
     let made = pair(PLATFORM, "slow");
-    registry.complete(&slow, &made, at(1)).await.unwrap();
+    complete(&registry, &slow, &made, at(1)).await.unwrap();
     for scope in [None, Some(PLATFORM)] {
         let rest = KeyQuery {
             scope,
@@ -242,7 +242,7 @@ pub async fn each_listing_has_an_order_of_its_own<F: RegistryFixture>() {
     assert_eq!(registry.pending().await.unwrap(), reserved_first);
     for pending in reserved_first.iter().rev() {
         let made = pair(PLATFORM, pending.key_id.as_str());
-        registry.complete(pending, &made, at(1)).await.unwrap();
+        complete(&registry, pending, &made, at(1)).await.unwrap();
     }
     assert_eq!(names(&registry, all(9)).await, [["d", "c", "b", "a"]]);
 
@@ -271,7 +271,7 @@ pub async fn each_listing_has_an_order_of_its_own<F: RegistryFixture>() {
         let new = format!("new{number}");
         let pending = rotation_reserved(&registry, scope, &new).await;
         let made = pair(scope, &new);
-        let opening = registry.open_rotation(&pending, &made, at(20), at(closes_at));
+        let opening = open_rotation(&registry, &pending, &made, at(20), at(closes_at));
         open.push(opening.await.unwrap());
     }
     let due_first = [open[1].clone(), open[0].clone(), open[2].clone()];

@@ -2,8 +2,8 @@
 
 use signer_domain::ports::{
     CurrentKey, GeneratedKey, KeyQuery, KeyRecords as _, KeyRegistry, KeyRegistryError, PendingKey,
-    Purpose, Reservation, Reservations as _, RetirementStage, Retirements as _,
-    RotationRecords as _, RotationReservation,
+    Purpose, Reservation, ReservationRefused, Reservations as _, RetirementStage, Retirements as _,
+    RotationRecords as _, WantedKey,
 };
 use signer_domain::{
     HandleId, KeyMarks, KeyState, ProviderName, RotationTransition, SigningKey, Timestamp,
@@ -11,8 +11,9 @@ use signer_domain::{
 
 use super::RegistryFixture;
 use super::support::{
-    PLATFORM, all, at, current, domain, find, generate, handle, name, names, pair, pair_salted,
-    reserve, reserve_rotation, reserved, rotate, rotation_reserved,
+    PLATFORM, all, at, complete, completed, current, domain, find, generate, handle, name, names,
+    open_rotation, pair, pair_salted, reserve, reserve_rotation, reserved, rotate,
+    rotation_reserved, wanted,
 };
 
 /// A registry whose platform has the current key `k1`.
@@ -40,7 +41,7 @@ fn assert_conflict<T: std::fmt::Debug>(answer: &Result<T, KeyRegistryError>) {
 pub async fn a_reserved_rotation_is_none_yet_and_changes_no_key<F: RegistryFixture>() {
     let (_place, registry, old) = furnished::<F>().await;
     let answer = reserve_rotation(&registry, PLATFORM, "k2").await;
-    let RotationReservation::Reserved(pending) = answer else {
+    let Reservation::Reserved(pending) = answer else {
         panic!("{answer:?}");
     };
     assert_eq!((pending.scope, pending.key_id.as_str()), (PLATFORM, "k2"));
@@ -59,13 +60,17 @@ pub async fn a_second_reservation_finds_the_first_and_another_one_finds_the_scop
 >() {
     let (_place, registry, _) = furnished::<F>().await;
     let first = rotation_reserved(&registry, PLATFORM, "k2").await;
-    let again = registry
-        .reserve_rotation(&PLATFORM, &name("k2"), ProviderName::new("pkcs11"), at(12))
-        .await
-        .unwrap();
-    assert_eq!(again, RotationReservation::AlreadyPending(first.clone()));
+    let wanted = WantedKey {
+        purpose: Purpose::Rotate,
+        ..wanted(PLATFORM, "k2", ProviderName::new("pkcs11"), at(12))
+    };
+    let again = registry.reserve(&wanted).await.unwrap();
+    assert_eq!(again, Reservation::AlreadyPending(first.clone()));
     let other = reserve_rotation(&registry, PLATFORM, "k3").await;
-    assert_eq!(other, RotationReservation::InProgress);
+    assert_eq!(
+        other,
+        Reservation::Refused(ReservationRefused::RotationInProgress)
+    );
     assert_eq!(registry.pending().await.unwrap(), [first]);
 }
 
@@ -78,15 +83,21 @@ pub async fn nobody_generates_in_a_scope_that_is_being_rotated<F: RegistryFixtur
         } else {
             rotation_reserved(&registry, PLATFORM, "k2").await;
             let of_the_rotation = reserve(&registry, PLATFORM, "k2").await.unwrap();
-            assert_eq!(of_the_rotation, Reservation::RotationInProgress);
+            assert_eq!(
+                of_the_rotation,
+                Reservation::Refused(ReservationRefused::RotationInProgress)
+            );
         }
         let free = reserve(&registry, PLATFORM, "k3").await.unwrap();
-        assert_eq!(free, Reservation::RotationInProgress);
+        assert_eq!(
+            free,
+            Reservation::Refused(ReservationRefused::RotationInProgress)
+        );
         let earlier = reserve(&registry, PLATFORM, "waiting").await.unwrap();
         assert_eq!(earlier, Reservation::AlreadyPending(waiting.clone()));
         let stands = reserve(&registry, PLATFORM, "k1").await.unwrap();
         let old_now = find(&registry, &old.handle_id).await.unwrap();
-        assert_eq!(stands, Reservation::Standing(old_now));
+        assert_eq!(stands, completed(old_now, None));
         generate(&registry, domain(u128::from(opened)), "k1").await;
     }
 }
@@ -147,16 +158,17 @@ pub async fn opening_again_with_the_same_pair_returns_the_rotation_as_it_stands<
     let pending = rotation_reserved(&registry, PLATFORM, "k2").await;
     let transition = rotate(&registry, PLATFORM, "k2").await;
     let made = pair(PLATFORM, "k2");
-    let again = registry.open_rotation(&pending, &made, at(15), at(30));
+    let again = open_rotation(&registry, &pending, &made, at(15), at(30));
     assert_eq!(again.await.unwrap(), transition);
     let standing = reserve_rotation(&registry, PLATFORM, "k2").await;
-    assert_eq!(standing, RotationReservation::Standing(transition.clone()));
+    let new = current(&registry, PLATFORM).await.unwrap();
+    assert_eq!(standing, completed(new.clone(), Some(transition.clone())));
 
     let closed = registry.close_rotation(&transition, at(16)).await.unwrap();
-    let after = registry.open_rotation(&pending, &made, at(17), at(30));
+    let after = open_rotation(&registry, &pending, &made, at(17), at(30));
     assert_eq!(after.await.unwrap(), closed);
     let standing = reserve_rotation(&registry, PLATFORM, "k2").await;
-    assert_eq!(standing, RotationReservation::Standing(closed));
+    assert_eq!(standing, completed(new, Some(closed)));
 }
 
 pub async fn opening_with_another_pair_or_by_another_reservation_is_a_conflict<
@@ -183,7 +195,7 @@ pub async fn opening_with_another_pair_or_by_another_reservation_is_a_conflict<
         (&of_a_generate, &made),
         (&of_another_time, &made),
     ] {
-        let opening = registry.open_rotation(reservation, made, at(11), at(20));
+        let opening = open_rotation(&registry, reservation, made, at(11), at(20));
         assert_conflict(&opening.await);
         assert_eq!(
             registry.pending().await.unwrap(),
@@ -193,7 +205,7 @@ pub async fn opening_with_another_pair_or_by_another_reservation_is_a_conflict<
     }
     let transition = rotate(&registry, PLATFORM, "k2").await;
     let other = pair_salted(PLATFORM, "k2", 1);
-    let opening = registry.open_rotation(&pending, &other, at(11), at(20));
+    let opening = open_rotation(&registry, &pending, &other, at(11), at(20));
     assert_conflict(&opening.await);
     assert_eq!(
         registry.rotation(&PLATFORM).await.unwrap(),
@@ -204,25 +216,33 @@ pub async fn opening_with_another_pair_or_by_another_reservation_is_a_conflict<
 pub async fn a_reservation_serves_the_purpose_it_was_made_for<F: RegistryFixture>() {
     let (_place, registry, _) = furnished::<F>().await;
     let generating = reserved(&registry, PLATFORM, "k3").await;
-    let made = pair(PLATFORM, "k3");
-    let opening = registry.open_rotation(&generating, &made, at(11), at(20));
-    assert_conflict(&opening.await);
-
     let rotating = rotation_reserved(&registry, PLATFORM, "k2").await;
-    let disguised = PendingKey {
-        purpose: Purpose::Generate,
-        ..rotating.clone()
-    };
-    let made = pair(PLATFORM, "k2");
-    assert_conflict(&registry.complete(&rotating, &made, at(11)).await);
-    assert_conflict(&registry.complete(&disguised, &made, at(11)).await);
-    registry.abandon(&disguised).await.unwrap();
-    assert_eq!(
-        registry.pending().await.unwrap(),
-        [generating, rotating.clone()]
-    );
-    rotate(&registry, PLATFORM, "k2").await;
-    assert_conflict(&registry.complete(&rotating, &made, at(12)).await);
+    let [to_rotate, to_generate] = [
+        (Purpose::Rotate, &generating),
+        (Purpose::Generate, &rotating),
+    ]
+    .map(|(purpose, made_for)| PendingKey {
+        purpose,
+        ..made_for.clone()
+    });
+    let [k2, k3] = ["k2", "k3"].map(|key_id| pair(PLATFORM, key_id));
+    for (disguised, made) in [(&to_rotate, &k3), (&to_generate, &k2)] {
+        let completing = registry.complete(disguised, made, at(11), at(20));
+        assert_conflict(&completing.await);
+        registry.abandon(disguised).await.unwrap();
+        assert_eq!(
+            registry.pending().await.unwrap(),
+            [generating.clone(), rotating.clone()]
+        );
+    }
+
+    let beside = complete(&registry, &generating, &k3, at(11)).await.unwrap();
+    assert!(!beside.current);
+    let opening = open_rotation(&registry, &rotating, &k2, at(11), at(20));
+    let rotation = opening.await.unwrap();
+    assert_eq!(rotation.new_handle_id, k2.handle_id);
+    let completing = registry.complete(&to_rotate, &k3, at(12), at(20));
+    assert_conflict(&completing.await);
 }
 
 pub async fn an_old_key_that_was_retired_before_the_opening_stays_retired<F: RegistryFixture>() {
@@ -233,7 +253,7 @@ pub async fn an_old_key_that_was_retired_before_the_opening_stays_retired<F: Reg
     assert_eq!(without, CurrentKey::Retired);
 
     let made = pair(PLATFORM, "k2");
-    let opening = registry.open_rotation(&pending, &made, at(11), at(20));
+    let opening = open_rotation(&registry, &pending, &made, at(11), at(20));
     let transition = opening.await.unwrap();
     assert_eq!(transition.old_handle_id, old.handle_id);
     assert_eq!(
@@ -265,7 +285,7 @@ pub async fn a_key_completed_during_a_rotation_does_not_take_the_mark_from_the_n
     assert!(!bystander.current);
 
     let made = pair(PLATFORM, "k2");
-    let opening = registry.open_rotation(&pending, &made, at(11), at(20));
+    let opening = open_rotation(&registry, &pending, &made, at(11), at(20));
     opening.await.unwrap();
     let new = current(&registry, PLATFORM).await.unwrap();
     assert_eq!(new.key_id, name("k2"));
@@ -280,7 +300,7 @@ pub async fn abandoning_a_reserved_rotation_frees_the_name_and_the_scope<F: Regi
     assert_eq!(registry.pending().await.unwrap(), []);
     assert_eq!(current(&registry, PLATFORM).await, Some(old));
     let made = pair(PLATFORM, "k2");
-    let opening = registry.open_rotation(&older, &made, at(11), at(20));
+    let opening = open_rotation(&registry, &older, &made, at(11), at(20));
     assert_conflict(&opening.await);
 
     let newer = rotation_reserved(&registry, PLATFORM, "k2").await;
@@ -294,7 +314,7 @@ pub async fn abandoning_a_reserved_rotation_frees_the_name_and_the_scope<F: Regi
     let ahead = generate(&registry, PLATFORM, "k2").await;
     assert!(!ahead.current);
     let standing = reserve_rotation(&registry, PLATFORM, "k2").await;
-    assert_eq!(standing, RotationReservation::KeyStands(ahead));
+    assert_eq!(standing, completed(ahead, None));
     rotate(&registry, PLATFORM, "k3").await;
 }
 
@@ -317,7 +337,10 @@ pub async fn a_scope_that_lost_its_key_while_a_rotation_came_to_nothing_takes_th
     registry.retire(&old, at(5)).await.unwrap();
     registry.abandon(&pending).await.unwrap();
     let answer = reserve_rotation(&registry, PLATFORM, "k2").await;
-    assert_eq!(answer, RotationReservation::CurrentRetired);
+    assert_eq!(
+        answer,
+        Reservation::Refused(ReservationRefused::CurrentRetired)
+    );
     assert!(generate(&registry, PLATFORM, "k2").await.current);
 }
 
@@ -325,16 +348,25 @@ pub async fn a_scope_without_a_current_key_is_not_rotated<F: RegistryFixture>() 
     let place = F::fresh().await;
     let registry = place.open().await;
     let unknown = reserve_rotation(&registry, PLATFORM, "k2").await;
-    assert_eq!(unknown, RotationReservation::UnknownScope);
+    assert_eq!(
+        unknown,
+        Reservation::Refused(ReservationRefused::UnknownScope)
+    );
     let pending = reserved(&registry, PLATFORM, "k1").await;
     let waiting = reserve_rotation(&registry, PLATFORM, "k2").await;
-    assert_eq!(waiting, RotationReservation::UnknownScope);
+    assert_eq!(
+        waiting,
+        Reservation::Refused(ReservationRefused::UnknownScope)
+    );
 
     let made = pair(PLATFORM, "k1");
-    let key = registry.complete(&pending, &made, at(1)).await.unwrap();
+    let key = complete(&registry, &pending, &made, at(1)).await.unwrap();
     registry.retire(&key, at(2)).await.unwrap();
     let retired = reserve_rotation(&registry, PLATFORM, "k2").await;
-    assert_eq!(retired, RotationReservation::CurrentRetired);
+    assert_eq!(
+        retired,
+        Reservation::Refused(ReservationRefused::CurrentRetired)
+    );
     assert_eq!(registry.pending().await.unwrap(), []);
 }
 
@@ -351,7 +383,11 @@ pub async fn a_name_that_no_rotation_made_is_taken_also_while_another_rotation_i
         }
         for taken in ["k1", "waiting", "retired"] {
             let answer = reserve_rotation(&registry, PLATFORM, taken).await;
-            assert_eq!(answer, RotationReservation::NameTaken, "{taken}");
+            assert_eq!(
+                answer,
+                Reservation::Refused(ReservationRefused::NameTaken),
+                "{taken}"
+            );
         }
     }
 }
@@ -445,7 +481,10 @@ pub async fn a_scope_is_rotated_again_once_its_rotation_is_closed<F: RegistryFix
     let (_place, registry, _) = furnished::<F>().await;
     let first = rotate(&registry, PLATFORM, "k2").await;
     let other = reserve_rotation(&registry, PLATFORM, "k3").await;
-    assert_eq!(other, RotationReservation::InProgress);
+    assert_eq!(
+        other,
+        Reservation::Refused(ReservationRefused::RotationInProgress)
+    );
     let first = registry.close_rotation(&first, at(15)).await.unwrap();
     assert!(!generate(&registry, PLATFORM, "bystander").await.current);
     let second = rotate(&registry, PLATFORM, "k3").await;
@@ -616,7 +655,7 @@ pub async fn shows_the_open_rotations_of_all_scopes_those_due_first<F: RegistryF
             continue;
         }
         let made = pair(scope, "k2");
-        let opening = registry.open_rotation(&pending, &made, at(11), at(closes_at));
+        let opening = open_rotation(&registry, &pending, &made, at(11), at(closes_at));
         opening.await.unwrap();
     }
     let scopes = async || {
@@ -636,7 +675,7 @@ pub async fn keeps_the_instants_of_a_rotation_to_the_microsecond<F: RegistryFixt
         |second: i64| -> Timestamp { at(second) + jiff::SignedDuration::from_nanos(123_456_000) };
     let pending = rotation_reserved(&registry, PLATFORM, "k2").await;
     let made = pair(PLATFORM, "k2");
-    let opening = registry.open_rotation(&pending, &made, precise(11), precise(20));
+    let opening = open_rotation(&registry, &pending, &made, precise(11), precise(20));
     let transition = opening.await.unwrap();
     assert_eq!(
         (transition.opened_at, transition.closes_at),

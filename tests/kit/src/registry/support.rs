@@ -4,8 +4,8 @@ use std::num::NonZeroU32;
 
 use jiff::Timestamp;
 use signer_domain::ports::{
-    CurrentKey, GeneratedKey, KeyQuery, KeyRegistry, KeyRegistryError, PendingKey, Reservation,
-    RotationReservation,
+    Completed, CurrentKey, GeneratedKey, KeyQuery, KeyRegistry, KeyRegistryError, PendingKey,
+    Purpose, Reservation, WantedKey,
 };
 use signer_domain::{
     HandleId, KeyId, ProviderName, PublicKey, RotationTransition, Scope, SigningKey,
@@ -54,6 +54,17 @@ pub fn handle(scope: Scope, key_id: &str) -> HandleId {
     pair(scope, key_id).handle_id
 }
 
+/// A name that is wanted of a provider for a key that is generated.
+pub fn wanted(scope: Scope, key_id: &str, provider: ProviderName, at: Timestamp) -> WantedKey {
+    WantedKey {
+        scope,
+        key_id: name(key_id),
+        provider,
+        purpose: Purpose::Generate,
+        at,
+    }
+}
+
 /// Reserves a name.
 ///
 /// # Errors
@@ -63,26 +74,60 @@ pub async fn reserve<R: KeyRegistry>(
     scope: Scope,
     key_id: &str,
 ) -> Result<Reservation, KeyRegistryError> {
-    let software = ProviderName::new("software");
-    registry
-        .reserve(&scope, &name(key_id), software, at(0))
-        .await
+    let wanted = wanted(scope, key_id, ProviderName::new("software"), at(0));
+    registry.reserve(&wanted).await
 }
 
 /// The reservation of a name: a new one, or the one that stands.
 pub async fn reserved<R: KeyRegistry>(registry: &R, scope: Scope, key_id: &str) -> PendingKey {
     match reserve(registry, scope, key_id).await.unwrap() {
         Reservation::Reserved(pending) | Reservation::AlreadyPending(pending) => pending,
-        Reservation::Standing(key) => panic!("{key:?} stands"),
-        Reservation::RotationInProgress => panic!("{scope} is being rotated"),
+        Reservation::Completed(earlier) => panic!("{earlier:?} stands"),
+        Reservation::Refused(refused) => panic!("{refused:?} in {scope}"),
     }
+}
+
+/// Completes the reservation of a key that is generated.
+///
+/// # Errors
+/// As the registry.
+pub async fn complete<R: KeyRegistry>(
+    registry: &R,
+    pending: &PendingKey,
+    made: &GeneratedKey,
+    at: Timestamp,
+) -> Result<SigningKey, KeyRegistryError> {
+    let completed = registry.complete(pending, made, at, at).await?;
+    assert_eq!(completed.rotation, None);
+    Ok(completed.key)
+}
+
+/// Completes the reservation of a rotation.
+///
+/// # Errors
+/// As the registry.
+pub async fn open_rotation<R: KeyRegistry>(
+    registry: &R,
+    pending: &PendingKey,
+    made: &GeneratedKey,
+    at: Timestamp,
+    closes_at: Timestamp,
+) -> Result<RotationTransition, KeyRegistryError> {
+    let completed = registry.complete(pending, made, at, closes_at).await?;
+    let rotation = completed.rotation.unwrap();
+    assert_eq!(completed.key.handle_id, rotation.new_handle_id);
+    Ok(rotation)
+}
+
+/// What is found under the name of a key.
+pub const fn completed(key: SigningKey, rotation: Option<RotationTransition>) -> Reservation {
+    Reservation::Completed(Completed { key, rotation })
 }
 
 /// Reserves and completes a key.
 pub async fn generate<R: KeyRegistry>(registry: &R, scope: Scope, key_id: &str) -> SigningKey {
     let pending = reserved(registry, scope, key_id).await;
-    registry
-        .complete(&pending, &pair(scope, key_id), at(1))
+    complete(registry, &pending, &pair(scope, key_id), at(1))
         .await
         .unwrap()
 }
@@ -92,12 +137,12 @@ pub async fn reserve_rotation<R: KeyRegistry>(
     registry: &R,
     scope: Scope,
     new_key_id: &str,
-) -> RotationReservation {
-    let software = ProviderName::new("software");
-    registry
-        .reserve_rotation(&scope, &name(new_key_id), software, at(10))
-        .await
-        .unwrap()
+) -> Reservation {
+    let wanted = WantedKey {
+        purpose: Purpose::Rotate,
+        ..wanted(scope, new_key_id, ProviderName::new("software"), at(10))
+    };
+    registry.reserve(&wanted).await.unwrap()
 }
 
 /// The reservation of a rotation: a new one, or the one that stands.
@@ -107,9 +152,7 @@ pub async fn rotation_reserved<R: KeyRegistry>(
     new_key_id: &str,
 ) -> PendingKey {
     let answer = reserve_rotation(registry, scope, new_key_id).await;
-    let (RotationReservation::Reserved(pending) | RotationReservation::AlreadyPending(pending)) =
-        answer
-    else {
+    let (Reservation::Reserved(pending) | Reservation::AlreadyPending(pending)) = answer else {
         panic!("{answer:?}");
     };
     pending
@@ -123,7 +166,7 @@ pub async fn rotate<R: KeyRegistry>(
 ) -> RotationTransition {
     let pending = rotation_reserved(registry, scope, new_key_id).await;
     let made = pair(scope, new_key_id);
-    let opening = registry.open_rotation(&pending, &made, at(11), at(20));
+    let opening = open_rotation(registry, &pending, &made, at(11), at(20));
     opening.await.unwrap()
 }
 

@@ -3,7 +3,7 @@
 use std::error::Error as _;
 use std::num::NonZeroU32;
 
-use signer_domain::ports::{RotationRecords as _, RotationReservation};
+use signer_domain::ports::RotationRecords as _;
 use signer_domain::{PublicKey, RotationTransition};
 
 use super::*;
@@ -51,11 +51,7 @@ fn all() -> KeyQuery {
 }
 
 async fn reserve(registry: &SqliteRegistry, name: &str) -> Result<Reservation, KeyRegistryError> {
-    let name = KeyId::parse(name).unwrap();
-    let (software, at) = (ProviderName::new("software"), Timestamp::UNIX_EPOCH);
-    registry
-        .reserve(&Scope::Platform, &name, software, at)
-        .await
+    registry.reserve(&wanted(name)).await
 }
 
 async fn generate(registry: &SqliteRegistry, name: &str) {
@@ -64,20 +60,23 @@ async fn generate(registry: &SqliteRegistry, name: &str) {
         panic!("{reservation:?}");
     };
     let (made, at) = (pair(name), Timestamp::UNIX_EPOCH);
-    registry.complete(&pending, &made, at).await.unwrap();
+    let completing = registry.complete(&pending, &made, at, at);
+    completing.await.unwrap();
 }
 
 async fn rotate(registry: &SqliteRegistry, name: &str) -> RotationTransition {
-    let key_id = KeyId::parse(name).unwrap();
-    let (software, at) = (ProviderName::new("software"), Timestamp::UNIX_EPOCH);
-    let reserving = registry.reserve_rotation(&Scope::Platform, &key_id, software, at);
-    let reservation = reserving.await.unwrap();
-    let RotationReservation::Reserved(pending) = reservation else {
+    let wanted = WantedKey {
+        purpose: Purpose::Rotate,
+        ..wanted(name)
+    };
+    let reservation = registry.reserve(&wanted).await.unwrap();
+    let Reservation::Reserved(pending) = reservation else {
         panic!("{reservation:?}");
     };
     let made = pair(name);
-    let opening = registry.open_rotation(&pending, &made, at, at);
-    opening.await.unwrap()
+    let at = Timestamp::UNIX_EPOCH;
+    let opening = registry.complete(&pending, &made, at, at);
+    opening.await.unwrap().rotation.unwrap()
 }
 
 #[tokio::test]

@@ -51,21 +51,16 @@ async fn given_up(registry: &SqliteRegistry, how: GivesUp) -> oneshot::Sender<()
 
 async fn with_one_key(directory: &TempDir) -> SqliteRegistry {
     let registry = open(directory).await;
-    let name = sample();
-    let reserving = registry.reserve(
-        &name.scope,
-        &name.key_id,
-        name.provider,
-        Timestamp::UNIX_EPOCH,
-    );
-    let Reservation::Reserved(pending) = reserving.await.unwrap() else {
+    let reserved = registry.reserve(&wanted("k1")).await;
+    let Reservation::Reserved(pending) = reserved.unwrap() else {
         panic!("the name is taken");
     };
     let made = GeneratedKey {
         handle_id: HandleId::parse("software:a").unwrap(),
         public_key: signer_domain::PublicKey::from_bytes([1; 32]),
     };
-    let completing = registry.complete(&pending, &made, Timestamp::UNIX_EPOCH);
+    let at = Timestamp::UNIX_EPOCH;
+    let completing = registry.complete(&pending, &made, at, at);
     completing.await.unwrap();
     registry
 }
