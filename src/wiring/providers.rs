@@ -76,7 +76,7 @@ impl OpenProviders {
             };
             ProviderSpec {
                 name: face.name,
-                is_dev_only: face.is_dev_only,
+                is_dev_only: face.dev_only.is_some(),
                 factory: Arc::new(factory),
             }
         };
@@ -94,10 +94,10 @@ impl OpenProviders {
         Ok(())
     }
 
-    /// Has them say in the log what their settings mean.
+    /// Says in the log what an operator must know of them.
     pub(crate) fn announce(&self) {
-        for (_, prepared) in &self.0 {
-            prepared.announce();
+        for (face, prepared) in &self.0 {
+            signer_module::announce(face, &**prepared);
         }
     }
 

@@ -9,8 +9,8 @@ use crate::flag::Flag;
 pub struct Face {
     /// Its name.
     pub name: ProviderName,
-    /// Whether it is unfit for production, as the boot log and `/livez` then say.
-    pub is_dev_only: bool,
+    /// Why it is for development only, if it is. The boot log then says so, and `/livez`.
+    pub dev_only: Option<&'static str>,
     /// What stands above its settings in the help.
     pub heading: &'static str,
     /// Its settings, in the order of the help.
@@ -48,7 +48,7 @@ impl Face {
     pub const fn bare(name: ProviderName) -> Self {
         Self {
             name,
-            is_dev_only: false,
+            dev_only: None,
             heading: "",
             flags: &[],
             one_of: &[],

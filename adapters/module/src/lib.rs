@@ -17,7 +17,7 @@ pub use face::{Face, TableRow};
 pub use flag::{Flag, Kind, Unsaid};
 /// What the methods of [`Prepared`] return.
 pub use futures_util::future::BoxFuture;
-pub use module::{Closed, LeftOut, Prepared, ProviderModule};
+pub use module::{Closed, LeftOut, Prepared, ProviderModule, announce};
 pub use refusal::{Reason, Refusal};
 pub use scoped_name::{handle_of, names_in};
 pub use setting::{PREFIX, Setting, Source, quoted, variable};

@@ -76,6 +76,14 @@ pub trait Prepared: fmt::Debug + Send + Sync {
     }
 }
 
+/// Says in the log what an operator must know of a provider that is about to serve.
+pub fn announce(face: &Face, prepared: &dyn Prepared) {
+    if let Some(why) = face.dev_only {
+        tracing::warn!(provider = %face.name, "key provider is dev-only: {why}");
+    }
+    prepared.announce();
+}
+
 /// How the use of a provider ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Closed {

@@ -16,7 +16,7 @@ pub(crate) const SEED_FILE: Flag = Flag {
 
 /// The provider as the program shows it.
 pub static FACE: Face = Face {
-    is_dev_only: true,
+    dev_only: Some("whoever reads its seed file holds every key"),
     heading: "Software provider options",
     flags: &[SEED_FILE],
     in_table: &[TableRow {

@@ -43,11 +43,4 @@ impl Prepared for Opened {
         let provider: Arc<dyn KeyProvider> = Arc::<SoftwareProvider>::clone(&self.0);
         Box::pin(async move { Ok(provider) })
     }
-
-    fn announce(&self) {
-        tracing::warn!(
-            provider = %FACE.name,
-            "key provider is dev-only: whoever reads its seed file holds every key"
-        );
-    }
 }

@@ -38,7 +38,8 @@ fn announce(path: &Path) -> Result<(), Refusal> {
     let settings = Settings::read(MODULE.face(), |_| Some(&said), |_| None)?;
     let runtime = Builder::new_current_thread().build();
     let runtime = runtime.map_err(Refusal::general)?;
-    runtime.block_on(MODULE.prepare(&settings))?.announce();
+    let prepared = runtime.block_on(MODULE.prepare(&settings))?;
+    signer_module::announce(MODULE.face(), &*prepared);
     Ok(())
 }
 

@@ -11,7 +11,7 @@ use super::TestDouble;
 
 /// The double as the program shows it.
 pub static FACE: Face = Face {
-    is_dev_only: true,
+    dev_only: Some("a test makes it do what it likes"),
     ..Face::bare(ProviderName::new("testdouble"))
 };
 
