@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use crate::workspace::{Edge, Member, edges, members};
+use crate::workspace::{Edge, Member, edges, for_development, members};
 
 /// What a member is, which its folder says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,9 +70,10 @@ impl Room {
     }
 }
 
-/// The one crate that hands private keys out, and the only two that it hands them to.
+/// The one crate that hands private keys out, and the one provider for production that it hands them to. The
+/// others are for development only.
 const KEY_PAIR: &str = "adapters/key-pair";
-const WITH_KEY_PAIRS: [&str; 2] = ["adapters/software", "adapters/azure-kv"];
+const BORROWER: &str = "adapters/azure-kv";
 
 /// Crates that no provider brings along and that have their place: a name, or its beginning when it ends
 /// in a hyphen or an underscore, and the folders of the members that may use it.
@@ -135,9 +136,8 @@ fn misplaced_edges(edges: &BTreeSet<Edge>, members: &BTreeSet<Member>) -> Vec<St
 
 fn may_need(from: &Member, to: &Member) -> bool {
     let is_lent = to.folder != Path::new(KEY_PAIR)
-        || WITH_KEY_PAIRS
-            .iter()
-            .any(|folder| from.folder == Path::new(folder));
+        || from.folder == Path::new(BORROWER)
+        || for_development().any(|folder| from.folder == folder);
     let is_a_part = Room::of(to) == Room::Part && to.folder.starts_with(&from.folder);
     let is_its_own = is_a_part && Room::of(from) == Room::Provider;
     is_its_own || (Room::of(from).may_need(to) && is_lent)
@@ -329,8 +329,8 @@ fn a_part_of_a_provider_is_its_own() {
 }
 
 #[test]
-fn private_keys_are_lent_to_two_providers_only() {
-    for from in ["signer-audit", "signer-cloud", "signer-toy"] {
+fn private_keys_are_lent_to_one_provider_for_production_only() {
+    for from in ["signer-audit", "signer-cloud", "signer-pkcs11"] {
         let complaints = complaints_with(&Edge::new(from, "signer-key-pair"));
         let expected = format!("{from} must not need signer-key-pair");
         assert!(complaints.contains(&expected), "{complaints:?}");

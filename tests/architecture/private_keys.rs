@@ -1,11 +1,11 @@
-//! Private key material has two places, `adapters/key-pair` and the software provider, and the key that
-//! signs checkpoints of the audit log has one file. Which crates may use the first of them is a rule
-//! about edges, in `crates.rs`.
+//! Private key material has two places, `adapters/key-pair` and the providers that are for development
+//! only, and the key that signs checkpoints of the audit log has one file. Which crates may use the first of
+//! them is a rule about edges, in `crates.rs`.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use crate::workspace::shipped_sources;
+use crate::workspace::{for_development, shipped_sources};
 
 /// What the borrowers of a private key hold it in. Only crates that may depend on its home can name it, and
 /// of `azure-kv` only the files through which a key of the vault passes.
@@ -35,14 +35,10 @@ const NAMES: [&str; 14] = [
     "hazmat",
 ];
 
-/// The only directories whose files may name them, and the one file of the audit log that holds its
-/// checkpoint key. That key signs for no caller and cannot come from the software provider, which
+/// The only directory beside the providers for development whose files may name them, and the one file of the
+/// audit log that holds its checkpoint key. That key signs for no caller and cannot come from the software provider, which
 /// production does not have.
-const HOMES: [&str; 3] = [
-    "adapters/key-pair/",
-    "adapters/software/",
-    "adapters/audit/src/checkpoint_key.rs",
-];
+const HOMES: [&str; 2] = ["adapters/key-pair/", "adapters/audit/src/checkpoint_key.rs"];
 
 /// The home that hands two of them out.
 const PUBLISHES: &str = "adapters/key-pair/";
@@ -84,8 +80,10 @@ fn words(code: &str) -> impl Iterator<Item = &str> {
 }
 
 fn is_home(path: &Path) -> bool {
-    let path = path.to_string_lossy();
-    HOMES.iter().any(|home| path.starts_with(home))
+    for_development().any(|home| path.starts_with(home)) || {
+        let path = path.to_string_lossy();
+        HOMES.iter().any(|home| path.starts_with(home))
+    }
 }
 
 /// Files that hold nothing but tests.

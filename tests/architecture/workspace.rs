@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
+use plexsphere_signer::PROVIDERS;
 
 /// Where the members live that measure and test. They are tools for developers and no part of what is
 /// shipped.
@@ -66,6 +67,15 @@ impl Edge {
             is_optional: false,
         }
     }
+}
+
+/// The folders of the providers that are for development only, as the boot log and `/livez` say.
+pub(crate) fn for_development() -> impl Iterator<Item = PathBuf> {
+    PROVIDERS.into_iter().filter_map(|module| {
+        let face = module.face();
+        let folder = || Path::new("adapters").join(face.name.as_str());
+        face.dev_only.map(|_why| folder())
+    })
 }
 
 /// What cargo knows about the members, without the rest of the graph.

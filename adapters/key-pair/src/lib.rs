@@ -1,7 +1,7 @@
 //! Ed25519 key pairs in this process: the only types of this project that hold the private key of a
 //! caller.
 //!
-//! Two crates may depend on this one, which `tests/architecture` sees to: the software provider, and the
+//! Who may depend on this one `tests/architecture` sees to: providers that are for development only, and the
 //! one of Azure Key Vault, which has no Ed25519 of its own and lends its keys.
 
 mod key_pair;
