@@ -15,7 +15,7 @@ pub(crate) fn reference(which: Reference, providers: &Catalogue) -> Result<(), F
     })
 }
 
-/// The table of the README.
+/// The table of providers.
 fn provider_table(providers: &Catalogue) -> String {
     let mut table = String::from(
         "| `--key-provider` | where the private key lives | who can export it | a signature takes | \
@@ -36,11 +36,8 @@ fn provider_table(providers: &Catalogue) -> String {
 
 /// The settings of `serve`, a table for each heading of its help.
 fn settings(providers: &Catalogue) -> String {
-    let mut text = String::from(
-        "# The settings of `serve`\n\n\
-         Each can be given as a flag or in the environment; the flag comes first. This page is what\n\
-         `plexsphere-signer reference settings` prints.\n",
-    );
+    let mut text =
+        String::from("Each can be given as a flag or in the environment; the flag comes first.\n");
     let definition = definition(providers);
     let serve = definition.find_subcommand("serve");
     let mut tables: Vec<(&str, String)> = Vec::new();
@@ -53,7 +50,7 @@ fn settings(providers: &Catalogue) -> String {
     }
     for (heading, rows) in tables {
         let table = format!(
-            "\n## {heading}\n\n| flag | variable | default | what it is |\n| --- | --- | --- | --- |\n{rows}"
+            "\n### {heading}\n\n| flag | variable | default | what it is |\n| --- | --- | --- | --- |\n{rows}"
         );
         text.push_str(&table);
     }

@@ -1,5 +1,6 @@
 //! What `--help` prints and what every refusal says, as it stands in the files beside this one; and what the
-//! documentation says of settings and providers.
+//! documentation says of settings and providers. What the help says of the settings of a provider stands in
+//! `help.txt` of that one's folder, and where the answers list all providers the files here say KNOWN.
 //!
 //! Who means to change a text records it anew and reads the difference:
 //! `PLEXSPHERE_RECORD=1 cargo test -p signer-stories --test cli help::`, once as shipped and once with all providers. A new
@@ -9,11 +10,13 @@
     reason = "a helper that fails is a test that fails"
 )]
 
+mod catalogue;
 mod page;
 mod transcript;
 
 use std::collections::BTreeSet;
 
+use plexsphere_signer::PROVIDERS;
 use signer_test_support::is_as_shipped;
 
 use page::Page;
@@ -39,6 +42,17 @@ fn the_help_of_every_command_is_as_recorded_whatever_providers_were_built_in() {
         for below in commands_below(command, help) {
             assert!(told.contains(below.as_str()), "{below} is not recorded");
         }
+    }
+}
+
+#[test]
+fn the_help_tells_the_settings_of_every_provider_as_recorded_in_its_folder() {
+    let help = answer_to("plexsphere-signer serve --help");
+    for module in PROVIDERS {
+        let face = module.face();
+        let told = catalogue::settings_in(&help, face.heading).unwrap();
+        let page = Page::read(&format!("adapters/{}/help.txt", face.name));
+        page.assert_holds("", told, "");
     }
 }
 
@@ -70,14 +84,15 @@ fn every_refusal_around_azure_kv_is_as_recorded() {
 #[test]
 fn the_page_of_settings_is_what_the_program_says_of_them() {
     let now = answer_to("plexsphere-signer reference settings");
-    Page::read("docs/reference.md").assert_holds("", &now, "");
+    let begin = "<!-- what `plexsphere-signer reference settings` prints -->\n";
+    Page::read("docs/reference.md").assert_holds(begin, &now, "");
 }
 
 #[test]
 fn the_table_of_providers_is_what_they_say_of_themselves() {
     let now = answer_to("plexsphere-signer reference providers");
     let begin = "<!-- what `plexsphere-signer reference providers` prints -->\n";
-    Page::read("README.md").assert_holds(begin, &now, "<!-- so far -->");
+    Page::read("docs/reference.md").assert_holds(begin, &now, "<!-- so far -->");
 }
 
 fn assert_refusals(provider: &str, is_built_in: bool) {

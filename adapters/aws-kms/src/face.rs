@@ -71,11 +71,11 @@ pub(crate) static FACE: Face = Face {
     ],
     in_table: &[TableRow {
         way: None,
-        lives: "AWS KMS; see [docs/cloud](docs/cloud/README.md)",
+        lives: "AWS KMS; see [docs/cloud](cloud/README.md)",
         exported_by: "nobody",
         takes: "a call over the network",
         retiring: "disables the key",
-        permissions: "[policy](docs/cloud/aws-kms-policy.json)",
+        permissions: "[policy](cloud/aws-kms-policy.json)",
     }],
     ..Face::bare(ProviderName::new("aws-kms"))
 };

@@ -81,7 +81,7 @@ pub(crate) static FACE: Face = Face {
             exported_by: "whoever may decrypt with the vault's key",
             takes: "a call over the network",
             retiring: "disables the vault's key",
-            permissions: "[role](docs/cloud/azure-kv-role.json)",
+            permissions: "[role](cloud/azure-kv-role.json)",
         },
         TableRow {
             way: Some("mode `native`"),

@@ -69,7 +69,7 @@ pub(crate) static FACE: Face = Face {
         exported_by: "nobody",
         takes: "a call over the network",
         retiring: "disables the key version",
-        permissions: "[role](docs/cloud/gcp-kms-role.yaml)",
+        permissions: "[role](cloud/gcp-kms-role.yaml)",
     }],
     ..Face::bare(ProviderName::new("gcp-kms"))
 };

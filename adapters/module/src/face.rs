@@ -26,7 +26,7 @@ pub struct Face {
     pub in_table: &'static [TableRow],
 }
 
-/// A row of the table of providers in the documentation. Links start at the root of the repository.
+/// A row of the table of providers in the documentation. Links start at `docs/`, where it stands.
 #[derive(Debug)]
 pub struct TableRow {
     /// How it is used, where there are several ways.

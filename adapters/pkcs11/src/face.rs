@@ -113,7 +113,7 @@ pub static FACE: Face = Face {
     in_table: &[TableRow {
         way: None,
         lives: "a PKCS #11 v3.0 token with `CKM_EDDSA`; see \
-               [docs/hsm](docs/hsm/README.md)",
+               [docs/hsm](hsm/README.md)",
         exported_by: "nobody",
         takes: "as long as the token needs",
         retiring: "destroys the private object",

@@ -8,6 +8,8 @@ use std::{env, fs};
 
 use signer_test_support::{Program, Workplace};
 
+use super::catalogue::left_out;
+
 const PROMPT: &str = "$ ";
 /// Say where the custodian may keep its state, so that a refusal is not about that.
 const HERE: &str = "--registry sqlite:registry.db --audit-log none --socket signer.sock";
@@ -59,7 +61,7 @@ impl Transcript {
         assert!(!self.entries.is_empty(), "{} is empty", self.file.display());
         let mut now = self.head.clone();
         for typed in self.lines() {
-            write!(now, "{PROMPT}{typed}\n{}", answer_to(typed)).unwrap();
+            write!(now, "{PROMPT}{typed}\n{}", left_out(&answer_to(typed))).unwrap();
         }
         if env::var_os("PLEXSPHERE_RECORD").is_some() {
             fs::write(&self.file, now).unwrap();
