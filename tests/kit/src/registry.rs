@@ -19,6 +19,7 @@
 #![expect(missing_docs, reason = "the name of a case says what it holds")]
 
 pub mod changes;
+pub mod closings;
 pub mod concurrency;
 mod memory;
 pub mod model;
@@ -127,6 +128,8 @@ macro_rules! registry_suite {
                     a_scope_that_lost_its_key_while_a_rotation_came_to_nothing_takes_the_next_one
                     a_scope_without_a_current_key_is_not_rotated
                     a_name_that_no_rotation_made_is_taken_also_while_another_rotation_is_open
+                }
+                closings {
                     closing_retires_the_old_key_and_leaves_its_provider_to_be_told
                     closing_what_is_no_rotation_is_a_conflict
                     a_scope_is_rotated_again_once_its_rotation_is_closed
@@ -187,8 +190,9 @@ macro_rules! registry_suite {
 mod tests {
     use super::MemoryFixture;
 
-    const GROUPS: [&str; 6] = [
+    const GROUPS: [&str; 7] = [
         include_str!("registry/changes.rs"),
+        include_str!("registry/closings.rs"),
         include_str!("registry/concurrency.rs"),
         include_str!("registry/model.rs"),
         include_str!("registry/questions.rs"),
