@@ -8,11 +8,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::net::UnixListener;
 use std::thread::JoinHandle;
 
-use signer_test_support::{Finished, Program, Workplace};
-
-fn program() -> Program {
-    Program::new(env!("CARGO_BIN_EXE_signer-as-shipped"))
-}
+use signer_test_support::{Finished, Workplace, shipped};
 
 /// Answers one request at the socket of `place` with `answer`, byte for byte.
 fn answer_once(place: &Workplace, answer: String) -> JoinHandle<()> {
@@ -32,7 +28,7 @@ fn keys_list_answered(answer: String) -> Finished {
     let place = Workplace::empty();
     let answering = answer_once(&place, answer);
     let program =
-        program().with_variable("PLEXSPHERE_SIGNER_SOCKET", place.socket().to_str().unwrap());
+        shipped!().with_variable("PLEXSPHERE_SIGNER_SOCKET", place.socket().to_str().unwrap());
     let finished = program.run(place.path(), ["keys", "list"]);
     answering.join().unwrap();
     finished

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::Path;
 
 use rustix::process::Signal;
-use signer_test_support::{Finished, Program, STRANGER, Server, Workplace, eventually};
+use signer_test_support::{Finished, STRANGER, Server, Workplace, eventually, shipped};
 
 const NEXT_TO_THE_REGISTRY: [&str; 5] = [
     "audit.jsonl",
@@ -18,12 +18,8 @@ const NEXT_TO_THE_REGISTRY: [&str; 5] = [
     "audit.jsonl.lock",
 ];
 
-fn program() -> Program {
-    Program::new(env!("CARGO_BIN_EXE_signer-as-shipped"))
-}
-
 fn audit(place: &Workplace, line: &[&str]) -> Finished {
-    program().run(place.path(), ["audit"].iter().chain(line))
+    shipped!().run(place.path(), ["audit"].iter().chain(line))
 }
 
 fn registry(place: &Workplace) -> String {
@@ -57,16 +53,16 @@ fn recorded() -> Workplace {
 
 /// Starts a custodian, does something with it, and stops it in order.
 fn served(place: &Workplace, act: impl FnOnce(&Server)) {
-    let mut server = Server::start(&program(), place, &[]);
+    let mut server = Server::start(&shipped!(), place, &[]);
     act(&server);
     assert!(server.terminate().success());
 }
 
 fn refused_start(place: &Workplace) -> Finished {
     let before = place.names();
-    let mut line = vec!["serve".to_owned()];
-    line.extend(place.software_flags());
-    let refused = program().run(place.path(), line).expect_status(2);
+    let refused = shipped!()
+        .serve_in_vain(place, place.software_flags())
+        .expect_status(2);
     let added: Vec<String> = place
         .names()
         .into_iter()
@@ -306,7 +302,7 @@ fn a_log_that_is_not_there_is_told_before_its_checkpoints_are_missed() {
 fn a_pipe_in_the_place_of_a_file_holds_up_nobody() {
     let place = recorded();
     fs::write(place.file("seen"), "").unwrap();
-    let within_time = program().behind(&["timeout", "10"]);
+    let within_time = shipped!().behind(&["timeout", "10"]);
     for (name, lines) in [
         (
             "audit.jsonl",
@@ -365,7 +361,7 @@ fn a_log_and_its_checkpoints_may_come_through_a_pipe_of_the_shell() {
     ] {
         let line = ["audit"].iter().chain(&beside).chain(&line);
         let input = fs::read(place.file(piped)).unwrap();
-        let verified = program().run_with_input(place.path(), line, &input);
+        let verified = shipped!().run_with_input(place.path(), line, &input);
         let intact = "intact: 3 entries, 1 to 3; signed up to 3\n";
         assert_eq!(verified.expect_status(0).text(), intact, "{piped}");
     }
@@ -388,7 +384,7 @@ fn tail_shows_the_last_entries_as_a_table_or_as_they_stand() {
 fn tail_shows_how_many_refusals_an_entry_stands_for() {
     let place = Workplace::with_seed();
     place.open_to_everyone();
-    let mut server = Server::start(&program(), &place, &["--socket-mode", "0666"]);
+    let mut server = Server::start(&shipped!(), &place, &["--socket-mode", "0666"]);
     // The first sixteen have entries of their own.
     for _ in 0..19 {
         let answer = server.ask_as(STRANGER, "GET", "/v1/keys", None);
@@ -451,7 +447,7 @@ fn accept_registry_or_begin(place: &Workplace) {
 #[test]
 fn keeping_no_log_is_a_warning_and_leaves_no_file() {
     let place = Workplace::with_seed();
-    let mut server = Server::start(&program(), &place, &["--audit-log", "none"]);
+    let mut server = Server::start(&shipped!(), &place, &["--audit-log", "none"]);
     assert!(server.terminate().success());
     let log = server.take_log();
     assert_eq!(log.matches("no audit log is kept").count(), 1, "{log}");
@@ -462,9 +458,9 @@ fn keeping_no_log_is_a_warning_and_leaves_no_file() {
 #[test]
 fn the_log_may_be_named_by_flag_and_by_environment() {
     let place = Workplace::with_seed();
-    let mut server = Server::start(&program(), &place, &["--audit-log", "by-flag"]);
+    let mut server = Server::start(&shipped!(), &place, &["--audit-log", "by-flag"]);
     assert!(server.terminate().success());
-    let program = program().with_variable("PLEXSPHERE_SIGNER_AUDIT_LOG", "by-environment");
+    let program = shipped!().with_variable("PLEXSPHERE_SIGNER_AUDIT_LOG", "by-environment");
     let mut server = Server::start(&program, &place, &[]);
     assert!(server.terminate().success());
     assert!(place.file("by-flag").exists() && place.file("by-environment").exists());
@@ -473,12 +469,12 @@ fn the_log_may_be_named_by_flag_and_by_environment() {
 #[test]
 fn a_second_custodian_cannot_write_the_same_log() {
     let place = Workplace::with_seed();
-    let server = Server::start(&program(), &place, &[]);
+    let server = Server::start(&shipped!(), &place, &[]);
     let other = Workplace::with_seed();
     let log = place.file("audit.jsonl").display().to_string();
-    let mut line = vec!["serve".to_owned(), "--audit-log".to_owned(), log.clone()];
-    line.extend(other.software_flags());
-    let refused = program().run(other.path(), line).expect_status(2);
+    let mut flags = other.software_flags();
+    flags.extend(["--audit-log".to_owned(), log.clone()]);
+    let refused = shipped!().serve_in_vain(&other, flags).expect_status(2);
     assert_eq!(
         refused.sentence(),
         format!(
@@ -571,7 +567,7 @@ fn a_registry_that_is_gone_or_another_one_is_refused() {
 fn a_log_that_begins_anew_is_told_at_the_start_and_by_verify() {
     let place = recorded();
     fs::write(place.file("audit.jsonl"), "").unwrap();
-    let mut server = Server::start(&program(), &place, &[]);
+    let mut server = Server::start(&shipped!(), &place, &[]);
     server.wait_for_log("the new beginning", |line| {
         line.contains("WARN")
             && line.contains("audit log begins anew")
@@ -589,7 +585,7 @@ fn a_log_that_begins_anew_is_told_at_the_start_and_by_verify() {
 #[test]
 fn sighup_goes_on_in_a_new_file() {
     let place = recorded();
-    let mut server = Server::start(&program(), &place, &[]);
+    let mut server = Server::start(&shipped!(), &place, &[]);
     fs::rename(place.file("audit.jsonl"), place.file("old.jsonl")).unwrap();
     server.signal(Signal::HUP);
     eventually("the new file", || {
@@ -608,7 +604,7 @@ fn the_checkpoint_is_in_the_log_stream_and_metrics_tell_of_the_log() {
     let place = Workplace::with_seed();
     // A torn line left by a crash: cutting it is an entry.
     fs::write(place.file("audit.jsonl"), "{\"v\":1,\"seq\":1,\"ti").unwrap();
-    let mut server = Server::start(&program(), &place, &[]);
+    let mut server = Server::start(&shipped!(), &place, &[]);
     assert_eq!(server.metric("audit_entries_total"), 1);
     assert_eq!(server.metric("audit_failures_total"), 0);
     assert!(server.terminate().success());
@@ -629,8 +625,7 @@ fn the_checkpoint_is_in_the_log_stream_and_metrics_tell_of_the_log() {
 #[test]
 fn the_development_set_up_keeps_a_log_of_its_own() {
     let place = Workplace::empty();
-    let socket = place.file(".plexsphere-signer/signer.sock");
-    let mut server = Server::start_with(&program(), place.path(), &socket, ["--dev"]);
+    let mut server = Server::start_in_development(&shipped!(), &place);
     assert!(place.file(".plexsphere-signer/audit.jsonl").exists());
     assert!(server.terminate().success());
 }

@@ -9,15 +9,10 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 
-use signer_test_support::{Program, Server, Workplace};
-
-fn program() -> Program {
-    Program::new(env!("CARGO_BIN_EXE_signer-as-shipped"))
-}
+use signer_test_support::{Server, Workplace, shipped};
 
 fn start(place: &Workplace) -> Server {
-    let socket = place.file(".plexsphere-signer/signer.sock");
-    Server::start_with(&program(), place.path(), &socket, ["--dev"])
+    Server::start_in_development(&shipped!(), place)
 }
 
 fn start_and_read_lines(place: &Workplace) -> (Server, String) {
@@ -92,7 +87,7 @@ fn the_printed_lines_work_after_the_first_key_was_retired_and_while_a_rotation_i
 fn a_second_one_in_the_same_directory_is_told_what_to_do() {
     let place = Workplace::empty();
     let _server = start(&place);
-    let finished = program()
+    let finished = shipped!()
         .run(place.path(), ["serve", "--dev"])
         .expect_status(2);
     let expected = "--dev: another custodian serves in this directory already; use that one, stop \
@@ -140,7 +135,7 @@ fn a_lost_seed_is_not_replaced_while_keys_that_came_from_it_are_registered() {
     let seed = place.file(".plexsphere-signer/seed.bin");
     let aside = place.file("aside");
     fs::rename(&seed, &aside).unwrap();
-    let finished = program()
+    let finished = shipped!()
         .run(place.path(), ["serve", "--dev"])
         .expect_status(2);
     let expected = "--dev finds \".plexsphere-signer/registry.db\" without the seed of its keys: \
@@ -160,7 +155,7 @@ fn a_directory_that_others_can_enter_is_refused_untouched() {
     let directory = place.file(".plexsphere-signer");
     fs::create_dir(&directory).unwrap();
     fs::set_permissions(&directory, Permissions::from_mode(0o755)).unwrap();
-    let finished = program()
+    let finished = shipped!()
         .run(place.path(), ["serve", "--dev"])
         .expect_status(2);
     let refusal = finished.sentence();
@@ -172,10 +167,8 @@ fn a_directory_that_others_can_enter_is_refused_untouched() {
 #[test]
 fn the_environment_of_a_client_does_not_disturb_it() {
     let place = Workplace::empty();
-    let socket = place.file(".plexsphere-signer/signer.sock");
-    let program = program().with_variable("PLEXSPHERE_SIGNER_SOCKET", "/nowhere/signer.sock");
-    let server = Server::start_with(&program, place.path(), &socket, ["--dev"]);
-    server.generate("k1");
+    let program = shipped!().with_variable("PLEXSPHERE_SIGNER_SOCKET", "/nowhere/signer.sock");
+    Server::start_in_development(&program, &place).generate("k1");
 }
 
 #[test]
@@ -186,7 +179,7 @@ fn a_set_up_in_the_environment_is_refused_and_nothing_is_created() {
         ("PLEXSPHERE_SIGNER_DEPLOYMENT_PROFILE", "saas"),
         ("PLEXSPHERE_SIGNER_REGISTRY", "sqlite:registry.db"),
     ] {
-        let finished = program()
+        let finished = shipped!()
             .with_variable(name, value)
             .run(place.path(), ["serve", "--dev"])
             .expect_status(2);
@@ -215,7 +208,7 @@ fn the_lines_of_the_readme_work_as_they_stand() {
     fs::write(place.file("README.md"), "any file").unwrap();
     fs::create_dir_all(place.file("target/release")).unwrap();
     let built = place.file("target/release/plexsphere-signer");
-    std::os::unix::fs::symlink(program().path(), built).unwrap();
+    std::os::unix::fs::symlink(shipped!().path(), built).unwrap();
     let lines = lines_of_readme();
     assert!(lines.matches("plexsphere-signer ").count() >= 7, "{lines}");
     let said = run_lines(&place, &lines);

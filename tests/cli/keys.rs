@@ -4,17 +4,13 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
-use signer_test_support::{K1_HANDLE, Program, Server, Workplace};
-
-fn program() -> Program {
-    Program::new(env!("CARGO_BIN_EXE_signer-as-shipped"))
-}
+use signer_test_support::{K1_HANDLE, Server, Workplace, shipped};
 
 const GENERATE_K1: [&str; 6] = ["keys", "generate", "--scope", "platform", "--key-id", "k1"];
 
 /// A custodian with the key `k1`, which is the current one of the platform.
 fn start(place: &Workplace) -> Server {
-    let server = Server::start(&program(), place, &[]);
+    let server = Server::start(&shipped!(), place, &[]);
     server.cli(&GENERATE_K1).expect_status(0);
     server
 }
@@ -165,7 +161,7 @@ fn a_blocked_key_signs_for_nobody_until_it_is_unblocked_also_after_a_restart() {
     let refused = server.cli(&sign).expect_status(4);
     assert!(refused.sentence().contains("signing: key blocked"));
     assert!(server.terminate().success());
-    let server = Server::start(&program(), &place, &[]);
+    let server = Server::start(&shipped!(), &place, &[]);
     server.cli(&sign).expect_status(4);
     let released = ["keys", "release-quarantine", K1_HANDLE];
     server.cli(&released).expect_status(0);
@@ -226,7 +222,7 @@ fn the_exit_status_tells_what_stands_in_the_way() {
 #[test]
 fn a_scope_that_the_profile_does_not_serve_is_invalid_input() {
     let place = Workplace::with_seed();
-    let server = Server::start(&program(), &place, &["--deployment-profile", "saas"]);
+    let server = Server::start(&shipped!(), &place, &["--deployment-profile", "saas"]);
     let finished = server.cli(&GENERATE_K1).expect_status(2);
     let sentence = finished.sentence();
     assert!(
@@ -261,7 +257,7 @@ fn nobody_at_the_socket_is_exit_status_6_with_the_cure() {
     let place = Workplace::empty();
     let socket: PathBuf = place.socket();
     let line = ["keys", "list", "--socket", socket.to_str().unwrap()];
-    let finished = program().run(place.path(), line).expect_status(6);
+    let finished = shipped!().run(place.path(), line).expect_status(6);
     assert!(
         finished
             .sentence()
@@ -275,7 +271,7 @@ fn the_socket_comes_from_the_flag_and_else_from_the_environment() {
     let place = Workplace::with_seed();
     let server = start(&place);
     let socket = server.socket().to_str().unwrap();
-    let lost = program().with_variable("PLEXSPHERE_SIGNER_SOCKET", "/nowhere/signer.sock");
+    let lost = shipped!().with_variable("PLEXSPHERE_SIGNER_SOCKET", "/nowhere/signer.sock");
     lost.run(place.path(), ["keys", "list"]).expect_status(6);
     lost.run(place.path(), ["keys", "list", "--socket", socket])
         .expect_status(0);

@@ -9,7 +9,7 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::net::UnixListener;
 use std::thread::JoinHandle;
 
-use signer_test_support::{Finished, K1_HANDLE, Program, Server, Workplace};
+use signer_test_support::{Finished, K1_HANDLE, Server, Workplace, shipped};
 
 const OPEN: [&str; 6] = [
     "rotations",
@@ -33,13 +33,9 @@ const CLOSE: [&str; 8] = [
 const DOMAIN: &str = "domain:6f9619ff-8b86-4011-b42d-00cf4fc964ff";
 const OPENED: &str = r#"{"scope":"platform","old_key_id":"k1","new_key_id":"k2","old_handle_id":"software:platform|k1","new_handle_id":"software:platform|k2","opened_at":"2026-01-02T03:04:05Z","closes_at":"2026-01-03T03:04:05Z","closed_at":null}"#;
 
-fn program() -> Program {
-    Program::new(env!("CARGO_BIN_EXE_signer-as-shipped"))
-}
-
 /// A custodian with the key `k1`, which is the current one of the platform.
 fn start(place: &Workplace) -> Server {
-    let server = Server::start(&program(), place, &[]);
+    let server = Server::start(&shipped!(), place, &[]);
     server.generate("k1");
     server
 }
@@ -82,7 +78,7 @@ fn run_answered(line: &[&str], status: u16, body: &'static str) -> (Finished, St
     let place = Workplace::empty();
     let answering = answer_once(&place, status, body);
     let program =
-        program().with_variable("PLEXSPHERE_SIGNER_SOCKET", place.socket().to_str().unwrap());
+        shipped!().with_variable("PLEXSPHERE_SIGNER_SOCKET", place.socket().to_str().unwrap());
     let finished = program.run(place.path(), line);
     let (first, asked) = answering.join().unwrap();
     (finished, first, asked)
@@ -185,7 +181,7 @@ fn every_name_is_required_and_checked_before_anybody_is_asked() {
             "must be \"platform\"",
         ),
     ] {
-        let finished = program().run(place.path(), line).expect_status(2);
+        let finished = shipped!().run(place.path(), line).expect_status(2);
         let sentence = finished.sentence();
         assert!(sentence.contains(told), "{line:?}: {sentence}");
     }

@@ -11,11 +11,7 @@ use std::net::TcpStream;
 use std::os::unix::fs::{FileExt as _, PermissionsExt as _};
 use std::path::Path;
 
-use signer_test_support::{Finished, Program, Response, Server, Workplace, pause};
-
-fn program() -> Program {
-    Program::new(env!("CARGO_BIN_EXE_signer-as-shipped"))
-}
+use signer_test_support::{Finished, Response, Server, Workplace, pause, shipped};
 
 #[test]
 fn every_setting_may_come_from_the_environment() {
@@ -35,11 +31,11 @@ fn every_setting_may_come_from_the_environment() {
         ("LOG_LEVEL", "debug".to_owned()),
     ]
     .into_iter()
-    .fold(program(), |program, (name, value)| {
+    .fold(shipped!(), |program, (name, value)| {
         program.with_variable(&format!("PLEXSPHERE_SIGNER_{name}"), &value)
     });
     let none: [&str; 0] = [];
-    let server = Server::start_with(&program, place.path(), &place.socket(), none);
+    let server = Server::start_with(&program, &place, none);
     let refused = server.post("/v1/keys", r#"{"scope":"platform","key_id":"k1"}"#);
     assert_eq!(refused.problem_code(), "scope_not_permitted");
 }
@@ -47,7 +43,7 @@ fn every_setting_may_come_from_the_environment() {
 #[test]
 fn the_log_is_json_with_exactly_one_warning_about_the_provider() {
     let place = Workplace::with_seed();
-    let mut server = Server::start(&program(), &place, &[]);
+    let mut server = Server::start(&shipped!(), &place, &[]);
     server.generate("k1");
     assert!(server.terminate().success());
     let log = server.take_log();
@@ -65,7 +61,7 @@ fn the_log_is_json_with_exactly_one_warning_about_the_provider() {
 #[test]
 fn going_unverified_is_a_warning_of_its_own() {
     let place = Workplace::with_seed();
-    let mut server = Server::start(&program(), &place, &["--no-verify-after-sign"]);
+    let mut server = Server::start(&shipped!(), &place, &["--no-verify-after-sign"]);
     server.generate("k1");
     server
         .cli(&["sign", "--scope", "platform", "/dev/null"])
@@ -81,7 +77,7 @@ fn going_unverified_is_a_warning_of_its_own() {
 #[test]
 fn a_stop_ends_with_status_0_and_leaves_no_socket() {
     let place = Workplace::with_seed();
-    let mut server = Server::start(&program(), &place, &[]);
+    let mut server = Server::start(&shipped!(), &place, &[]);
     assert!(place.socket().exists());
     assert!(server.terminate().success());
     assert!(!place.socket().exists());
@@ -91,10 +87,8 @@ fn a_stop_ends_with_status_0_and_leaves_no_socket() {
 #[test]
 fn a_second_custodian_is_refused_and_the_first_one_serves_on() {
     let place = Workplace::with_seed();
-    let server = Server::start(&program(), &place, &[]);
-    let mut line = vec!["serve".to_owned()];
-    line.extend(place.software_flags());
-    let second = program().run(place.path(), line);
+    let server = Server::start(&shipped!(), &place, &[]);
+    let second = shipped!().serve_in_vain(&place, place.software_flags());
     assert_ne!(second.status, Some(0));
     assert!(second.sentence().starts_with("--socket "), "{second:?}");
     server.generate("k1");
@@ -103,7 +97,7 @@ fn a_second_custodian_is_refused_and_the_first_one_serves_on() {
 /// Where a custodian served once and kept no audit log, without the lock files that it left.
 fn place_with_a_registry() -> Workplace {
     let place = Workplace::with_seed();
-    let mut server = Server::start(&program(), &place, &["--audit-log", "none"]);
+    let mut server = Server::start(&shipped!(), &place, &["--audit-log", "none"]);
     server.generate("k1");
     assert!(server.terminate().success());
     for lock in ["registry.db.lock", "signer.sock.lock"] {
@@ -115,17 +109,16 @@ fn place_with_a_registry() -> Workplace {
 
 /// Runs a custodian with the settings of `place` and the flag `flag` pointed elsewhere.
 fn refused_with(place: &Workplace, flag: &str, value: &str) -> Finished {
-    let mut line = vec!["serve".to_owned()];
-    line.extend(place.software_flags());
-    let at = line.iter().position(|word| word == flag).unwrap();
-    value.clone_into(&mut line[at + 1]);
-    program().run(place.path(), line).expect_status(2)
+    let mut flags = place.software_flags();
+    let at = flags.iter().position(|word| word == flag).unwrap();
+    value.clone_into(&mut flags[at + 1]);
+    shipped!().serve_in_vain(place, flags).expect_status(2)
 }
 
 #[test]
 fn a_custodian_that_shares_only_the_socket_is_refused_and_creates_nothing() {
     let first = Workplace::with_seed();
-    let server = Server::start(&program(), &first, &[]);
+    let server = Server::start(&shipped!(), &first, &[]);
     let socket = first.socket().display().to_string();
     for second in [place_with_a_registry(), Workplace::with_seed()] {
         let before = (first.names(), second.names());
@@ -140,7 +133,7 @@ fn a_custodian_that_shares_only_the_socket_is_refused_and_creates_nothing() {
 #[test]
 fn a_custodian_that_shares_only_the_registry_is_refused_and_creates_nothing() {
     let first = Workplace::with_seed();
-    let server = Server::start(&program(), &first, &[]);
+    let server = Server::start(&shipped!(), &first, &[]);
     let second = Workplace::with_seed();
     let before = (first.names(), second.names());
     let registry = format!("sqlite:{}", first.registry().display());
@@ -172,14 +165,14 @@ fn a_refused_start_makes_no_registry_beside_an_empty_log_of_one() {
         let sentence = refused.sentence();
         assert!(sentence.contains("is writable by everyone"), "{sentence}");
         assert_eq!(place.names(), before);
-        Server::start(&program(), &place, &[]).generate("k1");
+        Server::start(&shipped!(), &place, &[]).generate("k1");
     }
 }
 
 #[test]
 fn a_registry_that_is_gone_but_for_an_empty_log_is_missed_and_none_is_made() {
     let place = Workplace::with_seed();
-    let mut server = Server::start(&program(), &place, &[]);
+    let mut server = Server::start(&shipped!(), &place, &[]);
     server.generate("k1");
     assert!(server.terminate().success());
     fs::remove_file(place.registry()).unwrap();
@@ -247,7 +240,7 @@ fn the_health_listener_answers_probes_and_metrics_over_tcp_and_nothing_else() {
     let address = free.local_addr().unwrap();
     drop(free);
     let flag = address.to_string();
-    let _server = Server::start(&program(), &place, &["--health-listen", &flag]);
+    let _server = Server::start(&shipped!(), &place, &["--health-listen", &flag]);
     let ask = |path: &str| {
         let mut stream = TcpStream::connect(address).unwrap();
         write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
@@ -262,7 +255,7 @@ fn the_health_listener_answers_probes_and_metrics_over_tcp_and_nothing_else() {
 #[test]
 fn the_process_is_hardened() {
     let place = Workplace::with_seed();
-    let server = Server::start(&program(), &place, &[]);
+    let server = Server::start(&shipped!(), &place, &[]);
     let pid = server.pid().as_raw_nonzero();
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     let limits = fs::read_to_string(format!("/proc/{pid}/limits")).unwrap();
@@ -286,9 +279,9 @@ fn a_stop_during_the_start_leaves_a_place_where_the_next_one_starts() {
     let place = Workplace::with_seed();
     for milliseconds in [0, 2, 5, 10, 20, 40] {
         let flags = place.software_flags();
-        let mut early = Server::spawn(&program(), place.path(), &place.socket(), flags);
+        let mut early = Server::spawn(&shipped!(), &place, flags);
         pause(std::time::Duration::from_millis(milliseconds));
         early.terminate();
     }
-    Server::start(&program(), &place, &[]).generate("k1");
+    Server::start(&shipped!(), &place, &[]).generate("k1");
 }

@@ -9,16 +9,12 @@ use std::fs;
 use std::io::pipe;
 use std::process::{Command, Output, Stdio};
 
-use signer_test_support::{K1_HANDLE, Program, Server, Workplace};
-
-fn program() -> Program {
-    Program::new(env!("CARGO_BIN_EXE_signer-as-shipped"))
-}
+use signer_test_support::{K1_HANDLE, Server, Workplace, shipped};
 
 /// A custodian with a key that signs for the platform, and a file to be signed.
 fn custodian() -> (Workplace, Server) {
     let place = Workplace::with_seed();
-    let server = Server::start(&program(), &place, &[]);
+    let server = Server::start(&shipped!(), &place, &[]);
     server.generate("k1");
     fs::write(place.file("release"), "to be released\n").unwrap();
     (place, server)
@@ -29,7 +25,7 @@ fn shell(place: &Workplace, server: &Server, words: &str) -> Output {
     let through_a_shell = format!("exec \"$0\" {words}");
     Command::new("sh")
         .args(["-c", &through_a_shell])
-        .arg(program().path())
+        .arg(shipped!().path())
         .current_dir(place.path())
         .env("PLEXSPHERE_SIGNER_SOCKET", server.socket())
         .output()

@@ -5,11 +5,7 @@ use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
 
 use plexsphere_signer::PROVIDERS;
-use signer_test_support::{Finished, Program, Workplace};
-
-fn program() -> Program {
-    Program::new(env!("CARGO_BIN_EXE_signer-as-shipped"))
-}
+use signer_test_support::{Finished, Program, Workplace, shipped};
 
 /// The providers of the catalogue, as a refusal tells them.
 fn known_names() -> String {
@@ -21,7 +17,7 @@ fn known_names() -> String {
 
 /// Runs `serve` in an empty place, and makes sure that it refuses without leaving anything behind.
 fn refused(place: &Workplace, flags: &[&str]) -> Finished {
-    refused_by(&program(), place, flags)
+    refused_by(&shipped!(), place, flags)
 }
 
 fn refused_by(program: &Program, place: &Workplace, flags: &[&str]) -> Finished {
@@ -112,7 +108,7 @@ fn a_registry_without_a_directory_is_refused_before_anything_is_created() {
     let seed = place.seed_file().display().to_string();
     let socket = place.socket().display().to_string();
     let registry = format!("sqlite:{}", place.file("none/registry.db").display());
-    let program = program().with_variable("PLEXSPHERE_SIGNER_REGISTRY", &registry);
+    let program = shipped!().with_variable("PLEXSPHERE_SIGNER_REGISTRY", &registry);
     let flags = [
         "--key-provider",
         "software",
@@ -177,7 +173,7 @@ fn a_socket_without_a_directory_is_refused_before_anything_is_created() {
 #[test]
 fn a_variable_that_nobody_obeys_is_refused() {
     let place = Workplace::empty();
-    let program = program().with_variable("PLEXSPHERE_SIGNER_POLICY_FILE", "policy.toml");
+    let program = shipped!().with_variable("PLEXSPHERE_SIGNER_POLICY_FILE", "policy.toml");
     let finished = refused_by(&program, &place, &["--dev"]);
     assert!(
         finished
@@ -190,7 +186,7 @@ fn a_variable_that_nobody_obeys_is_refused() {
 #[test]
 fn a_setting_that_looks_like_a_service_is_refused() {
     let place = Workplace::empty();
-    let program = program().with_variable("PLEXSPHERE_SIGNER_HEALTH_PORT", "9090");
+    let program = shipped!().with_variable("PLEXSPHERE_SIGNER_HEALTH_PORT", "9090");
     let finished = refused_by(&program, &place, &["--dev"]);
     assert!(
         finished
@@ -244,7 +240,7 @@ fn a_wrong_command_line_is_told_in_one_sentence() {
         &["--socket", "s", "openapi"],
         &["-o", "json", "serve", "--dev"],
     ] {
-        let finished = program().run(place.path(), line).expect_status(2);
+        let finished = shipped!().run(place.path(), line).expect_status(2);
         assert_eq!(finished.text(), "", "{line:?}");
         assert!(!finished.sentence().is_empty(), "{line:?}");
     }
@@ -254,13 +250,13 @@ fn a_wrong_command_line_is_told_in_one_sentence() {
 #[test]
 fn help_and_version_are_data() {
     let place = Workplace::empty();
-    let help = program()
+    let help = shipped!()
         .run(place.path(), ["serve", "--help"])
         .expect_status(0);
     assert!(help.text().contains("--software-seed-file"));
     assert!(help.text().contains("PLEXSPHERE_SIGNER_SOFTWARE_SEED_FILE"));
     assert_eq!(help.stderr, "");
-    let version = program().run(place.path(), ["--version"]).expect_status(0);
+    let version = shipped!().run(place.path(), ["--version"]).expect_status(0);
     assert!(version.text().starts_with("plexsphere-signer "));
 }
 
@@ -268,7 +264,7 @@ fn help_and_version_are_data() {
 fn a_command_that_is_missing_brings_the_help_on_standard_error() {
     let place = Workplace::empty();
     for line in [&[][..], &["keys"]] {
-        let finished = program().run(place.path(), line).expect_status(2);
+        let finished = shipped!().run(place.path(), line).expect_status(2);
         assert_eq!(finished.text(), "");
         assert!(finished.stderr.contains("Usage:"), "{finished:?}");
     }
@@ -277,7 +273,7 @@ fn a_command_that_is_missing_brings_the_help_on_standard_error() {
 #[test]
 fn the_openapi_document_is_json() {
     let place = Workplace::empty();
-    let document = program()
+    let document = shipped!()
         .run(place.path(), ["openapi"])
         .expect_status(0)
         .json();
@@ -289,13 +285,13 @@ fn the_openapi_document_is_json() {
 fn every_shell_gets_a_completion_script() {
     let place = Workplace::empty();
     for shell in ["bash", "zsh", "fish"] {
-        let script = program()
+        let script = shipped!()
             .run(place.path(), ["completion", shell])
             .expect_status(0);
         assert!(script.text().contains("plexsphere-signer"), "{shell}");
         assert!(script.text().contains("public-key"), "{shell}");
     }
-    let script = program().run(place.path(), ["completion", "bash"]);
+    let script = shipped!().run(place.path(), ["completion", "bash"]);
     fs::write(place.file("complete.bash"), script.stdout).unwrap();
     let check = std::process::Command::new("bash")
         .args(["-n", "complete.bash"])
@@ -307,7 +303,7 @@ fn every_shell_gets_a_completion_script() {
 #[test]
 fn a_reader_that_went_away_is_not_an_error_to_talk_about() {
     let place = Workplace::empty();
-    let shell = format!("'{}' openapi | head -c 1", program().path().display());
+    let shell = format!("'{}' openapi | head -c 1", shipped!().path().display());
     let output = std::process::Command::new("sh")
         .args(["-c", &shell])
         .current_dir(place.path())
@@ -321,7 +317,7 @@ fn a_flag_that_names_no_socket_is_a_wrong_usage_of_a_client_command() {
     let place = Workplace::with_seed();
     for socket in ["-", "s.sock\n", "s.sock "] {
         let line = ["keys", "list", "--socket", socket];
-        let refused = program().run(place.path(), line).expect_status(2);
+        let refused = shipped!().run(place.path(), line).expect_status(2);
         let expected = format!("--socket \"{}\": must ", socket.escape_debug());
         assert!(refused.sentence().starts_with(&expected), "{refused:?}");
     }
@@ -330,7 +326,7 @@ fn a_flag_that_names_no_socket_is_a_wrong_usage_of_a_client_command() {
 #[test]
 fn a_variable_that_names_no_socket_is_a_wrong_usage_of_every_client_command() {
     let place = Workplace::empty();
-    let program = program().with_variable("PLEXSPHERE_SIGNER_SOCKET", "");
+    let program = shipped!().with_variable("PLEXSPHERE_SIGNER_SOCKET", "");
     for line in [
         &["keys", "list"][..],
         &["keys", "retire", "software:platform|k1"],

@@ -8,11 +8,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use signer_test_support::{Finished, Program, Workplace};
-
-fn program() -> Program {
-    Program::new(env!("CARGO_BIN_EXE_signer-as-shipped"))
-}
+use signer_test_support::{Finished, Workplace, shipped};
 
 fn openssl(directory: &Path, line: &str) -> Vec<u8> {
     let output = Command::new("openssl")
@@ -59,7 +55,7 @@ impl Signed {
             signature,
             file,
         ];
-        program().run(self.place.path(), line)
+        shipped!().run(self.place.path(), line)
     }
 }
 
@@ -82,10 +78,10 @@ fn reads_the_file_from_standard_input() {
         "-",
     ];
     let directory = signed.place.path();
-    program()
+    shipped!()
         .run_with_input(directory, line, b"sign me\n")
         .expect_status(0);
-    program()
+    shipped!()
         .run_with_input(directory, line, b"sign me")
         .expect_status(7);
 }

@@ -15,12 +15,8 @@ use std::time::{Duration, Instant};
 use rustix::process::{Resource, Rlimit, Signal, prlimit};
 use serde_json::Value;
 use signer_test_support::{
-    Finished, K1, K1_HANDLE, Program, Server, Workplace, eventually, pause, sign_request,
+    Finished, K1, K1_HANDLE, Server, Workplace, eventually, pause, shipped, sign_request,
 };
-
-fn program() -> Program {
-    Program::new(env!("CARGO_BIN_EXE_signer-as-shipped"))
-}
 
 fn entries(place: &Workplace) -> Vec<Value> {
     let text = fs::read_to_string(place.file("audit.jsonl")).unwrap();
@@ -30,7 +26,7 @@ fn entries(place: &Workplace) -> Vec<Value> {
 }
 
 fn audit(place: &Workplace, line: &[&str]) -> Finished {
-    program().run(place.path(), ["audit"].iter().chain(line))
+    shipped!().run(place.path(), ["audit"].iter().chain(line))
 }
 
 fn sign(server: &Server) -> signer_test_support::Response {
@@ -49,7 +45,7 @@ fn limit_files(server: &Server, bytes: Option<u64>) {
 #[test]
 fn a_signature_is_in_the_log_when_its_answer_is_there_even_after_a_kill() {
     let place = Workplace::with_seed();
-    let mut server = Server::start(&program(), &place, &[]);
+    let mut server = Server::start(&shipped!(), &place, &[]);
     server.generate("k1");
     let answer = sign(&server).expect_status(200);
     server.kill();
@@ -70,7 +66,7 @@ fn a_signature_is_in_the_log_when_its_answer_is_there_even_after_a_kill() {
 #[test]
 fn a_disk_that_is_full_releases_nothing_and_is_forgiven_without_a_restart() {
     let place = Workplace::with_seed();
-    let mut server = Server::start(&program(), &place, &[]);
+    let mut server = Server::start(&shipped!(), &place, &[]);
     server.generate("k1");
     sign(&server).expect_status(200);
     let length = fs::metadata(place.file("audit.jsonl")).unwrap().len();
@@ -120,7 +116,7 @@ fn a_disk_that_is_full_releases_nothing_and_is_forgiven_without_a_restart() {
 #[test]
 fn no_more_is_signed_than_may_go_unprotected_while_no_checkpoint_can_be_written() {
     let place = Workplace::with_seed();
-    let mut server = Server::start(&program(), &place, &[]);
+    let mut server = Server::start(&shipped!(), &place, &[]);
     server.generate("k1");
     let (checkpoints, aside) = (place.file("audit.jsonl.checkpoint"), place.file("aside"));
     fs::rename(&checkpoints, &aside).unwrap();
@@ -161,7 +157,7 @@ fn a_log_whose_directory_is_moved_away_stays_intact_and_goes_on_when_it_is_back(
     let (path, moved) = (place.file("logs"), place.file("moved"));
     fs::create_dir(&path).unwrap();
     let log = ["--audit-log", "logs/audit.jsonl"];
-    let mut server = Server::start(&program(), &place, &log);
+    let mut server = Server::start(&shipped!(), &place, &log);
     server.generate("k1");
     for substitute in substitutes {
         sign(&server).expect_status(200);
@@ -175,7 +171,7 @@ fn a_log_whose_directory_is_moved_away_stays_intact_and_goes_on_when_it_is_back(
         audit(&place, &["verify", "moved/audit.jsonl"]).expect_status(0);
         fs::remove_dir_all(&path).unwrap();
         fs::rename(&moved, &path).unwrap();
-        server = Server::start(&program(), &place, &log);
+        server = Server::start(&shipped!(), &place, &log);
     }
     sign(&server).expect_status(200);
     assert!(server.terminate().success());
@@ -185,33 +181,33 @@ fn a_log_whose_directory_is_moved_away_stays_intact_and_goes_on_when_it_is_back(
 #[test]
 fn a_retirement_that_no_checkpoint_covers_yet_is_still_known_when_an_old_registry_returns() {
     let place = Workplace::with_seed();
-    let mut server = Server::start(&program(), &place, &[]);
+    let mut server = Server::start(&shipped!(), &place, &[]);
     server.generate("k1");
     assert!(server.terminate().success());
     fs::copy(place.registry(), place.file("backup.db")).unwrap();
-    let mut server = Server::start(&program(), &place, &[]);
+    let mut server = Server::start(&shipped!(), &place, &[]);
     server.post(&format!("{K1}/retire"), "").expect_status(200);
     server.kill();
     for left in ["registry.db-wal", "registry.db-shm"] {
         fs::remove_file(place.file(left)).unwrap();
     }
     fs::copy(place.file("backup.db"), place.registry()).unwrap();
-    let mut line = vec!["serve".to_owned()];
-    line.extend(place.software_flags());
-    let refused = program().run(place.path(), line).expect_status(2);
+    let refused = shipped!()
+        .serve_in_vain(&place, place.software_flags())
+        .expect_status(2);
     let expected = format!("key {K1_HANDLE} was retired, and is not in it");
     assert!(refused.sentence().contains(&expected), "{refused:?}");
     let url = format!("sqlite:{}", place.registry().display());
     let log = ["--audit-log", "audit.jsonl", "--registry", &url];
     audit(&place, &[&["accept-registry"], &log[..]].concat()).expect_status(0);
-    let server = Server::start(&program(), &place, &[]);
+    let server = Server::start(&shipped!(), &place, &[]);
     sign(&server).expect_status(200);
 }
 
 #[test]
 fn requests_go_on_while_the_log_is_rotated() {
     let place = Workplace::with_seed();
-    let mut server = Server::start(&program(), &place, &[]);
+    let mut server = Server::start(&shipped!(), &place, &[]);
     server.generate("k1");
     for round in 0..5 {
         sign(&server).expect_status(200);
@@ -240,7 +236,7 @@ fn requests_go_on_while_the_log_is_rotated() {
 fn a_log_that_is_rotated_while_its_disk_is_full_stays_intact() {
     for room in [0, 1, 100, 300] {
         let place = Workplace::with_seed();
-        let mut server = Server::start(&program(), &place, &[]);
+        let mut server = Server::start(&shipped!(), &place, &[]);
         server.generate("k1");
         sign(&server).expect_status(200);
         let length = fs::metadata(place.file("audit.jsonl")).unwrap().len();
@@ -267,7 +263,7 @@ fn a_log_that_is_rotated_while_its_disk_is_full_stays_intact() {
 fn a_documented_rotation_refuses_no_request_and_is_no_error_whenever_the_rename_comes() {
     const ROTATIONS: usize = 60;
     let place = Workplace::with_seed();
-    let mut server = Server::start(&program(), &place, &[]);
+    let mut server = Server::start(&shipped!(), &place, &[]);
     server.generate("k1");
     let is_over = AtomicBool::new(false);
     let log = place.file("audit.jsonl");
@@ -319,7 +315,7 @@ fn a_documented_rotation_refuses_no_request_and_is_no_error_whenever_the_rename_
 #[test]
 fn the_seed_of_the_checkpoint_key_is_in_memory_once() {
     let place = Workplace::with_seed();
-    let mut server = Server::start(&program(), &place, &[]);
+    let mut server = Server::start(&shipped!(), &place, &[]);
     server.generate("k1");
     sign(&server).expect_status(200);
     // Has it signed once more.
@@ -365,7 +361,7 @@ fn copies_in_memory(server: &Server, bytes: &[u8]) -> usize {
 /// What a custodian leaves that was killed after its first signature.
 fn killed() -> Workplace {
     let place = Workplace::with_seed();
-    let mut server = Server::start(&program(), &place, &[]);
+    let mut server = Server::start(&shipped!(), &place, &[]);
     server.generate("k1");
     sign(&server).expect_status(200);
     server.kill();
@@ -381,9 +377,9 @@ fn no_number_is_given_twice_when_the_log_of_a_killed_custodian_is_moved_before_i
     let place = killed();
     move_away(&place);
     let names = place.names();
-    let mut line = vec!["serve".to_owned()];
-    line.extend(place.software_flags());
-    let refused = program().run(place.path(), &line).expect_status(2);
+    let refused = shipped!()
+        .serve_in_vain(&place, place.software_flags())
+        .expect_status(2);
     let log = place.file("audit.jsonl").display().to_string();
     let sentence = refused.sentence();
     assert!(
@@ -397,11 +393,11 @@ fn no_number_is_given_twice_when_the_log_of_a_killed_custodian_is_moved_before_i
     assert_eq!(place.names(), names);
     // With the file in its place it goes on, and behind an orderly end the file may go.
     fs::rename(place.file("audit.jsonl.1"), place.file("audit.jsonl")).unwrap();
-    let mut server = Server::start(&program(), &place, &[]);
+    let mut server = Server::start(&shipped!(), &place, &[]);
     sign(&server).expect_status(200);
     assert!(server.terminate().success());
     move_away(&place);
-    let mut server = Server::start(&program(), &place, &[]);
+    let mut server = Server::start(&shipped!(), &place, &[]);
     sign(&server).expect_status(200);
     assert!(server.terminate().success());
     let verified = audit(&place, &["verify", "audit.jsonl.1", "audit.jsonl"]).expect_status(0);
@@ -416,7 +412,7 @@ fn a_log_that_a_killed_custodian_wrote_and_that_is_gone_can_be_accepted_as_lost(
     let place = killed();
     fs::remove_file(place.file("audit.jsonl")).unwrap();
     audit(&place, &["accept-cut", "--audit-log", "audit.jsonl"]).expect_status(0);
-    let server = Server::start(&program(), &place, &[]);
+    let server = Server::start(&shipped!(), &place, &[]);
     sign(&server).expect_status(200);
     let found = entries(&place);
     assert_eq!(found[0]["op"], "accept_cut", "{found:?}");
@@ -427,7 +423,7 @@ fn a_log_that_a_killed_custodian_wrote_and_that_is_gone_can_be_accepted_as_lost(
 fn a_custodian_that_is_killed_again_and_again_goes_on_and_may_rotate() {
     let place = killed();
     for round in 0..3 {
-        let mut server = Server::start(&program(), &place, &[]);
+        let mut server = Server::start(&shipped!(), &place, &[]);
         sign(&server).expect_status(200);
         if round == 1 {
             move_away(&place);
@@ -455,20 +451,19 @@ fn the_command_that_a_refusal_gives_works_as_it_stands_whatever_the_path() {
     fs::create_dir(&directory).unwrap();
     let log = directory.join("audit.jsonl");
     let flag = ["--audit-log", log.to_str().unwrap()];
-    let mut server = Server::start(&program(), &place, &flag);
+    let mut server = Server::start(&shipped!(), &place, &flag);
     server.generate("k1");
     server.kill();
     fs::remove_file(&log).unwrap();
-    let mut line = vec!["serve".to_owned()];
-    line.extend(flag.map(str::to_owned));
-    line.extend(place.software_flags());
-    let refused = program().run(place.path(), &line).expect_status(2);
+    let mut flags = place.software_flags();
+    flags.extend(flag.map(str::to_owned));
+    let refused = shipped!().serve_in_vain(&place, flags).expect_status(2);
     let command = refused.sentence().split('`').nth(1).unwrap().to_owned();
     let arguments = command.strip_prefix("plexsphere-signer ").unwrap();
-    let script = format!("exec {} {arguments}", program().path().display());
+    let script = format!("exec {} {arguments}", shipped!().path().display());
     let shell = std::process::Command::new("sh")
         .args(["-c", &script])
         .status();
     assert!(shell.unwrap().success(), "{command}");
-    Server::start(&program(), &place, &flag);
+    Server::start(&shipped!(), &place, &flag);
 }

@@ -23,7 +23,7 @@ mod trial;
 use std::collections::BTreeSet;
 
 use signer_kit::crash::Point;
-use signer_test_support::{Program, Server, Workplace};
+use signer_test_support::{Server, Workplace, shipped, under_test};
 
 use failing::Lasts;
 use trial::Trial;
@@ -92,8 +92,7 @@ fn a_death_anywhere_in_a_row_of_changes_never_keeps_the_next_start_from_its_regi
 #[test]
 fn the_command_that_is_shipped_obeys_no_crash_points() {
     let place = Workplace::with_seed();
-    let program = Program::new(env!("CARGO_BIN_EXE_signer-as-shipped"))
-        .with_variable("SIGNER_UNDER_TEST_CRASH", "any:1+");
+    let program = shipped!().with_variable("SIGNER_UNDER_TEST_CRASH", "any:1+");
     let mut server = Server::start(&program, &place, &[]);
     server.generate("k1").expect_status(201);
     assert!(server.terminate().success());
@@ -102,7 +101,7 @@ fn the_command_that_is_shipped_obeys_no_crash_points() {
 #[test]
 fn a_crash_point_that_is_misspelt_is_not_passed_over() {
     let place = Workplace::with_seed();
-    let program = Program::new(env!("CARGO_BIN_EXE_signer-under-test"))
-        .with_variable("SIGNER_UNDER_TEST_CRASH", "registry.compleat.after:1");
+    let program =
+        under_test!().with_variable("SIGNER_UNDER_TEST_CRASH", "registry.compleat.after:1");
     program.run(place.path(), ["--version"]).expect_status(64);
 }

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::process::Command;
 
 use rustix::fs::XattrFlags;
-use signer_test_support::{Program, Server, Workplace};
+use signer_test_support::{Program, Server, Workplace, shipped};
 
 /// The user that runs the custodian, the group of its pod's volumes, and users and groups that are neither.
 const USER: u32 = 54321;
@@ -47,7 +47,7 @@ impl Volume {
         let binary = place.file("signer");
         let copied = Command::new("install")
             .arg("--mode=0755")
-            .arg(Program::new(env!("CARGO_BIN_EXE_signer-as-shipped")).path())
+            .arg(shipped!().path())
             .arg(&binary)
             .status();
         assert!(copied.unwrap().success());
@@ -67,15 +67,8 @@ impl Volume {
     }
 
     fn refused_with(&self, flags: Vec<String>) -> String {
-        let mut server = Server::spawn(
-            &self.program,
-            self.place.path(),
-            &self.place.socket(),
-            flags,
-        );
-        let status = server.ready_or_ended();
-        let log = server.take_log();
-        assert_eq!(status.and_then(|status| status.code()), Some(2), "{log}");
+        let refused = self.program.serve_in_vain(&self.place, flags);
+        let log = refused.expect_status(2).stderr;
         let (_, sentence) = log.split_once("error: ").unwrap();
         sentence.to_owned()
     }
@@ -167,7 +160,7 @@ fn a_directory_in_which_everyone_may_replace_the_log_is_refused() {
     assert!(sentence.contains(&cure), "{sentence}");
     close(0o1777);
     let (place, program) = (&volume.place, &volume.program);
-    let mut server = Server::start_with(program, place.path(), &place.socket(), flags());
+    let mut server = Server::start_with(program, place, flags());
     assert!(server.terminate().success());
 }
 
@@ -212,7 +205,7 @@ fn a_seed_in_a_directory_that_its_reader_may_pass_and_not_list_is_taken() {
     let volume = Volume::new();
     let flags = with_seed_behind(&volume, 0o711);
     let (place, program) = (&volume.place, &volume.program);
-    let mut server = Server::start_with(program, place.path(), &place.socket(), flags);
+    let mut server = Server::start_with(program, place, flags);
     assert!(server.terminate().success());
 }
 
@@ -252,7 +245,7 @@ fn a_log_in_a_directory_that_may_not_be_read_is_refused_for_that_reason() {
 
 #[test]
 fn what_stands_in_the_place_of_a_file_of_sqlite_is_named_and_not_waited_for() {
-    let program = Program::new(env!("CARGO_BIN_EXE_signer-as-shipped"));
+    let program = shipped!();
     for suffix in ["-wal", "-shm", "-journal"] {
         for kind in ["mkfifo", "mkdir", "ln -s nowhere"] {
             let place = Workplace::with_seed();
@@ -260,9 +253,9 @@ fn what_stands_in_the_place_of_a_file_of_sqlite_is_named_and_not_waited_for() {
             let mut words = kind.split(' ');
             let mut make = Command::new(words.next().unwrap());
             assert!(make.args(words).arg(&path).status().unwrap().success());
-            let mut line = vec!["serve".to_owned()];
-            line.extend(place.software_flags());
-            let refused = program.run(place.path(), line).expect_status(2);
+            let refused = program
+                .serve_in_vain(&place, place.software_flags())
+                .expect_status(2);
             let sentence = refused.sentence();
             assert!(sentence.contains(path.to_str().unwrap()), "{sentence}");
             assert!(sentence.contains("move it away"), "{sentence}");
@@ -274,7 +267,7 @@ fn what_stands_in_the_place_of_a_file_of_sqlite_is_named_and_not_waited_for() {
 #[test]
 fn what_an_editor_puts_behind_a_value_is_no_part_of_a_path() {
     let place = Workplace::with_seed();
-    let program = Program::new(env!("CARGO_BIN_EXE_signer-as-shipped"));
+    let program = shipped!();
     let variable = |flag: &str, value: &str| {
         let name = flag
             .trim_start_matches("--")
@@ -290,7 +283,7 @@ fn what_an_editor_puts_behind_a_value_is_no_part_of_a_path() {
         program.with_variable(&name, &value)
     });
     let flags: [&str; 0] = [];
-    let mut server = Server::start_with(&program, place.path(), &place.socket(), flags);
+    let mut server = Server::start_with(&program, &place, flags);
     // Clients read the same variable.
     let list = program.run(place.path(), ["keys", "list"]).expect_status(0);
     assert!(list.stderr.is_empty(), "{list:?}");

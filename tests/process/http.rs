@@ -16,13 +16,13 @@ use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use signer_test_support::{K1, Program, Server, Workplace, pause, sign_request};
+use signer_test_support::{K1, Server, Workplace, pause, shipped, sign_request};
 
 /// Longer than anything here takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 fn start(place: &Workplace, flags: &[&str]) -> Server {
-    let program = Program::new(env!("CARGO_BIN_EXE_signer-as-shipped"));
+    let program = shipped!();
     let server = Server::start(&program, place, flags);
     server.generate("k1");
     server

@@ -13,20 +13,16 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 use serde_json::Value;
-use signer_test_support::{K1, Program, Server, Workplace, eventually, full_pipe, sign_request};
+use signer_test_support::{K1, Server, Workplace, eventually, full_pipe, sign_request, under_test};
 
 /// Longer than the end of a process takes on a busy machine.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-fn program() -> Program {
-    Program::new(env!("CARGO_BIN_EXE_signer-under-test"))
-}
-
 /// Starts a custodian whose streams are these.
 fn spawn(place: &Workplace, flags: &[String], stdout: Stdio, stderr: Stdio) -> Server {
     Server::spawn_onto(
-        &program(),
-        place.path(),
+        &under_test!(),
+        place,
         &place.socket(),
         flags,
         stdout,
@@ -125,7 +121,7 @@ fn a_reader_of_the_log_that_went_away_changes_nothing() {
 fn a_start_that_fails_ends_although_nobody_reads_why() {
     let place = Workplace::with_seed();
     let flags = place.software_flags();
-    let mut in_use = Server::start(&program(), &place, &[]);
+    let mut in_use = Server::start(&under_test!(), &place, &[]);
     let unknown = vec!["--no-such-flag".to_owned()];
     for (flags, status) in [(&unknown, 2), (&flags, 2)] {
         let (_reader, writer) = full_pipe();
@@ -139,11 +135,10 @@ fn a_start_that_fails_ends_although_nobody_reads_why() {
 fn the_development_set_up_serves_although_nobody_reads_its_lines_to_try() {
     let place = Workplace::empty();
     let (_reader, writer) = full_pipe();
-    let socket = place.file(".plexsphere-signer/signer.sock");
     let mut server = Server::spawn_onto(
-        &program(),
-        place.path(),
-        &socket,
+        &under_test!(),
+        &place,
+        &place.development_socket(),
         &["--dev"],
         writer.into(),
         fs::File::create(place.file("log")).unwrap().into(),

@@ -11,7 +11,7 @@ use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Resource, Rlimit, getrlimit, prlimit};
-use signer_test_support::{K1, Program, Server, Workplace, pause, sign_request};
+use signer_test_support::{K1, Server, Workplace, pause, shipped, sign_request};
 
 const MIB: u64 = 1024 * 1024;
 /// What callers may take up.
@@ -23,9 +23,8 @@ const ROOM: u64 = 3 * BUDGET;
 const GIVEN_BACK: Duration = Duration::from_secs(10);
 
 fn start(place: &Workplace) -> Server {
-    let program = Program::new(env!("CARGO_BIN_EXE_signer-as-shipped"));
     let budget = BUDGET.to_string();
-    let server = Server::start(&program, place, &["--memory-budget", &budget]);
+    let server = Server::start(&shipped!(), place, &["--memory-budget", &budget]);
     server.generate("k1");
     let mapped = status(&server, "VmSize:");
     let limit = Rlimit {

@@ -10,11 +10,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 
-use signer_test_support::{Finished, Program, Server, Workplace, is_as_shipped};
-
-fn program() -> Program {
-    Program::new(env!("CARGO_BIN_EXE_signer-as-shipped"))
-}
+use signer_test_support::{Server, Workplace, is_as_shipped, shipped};
 
 /// Every setting that leads to a file, its name in a workplace, and what is kept beside it.
 const SETTINGS: &[(&str, &str, &[&str])] = &[
@@ -83,17 +79,6 @@ fn flags_with(place: &Workplace, flag: &str, path: &str) -> Vec<String> {
     flags
 }
 
-/// Runs a custodian that is expected to end by itself, and gives what it said.
-fn serve(place: &Workplace, flags: Vec<String>) -> Finished {
-    let mut server = Server::spawn(&program(), place.path(), &place.socket(), flags);
-    let status = server.wait();
-    Finished {
-        status: status.code(),
-        stdout: server.take_output().into_bytes(),
-        stderr: server.take_log(),
-    }
-}
-
 /// What is in a workplace: the bytes of each file by its name.
 fn contents(place: &Workplace) -> BTreeMap<String, Vec<u8>> {
     let read = |name: String| {
@@ -107,7 +92,8 @@ fn contents(place: &Workplace) -> BTreeMap<String, Vec<u8>> {
 #[track_caller]
 fn assert_refused(place: &Workplace, flag: &str, path: &str, keeper: &str) {
     let before = contents(place);
-    let refused = serve(place, flags_with(place, flag, path)).expect_status(2);
+    let flags = flags_with(place, flag, path);
+    let refused = shipped!().serve_in_vain(place, flags).expect_status(2);
     let sentence = refused.sentence();
     let both = [
         format!("{flag} and {keeper}: "),
@@ -130,7 +116,7 @@ fn assert_refused(place: &Workplace, flag: &str, path: &str, keeper: &str) {
 /// A custodian of these names that was killed, so that all it keeps is still there.
 fn place_of_a_killed_custodian() -> Workplace {
     let place = Workplace::with_seed();
-    let mut server = Server::start(&program(), &place, &[]);
+    let mut server = Server::start(&shipped!(), &place, &[]);
     server.generate("k1");
     server.kill();
     place
@@ -191,15 +177,12 @@ fn another_spelling_of_a_path_a_link_and_a_second_name_are_the_same_file() {
 fn a_default_and_a_variable_are_told_as_what_they_are() {
     let place = Workplace::with_seed();
     let registry = format!("sqlite:{}", place.file("audit.jsonl").display());
-    let program = program().with_variable("PLEXSPHERE_SIGNER_REGISTRY", &registry);
+    let program = shipped!().with_variable("PLEXSPHERE_SIGNER_REGISTRY", &registry);
     let flags = place.software_flags();
-    let mut line = vec!["serve".to_owned()];
-    line.extend(
-        flags
-            .into_iter()
-            .filter(|word| word != "--registry" && !word.starts_with("sqlite:")),
-    );
-    let refused = program.run(place.path(), line).expect_status(2);
+    let flags = flags
+        .into_iter()
+        .filter(|word| word != "--registry" && !word.starts_with("sqlite:"));
+    let refused = program.serve_in_vain(&place, flags).expect_status(2);
     let path: PathBuf = place.path().canonicalize().unwrap().join("audit.jsonl");
     assert_eq!(
         refused.sentence(),
@@ -216,7 +199,7 @@ fn a_default_and_a_variable_are_told_as_what_they_are() {
 #[test]
 fn accepting_a_registry_compares_the_log_with_it_as_well() {
     let place = Workplace::with_seed();
-    let mut server = Server::start(&program(), &place, &[]);
+    let mut server = Server::start(&shipped!(), &place, &[]);
     server.generate("k1");
     assert!(server.terminate().success());
     let log = place.file("registry.db-wal").display().to_string();
@@ -235,7 +218,7 @@ fn accepting_a_registry_compares_the_log_with_it_as_well() {
         "--registry",
         &registry,
     ];
-    let refused = program().run(place.path(), line).expect_status(2);
+    let refused = shipped!().run(place.path(), line).expect_status(2);
     let expected = "--audit-log and --registry: ";
     assert!(refused.sentence().starts_with(expected), "{refused:?}");
     assert_eq!(contents(&place), before);

@@ -10,7 +10,7 @@ mod canary;
 mod read_again;
 mod requests;
 
-use signer_test_support::{Program, Random, Response, STRANGER, Server, Workplace, setting};
+use signer_test_support::{Random, Response, STRANGER, Server, Workplace, setting, under_test};
 
 use read_again::Record;
 use requests::{Client, Kind, SCOPE, prepare};
@@ -19,16 +19,12 @@ const SEED: u64 = 0x5eed_0013;
 const CLIENTS: usize = 8;
 const ROUNDS: usize = 3;
 
-pub(crate) fn program() -> Program {
-    Program::new(env!("CARGO_BIN_EXE_signer-under-test"))
-}
-
 pub(crate) fn start(place: &Workplace, flags: &[&str]) -> Server {
     let scripted = place.scripted_flags();
     let all = scripted.iter().map(String::as_str);
     let short = ["--request-deadline", "2s", "--socket-mode", "0666"];
     let all = all.chain(short).chain(flags.iter().copied());
-    Server::start_with(&program(), place.path(), &place.socket(), all)
+    Server::start_with(&under_test!(), place, all)
 }
 
 /// What a run sent, and what came back.
@@ -107,5 +103,5 @@ fn there_is_one_entry_for_each_request_and_the_chain_holds() {
     println!("{} requests", run.sent);
     record.has_one_entry_for_each(run.sent, &run.answers);
     let verify = ["audit", "verify", log.to_str().unwrap()];
-    program().run(place.path(), verify).expect_status(0);
+    under_test!().run(place.path(), verify).expect_status(0);
 }

@@ -11,7 +11,7 @@ use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 use rustix::io::ioctl_fionread;
-use signer_test_support::{Program, Server, Workplace, eventually, path_of, pause, sign_request};
+use signer_test_support::{Server, Workplace, eventually, path_of, pause, shipped, sign_request};
 
 /// Within this time a retirement is answered: callers have half a second to read and the connection looks
 /// a tenth later, the rest is for a busy machine. A caller who does not read is given up after ten seconds
@@ -174,8 +174,7 @@ fn expect_end(deaf: Vec<Deaf>, end: impl FnOnce()) {
 #[test]
 fn no_signature_leaves_behind_an_answered_retirement() {
     let place = Workplace::with_seed();
-    let program = Program::new(env!("CARGO_BIN_EXE_signer-as-shipped"));
-    let server = Server::start(&program, &place, &[]);
+    let server = Server::start(&shipped!(), &place, &[]);
     server.generate("going");
     server.generate("staying");
     let deaf = deaf_callers(&server, "going");
@@ -192,8 +191,7 @@ fn no_signature_leaves_behind_an_answered_retirement() {
 #[test]
 fn no_signature_by_the_old_key_leaves_behind_the_end_of_a_rotation() {
     let place = Workplace::with_seed();
-    let program = Program::new(env!("CARGO_BIN_EXE_signer-as-shipped"));
-    let server = Server::start(&program, &place, &[]);
+    let server = Server::start(&shipped!(), &place, &[]);
     server.generate("old");
     let opened = server.post("/v1/scopes/platform/rotations", r#"{"new_key_id":"new"}"#);
     opened.expect_status(201);
@@ -210,8 +208,7 @@ fn no_signature_by_the_old_key_leaves_behind_the_end_of_a_rotation() {
 #[test]
 fn no_signature_leaves_behind_an_answered_block_and_the_key_signs_again_without_it() {
     let place = Workplace::with_seed();
-    let program = Program::new(env!("CARGO_BIN_EXE_signer-as-shipped"));
-    let server = Server::start(&program, &place, &[]);
+    let server = Server::start(&shipped!(), &place, &[]);
     server.generate("k1");
     let path = path_of(&handle("k1"));
     let deaf = deaf_callers(&server, "k1");
@@ -230,8 +227,7 @@ fn no_signature_leaves_behind_an_answered_block_and_the_key_signs_again_without_
 #[test]
 fn no_signature_leaves_once_the_registry_was_taken_away() {
     let place = Workplace::with_seed();
-    let program = Program::new(env!("CARGO_BIN_EXE_signer-as-shipped"));
-    let server = Server::start(&program, &place, &[]);
+    let server = Server::start(&shipped!(), &place, &[]);
     server.generate("k1");
     let deaf = deaf_callers(&server, "k1");
     expect_end(deaf, || {
@@ -250,8 +246,7 @@ fn no_signature_leaves_once_the_registry_was_taken_away() {
 #[test]
 fn a_caller_who_reads_has_the_whole_answer_although_the_key_is_retired_meanwhile() {
     let place = Workplace::with_seed();
-    let program = Program::new(env!("CARGO_BIN_EXE_signer-as-shipped"));
-    let server = Server::start(&program, &place, &[]);
+    let server = Server::start(&shipped!(), &place, &[]);
     server.generate("going");
     let late = Deaf::ask_batch(&server, "late", &batch("going", 1024));
     let mut connection = server.connect();

@@ -9,7 +9,7 @@ use std::fs;
 use std::process::Command;
 
 use serde_json::Value;
-use signer_test_support::{Program, Response, Server, Workplace, path_of, sign_request};
+use signer_test_support::{Response, Server, Workplace, path_of, shipped, sign_request};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _};
 
@@ -17,8 +17,7 @@ const DOMAIN: &str = "domain:6f9619ff-8b86-4011-b42d-00cf4fc964ff";
 const DIGEST: [u8; 64] = [0xa5; 64];
 
 fn start(place: &Workplace) -> Server {
-    let program = Program::new(env!("CARGO_BIN_EXE_signer-as-shipped"));
-    Server::start(&program, place, &[])
+    Server::start(&shipped!(), place, &[])
 }
 
 /// How a custodian ends before the next one takes over its registry.

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use signer_test_support::{
-    Program, PublishedKey, Random, Server, Workplace, path_of, pause, setting, sign_request,
+    PublishedKey, Random, Server, Workplace, path_of, pause, setting, shipped, sign_request,
 };
 
 use clients::{Client, Release, Stage, Way, handle, name};
@@ -25,8 +25,7 @@ const CONNECTIONS: usize = 32;
 const ROTATIONS: usize = 8;
 
 pub(crate) fn start(place: &Workplace) -> Server {
-    let program = Program::new(env!("CARGO_BIN_EXE_signer-as-shipped"));
-    Server::start(&program, place, &[])
+    Server::start(&shipped!(), place, &[])
 }
 
 pub(crate) fn open(server: &Server, new: &str) -> Value {

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::Path;
 
 use serde_json::Value;
-use signer_test_support::{K1, Program, Server, Workplace, eventually, sign_request};
+use signer_test_support::{K1, Server, Workplace, eventually, shipped, sign_request};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _};
 
@@ -17,15 +17,11 @@ const SENTENCE: &str = "the seed file is not the one that the registered keys we
 const OLD_SEED: [u8; 32] = [7; 32];
 const OTHER_SEED: [u8; 32] = [8; 32];
 
-fn program() -> Program {
-    Program::new(env!("CARGO_BIN_EXE_signer-as-shipped"))
-}
-
 /// Starts a custodian that will not become ready, and waits until it says why.
 fn start_down(place: &Workplace, flags: &[&str]) -> Server {
     let all = place.software_flags();
     let all = all.iter().map(String::as_str).chain(flags.iter().copied());
-    let server = Server::spawn(&program(), place.path(), &place.socket(), all);
+    let server = Server::spawn(&shipped!(), place, all);
     server.wait_for_log("the reason", |line| line.contains(SENTENCE));
     server
 }
@@ -43,7 +39,7 @@ fn recorded(place: &Workplace, op: &str) -> usize {
 fn another_seed_file_makes_the_provider_unready_and_the_old_one_heals_it() {
     let place = Workplace::with_seed();
     fs::write(place.seed_file(), OLD_SEED).unwrap();
-    let mut server = Server::start(&program(), &place, &[]);
+    let mut server = Server::start(&shipped!(), &place, &[]);
     server.generate("k1");
     let body = sign_request(&[0x5a; 64]);
     let sign = format!("{K1}/sign");
@@ -78,7 +74,7 @@ fn another_seed_file_makes_the_provider_unready_and_the_old_one_heals_it() {
     }
 
     fs::write(place.seed_file(), OLD_SEED).unwrap();
-    let server = Server::start(&program(), &place, &[]);
+    let server = Server::start(&shipped!(), &place, &[]);
     let keys = server.get("/v1/keys").json();
     assert_eq!(keys["keys"].as_array().unwrap().len(), 1, "{keys}");
     assert_eq!(server.post(&sign, &body).expect_status(200).json(), signed);
@@ -89,12 +85,12 @@ fn another_seed_file_makes_the_provider_unready_and_the_old_one_heals_it() {
 #[test]
 fn another_seed_file_is_welcome_where_no_key_came_from_the_old_one() {
     let place = Workplace::with_seed();
-    let mut server = Server::start(&program(), &place, &[]);
+    let mut server = Server::start(&shipped!(), &place, &[]);
     server.generate("k1");
     server.post(&format!("{K1}/retire"), "").expect_status(200);
     assert!(server.terminate().success());
     fs::write(place.seed_file(), OTHER_SEED).unwrap();
-    let server = Server::start(&program(), &place, &[]);
+    let server = Server::start(&shipped!(), &place, &[]);
     assert_eq!(server.generate("k2").status, 201);
 }
 
@@ -103,12 +99,12 @@ fn another_seed_file_is_noticed_behind_thousands_of_keys_of_another_provider() {
     let place = Workplace::with_seed();
     let flags = ["--audit-log", "none"];
     assert!(
-        Server::start(&program(), &place, &flags)
+        Server::start(&shipped!(), &place, &flags)
             .terminate()
             .success()
     );
     register_elsewhere(&place.file("registry.db"), 10_100);
-    let mut server = Server::start(&program(), &place, &flags);
+    let mut server = Server::start(&shipped!(), &place, &flags);
     server.generate("k1");
     assert!(server.terminate().success());
     fs::write(place.seed_file(), OTHER_SEED).unwrap();

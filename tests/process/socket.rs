@@ -13,27 +13,16 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use signer_test_support::{
-    Connection, Finished, K1, Program, STRANGER, Server, Workplace, eventually, sign_request,
+    Connection, Finished, K1, STRANGER, Server, Workplace, eventually, shipped, sign_request,
 };
 
-fn program() -> Program {
-    Program::new(env!("CARGO_BIN_EXE_signer-as-shipped"))
-}
-
 fn start(place: &Workplace, flags: &[&str]) -> Server {
-    Server::start(&program(), place, flags)
+    Server::start(&shipped!(), place, flags)
 }
 
 /// Runs a custodian that is expected to end by itself, and gives what it said.
 fn start_in_vain(place: &Workplace) -> Finished {
-    let flags = place.software_flags();
-    let mut server = Server::spawn(&program(), place.path(), &place.socket(), flags);
-    let status = server.wait();
-    Finished {
-        status: status.code(),
-        stdout: server.take_output().into_bytes(),
-        stderr: server.take_log(),
-    }
+    shipped!().serve_in_vain(place, place.software_flags())
 }
 
 fn sign_k1(server: &Server) -> u16 {
@@ -104,7 +93,7 @@ fn a_live_socket_is_left_alone_and_its_custodian_serves_on() {
         .chain(other.software_flags().into_iter().skip(2))
         .collect();
     for flags in [place.software_flags(), elsewhere] {
-        let mut second = Server::spawn(&program(), place.path(), &place.socket(), flags);
+        let mut second = Server::spawn(&shipped!(), &place, flags);
         assert_eq!(second.wait().code(), Some(2));
         let said = second.take_log();
         let cure = "; stop it or choose another path\n";

@@ -16,11 +16,7 @@ mod signals;
 use std::os::unix::fs::chown;
 use std::process::Command;
 
-use signer_test_support::{Program, Server, Workplace};
-
-fn program() -> Program {
-    Program::new(env!("CARGO_BIN_EXE_signer-as-shipped"))
-}
+use signer_test_support::{Program, Server, Workplace, shipped};
 
 /// A place that belongs to `user`, with a copy of the program that this user may run.
 fn place_of(user: u32) -> (Workplace, Program) {
@@ -28,7 +24,10 @@ fn place_of(user: u32) -> (Workplace, Program) {
     place.open_to_everyone();
     let copy = place.file("program");
     // By another process: a file that is open for writing here would be busy for a moment.
-    let copied = Command::new("cp").arg(program().path()).arg(&copy).status();
+    let copied = Command::new("cp")
+        .arg(shipped!().path())
+        .arg(&copy)
+        .status();
     assert!(copied.unwrap().success());
     for path in [place.path(), &place.seed_file()] {
         chown(path, Some(user), Some(user)).unwrap();
@@ -42,7 +41,7 @@ fn served_or_refused(
     place: &Workplace,
     flags: &[String],
 ) -> Result<Server, (i32, String)> {
-    let mut server = Server::spawn(program, place.path(), &place.socket(), flags);
+    let mut server = Server::spawn(program, place, flags);
     match server.ready_or_ended() {
         None => Ok(server),
         Some(status) => {

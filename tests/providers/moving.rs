@@ -80,8 +80,7 @@ fn serve(token: &Token, cloud: &FakeServer) -> Server {
     let of_cloud = ["--key-provider", "aws-kms", "--aws-region", REGION];
     flags.extend(of_cloud.map(str::to_owned));
     flags.extend(["--aws-endpoint-url", &url].map(str::to_owned));
-    let socket = token.place.socket();
-    let server = Server::start_with(&program, token.place.path(), &socket, flags);
+    let server = Server::start_with(&program, &token.place, flags);
     eventually("three providers that are ready", || {
         let ready = server.get("/readyz").json();
         let providers = ready["checks"]["providers"].as_object().unwrap();

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};
 
-use signer_test_support::{Program, Workplace};
+use signer_test_support::{Workplace, shipped};
 
 use super::catalogue::left_out;
 
@@ -84,7 +84,7 @@ impl Transcript {
 /// What a shell in an empty place shows for this line, with the exit status where that is not 0.
 pub(crate) fn answer_to(typed: &str) -> String {
     let place = Workplace::empty();
-    let program = Program::new(env!("CARGO_BIN_EXE_signer-as-shipped"));
+    let program = shipped!();
     // By its name, whatever the build calls it.
     let folder = Workplace::empty();
     symlink(program.path(), folder.file("plexsphere-signer")).unwrap();

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Pid;
 use signer_test_support::{
-    Connection, K1, Program, PublishedKey, Response, Server, Workplace, sign_request,
+    Connection, K1, PublishedKey, Response, Server, Workplace, shipped, sign_request,
 };
 
 use super::attack::{Answer, Attack, Expected};
@@ -28,7 +28,7 @@ pub(crate) struct Arena {
 
 impl Arena {
     pub(crate) fn open() -> Self {
-        let program = Program::new(env!("CARGO_BIN_EXE_signer-as-shipped"));
+        let program = shipped!();
         let place = Workplace::with_seed();
         let server = Server::start(&program, &place, &[]);
         let key = PublishedKey::of(&server.generate("k1").json());

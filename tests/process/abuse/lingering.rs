@@ -2,14 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use signer_test_support::{Connection, K1, Program, Server, Workplace, eventually, sign_request};
+use signer_test_support::{Connection, K1, Server, Workplace, eventually, shipped, sign_request};
 
 /// How long a connection of no more use may stay open: the longest wait for a head is 5 seconds.
 const LIMIT: Duration = Duration::from_secs(8);
 
 fn start(place: &Workplace, flags: &[&str]) -> Server {
-    let program = Program::new(env!("CARGO_BIN_EXE_signer-as-shipped"));
-    let server = Server::start(&program, place, flags);
+    let server = Server::start(&shipped!(), place, flags);
     server.generate("k1");
     server
 }

@@ -3,14 +3,14 @@
 use std::fs;
 
 use serde_json::Value;
-use signer_test_support::{Program, Server, Workplace, eventually, sign_request};
+use signer_test_support::{Server, Workplace, eventually, sign_request, under_test};
 
 #[test]
 fn a_scope_whose_rotation_waits_for_a_provider_that_is_gone_has_a_way_out() {
     let place = Workplace::with_seed();
-    let program = Program::new(env!("CARGO_BIN_EXE_signer-under-test"));
+    let program = under_test!();
     let flags = place.scripted_flags();
-    let mut server = Server::spawn(&program, place.path(), &place.socket(), flags);
+    let mut server = Server::spawn(&program, &place, flags);
     assert_eq!(server.ready_or_ended(), None);
     let key = r#"{"scope":"platform","key_id":"k1","provider":"software"}"#;
     server.post("/v1/keys", key).expect_status(201);

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use signer_test_support::{Connection, Program, Server, Workplace, eventually, sign_request};
+use signer_test_support::{Connection, Server, Workplace, eventually, sign_request, under_test};
 
 use super::scenario::path;
 
@@ -19,8 +19,7 @@ fn sign(connection: &mut Connection) -> signer_test_support::Response {
 /// its promises until the outage is over.
 fn sit_out(armed: &str) {
     let place = Workplace::with_seed();
-    let program = Program::new(env!("CARGO_BIN_EXE_signer-under-test"))
-        .with_variable("SIGNER_UNDER_TEST_CRASH", armed);
+    let program = under_test!().with_variable("SIGNER_UNDER_TEST_CRASH", armed);
     let mut server = Server::start(&program, &place, &[]);
     server.generate("k1");
     let started = Instant::now();

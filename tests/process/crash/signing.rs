@@ -3,7 +3,7 @@
 use std::fs;
 
 use rustix::process::Signal;
-use signer_test_support::{Connection, Program, Server, Workplace, eventually, sign_request};
+use signer_test_support::{Connection, Server, Workplace, eventually, sign_request, under_test};
 
 use super::scenario::path;
 use super::trial::{Answer, Place, Trial, acknowledged};
@@ -133,7 +133,7 @@ fn is_refused(place: &Place) -> bool {
 #[test]
 fn an_end_that_could_not_be_signed_is_no_orderly_one() {
     let place = Workplace::with_seed();
-    let program = Program::new(env!("CARGO_BIN_EXE_signer-under-test")).with_variable(
+    let program = under_test!().with_variable(
         "SIGNER_UNDER_TEST_CRASH",
         "audit_file.sign_checkpoint.before:1+=fail",
     );
@@ -145,9 +145,9 @@ fn an_end_that_could_not_be_signed_is_no_orderly_one() {
         .expect_status(200);
     assert!(server.terminate().success());
     fs::rename(place.file(LOG), place.file(MOVED)).unwrap();
-    let program = Program::new(env!("CARGO_BIN_EXE_signer-under-test"));
+    let program = under_test!();
     let flags = place.software_flags();
-    let mut refused = Server::spawn(&program, place.path(), &place.socket(), flags);
+    let mut refused = Server::spawn(&program, &place, flags);
     let status = refused.ready_or_ended().map(|status| status.code());
     assert_eq!(status, Some(Some(2)));
     fs::rename(place.file(MOVED), place.file(LOG)).unwrap();

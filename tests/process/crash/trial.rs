@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use rustix::process::Signal;
-use signer_test_support::{Program, Response, Server, Workplace, pause, setting};
+use signer_test_support::{Program, Response, Server, Workplace, pause, setting, under_test};
 
 use super::inspection::{Held, inspect, inspect_registry, remains};
 use super::scenario::{Scenario, State};
@@ -56,8 +56,7 @@ impl Place {
 
     fn program(&self) -> Program {
         let memory = self.memory().display().to_string();
-        Program::new(env!("CARGO_BIN_EXE_signer-under-test"))
-            .with_variable("SIGNER_UNDER_TEST_KEYS", &memory)
+        under_test!().with_variable("SIGNER_UNDER_TEST_KEYS", &memory)
     }
 
     /// Starts a custodian that dies where `armed` says.
@@ -66,7 +65,7 @@ impl Place {
             .program()
             .with_variable("SIGNER_UNDER_TEST_CRASH", armed);
         let flags = self.0.software_flags();
-        Server::spawn(&program, self.0.path(), &self.0.socket(), flags)
+        Server::spawn(&program, &self.0, flags)
     }
 
     /// Starts a custodian that does not die.

@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use signer_test_support::{Connection, Program, Random, Server, Workplace, pause, sign_request};
+use signer_test_support::{
+    Connection, Random, Server, Workplace, copy_directory, pause, shipped, sign_request,
+};
 
 /// How long the second one may take until it signs, or is not going to.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -105,11 +107,11 @@ impl Pair {
     pub(crate) fn start_the_second(&mut self, second: &Second) {
         let socket = self.place.file("second.sock");
         let flags = flags(&self.place, &socket, &second.registry, &second.log);
-        let program = program();
+        let program = shipped!();
         // As in a container of its own, every other time.
         let is_near = second.is_near || self.random.below(2) == 0;
         let mut server = if second.mounts.is_empty() && is_near {
-            Server::spawn(&program, self.place.path(), &socket, flags)
+            Server::spawn_at(&program, &self.place, &socket, flags)
         } else {
             let mut script = String::new();
             for (from, to) in &second.mounts {
@@ -123,7 +125,7 @@ impl Pair {
             }
             command.args(["--mount", "sh", "-c", &script]);
             command.arg(program.path()).args(flags).stdin(Stdio::null());
-            Server::spawn_command(&program, command, self.place.path(), &socket)
+            Server::spawn_command(&program, command, &self.place, &socket)
         };
         let began = Instant::now();
         while server.ended().is_none() && began.elapsed() < PATIENCE {
@@ -185,16 +187,14 @@ impl Pair {
     }
 }
 
-fn program() -> Program {
-    Program::new(env!("CARGO_BIN_EXE_signer-as-shipped"))
-}
-
 fn start_first(place: &Workplace) -> Server {
     let socket = place.file("first.sock");
     let registry = place.file("state/registry.db");
     let log = place.file("state/audit.jsonl");
     let flags = flags(place, &socket, &registry, &log);
-    Server::start_with(&program(), place.path(), &socket, flags)
+    let mut server = Server::spawn_at(&shipped!(), place, &socket, flags);
+    server.wait_until_ready();
+    server
 }
 
 fn flags(place: &Workplace, socket: &Path, registry: &Path, log: &Path) -> Vec<String> {
@@ -210,15 +210,6 @@ fn flags(place: &Workplace, socket: &Path, registry: &Path, log: &Path) -> Vec<S
     flags
         .flat_map(|(flag, value)| [flag.to_owned(), value])
         .collect()
-}
-
-/// Copies the files of a directory, with their modes.
-pub(crate) fn copy_directory(from: &Path, to: &Path) {
-    fs::create_dir(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
-    }
 }
 
 /// Gathers what all audit logs below a directory say.

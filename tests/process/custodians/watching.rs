@@ -6,11 +6,7 @@ use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use signer_test_support::{K1, Program, Server, Workplace, eventually, pause, sign_request};
-
-fn program() -> Program {
-    Program::new(env!("CARGO_BIN_EXE_signer-as-shipped"))
-}
+use signer_test_support::{K1, Server, Workplace, eventually, pause, shipped, sign_request};
 
 fn sign(server: &Server) -> u16 {
     let body = sign_request(&[3; 64]);
@@ -38,10 +34,8 @@ fn remove_log_of_registry(place: &Workplace) {
 
 /// Starts in vain, and gives the sentence.
 fn refusal(place: &Workplace) -> String {
-    let flags = place.software_flags();
-    let mut server = Server::spawn(&program(), place.path(), &place.socket(), flags);
-    assert_eq!(server.wait().code(), Some(2));
-    let log = server.take_log();
+    let refused = shipped!().serve_in_vain(place, place.software_flags());
+    let log = refused.expect_status(2).stderr;
     let sentence = log.lines().find(|line| line.starts_with("error: "));
     sentence.unwrap().to_owned()
 }
@@ -49,7 +43,7 @@ fn refusal(place: &Workplace) -> String {
 #[test]
 fn whatever_file_of_the_state_is_taken_away_nothing_is_signed_until_it_is_back() {
     let place = Workplace::with_seed();
-    let server = Server::start(&program(), &place, &[]);
+    let server = Server::start(&shipped!(), &place, &[]);
     server.generate("k1");
     for (name, named) in [
         ("registry.db", "registry"),
@@ -79,7 +73,7 @@ fn whatever_file_of_the_state_is_taken_away_nothing_is_signed_until_it_is_back()
 #[test]
 fn a_removed_log_of_the_registry_costs_nothing_when_the_custodian_ends_in_order() {
     let place = Workplace::with_seed();
-    let mut server = Server::start(&program(), &place, &[]);
+    let mut server = Server::start(&shipped!(), &place, &[]);
     server.generate("k1");
     fs::remove_file(place.file("registry.db-wal")).unwrap();
     let body = r#"{"scope":"platform","key_id":"k2"}"#;
@@ -88,7 +82,7 @@ fn a_removed_log_of_the_registry_costs_nothing_when_the_custodian_ends_in_order(
     assert_eq!(sign(&server), 503);
     shows(&server, "registry", "failing");
     assert!(server.terminate().success());
-    let server = Server::start(&program(), &place, &[]);
+    let server = Server::start(&shipped!(), &place, &[]);
     server.get(K1).expect_status(200);
     assert_eq!(sign(&server), 200);
 }
@@ -112,17 +106,17 @@ const HARMS: [(&str, Harm); 3] = [
 #[test]
 fn a_registry_that_is_written_over_signs_nothing_and_acknowledges_nothing_and_is_left_alone() {
     let other = Workplace::with_seed();
-    let mut server = Server::start(&program(), &other, &[]);
+    let mut server = Server::start(&shipped!(), &other, &[]);
     server.generate("k9");
     assert!(server.terminate().success());
     for (what, harm) in HARMS {
         let place = Workplace::with_seed();
-        let mut server = Server::start(&program(), &place, &[]);
+        let mut server = Server::start(&shipped!(), &place, &[]);
         server.generate("k1");
         assert!(server.terminate().success());
         fs::copy(place.registry(), place.file("backup.db")).unwrap();
         fs::copy(other.registry(), place.file("another.db")).unwrap();
-        let mut server = Server::start(&program(), &place, &[]);
+        let mut server = Server::start(&shipped!(), &place, &[]);
         server.generate("k2").expect_status(201);
         assert_eq!(sign(&server), 200);
         harm(&place);
@@ -156,13 +150,13 @@ fn no_change_is_acknowledged_once_the_registry_was_written_over_under_load() {
     for round in 0..9 {
         let (what, harm) = HARMS[round % HARMS.len()];
         let place = Workplace::with_seed();
-        let mut server = Server::start(&program(), &place, &[]);
+        let mut server = Server::start(&shipped!(), &place, &[]);
         server.generate("k1");
         assert!(server.terminate().success());
         for name in ["backup.db", "another.db"] {
             fs::copy(place.registry(), place.file(name)).unwrap();
         }
-        let server = Server::start(&program(), &place, &[]);
+        let server = Server::start(&shipped!(), &place, &[]);
         server.generate("k2").expect_status(201);
         let is_over = &AtomicBool::new(false);
         let mut connection = server.connect();
@@ -204,24 +198,24 @@ fn lock_files_of_another_user_count_neither_for_the_socket_nor_for_the_registry_
         lock.lock().unwrap();
         lock
     });
-    let mut server = Server::start(&program(), &place, &[]);
+    let mut server = Server::start(&shipped!(), &place, &[]);
     server.generate("k1");
     assert_eq!(sign(&server), 200);
-    let second = place.file("second.sock").display().to_string();
+    let second = place.file("second.sock");
     let mut flags = place.software_flags();
-    flags.extend(["--socket", &second].map(str::to_owned));
+    flags.extend(["--socket".to_owned(), second.display().to_string()]);
     flags.drain(..2);
-    let mut other = Server::spawn(&program(), place.path(), &place.file("second.sock"), flags);
+    let mut other = Server::spawn_at(&shipped!(), &place, &second, flags);
     assert_eq!(other.wait().code(), Some(2));
     let told = other.take_log();
     assert!(told.contains(&server.pid_and_uid()), "{told}");
     let verify = ["audit", "verify", "audit.jsonl"];
-    program().run(place.path(), verify).expect_status(0);
+    shipped!().run(place.path(), verify).expect_status(0);
     server.kill();
-    let mut server = Server::start(&program(), &place, &[]);
+    let mut server = Server::start(&shipped!(), &place, &[]);
     assert_eq!(sign(&server), 200);
     assert!(server.terminate().success());
-    program().run(place.path(), verify).expect_status(0);
+    shipped!().run(place.path(), verify).expect_status(0);
     for name in locks {
         assert_eq!(fs::read(place.file(name)).unwrap(), b"mine\n", "{name}");
     }
@@ -258,10 +252,10 @@ fn what_a_lost_log_of_the_registry_held_is_refused_by_name_at_the_next_start() {
     ];
     for (path, body, told) in lost {
         let place = Workplace::with_seed();
-        let mut server = Server::start(&program(), &place, &[]);
+        let mut server = Server::start(&shipped!(), &place, &[]);
         server.generate("k1");
         assert!(server.terminate().success());
-        let mut server = Server::start(&program(), &place, &[]);
+        let mut server = Server::start(&shipped!(), &place, &[]);
         let status = server.post(path, body).status;
         assert!(matches!(status, 200 | 201), "{path}: {status}");
         remove_log_of_registry(&place);
@@ -272,8 +266,8 @@ fn what_a_lost_log_of_the_registry_held_is_refused_by_name_at_the_next_start() {
         let registry = format!("sqlite:{}", place.registry().display());
         let line = ["audit", "accept-registry", "--audit-log", "audit.jsonl"];
         let line = line.into_iter().chain(["--registry", &registry]);
-        program().run(place.path(), line).expect_status(0);
-        let server = Server::start(&program(), &place, &[]);
+        shipped!().run(place.path(), line).expect_status(0);
+        let server = Server::start(&shipped!(), &place, &[]);
         assert_eq!(sign(&server), 200);
     }
 }

@@ -3,9 +3,9 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 
-use signer_test_support::Random;
+use signer_test_support::{Random, copy_directory};
 
-use super::pair::{Pair, Second, copy_directory};
+use super::pair::{Pair, Second};
 
 /// One way.
 pub(crate) struct Way {

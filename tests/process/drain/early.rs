@@ -3,20 +3,14 @@
 use std::time::Instant;
 
 use rustix::process::Signal;
-use signer_test_support::{Program, Random, Server, Workplace, pause};
+use signer_test_support::{Random, Server, Workplace, pause, shipped};
 
 use super::clients::stands;
 
 const SEED: u64 = 0x5eed_0007;
 
 fn spawn(place: &Workplace) -> Server {
-    let program = Program::new(env!("CARGO_BIN_EXE_signer-as-shipped"));
-    Server::spawn(
-        &program,
-        place.path(),
-        &place.socket(),
-        place.software_flags(),
-    )
+    Server::spawn(&shipped!(), place, place.software_flags())
 }
 
 #[test]

@@ -5,19 +5,18 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use signer_test_support::{
-    Connection, Program, PublishedKey, Random, Server, Workplace, eventually, sign_request,
+    Connection, PublishedKey, Random, Server, Workplace, eventually, sign_request, under_test,
 };
 
 use super::clients::stands;
 
 /// A custodian with the scripted double.
 fn start(place: &Workplace, flags: &[&str]) -> Server {
-    let program = Program::new(env!("CARGO_BIN_EXE_signer-under-test"));
     let place_flags = place.place_flags();
     let double = ["--key-provider", "testdouble"];
     let all = place_flags.iter().map(String::as_str).chain(double);
     let all = all.chain(flags.iter().copied());
-    Server::start_with(&program, place.path(), &place.socket(), all)
+    Server::start_with(&under_test!(), place, all)
 }
 
 /// A signature that was asked for and has not come yet.

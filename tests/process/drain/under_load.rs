@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
-use signer_test_support::{Program, PublishedKey, Random, Server, Workplace, pause};
+use signer_test_support::{PublishedKey, Random, Server, Workplace, pause, shipped};
 
 use super::clients::{Client, Habit, Tally, stands};
 
@@ -37,7 +37,7 @@ impl Rounds {
     /// Lets the clients work for a moment, sends `signals` close after each other, and looks at what
     /// the clients saw.
     fn stop_with(&mut self, signals: &[Signal]) {
-        let program = Program::new(env!("CARGO_BIN_EXE_signer-as-shipped"));
+        let program = shipped!();
         let mut server = Server::start(&program, &self.place, &[]);
         let keys = ["k1", "k2", "k3"].map(|name| PublishedKey::of(&server.generate(name).json()));
         let clients: Vec<_> = (0..CLIENTS)

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use signer_test_support::{
-    Connection, Program, Response, Server, Workplace, eventually, path_of, sign_request,
+    Connection, Response, Server, Workplace, eventually, path_of, sign_request, under_test,
 };
 
 /// What the tests of this suite sign.
@@ -11,11 +11,10 @@ const DIGEST: [u8; 64] = [0x5a; 64];
 
 /// Starts a custodian with the scripted double and, behind it, the software provider.
 pub(crate) fn start(place: &Workplace, flags: &[&str]) -> Server {
-    let program = Program::new(env!("CARGO_BIN_EXE_signer-under-test"));
     let scripted = place.scripted_flags();
     let all = scripted.iter().map(String::as_str);
     let all = all.chain(flags.iter().copied());
-    let server = Server::start_with(&program, place.path(), &place.socket(), all);
+    let server = Server::start_with(&under_test!(), place, all);
     wait_until_both_are_ready(&server);
     server
 }

@@ -1,18 +1,18 @@
 //! Kills that come while the custodian makes its registry and its socket for the first time.
 
-use signer_test_support::{Program, Random, Server, Workplace, pause};
+use signer_test_support::{Random, Server, Workplace, pause, shipped};
 
 const SEED: u64 = 0x5eed_0009;
 
 #[test]
 fn a_kill_at_any_moment_of_the_first_start_leaves_a_place_where_the_next_one_starts() {
     println!("seed {SEED:#x}");
-    let program = Program::new(env!("CARGO_BIN_EXE_signer-as-shipped"));
+    let program = shipped!();
     let mut random = Random::new(SEED);
     for _ in 0..40 {
         let place = Workplace::with_seed();
         let flags = place.software_flags();
-        let mut early = Server::spawn(&program, place.path(), &place.socket(), flags);
+        let mut early = Server::spawn(&program, &place, flags);
         pause(random.pause(0, 30));
         early.kill();
         let left = place.names();

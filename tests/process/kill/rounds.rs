@@ -6,7 +6,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use signer_test_support::{Program, Random, Server, Workplace, pause};
+use signer_test_support::{Program, Random, Server, Workplace, pause, shipped};
 
 use super::inspection::{compare, list, try_key};
 use super::ledger::Ledger;
@@ -42,7 +42,7 @@ pub(crate) struct Rounds {
 impl Rounds {
     pub(crate) fn new(seed: u64) -> Self {
         let place = Workplace::with_seed();
-        let program = Program::new(env!("CARGO_BIN_EXE_signer-as-shipped"));
+        let program = shipped!();
         let server = Server::start(&program, &place, &[]);
         Self {
             place,
@@ -111,8 +111,7 @@ impl Rounds {
     /// Kills the custodian while it starts, in the middle of its repairs if it comes to that.
     fn kill_at_start(&mut self) {
         let flags = self.place.software_flags();
-        let socket = self.place.socket();
-        let mut early = Server::spawn(&self.program, self.place.path(), &socket, flags);
+        let mut early = Server::spawn(&self.program, &self.place, flags);
         pause(self.random.pause(0, 120));
         early.kill();
         self.kills_at_start += 1;

@@ -3,7 +3,7 @@
 use std::fs;
 
 use signer_test_support::{
-    Canary, PublishedKey, Random, Workplace, path_of, public_half, software_private_key,
+    Canary, PublishedKey, Random, Traces, Workplace, path_of, public_half, software_private_key,
 };
 
 use super::requests::{SCOPE, SCRIPTED};
@@ -25,7 +25,7 @@ fn no_secret_is_in_anything_that_leaves_the_custodian() {
     fs::write(place.seed_file(), &seed).unwrap();
     let contents = secret(&mut random);
     fs::write(place.file("contents"), &contents).unwrap();
-    let mut server = start(&place, &["--log-level", "trace"]);
+    let server = start(&place, &["--log-level", "trace"]);
     let run = run(&server);
 
     let private_key = software_private_key(&seed, SCOPE, "k1");
@@ -42,7 +42,7 @@ fn no_secret_is_in_anything_that_leaves_the_custodian() {
     ];
     assert!(canaries[0].is_in(&fs::read(place.seed_file()).unwrap()));
 
-    let mut places = Vec::new();
+    let mut traces = Traces::default();
     let file = place.file("contents").display().to_string();
     for command in [
         vec!["sign", "--handle", &handle, &file],
@@ -51,32 +51,13 @@ fn no_secret_is_in_anything_that_leaves_the_custodian() {
         vec!["rotations", "open", "--scope", SCOPE, "--new-key-id", "k2"],
         vec!["sign", "--handle", "software:platform|nobody", &file],
     ] {
-        let finished = server.cli(&command);
-        let name = command.join(" ");
-        places.push((format!("the output of {name}"), finished.stdout));
-        places.push((
-            format!("the messages of {name}"),
-            finished.stderr.into_bytes(),
-        ));
+        traces.note_run(&command.join(" "), server.cli(&command));
     }
     for answer in run.answers {
-        places.push((format!("an answer with {}", answer.status), answer.body));
+        traces.note(&format!("an answer with {}", answer.status), answer.body);
     }
-    for path in [
-        "/metrics",
-        "/livez",
-        "/readyz",
-        "/openapi.json",
-        "/v1/keys?limit=500",
-    ] {
-        places.push((path.to_owned(), server.get(path).body));
-    }
-    for name in ["cmdline", "environ"] {
-        let path = format!("/proc/{}/{name}", server.pid().as_raw_nonzero());
-        places.push((path.clone(), fs::read(path).unwrap()));
-    }
-    assert!(server.terminate().success());
-    let log = server.take_log();
+    traces.note_process(&server, "environ");
+    let log = traces.end(server, &place, &["seed.bin", "contents", CHECKPOINT_KEY]);
     assert!(
         log.contains("TRACE") || log.contains("DEBUG"),
         "the log tells all it can"
@@ -85,24 +66,7 @@ fn no_secret_is_in_anything_that_leaves_the_custodian() {
         SCRIPTED.iter().any(|name| log.contains(name)),
         "the log tells of panics"
     );
-    places.push(("the log".to_owned(), log.into_bytes()));
-    places.push((
-        "standard output".to_owned(),
-        server.take_output().into_bytes(),
-    ));
-    let secret_files = ["seed.bin", "contents", CHECKPOINT_KEY];
-    let files = place
-        .names()
-        .into_iter()
-        .filter(|name| !secret_files.contains(&name.as_str()));
-    for name in files.filter(|name| place.file(name).is_file()) {
-        places.push((name.clone(), fs::read(place.file(&name)).unwrap()));
-    }
-    let looked_at: usize = places.iter().map(|(_, bytes)| bytes.len()).sum();
-    println!("{looked_at} bytes in {} places", places.len());
-    for (name, bytes) in &places {
-        for canary in &canaries {
-            canary.assert_absent(name, bytes);
-        }
+    for canary in &canaries {
+        traces.assert_without(canary);
     }
 }

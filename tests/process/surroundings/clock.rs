@@ -4,9 +4,9 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
-use signer_test_support::{Program, Server, Workplace, path_of, sign_request};
+use signer_test_support::{Program, Server, Workplace, path_of, shipped, sign_request};
 
-use super::{program, served_or_refused};
+use super::served_or_refused;
 
 const YEAR: i64 = 31_556_952;
 /// How far off the clock is, in seconds.
@@ -22,7 +22,7 @@ fn under_a_clock_of_its_own(place: &Workplace) -> (Program, PathBuf) {
         .status();
     assert!(compiled.unwrap().success());
     let shift = place.file("shift");
-    let program = program()
+    let program = shipped!()
         .with_variable("LD_PRELOAD", &library.display().to_string())
         .with_variable("CLOCK_SHIFT", &shift.display().to_string());
     (program, shift)

@@ -2,9 +2,9 @@
 
 use std::fs;
 
-use signer_test_support::Workplace;
+use signer_test_support::{Workplace, shipped};
 
-use super::{program, served_or_refused};
+use super::served_or_refused;
 
 /// What makes the directory `full` unusable, in a mount namespace that goes with the process.
 const WAYS: [(&str, &str); 3] = [
@@ -26,7 +26,7 @@ fn a_start_on_a_disk_that_takes_nothing_is_refused_with_the_right_advice() {
             let place = Workplace::with_seed();
             fs::create_dir(place.file("full")).unwrap();
             let script = format!("{way}; exec \"$@\"");
-            let program = program().behind(&["unshare", "--mount", "sh", "-c", &script, "sh"]);
+            let program = shipped!().behind(&["unshare", "--mount", "sh", "-c", &script, "sh"]);
             let mut flags = place.software_flags();
             let file = place.file("full/file").display().to_string();
             match flag {

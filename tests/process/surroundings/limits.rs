@@ -2,9 +2,9 @@
 
 use std::thread;
 
-use signer_test_support::{Workplace, sign_request};
+use signer_test_support::{Workplace, shipped, sign_request};
 
-use super::{place_of, program, served_or_refused};
+use super::{place_of, served_or_refused};
 
 /// A user of no other test: the limit counts all that a user runs.
 const USER: u32 = 47_110;
@@ -15,7 +15,7 @@ fn too_few_open_files_are_told_and_enough_of_them_serve() {
     for limit in [8, 16, 24, 28, 32, 36, 40, 44, 256] {
         let place = Workplace::with_seed();
         let limited = format!("ulimit -n {limit}; exec \"$@\"");
-        let program = program().behind(&["sh", "-c", &limited, "sh"]);
+        let program = shipped!().behind(&["sh", "-c", &limited, "sh"]);
         match served_or_refused(&program, &place, &place.software_flags()) {
             Ok(mut server) => {
                 server.generate("k1");
@@ -72,7 +72,7 @@ fn too_little_address_space_is_told_and_enough_of_it_lasts_under_load() {
     ] {
         let place = Workplace::with_seed();
         let limit = format!("--as={}", mebibytes * 1024 * 1024);
-        let program = program().behind(&["prlimit", &limit]);
+        let program = shipped!().behind(&["prlimit", &limit]);
         match served_or_refused(&program, &place, &place.software_flags()) {
             Ok(mut server) => {
                 lasting += 1;

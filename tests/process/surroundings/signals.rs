@@ -4,9 +4,7 @@ use std::fs;
 use std::process::Command;
 
 use rustix::process::{Pid, Signal, kill_process};
-use signer_test_support::{Server, Workplace, eventually};
-
-use super::program;
+use signer_test_support::{Server, Workplace, eventually, shipped};
 
 const STRAY: [(&str, Signal); 9] = [
     ("SIGUSR1", Signal::USR1),
@@ -23,7 +21,7 @@ const STRAY: [(&str, Signal); 9] = [
 #[test]
 fn signals_that_mean_nothing_are_ignored_with_a_line_of_the_log() {
     let place = Workplace::with_seed();
-    let mut server = Server::start(&program(), &place, &[]);
+    let mut server = Server::start(&shipped!(), &place, &[]);
     let realtime = [34, 35, 49, 64].map(|number| (number.to_string(), number));
     let named = STRAY.map(|(name, signal)| (name.to_owned(), signal.as_raw()));
     for (name, number) in named.into_iter().chain(realtime) {
@@ -49,7 +47,7 @@ fn send(pid: Pid, number: i32) {
 fn every_signal_that_asks_for_the_end_drains() {
     for signal in [Signal::TERM, Signal::INT, Signal::QUIT, Signal::XCPU] {
         let place = Workplace::with_seed();
-        let mut server = Server::start(&program(), &place, &[]);
+        let mut server = Server::start(&shipped!(), &place, &[]);
         server.generate("k1");
         server.signal(signal);
         let status = server.wait();
@@ -66,7 +64,7 @@ fn as_process_1_it_takes_note_of_the_end_of_what_was_left_to_it() {
     let script = "for delay in 0.1 0.2 2; do sleep $delay & done; exec \"$@\"";
     let own_processes = ["unshare", "--pid", "--fork", "--kill-child"];
     let inside = [&own_processes[..], &["sh", "-c", script, "sh"]].concat();
-    let program = program().behind(&inside);
+    let program = shipped!().behind(&inside);
     let server = Server::start(&program, &place, &[]);
     let first = children_of(server.pid())[0];
     eventually("no child left", || {

@@ -76,7 +76,7 @@ impl Account {
         let mut flags = self.place.place_flags();
         flags.extend(self.flags());
         flags.extend(more.iter().map(|&flag| flag.to_owned()));
-        Server::spawn(program, self.place.path(), &self.place.socket(), flags)
+        Server::spawn(program, &self.place, flags)
     }
 
     /// A custodian that is ready.
@@ -90,8 +90,7 @@ impl Account {
     pub(crate) fn serve_both(&self) -> Server {
         let mut flags = self.place.software_flags();
         flags.extend(self.flags());
-        let (program, socket) = (self.program(), self.place.socket());
-        let server = Server::start_with(&program, self.place.path(), &socket, flags);
+        let server = Server::start_with(&self.program(), &self.place, flags);
         eventually_readyz(&server, 200, r#""aws-kms":"ready""#);
         server
     }

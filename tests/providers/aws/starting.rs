@@ -80,7 +80,6 @@ fn the_region_may_come_from_the_files_of_the_sdk() {
     fs::write(account.place.file("aws-credentials"), credentials).unwrap();
     let binary = env!("CARGO_BIN_EXE_signer-as-shipped");
     let program = Account::program_without_credentials(binary, &account.place);
-    let (path, socket) = (account.place.path(), account.place.socket());
-    let server = signer_test_support::Server::start_with(&program, path, &socket, flags);
+    let server = signer_test_support::Server::start_with(&program, &account.place, flags);
     server.generate("k1");
 }

@@ -113,9 +113,7 @@ fn a_vault_that_hangs_keeps_nobody_past_the_deadline() {
     let house = House::new(VaultKind::Premium);
     let mut flags = house.flags(Mode::Envelope);
     flags.extend(["--request-deadline", "2s"].map(str::to_owned));
-    let (place, socket) = (house.place.path(), house.place.socket());
-    let program = house.program();
-    let server = signer_test_support::Server::start_with(&program, place, &socket, flags);
+    let server = signer_test_support::Server::start_with(&house.program(), &house.place, flags);
     let key = generate(&server, "k1");
     house.server.inject(
         1,

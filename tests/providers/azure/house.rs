@@ -117,8 +117,7 @@ impl House {
 
     /// A custodian that was started.
     pub(crate) fn spawn(&self, program: &Program, mode: Mode) -> Server {
-        let (place, socket) = (self.place.path(), self.place.socket());
-        Server::spawn(program, place, &socket, self.flags(mode))
+        Server::spawn(program, &self.place, self.flags(mode))
     }
 
     /// A custodian that is ready.

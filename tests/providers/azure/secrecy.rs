@@ -13,8 +13,7 @@ fn no_private_key_and_no_credential_is_in_anything_that_leaves_the_custodian() {
     let program = house.application(FakeVault::CLIENT_SECRET);
     let mut flags = house.flags(Mode::Envelope);
     flags.extend(["--log-level", "trace"].map(str::to_owned));
-    let (place, socket) = (house.place.path(), house.place.socket());
-    let mut server = Server::start_with(&program, place, &socket, flags);
+    let mut server = Server::start_with(&program, &house.place, flags);
     let key = generate(&server, "k1");
     let mut places = Vec::new();
     let mut answer = |server: &Server, wanted: u16| {

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use serde_json::json;
 use signer_cloud_fakes::{Certificate, FakeServer, GcpKms};
-use signer_test_support::{Program, PublishedKey, Server, Workplace, eventually, path_of};
+use signer_test_support::{
+    Program, PublishedKey, Server, Workplace, eventually, path_of, under_test,
+};
 
 pub(crate) const KEY_RING: &str = "projects/test-project/locations/europe-west3/keyRings/signer";
 
@@ -87,7 +89,7 @@ impl House {
     /// The program, with nothing of this machine that Google's libraries look at.
     pub(crate) fn program(&self) -> Program {
         let path = |name: &str| self.place.file(name).display().to_string();
-        Program::new(env!("CARGO_BIN_EXE_signer-under-test"))
+        under_test!()
             .with_variable("GOOGLE_APPLICATION_CREDENTIALS", &path("credentials.json"))
             .with_variable("GOOGLE_CLOUD_QUOTA_PROJECT", "test-project")
             .with_variable("GCE_METADATA_HOST", "127.0.0.1:1")
@@ -130,8 +132,7 @@ impl House {
     }
 
     pub(crate) fn spawn_as(&self, program: &Program, more: &[&str]) -> Server {
-        let (place, socket) = (self.place.path(), self.place.socket());
-        Server::spawn(program, place, &socket, self.flags(more))
+        Server::spawn(program, &self.place, self.flags(more))
     }
 }
 

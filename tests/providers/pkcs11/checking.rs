@@ -3,9 +3,9 @@
 use std::fs;
 
 use serde_json::{Value, json};
-use signer_test_support::{Finished, eventually, path_of};
+use signer_test_support::{Finished, copy_directory, eventually, path_of};
 
-use super::token::{LABEL, PIN, Token, copy_directory};
+use super::token::{LABEL, PIN, Token};
 
 fn run(token: &Token, command: &str, more: &[&str]) -> Finished {
     let mut line = vec!["pkcs11".to_owned(), command.to_owned()];

@@ -2,9 +2,9 @@
 
 use std::fs;
 
-use signer_test_support::{Server, eventually, path_of, sign_request};
+use signer_test_support::{Server, copy_directory, eventually, path_of, sign_request};
 
-use super::token::{Token, copy_directory};
+use super::token::Token;
 
 const SENTINEL: &str = "plexsphere:sentinel";
 const ERASED: &str = "the registry knows keys of this token, but the token holds neither them nor the \

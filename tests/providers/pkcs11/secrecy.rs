@@ -104,8 +104,7 @@ fn a_pin_that_is_typed_is_a_warning_and_still_in_no_log() {
         .unwrap();
     flags[file] = "--pkcs11-pin".to_owned();
     flags[file + 1] = PIN.to_owned();
-    let (program, socket) = (token.program(), token.place.socket());
-    let mut server = Server::start_with(&program, token.place.path(), &socket, flags);
+    let mut server = Server::start_with(&token.program(), &token.place, flags);
     assert!(server.terminate().success());
     let log = server.take_log();
     assert!(log.contains("PIN given on the command line"), "{log}");

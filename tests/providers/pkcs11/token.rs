@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
 
-use signer_test_support::{Program, Server, Workplace, eventually};
+use signer_test_support::{Program, Server, Workplace, eventually, shipped};
 
 /// What the token is called.
 pub(crate) const LABEL: &str = "throwaway";
@@ -168,7 +168,7 @@ impl Token {
     /// The program, told where the module keeps its tokens.
     pub(crate) fn program(&self) -> Program {
         let path = |path: &Path| path.display().to_string();
-        Program::new(env!("CARGO_BIN_EXE_signer-as-shipped"))
+        shipped!()
             .with_variable("SOFTHSM2_CONF", &path(&self.place.file("softhsm2.conf")))
             .with_variable("KRYOPTIC_CONF", &path(&self.place.file("kryoptic.conf")))
             .with_variable("P11FAULT_REAL", &path(&real_module()))
@@ -221,15 +221,13 @@ impl Token {
         let mut flags = self.place.software_flags();
         flags.extend(["--key-provider", "pkcs11"].map(str::to_owned));
         flags.extend(self.token_flags());
-        let socket = self.place.socket();
-        Server::start_with(&self.program(), self.place.path(), &socket, flags)
+        Server::start_with(&self.program(), &self.place, flags)
     }
 
     /// A custodian that was started onto these streams, which nobody reads here.
     pub(crate) fn spawn_onto(&self, stdout: Stdio, stderr: Stdio) -> Server {
         let flags = self.serve_flags();
-        let socket = self.place.socket();
-        let place = self.place.path();
+        let (place, socket) = (&self.place, self.place.socket());
         Server::spawn_onto(&self.program(), place, &socket, &flags, stdout, stderr)
     }
 
@@ -237,22 +235,7 @@ impl Token {
     pub(crate) fn spawn(&self, more: &[&str]) -> Server {
         let mut flags = self.serve_flags();
         flags.extend(more.iter().map(|&flag| flag.to_owned()));
-        let socket = self.place.socket();
-        Server::spawn(&self.program(), self.place.path(), &socket, flags)
-    }
-}
-
-/// Copies the files of a directory and what is below it.
-pub(crate) fn copy_directory(from: &Path, to: &Path) {
-    fs::create_dir(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy_directory(&entry.path(), &target);
-        } else {
-            fs::copy(entry.path(), target).unwrap();
-        }
+        Server::spawn(&self.program(), &self.place, flags)
     }
 }
 

@@ -26,6 +26,7 @@ mod secrets;
 mod server;
 mod setting;
 mod stranger;
+mod traces;
 mod wait;
 mod workplace;
 
@@ -41,8 +42,9 @@ pub use secrets::{Canary, public_half, software_private_key};
 pub use server::Server;
 pub use setting::setting;
 pub use stranger::STRANGER;
+pub use traces::Traces;
 pub use wait::{eventually, pause};
-pub use workplace::Workplace;
+pub use workplace::{Workplace, copy_directory};
 
 /// The key that most tests use, and the path of its calls.
 pub const K1: &str = "/v1/keys/software%3Aplatform%7Ck1";

@@ -6,6 +6,8 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use crate::{Server, Workplace};
+
 /// What opens the names of the variables that the program or a library of a key service obeys.
 const OBEYED: [&str; 14] = [
     "PLEXSPHERE_SIGNER_",
@@ -34,6 +36,22 @@ pub fn is_as_shipped() -> bool {
     env::var_os(SHIPPED).is_some()
 }
 
+/// The program as it is shipped, from the tests of a package that builds it.
+#[macro_export]
+macro_rules! shipped {
+    () => {
+        $crate::Program::new(env!("CARGO_BIN_EXE_signer-as-shipped"))
+    };
+}
+
+/// The program with the scripted double and crash points, from the tests of a package that builds it.
+#[macro_export]
+macro_rules! under_test {
+    () => {
+        $crate::Program::new(env!("CARGO_BIN_EXE_signer-under-test"))
+    };
+}
+
 /// The binary under test. Its environment holds nothing of ours but what a test puts there.
 #[derive(Debug, Clone)]
 pub struct Program {
@@ -51,8 +69,7 @@ struct User {
 }
 
 impl Program {
-    /// The binary at `path`, which a test takes from `env!("CARGO_BIN_EXE_...")`, or the shipped one if
-    /// `SIGNER_TEST_SHIPPED` names it.
+    /// The binary at `path`; in the place of that of [`shipped!`] the one that `SIGNER_TEST_SHIPPED` names.
     pub fn new(path: &str) -> Self {
         let built = Path::new(path);
         let is_product = built.ends_with("signer-as-shipped");
@@ -129,6 +146,15 @@ impl Program {
         args: impl IntoIterator<Item = S>,
     ) -> Finished {
         Finished::of(self.command(directory, args).output().unwrap())
+    }
+
+    /// Runs a custodian with these flags in `place` that ends by itself, as one does that is refused.
+    pub fn serve_in_vain<S: AsRef<OsStr>>(
+        &self,
+        place: &Workplace,
+        flags: impl IntoIterator<Item = S>,
+    ) -> Finished {
+        Server::spawn(self, place, flags).finish()
     }
 
     /// Runs the program to its end with `input` on standard input.

@@ -31,6 +31,11 @@ impl PublishedKey {
         path_of(&self.handle_id)
     }
 
+    /// The path of one of its calls.
+    pub fn path_to(&self, call: &str) -> String {
+        format!("{}/{call}", self.path())
+    }
+
     /// Whether `answer` is the document of this key's signature over `digest`.
     pub fn has_signed(&self, digest: &[u8; 64], answer: &Response) -> bool {
         let document = answer.json();

@@ -11,7 +11,10 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::connection::request;
-use crate::{Connection, Finished, Program, Response, Workplace, eventually, pause};
+use crate::{
+    Connection, Finished, Program, PublishedKey, Response, Workplace, eventually, pause,
+    sign_request,
+};
 
 /// A running custodian. It is killed when this value is dropped.
 #[derive(Debug)]
@@ -33,38 +36,53 @@ impl Server {
             .iter()
             .map(String::as_str)
             .chain(flags.iter().copied());
-        Self::start_with(program, place.path(), &place.socket(), all)
+        Self::start_with(program, place, all)
     }
 
-    /// Starts `serve` with exactly these flags in `directory`, and waits until `socket` is ready.
-    pub fn start_with<S: AsRef<OsStr>>(
-        program: &Program,
-        directory: &Path,
-        socket: &Path,
-        flags: impl IntoIterator<Item = S>,
-    ) -> Self {
-        let mut server = Self::spawn(program, directory, socket, flags);
+    /// Starts `serve --dev` in `place`, and waits until it is ready.
+    pub fn start_in_development(program: &Program, place: &Workplace) -> Self {
+        let mut server = Self::spawn_at(program, place, &place.development_socket(), ["--dev"]);
         server.wait_until_ready();
         server
     }
 
-    /// Starts `serve` and does not wait.
+    /// Starts `serve` with exactly these flags in `place`, and waits until its socket is ready.
+    pub fn start_with<S: AsRef<OsStr>>(
+        program: &Program,
+        place: &Workplace,
+        flags: impl IntoIterator<Item = S>,
+    ) -> Self {
+        let mut server = Self::spawn(program, place, flags);
+        server.wait_until_ready();
+        server
+    }
+
+    /// Starts `serve` with exactly these flags in `place`, and does not wait.
     pub fn spawn<S: AsRef<OsStr>>(
         program: &Program,
-        directory: &Path,
+        place: &Workplace,
+        flags: impl IntoIterator<Item = S>,
+    ) -> Self {
+        Self::spawn_at(program, place, &place.socket(), flags)
+    }
+
+    /// The same, with flags that lead to another socket.
+    pub fn spawn_at<S: AsRef<OsStr>>(
+        program: &Program,
+        place: &Workplace,
         socket: &Path,
         flags: impl IntoIterator<Item = S>,
     ) -> Self {
-        let mut command = program.command(directory, ["serve"]);
+        let mut command = program.command(place.path(), ["serve"]);
         command.args(flags);
-        Self::spawn_command(program, command, directory, socket)
+        Self::spawn_command(program, command, place, socket)
     }
 
     /// Starts `serve` by `command`, which becomes the custodian, and does not wait.
     pub fn spawn_command(
         program: &Program,
         mut command: Command,
-        directory: &Path,
+        place: &Workplace,
         socket: &Path,
     ) -> Self {
         let mut child = command
@@ -87,7 +105,7 @@ impl Server {
         });
         Self {
             program: program.clone(),
-            directory: directory.to_owned(),
+            directory: place.path().to_owned(),
             socket: socket.to_owned(),
             child,
             log: Some(log),
@@ -98,14 +116,14 @@ impl Server {
     /// Starts `serve` with these streams, which nobody reads here, and does not wait.
     pub fn spawn_onto<S: AsRef<OsStr>>(
         program: &Program,
-        directory: &Path,
+        place: &Workplace,
         socket: &Path,
         flags: &[S],
         stdout: Stdio,
         stderr: Stdio,
     ) -> Self {
         let child = program
-            .command(directory, ["serve"])
+            .command(place.path(), ["serve"])
             .args(flags)
             .stdout(stdout)
             .stderr(stderr)
@@ -114,7 +132,7 @@ impl Server {
         let (_, lines) = channel();
         Self {
             program: program.clone(),
-            directory: directory.to_owned(),
+            directory: place.path().to_owned(),
             socket: socket.to_owned(),
             child,
             log: None,
@@ -131,13 +149,11 @@ impl Server {
 
     /// Waits until the custodian is ready and every provider has been tried, or it has ended; then how.
     pub fn ready_or_ended(&mut self) -> Option<ExitStatus> {
-        let socket = self.socket.clone();
         eventually("a custodian that is ready or has ended", || {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return Some(Some(status));
             }
-            let mut connection = Connection::open(&socket).ok()?;
-            let response = connection.ask("GET", "/readyz", None).ok()?;
+            let response = self.try_get("/readyz")?;
             // One provider is enough to be ready, and the test may ask another one.
             let readiness = response.json();
             let mut providers = readiness["checks"]["providers"].as_object()?.values();
@@ -177,6 +193,12 @@ impl Server {
         self.connect().ask("GET", path, None).unwrap()
     }
 
+    /// The same; none when there is nobody to ask.
+    pub fn try_get(&self, path: &str) -> Option<Response> {
+        let mut connection = Connection::open(&self.socket).ok()?;
+        connection.ask("GET", path, None).ok()
+    }
+
     /// Asks on a connection of its own, with more header fields.
     pub fn get_with(&self, path: &str, headers: &[(&str, &str)]) -> Response {
         let mut connection = self.connect();
@@ -198,6 +220,29 @@ impl Server {
         let response = self.post("/v1/keys", &document);
         assert!(matches!(response.status, 200 | 201), "{response:?}");
         response
+    }
+
+    /// The same; the key.
+    pub fn make(&self, key_id: &str) -> PublishedKey {
+        PublishedKey::of(&self.generate(key_id).json())
+    }
+
+    /// Makes a key of the platform with this provider.
+    pub fn make_with(&self, provider: &str, key_id: &str) -> PublishedKey {
+        let document =
+            format!(r#"{{"scope":"platform","key_id":"{key_id}","provider":"{provider}"}}"#);
+        let made = self.post("/v1/keys", &document).expect_status(201);
+        PublishedKey::of(&made.json())
+    }
+
+    /// Asks a key to sign.
+    pub fn sign(&self, key: &PublishedKey, digest: &[u8; 64]) -> Response {
+        self.post(&key.path_to("sign"), &sign_request(digest))
+    }
+
+    /// Asks for a key to be retired.
+    pub fn retire(&self, key: &PublishedKey) -> Response {
+        self.post(&key.path_to("retire"), "")
     }
 
     /// The value of a metric, summed over its labels.
@@ -272,6 +317,15 @@ impl Server {
         eventually("the end of the custodian", || {
             self.child.try_wait().unwrap()
         })
+    }
+
+    /// Waits for the end, whoever brings it about; then how it was and what was said.
+    pub fn finish(mut self) -> Finished {
+        Finished {
+            status: self.wait().code(),
+            stdout: self.take_output().into_bytes(),
+            stderr: self.take_log(),
+        }
     }
 
     /// Everything the custodian logged. Ask once it has ended.

@@ -6,6 +6,20 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
+/// Copies the files of a directory, with their modes, and what is below it.
+pub fn copy_directory(from: &Path, to: &Path) {
+    fs::create_dir(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy_directory(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
 /// A private directory that goes away with this value.
 #[derive(Debug)]
 pub struct Workplace {
@@ -51,6 +65,11 @@ impl Workplace {
         self.file("signer.sock")
     }
 
+    /// Where the socket of `serve --dev` will be.
+    pub fn development_socket(&self) -> PathBuf {
+        self.file(".plexsphere-signer/signer.sock")
+    }
+
     /// Where the registry will be.
     pub fn registry(&self) -> PathBuf {
         self.file("registry.db")
@@ -64,6 +83,15 @@ impl Workplace {
             .collect();
         names.sort();
         names
+    }
+
+    /// Takes the registry away. The audit log tells of that registry, so it goes as well.
+    pub fn forget(&self) {
+        let names = self.names().into_iter();
+        let state = ["registry.db", "audit.jsonl"];
+        for name in names.filter(|name| state.iter().any(|state| name.starts_with(state))) {
+            fs::remove_file(self.file(&name)).unwrap();
+        }
     }
 
     /// The flags of a custodian with the software provider that keeps everything in here.
