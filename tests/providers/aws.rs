@@ -1,13 +1,14 @@
 //! The built program with its keys in AWS KMS, as a server of this program plays it.
 #![expect(
-    clippy::indexing_slicing,
+    clippy::unwrap_used,
     reason = "a helper that fails is a test that fails"
 )]
 
-mod account;
+pub(crate) mod account;
 mod crashing;
 mod keeping;
-mod moving;
-mod secrecy;
 mod starting;
-mod telling;
+
+use account::Account;
+
+crate::suite::process_suite!(Account);

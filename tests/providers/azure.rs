@@ -1,11 +1,31 @@
 //! The built program with its keys in a vault: a fake one over real TLS, and a fake identity service.
 #![expect(
     clippy::unwrap_used,
+    clippy::indexing_slicing,
     reason = "a helper that fails is a test that fails"
 )]
 
 mod failing;
 mod house;
 mod keeping;
-mod secrecy;
 mod starting;
+
+use house::{Envelope, House, Native};
+
+mod native {
+    use super::{House, Native};
+
+    crate::suite::process_suite!(
+        House<Native>,
+        no_service: "the same vault lets in, throttles and is trusted as it is where it holds envelopes"
+    );
+}
+
+mod envelope {
+    use super::{Envelope, House};
+
+    crate::suite::process_suite!(
+        House<Envelope>,
+        no_signing: "the custodian signs by itself; what can be wrong is the key that the vault decrypts"
+    );
+}

@@ -4,7 +4,9 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod credentials;
-mod failing;
 mod house;
-mod keeping;
 mod starting;
+
+use house::House;
+
+crate::suite::process_suite!(House);

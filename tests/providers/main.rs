@@ -7,3 +7,4 @@ mod gcp;
 mod moving;
 mod odd_answers;
 mod pkcs11;
+mod suite;

@@ -7,18 +7,15 @@
     reason = "a helper that fails is a test that fails"
 )]
 
-use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt as _;
-use std::sync::Arc;
 use std::time::Duration;
 
-use signer_cloud_fakes::FakeServer;
-use signer_cloud_fakes::aws::{FakeAwsKms, REGION};
 use signer_test_support::{
     Random, ScopeLoad, Server, eventually, openssl_verifies, path_of, pause, setting, sign_request,
 };
 
+use super::aws::account::Account;
 use super::pkcs11::token::Token;
+use super::suite::Installation as _;
 
 const SEED: u64 = 0x5eed_0307;
 /// Long enough for each key to sign a good deal.
@@ -26,12 +23,8 @@ const WHILE: Duration = Duration::from_millis(300);
 
 #[test]
 fn a_scope_moves_from_a_seed_file_into_a_token_and_into_a_cloud_and_no_request_fails() {
-    let token = Token::fresh();
-    fs::write(token.place.seed_file(), [7; 32]).unwrap();
-    fs::set_permissions(token.place.seed_file(), Permissions::from_mode(0o600)).unwrap();
-    let fake = Arc::new(FakeAwsKms::new());
-    let cloud = FakeServer::start(Arc::<FakeAwsKms>::clone(&fake));
-    let server = serve(&token, &cloud);
+    let (token, account) = (Token::fresh(), Account::new());
+    let server = serve(&token, &account);
     server.generate("k1");
 
     let load = ScopeLoad::on(&server, Random::new(setting("SIGNER_TEST_SEED", SEED)));
@@ -59,28 +52,20 @@ fn a_scope_moves_from_a_seed_file_into_a_token_and_into_a_cloud_and_no_request_f
         let left = token.count("Private Key", "plexsphere:platform:k2");
         (left == 0).then_some(())
     });
-    assert_eq!(fake.enabled().len(), 1);
+    assert_eq!(account.usable().len(), 1);
     let verdict = token.verdict_on_the_audit_log();
     assert!(verdict.starts_with("intact: "), "{verdict}");
 }
 
 /// A custodian with all three providers, once each of them is ready.
-fn serve(token: &Token, cloud: &FakeServer) -> Server {
-    let home = token.place.path().display().to_string();
-    let program = token
-        .program()
-        .with_variable("HOME", &home)
-        .with_variable("AWS_EC2_METADATA_DISABLED", "true")
-        .with_variable("AWS_ACCESS_KEY_ID", "AKIATHROWAWAY0815OFNOUSE")
-        .with_variable("AWS_SECRET_ACCESS_KEY", "another-secret-to-throw-away");
-    let mut flags = token.place.software_flags();
-    flags.extend(["--key-provider", "pkcs11"].map(str::to_owned));
-    flags.extend(token.token_flags());
-    let url = cloud.url();
-    let of_cloud = ["--key-provider", "aws-kms", "--aws-region", REGION];
-    flags.extend(of_cloud.map(str::to_owned));
-    flags.extend(["--aws-endpoint-url", &url].map(str::to_owned));
-    let server = Server::start_with(&program, &token.place, flags);
+fn serve(token: &Token, account: &Account) -> Server {
+    let program = account.equip(token.program());
+    let flags = [
+        token.software_flags(),
+        token.provider_flags(),
+        account.provider_flags(),
+    ];
+    let server = Server::start_with(&program, &token.place, flags.concat());
     eventually("three providers that are ready", || {
         let ready = server.get("/readyz").json();
         let providers = ready["checks"]["providers"].as_object().unwrap();

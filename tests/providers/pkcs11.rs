@@ -10,8 +10,15 @@ mod checking;
 mod failing;
 mod keeping;
 mod meddling;
-mod moving;
 mod replacing;
 mod secrecy;
 mod starting;
 pub(crate) mod token;
+
+use token::Token;
+
+crate::suite::process_suite!(
+    Token,
+    no_service: "a module is a library on this machine: it knows a PIN, of which a wrong one ends the start, \
+                 and no time to come back at"
+);

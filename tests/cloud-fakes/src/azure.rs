@@ -100,10 +100,18 @@ impl FakeVault {
 
     /// How many of them are enabled.
     pub fn enabled_versions(&self) -> usize {
+        self.enabled().len()
+    }
+
+    /// Those that are enabled, as `NAME/VERSION`.
+    pub fn enabled(&self) -> Vec<String> {
         let state = self.state.lock();
         let ours = state.keys.iter().filter(|(name, _)| name.starts_with("k-"));
-        let enabled = |versions: &Vec<VaultKey>| versions.iter().filter(|key| key.enabled).count();
-        ours.map(|(_, versions)| enabled(versions)).sum()
+        let enabled = ours.flat_map(|(name, versions)| {
+            let enabled = versions.iter().filter(|key| key.enabled);
+            enabled.map(move |key| format!("{name}/{}", key.version))
+        });
+        enabled.collect()
     }
 
     /// The names of all keys.

@@ -83,6 +83,17 @@ impl GcpKms {
         self.keys.lock().keys().cloned().collect()
     }
 
+    /// The full names of all versions that can be used.
+    pub fn enabled(&self) -> Vec<String> {
+        let keys = self.keys.lock();
+        let enabled = keys.iter().flat_map(|(name, versions)| {
+            let numbered = (1..).zip(versions);
+            let enabled = numbered.filter(|(_, version)| version.state == GcpVersionState::Enabled);
+            enabled.map(move |(number, _)| format!("{name}/cryptoKeyVersions/{number}"))
+        });
+        enabled.collect()
+    }
+
     /// How many key pairs there are.
     pub fn pairs(&self) -> usize {
         self.keys.lock().values().map(Vec::len).sum()

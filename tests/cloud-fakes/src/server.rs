@@ -177,8 +177,11 @@ impl FakeServer {
         }
     }
 
-    /// Comes back on the same port.
+    /// Comes back on the same port, if it is down.
     pub fn resume(&self) {
+        if self.serving.lock().is_some() {
+            return;
+        }
         let listener = bind(self.runtime.as_ref().unwrap(), self.address);
         self.serve(listener);
     }

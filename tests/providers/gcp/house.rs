@@ -3,78 +3,63 @@
 use std::fs;
 use std::sync::Arc;
 
+use ring::digest::{SHA512, digest};
+use ring::signature::Ed25519KeyPair;
 use serde_json::json;
-use signer_cloud_fakes::{Certificate, FakeServer, GcpKms};
-use signer_test_support::{
-    Program, PublishedKey, Server, Workplace, eventually, path_of, under_test,
+use signer_cloud_fakes::{
+    Answer, Certificate, FakeServer, GcpKms, Request, gcp_refusal, gcp_sign_prehashed,
 };
+use signer_test_support::{Canary, Program, PublishedKey, Server, Traces, Workplace};
 
-pub(crate) const KEY_RING: &str = "projects/test-project/locations/europe-west3/keyRings/signer";
+use crate::suite::service::{self, Call, KeyService, Served, VENDOR_TEXT};
+use crate::suite::signing::SignsItself;
+use crate::suite::{Installation, Secret, Trouble, WrongSetting};
+
+const KEY_RING: &str = "projects/test-project/locations/europe-west3/keyRings/signer";
 
 /// What signs in, and must never be seen anywhere.
-pub(crate) const REFRESH_TOKEN: &str = "throw-away-refresh-token-Qm9ndXM";
-pub(crate) const CLIENT_SECRET: &str = "throw-away-client-secret-WmVyb2s";
+const REFRESH_TOKEN: &str = "throw-away-refresh-token-Qm9ndXM";
+const CLIENT_SECRET: &str = "throw-away-client-secret-WmVyb2s";
 
-/// A place, a service, and the way there.
+/// A place, a service that speaks TLS and asks for an access token, and whoever issues those.
 pub(crate) struct House {
     pub(crate) place: Workplace,
     pub(crate) service: Arc<GcpKms>,
     pub(crate) kms: FakeServer,
-    /// Issues tokens where the service asks for them.
-    pub(crate) tokens: Option<FakeServer>,
+    pub(crate) tokens: FakeServer,
 }
 
 impl House {
     /// The service is an emulator that asks nobody who calls.
     pub(crate) fn with_emulator() -> Self {
         let service = Arc::new(GcpKms::new(KEY_RING));
-        let place = Workplace::empty();
-        fs::write(place.file("trusted.pem"), Certificate::new().pem()).unwrap();
-        Self {
-            kms: FakeServer::start(Arc::<GcpKms>::clone(&service)),
-            service,
-            place,
-            tokens: None,
-        }
-    }
-
-    /// The service speaks TLS and asks for an access token, and its certificate is trusted.
-    pub(crate) fn with_credentials() -> Self {
-        let certificate = Certificate::new();
-        let house = Self::behind(&certificate);
-        house.trust(&certificate.pem());
-        house
-    }
-
-    /// The same, but the certificate, which is returned too, is not trusted.
-    pub(crate) fn with_a_stranger() -> (Self, String) {
-        let certificate = Certificate::new();
-        let house = Self::behind(&certificate);
+        let kms = FakeServer::start(Arc::<GcpKms>::clone(&service));
+        let house = Self::with(service, kms);
         house.trust(&Certificate::new().pem());
-        (house, certificate.pem())
-    }
-
-    /// Trusts this certificate and no other.
-    pub(crate) fn trust(&self, certificate: &str) {
-        fs::write(self.place.file("trusted.pem"), certificate).unwrap();
+        house
     }
 
     fn behind(certificate: &Certificate) -> Self {
         let service = Arc::new(GcpKms::new(KEY_RING));
         service.require_tokens();
-        let house = Self {
-            place: Workplace::empty(),
-            kms: FakeServer::start_tls(Arc::<GcpKms>::clone(&service), certificate),
-            tokens: Some(FakeServer::start(Arc::<GcpKms>::clone(&service))),
-            service,
-        };
+        let kms = FakeServer::start_tls(Arc::<GcpKms>::clone(&service), certificate);
+        let house = Self::with(service, kms);
         house.write_credentials();
         house
     }
 
+    fn with(service: Arc<GcpKms>, kms: FakeServer) -> Self {
+        Self {
+            place: Workplace::empty(),
+            tokens: FakeServer::start(Arc::<GcpKms>::clone(&service)),
+            kms,
+            service,
+        }
+    }
+
     /// The file that `GOOGLE_APPLICATION_CREDENTIALS` names.
     pub(crate) fn write_credentials(&self) {
-        let issuer = self.tokens.as_ref().unwrap().url();
+        let issuer = self.tokens.url();
         let document = json!({
             "type": "authorized_user",
             "client_id": "test-client",
@@ -85,11 +70,84 @@ impl House {
         let file = self.place.file("credentials.json");
         fs::write(file, document.to_string()).unwrap();
     }
+}
 
-    /// The program, with nothing of this machine that Google's libraries look at.
-    pub(crate) fn program(&self) -> Program {
+impl Installation for House {
+    const NAME: &'static str = "gcp-kms";
+    const HANDLES: &'static str =
+        "gcp-kms:projects/test-project/locations/europe-west3/keyRings/signer/cryptoKeys/k-";
+    const AWAY: &'static str = "connecting to the key service";
+    const WRONG_SETTINGS: &'static [WrongSetting] = &[
+        (
+            "--gcp-key-ring",
+            None,
+            "is required with --key-provider gcp-kms; name a key ring, as in \
+             projects/PROJECT/locations/LOCATION/keyRings/RING",
+        ),
+        (
+            "--gcp-protection-level",
+            None,
+            "is required with --key-provider gcp-kms; name where new keys live: software, or hsm \
+             where Google offers Ed25519 there",
+        ),
+        (
+            "--gcp-key-ring",
+            Some("signer"),
+            "must be the full name of a key ring, \
+             projects/PROJECT/locations/LOCATION/keyRings/RING, as 'gcloud kms keyrings list' \
+             prints it",
+        ),
+        (
+            "--gcp-key-prefix",
+            Some("a/b"),
+            "must be at most 20 ASCII letters, digits, '-' and '_'",
+        ),
+        (
+            "--gcp-protection-level",
+            Some("HSM"),
+            "must be hsm or software",
+        ),
+        (
+            "--gcp-endpoint-url",
+            Some("kms"),
+            "must be a URL without a path, such as https://cloudkms.googleapis.com",
+        ),
+        (
+            "--gcp-endpoint-url",
+            Some("http://kms.example.com"),
+            "must open with https://: plain http is only for an emulator on this machine, such as \
+             http://127.0.0.1:9010",
+        ),
+        (
+            "--gcp-max-in-flight",
+            Some("0"),
+            "must be a number from 1 to 1024",
+        ),
+        (
+            "--gcp-requests-per-second",
+            Some("0"),
+            "must be a number from 1 to 100000",
+        ),
+    ];
+    const KEPT: &'static [&'static str] = &["credentials.json"];
+    const LOGGED: &'static str = "invalid_grant";
+    const LOST_KEY_ANSWER: u16 = 201;
+
+    fn new() -> Self {
+        let certificate = Certificate::new();
+        let house = Self::behind(&certificate);
+        house.trust(&certificate.pem());
+        house
+    }
+
+    fn place(&self) -> &Workplace {
+        &self.place
+    }
+
+    /// With nothing of this machine that Google's libraries look at.
+    fn equip(&self, program: Program) -> Program {
         let path = |name: &str| self.place.file(name).display().to_string();
-        under_test!()
+        program
             .with_variable("GOOGLE_APPLICATION_CREDENTIALS", &path("credentials.json"))
             .with_variable("GOOGLE_CLOUD_QUOTA_PROJECT", "test-project")
             .with_variable("GCE_METADATA_HOST", "127.0.0.1:1")
@@ -100,58 +158,144 @@ impl House {
             .with_variable("no_proxy", "127.0.0.1")
     }
 
-    pub(crate) fn flags(&self, more: &[&str]) -> Vec<String> {
-        let mut flags = self.place.place_flags();
-        let url = self.kms.url();
-        let gcp = [
+    fn provider_flags(&self) -> Vec<String> {
+        [
             "--key-provider",
-            "gcp-kms",
+            Self::NAME,
             "--gcp-key-ring",
             KEY_RING,
             "--gcp-endpoint-url",
-            &url,
-        ];
-        flags.extend(gcp.iter().chain(more).map(|&flag| flag.to_owned()));
-        let level = "--gcp-protection-level";
-        if !more.contains(&level) {
-            flags.extend([level, "software"].map(str::to_owned));
+            &self.kms.url(),
+            "--gcp-protection-level",
+            "software",
+        ]
+        .map(str::to_owned)
+        .to_vec()
+    }
+
+    fn usable(&self) -> Vec<String> {
+        let versions = self.service.enabled().into_iter();
+        versions.map(|it| format!("gcp-kms:{it}")).collect()
+    }
+
+    fn made(&self) -> usize {
+        self.service.pairs()
+    }
+
+    fn begin(&self, trouble: Trouble) {
+        service::begin(self, trouble);
+    }
+
+    fn end(&self) {
+        service::end(self);
+    }
+
+    /// Lets the library trace its requests, too.
+    fn serve_indiscreetly(&self, traces: &mut Traces) -> Server {
+        let program = self
+            .program()
+            .with_variable("GOOGLE_CLOUD_RUST_LOGGING", "true");
+        service::serve_indiscreetly(self, &program, traces)
+    }
+
+    /// Whoever issues tokens repeats the refresh token in its refusal.
+    fn provoke(&self, server: &Server, key: &PublishedKey, traces: &mut Traces) {
+        self.service.revoke_tokens();
+        let refused = server.sign(key, &[7; 64]);
+        traces.note("an answer with 503", refused.expect_status(503).body);
+        server.wait_for_log("why no token is issued", |line| {
+            line.contains("invalid_grant")
+        });
+        self.service.issue_again();
+        traces.note_process(server, "environ");
+    }
+
+    fn secrets(&self) -> Vec<Secret> {
+        let canary = Canary::new("the refresh token", REFRESH_TOKEN.as_bytes());
+        let sent = self.tokens.requests();
+        assert!(sent.iter().any(|request| canary.is_in(&request.body)));
+        let mut texts = self.service.issued_tokens();
+        assert!(!texts.is_empty());
+        texts.extend([REFRESH_TOKEN, CLIENT_SECRET].map(str::to_owned));
+        let texts = texts.into_iter().map(Secret::AsText);
+        texts.chain([Secret::InAnyForm(canary)]).collect()
+    }
+}
+
+impl Served for House {
+    fn server(&self) -> &FakeServer {
+        &self.kms
+    }
+
+    fn asks(request: &Request, call: Call) -> bool {
+        match call {
+            Call::Make => request.method == "POST" && request.path.ends_with("/cryptoKeys"),
+            Call::Sign => request.path.ends_with(":asymmetricSign"),
+            Call::Retire => request.method == "PATCH",
         }
-        flags
     }
 
-    /// A custodian that is ready.
-    pub(crate) fn serve(&self, more: &[&str]) -> Server {
-        let mut server = self.spawn(more);
-        server.wait_until_ready();
-        server
+    fn refuse_credentials(&self) {
+        self.service.revoke_tokens();
     }
 
-    /// A custodian that was started.
-    pub(crate) fn spawn(&self, more: &[&str]) -> Server {
-        self.spawn_as(&self.program(), more)
-    }
-
-    pub(crate) fn spawn_as(&self, program: &Program, more: &[&str]) -> Server {
-        Server::spawn(program, &self.place, self.flags(more))
+    fn accept_credentials(&self) {
+        self.service.issue_again();
     }
 }
 
-pub(crate) fn generate(server: &Server, key_id: &str) -> PublishedKey {
-    PublishedKey::of(&server.generate(key_id).json())
+impl KeyService for House {
+    fn issuer(&self) -> Option<&FakeServer> {
+        None
+    }
+
+    fn throttled() -> Answer {
+        gcp_refusal(429, "RESOURCE_EXHAUSTED", VENDOR_TEXT)
+    }
+
+    fn denied() -> Answer {
+        gcp_refusal(403, "PERMISSION_DENIED", VENDOR_TEXT)
+    }
+
+    fn of_a_stranger() -> (Self, String) {
+        let certificate = Certificate::new();
+        let house = Self::behind(&certificate);
+        house.trust(&Certificate::new().pem());
+        (house, certificate.pem())
+    }
+
+    fn trust(&self, certificate: &str) {
+        fs::write(self.place.file("trusted.pem"), certificate).unwrap();
+    }
+
+    fn unhurried() -> &'static [&'static str] {
+        &["--gcp-requests-per-second", "1000"]
+    }
 }
 
-/// The path of a call for a key.
-pub(crate) fn path(key: &PublishedKey, call: &str) -> String {
-    let handle = key.handle_id.replace('/', "%2F");
-    format!("{}/{call}", path_of(&handle))
+/// Makes a signature of a seed and the data.
+type Sign = fn(&[u8; 32], &[u8]) -> Vec<u8>;
+
+fn sign(seed: &[u8; 32], data: &[u8]) -> Vec<u8> {
+    let pair = Ed25519KeyPair::from_seed_unchecked(seed).unwrap();
+    pair.sign(data).as_ref().to_vec()
 }
 
-/// Waits for a custodian that is not ready and says why.
-pub(crate) fn wait_for_warning(server: &Server, said: &str) -> String {
-    eventually(said, || {
-        let mut connection = signer_test_support::Connection::open(server.socket()).ok()?;
-        let answer = connection.ask("GET", "/readyz", None).ok()?;
-        let text = answer.text().to_owned();
-        (answer.status == 503 && text.contains(said)).then_some(text)
-    })
+impl SignsItself for House {
+    type Wrong = Sign;
+    const WRONGS: &'static [(&'static str, Sign)] = &[
+        ("wrong", |_, _| vec![7; 64]),
+        ("other-key", |_, data| sign(&[9; 32], data)),
+        ("prehashed", gcp_sign_prehashed),
+        ("hashed-again", |seed, data| {
+            sign(seed, digest(&SHA512, data).as_ref())
+        }),
+    ];
+
+    fn sign_like(&self, wrong: Option<Sign>) {
+        match wrong {
+            Some(wrong) => self.service.sign_with(wrong),
+            None => self.service.sign_rightly(),
+        }
+    }
 }

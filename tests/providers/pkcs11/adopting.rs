@@ -3,6 +3,7 @@
 use std::process::Command;
 
 use super::token::{LABEL, PIN, Token};
+use crate::suite::Installation as _;
 
 const EVIL: &str = "plexsphere:platform:evil";
 const REQUEST: &str = r#"{"scope":"platform","key_id":"evil"}"#;

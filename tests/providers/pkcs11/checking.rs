@@ -3,25 +3,15 @@
 use std::fs;
 
 use serde_json::{Value, json};
-use signer_test_support::{Finished, copy_directory, eventually, path_of};
+use signer_test_support::{copy_directory, eventually, path_of};
 
 use super::token::{LABEL, PIN, Token};
-
-fn run(token: &Token, command: &str, more: &[&str]) -> Finished {
-    let mut line = vec!["pkcs11".to_owned(), command.to_owned()];
-    line.extend(token.token_flags());
-    line.extend(more.iter().map(|&word| word.to_owned()));
-    token.program().run(token.place.path(), line)
-}
-
-fn document(finished: &Finished) -> Value {
-    finished.json()
-}
+use crate::suite::Installation as _;
 
 #[test]
 fn the_mechanisms_are_listed_as_a_table_and_as_a_document() {
     let token = Token::fresh();
-    let listed = run(&token, "mechanisms", &[]).expect_status(0);
+    let listed = token.run("mechanisms", &[]).expect_status(0);
     let table = listed.text();
     assert!(table.starts_with("SLOT"), "{table}");
     let line = table
@@ -30,7 +20,10 @@ fn the_mechanisms_are_listed_as_a_table_and_as_a_document() {
         .unwrap();
     let words: Vec<_> = line.split_whitespace().collect();
     assert_eq!(words, ["CKM_EDDSA", "yes", "-", "yes"]);
-    let document = document(&run(&token, "mechanisms", &["-o", "json"]).expect_status(0));
+    let document = token
+        .run("mechanisms", &["-o", "json"])
+        .expect_status(0)
+        .json();
     assert_eq!(document["token"]["label"], LABEL);
     assert_eq!(document["missing"], json!([]));
 }
@@ -39,7 +32,7 @@ fn the_mechanisms_are_listed_as_a_table_and_as_a_document() {
 fn a_check_passes_before_and_after_the_first_start_and_changes_nothing() {
     let token = Token::fresh();
     let before = token.sorted_objects();
-    let first = document(&run(&token, "check", &["-o", "json"]).expect_status(0));
+    let first = token.run("check", &["-o", "json"]).expect_status(0).json();
     assert_eq!(first["usable"], true);
     assert_eq!(first["sentinel_public_key"], Value::Null);
     assert_eq!(token.sorted_objects(), before);
@@ -48,7 +41,7 @@ fn a_check_passes_before_and_after_the_first_start_and_changes_nothing() {
     server.generate("k1");
     assert!(server.terminate().success());
     let before = token.sorted_objects();
-    let second = document(&run(&token, "check", &["-o", "json"]).expect_status(0));
+    let second = token.run("check", &["-o", "json"]).expect_status(0).json();
     assert_eq!(second["usable"], true);
     assert!(second["sentinel_public_key"].is_string(), "{second}");
     assert_eq!(token.sorted_objects(), before);
@@ -67,7 +60,7 @@ fn two_sentinels_are_told_of_and_keep_nobody_from_starting() {
     let name = ["--label", "plexsphere:sentinel"];
     token.tool(&[&login[..], &make, &name].concat());
 
-    let check = || document(&run(&token, "check", &["-o", "json"]).expect_status(0));
+    let check = || token.run("check", &["-o", "json"]).expect_status(0).json();
     let found = check();
     assert_eq!(found["usable"], true);
     let steps = found["steps"].as_array().unwrap();
@@ -96,8 +89,8 @@ fn two_sentinels_are_told_of_and_keep_nobody_from_starting() {
 fn the_step_that_fails_says_why() {
     let token = Token::fresh();
     token.write_pin("not-the-pin");
-    let refused = run(&token, "check", &["-o", "json"]).expect_status(2);
-    let steps = document(&refused)["steps"].as_array().unwrap().clone();
+    let refused = token.run("check", &["-o", "json"]).expect_status(2);
+    let steps = refused.json()["steps"].as_array().unwrap().clone();
     let last = steps.last().unwrap();
     assert_eq!(
         (&last["name"], &last["ok"]),
@@ -145,7 +138,7 @@ fn a_retired_key_that_the_token_can_still_use_is_named_by_a_check_that_knows_the
 
     let registry = format!("sqlite:{}", token.place.registry().display());
     let with_registry = ["-o", "json", "--registry", &registry];
-    let beside = document(&run(&token, "check", &with_registry).expect_status(0));
+    let beside = token.run("check", &with_registry).expect_status(0).json();
     assert_eq!(beside["retired_still_usable"], json!([]));
     server.get("/readyz").expect_status(200);
     server.kill();
@@ -154,13 +147,15 @@ fn a_retired_key_that_the_token_can_still_use_is_named_by_a_check_that_knows_the
 
     let files = ["registry.db", "registry.db-wal"].map(|name| token.place.file(name));
     let before = files.each_ref().map(|file| fs::read(file).unwrap());
-    let found = document(&run(&token, "check", &with_registry).expect_status(7));
+    let found = token.run("check", &with_registry).expect_status(7).json();
     assert_eq!(
         found["retired_still_usable"],
         json!(["pkcs11:plexsphere:platform:k1"])
     );
     assert_eq!(found["usable"], true);
-    let table = run(&token, "check", &["--registry", &registry]).expect_status(7);
+    let table = token
+        .run("check", &["--registry", &registry])
+        .expect_status(7);
     let lines = table.text();
     let line = lines.lines().find(|line| line.starts_with("retired "));
     let line = line.unwrap();
@@ -177,15 +172,15 @@ fn a_retired_key_that_the_token_can_still_use_is_named_by_a_check_that_knows_the
     named_by_environment
         .run(token.place.path(), line)
         .expect_status(7);
-    let without = document(&run(&token, "check", &["-o", "json"]).expect_status(0));
+    let without = token.run("check", &["-o", "json"]).expect_status(0).json();
     assert_eq!(without["retired_still_usable"], Value::Null);
     assert!(files.each_ref().map(|file| fs::read(file).unwrap()) == before);
 
     // A start makes it unusable, soon after it serves.
     let mut server = token.serve(&[]);
     let beside = eventually("a token that has only what the registry knows", || {
-        let found = run(&token, "check", &with_registry);
-        (found.status == Some(0)).then(|| document(&found))
+        let found = token.run("check", &with_registry);
+        (found.status == Some(0)).then(|| found.json())
     });
     assert_eq!(beside["retired_still_usable"], json!([]));
     assert!(server.terminate().success());
@@ -197,7 +192,9 @@ fn a_registry_that_is_not_there_is_an_error_where_a_flag_names_it_and_none_where
     let token = Token::fresh();
     let registry = format!("sqlite:{}", token.place.registry().display());
     let names = token.place.names();
-    run(&token, "check", &["--registry", &registry]).expect_status(2);
+    token
+        .run("check", &["--registry", &registry])
+        .expect_status(2);
     let mut line = ["pkcs11", "check", "-o", "json"]
         .map(str::to_owned)
         .to_vec();

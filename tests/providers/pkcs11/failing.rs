@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use signer_test_support::{eventually, path_of, sign_request};
 
 use super::token::Token;
+use crate::suite::Installation as _;
 
 const STUCK: &str = "pkcs11:plexsphere:platform:stuck";
 const OTHER: &str = "pkcs11:plexsphere:platform:other";
@@ -16,7 +17,7 @@ fn sign_path(handle: &str) -> String {
 
 #[test]
 fn a_call_that_hangs_keeps_neither_other_keys_from_signing_nor_the_process_from_ending() {
-    let token = Token::behind_faults();
+    let token = Token::new();
     let patience = [
         "--pkcs11-sessions",
         "2",
@@ -54,73 +55,8 @@ fn a_call_that_hangs_keeps_neither_other_keys_from_signing_nor_the_process_from_
 }
 
 #[test]
-fn a_device_that_is_gone_turns_readiness_off_and_comes_back_without_a_restart() {
-    let token = Token::behind_faults();
-    let server = token.serve(&[]);
-    server.generate("other");
-    let digest = sign_request(&[7; 64]);
-    let signature = server
-        .post(&sign_path(OTHER), &digest)
-        .expect_status(200)
-        .json();
-    let gone = [
-        "C_SignInit",
-        "C_OpenSession",
-        "C_GetSessionInfo",
-        "C_GetTokenInfo",
-    ];
-    token.rules(
-        &gone
-            .map(|function| format!("{function} rv=CKR_DEVICE_REMOVED\n"))
-            .concat(),
-    );
-    let refused = server.post(&sign_path(OTHER), &digest);
-    assert_eq!(refused.problem_code(), "provider_unavailable");
-    let shown = server.get(&format!("{}/public-key", path_of(OTHER)));
-    assert_eq!(shown.expect_status(200).json()["cached"], true);
-    eventually("a custodian that is not ready", || {
-        (server.get("/readyz").status == 503).then_some(())
-    });
-    server.get("/livez").expect_status(200);
-
-    token.rules("");
-    let started = Instant::now();
-    let again = eventually("a signature", || {
-        let answer = server.post(&sign_path(OTHER), &digest);
-        (answer.status == 200).then(|| answer.json())
-    });
-    assert_eq!(again, signature);
-    assert!(started.elapsed() < Duration::from_secs(10));
-}
-
-/// As a token does whose store was remounted read-only, and its module hides what it did not destroy.
-#[test]
-fn a_retirement_that_the_token_did_not_do_is_not_answered_and_is_finished_by_the_next_start() {
-    let token = Token::behind_faults();
-    let mut server = token.serve(&[]);
-    server.generate("stuck");
-    let retire = format!("{}/retire", path_of(STUCK));
-    token.rules("C_DestroyObject hide=CKR_FUNCTION_FAILED\n");
-    for _ in 0..3 {
-        let refused = server.post(&retire, "");
-        assert_eq!(refused.status, 503, "{refused:?}");
-        assert_eq!(refused.problem_code(), "provider_unavailable");
-    }
-    let shown = server.get(&path_of(STUCK)).expect_status(200).json();
-    assert_ne!(shown["state"], "retired", "{shown}");
-    assert!(server.terminate().success());
-    assert_eq!(token.count("Private Key", "plexsphere:platform:stuck"), 1);
-
-    token.rules("");
-    let server = token.serve(&[]);
-    let shown = server.get(&path_of(STUCK)).expect_status(200).json();
-    assert_eq!(shown["state"], "retired", "{shown}");
-    assert_eq!(token.count("Private Key", "plexsphere:platform:stuck"), 0);
-}
-
-#[test]
 fn a_key_that_has_come_to_mean_another_is_looked_up_anew() {
-    let token = Token::behind_faults();
+    let token = Token::new();
     let server = token.serve(&["--pkcs11-sessions", "1"]);
     server.generate("stuck");
     server.generate("other");
@@ -141,7 +77,7 @@ fn a_key_that_has_come_to_mean_another_is_looked_up_anew() {
 /// The call may never return, and until it does nothing may initialise the module anew.
 #[test]
 fn a_module_that_is_stuck_ends_the_process_for_its_supervisor_to_start_another() {
-    let token = Token::behind_faults();
+    let token = Token::new();
     let mut server = token.serve(&["--pkcs11-sessions", "2", "--request-deadline", "2s"]);
     server.generate("stuck");
     server.generate("other");

@@ -6,6 +6,7 @@ use serde_json::Value;
 use signer_test_support::{Server, eventually, full_pipe, openssl_verifies, path_of, sign_request};
 
 use super::token::{LABEL, PIN, Token};
+use crate::suite::Installation as _;
 
 const LOGIN: [&str; 5] = ["--token-label", LABEL, "--login", "--pin", PIN];
 
@@ -65,18 +66,7 @@ fn a_second_pair_and_a_lost_public_half_are_told_of_and_the_registered_keys_sign
     signs(&server, &token);
     assert!(server.terminate().success());
 
-    let mut line = vec![
-        "pkcs11".to_owned(),
-        "check".to_owned(),
-        "-o".to_owned(),
-        "json".to_owned(),
-    ];
-    line.extend(token.token_flags());
-    let check = token
-        .program()
-        .run(token.place.path(), line)
-        .expect_status(2)
-        .json();
+    let check = token.run("check", &["-o", "json"]).expect_status(2).json();
     let steps = check["steps"].as_array().unwrap();
     let detail = steps.last().unwrap()["detail"].as_str().unwrap().to_owned();
     for named in [
@@ -111,28 +101,17 @@ fn a_second_pair_and_a_lost_public_half_are_told_of_and_the_registered_keys_sign
 
 #[test]
 fn what_a_module_prints_is_no_part_of_a_document() {
-    let token = Token::behind_faults();
+    let token = Token::new();
     token.rules("C_GetInfo print\n");
     for command in ["check", "mechanisms"] {
-        let mut line = vec![
-            "pkcs11".to_owned(),
-            command.to_owned(),
-            "-o".to_owned(),
-            "json".to_owned(),
-        ];
-        line.extend(token.token_flags());
-        let document = token
-            .program()
-            .run(token.place.path(), line)
-            .expect_status(0)
-            .json();
+        let document = token.run(command, &["-o", "json"]).expect_status(0).json();
         assert!(matches!(document, Value::Object(_)), "{document}");
     }
 }
 
 #[test]
 fn what_a_module_prints_waits_for_no_reader() {
-    let token = Token::behind_faults();
+    let token = Token::new();
     token.rules("C_Sign print\n");
     let (_unread_output, stdout) = full_pipe();
     let (_unread_log, stderr) = full_pipe();

@@ -5,6 +5,7 @@ use std::fs;
 use signer_test_support::{Server, copy_directory, eventually, path_of, sign_request};
 
 use super::token::Token;
+use crate::suite::Installation as _;
 
 const SENTINEL: &str = "plexsphere:sentinel";
 const ERASED: &str = "the registry knows keys of this token, but the token holds neither them nor the \
@@ -14,9 +15,7 @@ const NOTHING_TO_ACCEPT: &str = "nothing to accept: the token has its sentinel\n
 
 /// Takes the token into use on the word of an operator, and tells what was said.
 fn accept(token: &Token) -> String {
-    let mut line = ["pkcs11", "accept-token"].map(str::to_owned).to_vec();
-    line.extend(token.token_flags());
-    let finished = token.program().run(token.place.path(), line);
+    let finished = token.run("accept-token", &[]);
     finished.expect_status(0).text().to_owned()
 }
 
@@ -72,7 +71,7 @@ fn beside_an_erased_token_other_providers_go_on() {
     let token = Token::fresh();
     make_a_key_and_stop(token.serve(&[]));
     token.make();
-    let mut server = token.serve_beside_software();
+    let mut server = token.start_beside_software();
     wait_until_it_is_said_to_be_erased(&server);
     server.generate("other");
     assert!(server.terminate().success());
@@ -81,7 +80,7 @@ fn beside_an_erased_token_other_providers_go_on() {
 
 #[test]
 fn a_name_that_was_reserved_and_never_acknowledged_makes_no_token_known() {
-    let token = Token::behind_faults();
+    let token = Token::new();
     let mut server = token.serve(&[]);
     token.rules("C_GenerateKeyPair rv=CKR_DEVICE_ERROR\n");
     let refused = server.post("/v1/keys", r#"{"scope":"platform","key_id":"k1"}"#);
@@ -116,7 +115,7 @@ fn an_operator_accepts_an_empty_token_and_its_keys_of_before_stay_lost() {
 
 #[test]
 fn a_token_that_is_slow_to_log_in_has_its_sentinel_all_the_same() {
-    let token = Token::behind_faults();
+    let token = Token::new();
     make_a_key_and_stop(token.serve(&[]));
     // Longer than the start waits for a token.
     token.rules("C_Login delay=7000\n");

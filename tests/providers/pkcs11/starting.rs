@@ -3,6 +3,7 @@
 use std::fs;
 
 use super::token::{PIN, Token};
+use crate::suite::Installation as _;
 
 /// What a refused start may leave: nothing.
 fn names_but_the_token(token: &Token) -> Vec<String> {
@@ -41,9 +42,7 @@ fn the_log_of_the_first_start_on_an_empty_token_says_that_the_sentinel_is_made()
 fn a_wrong_pin_ends_the_start_with_status_2_and_nothing_is_created() {
     let token = Token::fresh();
     token.write_pin("not-the-pin");
-    let mut line = vec!["serve".to_owned()];
-    line.extend(token.serve_flags());
-    let refused = token.program().run(token.place.path(), line);
+    let refused = token.program().serve_in_vain(&token.place, token.flags());
     assert_eq!(refused.status, Some(2), "{refused:?}");
     let sentence = refused.sentence_after_the_log();
     assert!(
@@ -61,10 +60,8 @@ fn starts_with_a_wrong_pin_end_with_status_2_and_never_lock_the_token() {
     let token = Token::fresh();
     assert!(token.serve(&[]).terminate().success());
     token.write_pin("not-the-pin");
-    let mut line = vec!["serve".to_owned()];
-    line.extend(token.serve_flags());
     for _ in 0..12 {
-        let refused = token.program().run(token.place.path(), &line);
+        let refused = token.program().serve_in_vain(&token.place, token.flags());
         assert_eq!(refused.status, Some(2), "{refused:?}");
         let sentence = refused.sentence_after_the_log();
         let known = [
@@ -80,50 +77,6 @@ fn starts_with_a_wrong_pin_end_with_status_2_and_never_lock_the_token() {
     token.serve(&[]).generate("k1");
 }
 
-#[test]
-fn every_setting_that_cannot_be_right_ends_the_start_with_status_2() {
-    let token = Token::fresh();
-    for (flag, value, problem) in [
-        ("--pkcs11-module", "module.so", "must be an absolute path"),
-        ("--pkcs11-module", "/nowhere.so", "cannot be examined"),
-        (
-            "--pkcs11-slot",
-            "first",
-            "must be the number of a slot, label:NAME or serial:NUMBER",
-        ),
-        (
-            "--pkcs11-slot",
-            "label:throwaway ",
-            "must neither end with a blank nor hold control characters",
-        ),
-        ("--pkcs11-pin-file", "/nowhere", "there is no such file"),
-        ("--pkcs11-label", "a:b", "must be 1 to 64 characters"),
-        ("--pkcs11-label-max", "20", "must be at least 53"),
-        (
-            "--pkcs11-ec-params",
-            "ed25519",
-            "must be oid, name, or hex:",
-        ),
-        ("--pkcs11-sessions", "0", "must be a number from 1 to 256"),
-    ] {
-        let mut line = vec!["serve".to_owned()];
-        line.extend(token.serve_flags());
-        if let Some(at) = line.iter().position(|word| word == flag) {
-            line[at + 1] = value.to_owned();
-        } else {
-            line.extend([flag, value].map(str::to_owned));
-        }
-        let refused = token.program().run(token.place.path(), line);
-        assert_eq!(refused.status, Some(2), "{flag} {value}: {refused:?}");
-        let sentence = refused.sentence();
-        assert!(
-            sentence.starts_with(flag) && sentence.contains(problem),
-            "{sentence}"
-        );
-    }
-    assert_eq!(names_but_the_token(&token), Vec::<String>::new());
-}
-
 /// Each PIN that is offered and wrong costs one of a few tries.
 #[test]
 fn a_pin_that_an_editor_or_a_shell_has_spoilt_is_not_offered_from_wherever_it_comes() {
@@ -134,8 +87,7 @@ fn a_pin_that_an_editor_or_a_shell_has_spoilt_is_not_offered_from_wherever_it_co
         (format!("{PIN}\n\n"), "more than one line"),
         (format!("{PIN}\u{1b}"), "a control character"),
     ] {
-        let mut of_file = vec!["serve".to_owned()];
-        of_file.extend(token.serve_flags());
+        let of_file = token.flags();
         let at = of_file
             .iter()
             .position(|flag| flag == "--pkcs11-pin-file")
@@ -154,7 +106,7 @@ fn a_pin_that_an_editor_or_a_shell_has_spoilt_is_not_offered_from_wherever_it_co
             (&program, of_flag, "--pkcs11-pin"),
             (&with_variable, of_environment, "--pkcs11-pin"),
         ] {
-            let refused = program.run(token.place.path(), line);
+            let refused = program.serve_in_vain(&token.place, line);
             assert_eq!(refused.status, Some(2), "{spoilt:?}: {refused:?}");
             let sentence = refused.sentence_after_the_log();
             // Every variable is held to be one line without control characters.

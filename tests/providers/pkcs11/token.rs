@@ -8,7 +8,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
 
-use signer_test_support::{Program, Server, Workplace, eventually, shipped};
+use signer_test_support::{
+    Canary, Finished, Program, PublishedKey, Server, Traces, Workplace, eventually, path_of,
+    sign_request,
+};
+
+use crate::suite::signing::SignsItself;
+use crate::suite::{Installation, Secret, Trouble, WrongSetting};
 
 /// What the token is called.
 pub(crate) const LABEL: &str = "throwaway";
@@ -33,15 +39,6 @@ impl Token {
     /// Whether the real module is that of `SoftHSM`.
     pub(crate) fn is_of_softhsm() -> bool {
         real_module().ends_with("libsofthsm2.so")
-    }
-
-    /// The same behind the module that fails by rule.
-    pub(crate) fn behind_faults() -> Self {
-        let mut token = Self::fresh();
-        let copy = token.place.file("fault.so");
-        fs::copy(fault_module(), &copy).unwrap();
-        token.module = copy;
-        token
     }
 
     /// A place where a token may be made.
@@ -124,18 +121,25 @@ impl Token {
         lines
     }
 
-    /// How many objects of one class and label there are.
-    pub(crate) fn count(&self, class: &str, label: &str) -> usize {
-        let named = format!("label:      {label}");
-        let (mut of_class, mut count) = (false, 0);
+    /// The labels of all objects of a class, in order.
+    fn labels(&self, class: &str) -> Vec<String> {
+        let (mut is_of_class, mut labels) = (false, Vec::new());
         for line in self.objects().lines() {
-            if line.starts_with(' ') {
-                count += usize::from(of_class && line.trim() == named);
-            } else {
-                of_class = line.starts_with(class);
+            if !line.starts_with(' ') {
+                is_of_class = line.starts_with(class);
+            } else if is_of_class {
+                let label = line.trim().strip_prefix("label:");
+                labels.extend(label.map(|label| label.trim().to_owned()));
             }
         }
-        count
+        labels.sort_unstable();
+        labels
+    }
+
+    /// How many objects of one class and label there are.
+    pub(crate) fn count(&self, class: &str, label: &str) -> usize {
+        let labels = self.labels(class).into_iter();
+        labels.filter(|it| it == label).count()
     }
 
     /// Replaces the PIN file.
@@ -165,16 +169,6 @@ impl Token {
         fs::rename(next, self.place.file("rules")).unwrap();
     }
 
-    /// The program, told where the module keeps its tokens.
-    pub(crate) fn program(&self) -> Program {
-        let path = |path: &Path| path.display().to_string();
-        shipped!()
-            .with_variable("SOFTHSM2_CONF", &path(&self.place.file("softhsm2.conf")))
-            .with_variable("KRYOPTIC_CONF", &path(&self.place.file("kryoptic.conf")))
-            .with_variable("P11FAULT_REAL", &path(&real_module()))
-            .with_variable("P11FAULT_RULES", &path(&self.place.file("rules")))
-    }
-
     pub(crate) fn with_token<'a>(&self, command: &'a mut Command) -> &'a mut Command {
         command
             .env("SOFTHSM2_CONF", self.place.file("softhsm2.conf"))
@@ -196,46 +190,183 @@ impl Token {
         .to_vec()
     }
 
-    /// The flags of a custodian that keeps its keys in the token and everything else beside it.
-    pub(crate) fn serve_flags(&self) -> Vec<String> {
-        let mut flags = self.place.place_flags();
-        flags.extend(["--key-provider", "pkcs11"].map(str::to_owned));
-        flags.extend(self.token_flags());
-        flags
-    }
-
-    /// A custodian that is ready.
-    pub(crate) fn serve(&self, more: &[&str]) -> Server {
-        let mut server = self.spawn(more);
-        server.wait_until_ready();
-        server
-    }
-
-    /// A custodian with the software provider first and the token second, once it serves.
-    pub(crate) fn serve_beside_software(&self) -> Server {
-        let seed = self.place.seed_file();
-        if !seed.exists() {
-            fs::write(&seed, [7; 32]).unwrap();
-            fs::set_permissions(&seed, Permissions::from_mode(0o600)).unwrap();
-        }
-        let mut flags = self.place.software_flags();
-        flags.extend(["--key-provider", "pkcs11"].map(str::to_owned));
-        flags.extend(self.token_flags());
-        Server::start_with(&self.program(), &self.place, flags)
+    /// Runs one of the commands about tokens.
+    pub(crate) fn run(&self, command: &str, more: &[&str]) -> Finished {
+        let mut line = ["pkcs11", command].map(str::to_owned).to_vec();
+        line.extend(self.token_flags());
+        line.extend(more.iter().map(|&word| word.to_owned()));
+        self.program().run(self.place.path(), line)
     }
 
     /// A custodian that was started onto these streams, which nobody reads here.
     pub(crate) fn spawn_onto(&self, stdout: Stdio, stderr: Stdio) -> Server {
-        let flags = self.serve_flags();
+        let flags = self.flags();
         let (place, socket) = (&self.place, self.place.socket());
         Server::spawn_onto(&self.program(), place, &socket, &flags, stdout, stderr)
     }
+}
 
-    /// A custodian that was started.
-    pub(crate) fn spawn(&self, more: &[&str]) -> Server {
-        let mut flags = self.serve_flags();
-        flags.extend(more.iter().map(|&flag| flag.to_owned()));
-        Server::spawn(&self.program(), &self.place, flags)
+impl Installation for Token {
+    const NAME: &'static str = "pkcs11";
+    const HANDLES: &'static str = "pkcs11:plexsphere:platform:k1";
+    const AWAY: &'static str = "\"pkcs11\":\"down\"";
+    const WRONG_SETTINGS: &'static [WrongSetting] = &[
+        (
+            "--pkcs11-module",
+            Some("module.so"),
+            "must be an absolute path to the vendor's module",
+        ),
+        (
+            "--pkcs11-module",
+            Some("/nowhere.so"),
+            "/nowhere.so cannot be examined (No such file or directory (os error 2)); check the \
+             path",
+        ),
+        (
+            "--pkcs11-slot",
+            Some("first"),
+            "must be the number of a slot, label:NAME or serial:NUMBER of its token",
+        ),
+        (
+            "--pkcs11-slot",
+            Some("label:throwaway "),
+            "must neither end with a blank nor hold control characters: no token is called so",
+        ),
+        (
+            "--pkcs11-pin-file",
+            Some("/nowhere"),
+            "there is no such file; mount the secret there",
+        ),
+        (
+            "--pkcs11-label",
+            Some("a:b"),
+            "must be 1 to 64 characters of A-Z, a-z, 0-9, '.', '_', '~' and '-', such as \
+             plexsphere",
+        ),
+        (
+            "--pkcs11-label-max",
+            Some("20"),
+            "must be at least 53, so that the hashed form of a label fits behind the prefix",
+        ),
+        (
+            "--pkcs11-ec-params",
+            Some("ed25519"),
+            "must be oid, name, or hex: and the hex digits of the DER encoding that the vendor \
+             wants",
+        ),
+        (
+            "--pkcs11-sessions",
+            Some("0"),
+            "must be a number from 1 to 256",
+        ),
+    ];
+    const KEPT: &'static [&'static str] = &["pin", "fault.so"];
+    const LOGGED: &'static str = "module initialised";
+    const LOST_KEY_ANSWER: u16 = 201;
+
+    /// An empty token behind the module that fails by rule.
+    fn new() -> Self {
+        let mut token = Self::fresh();
+        let copy = token.place.file("fault.so");
+        fs::copy(fault_module(), &copy).unwrap();
+        token.module = copy;
+        token
+    }
+
+    fn place(&self) -> &Workplace {
+        &self.place
+    }
+
+    /// Told where the module keeps its tokens.
+    fn equip(&self, program: Program) -> Program {
+        let path = |path: &Path| path.display().to_string();
+        program
+            .with_variable("SOFTHSM2_CONF", &path(&self.place.file("softhsm2.conf")))
+            .with_variable("KRYOPTIC_CONF", &path(&self.place.file("kryoptic.conf")))
+            .with_variable("P11FAULT_REAL", &path(&real_module()))
+            .with_variable("P11FAULT_RULES", &path(&self.place.file("rules")))
+    }
+
+    fn provider_flags(&self) -> Vec<String> {
+        let provider = ["--key-provider", Self::NAME].map(str::to_owned);
+        provider.into_iter().chain(self.token_flags()).collect()
+    }
+
+    fn usable(&self) -> Vec<String> {
+        let labels = self.labels("Private Key").into_iter();
+        let ours = labels.filter(|label| label.starts_with("plexsphere:platform:"));
+        ours.map(|label| format!("pkcs11:{label}")).collect()
+    }
+
+    /// The public half of a retired key stays.
+    fn made(&self) -> usize {
+        let labels = self.labels("Public Key").into_iter();
+        labels
+            .filter(|label| label.starts_with("plexsphere:platform:"))
+            .count()
+    }
+
+    fn begin(&self, trouble: Trouble) {
+        self.rules(&match trouble {
+            Trouble::Away => [
+                "C_SignInit",
+                "C_OpenSession",
+                "C_GetSessionInfo",
+                "C_GetTokenInfo",
+            ]
+            .map(|function| format!("{function} rv=CKR_DEVICE_REMOVED\n"))
+            .concat(),
+            Trouble::Slow(time) => format!("C_Sign delay={}\n", time.as_millis()),
+            Trouble::LostKey => "C_GenerateKeyPair at=1 after=CKR_DEVICE_ERROR\n".to_owned(),
+            Trouble::SilentSigning => "C_Sign at=1 hang\n".to_owned(),
+            // As a token does whose store was remounted read-only, and its module hides what it did
+            // not destroy.
+            Trouble::NoRetiring => "C_DestroyObject hide=CKR_FUNCTION_FAILED\n".to_owned(),
+        });
+    }
+
+    fn end(&self) {
+        self.rules("");
+    }
+
+    fn provoke(&self, server: &Server, key: &PublishedKey, traces: &mut Traces) {
+        let mut answer = |wanted: u16, what: &str| {
+            let answer = server.sign(key, &[7; 64]).expect_status(wanted);
+            traces.note(&format!("an answer when {what}"), answer.body);
+        };
+        // From a new login up to a module that is initialised anew.
+        for rules in [
+            "C_SignInit at=1 rv=CKR_USER_NOT_LOGGED_IN\n",
+            "C_SignInit at=1 rv=CKR_SESSION_HANDLE_INVALID\n",
+            "C_SignInit at=1 rv=CKR_CRYPTOKI_NOT_INITIALIZED\n",
+        ] {
+            self.rules(rules);
+            answer(200, rules);
+        }
+        self.rules("C_SignInit rv=CKR_DEVICE_REMOVED\nC_Login rv=CKR_PIN_LOCKED\n");
+        answer(503, "the token refuses everything");
+        let nobody = format!("{}/sign", path_of("pkcs11:nobody"));
+        let missing = server.post(&nobody, &sign_request(&[7; 64]));
+        traces.note("an answer for nobody's key", missing.body);
+        traces.note_process(server, "environ");
+    }
+
+    fn secrets(&self) -> Vec<Secret> {
+        let canary = Canary::new("the PIN", PIN.as_bytes());
+        let pin_file = fs::read(self.place.file("pin")).unwrap();
+        assert!(canary.is_in(&pin_file), "what is looked for can be found");
+        vec![Secret::InAnyForm(canary)]
+    }
+}
+
+impl SignsItself for Token {
+    type Wrong = &'static str;
+    const WRONGS: &'static [(&'static str, &'static str)] = &[("garbled", "C_Sign garble\n")];
+    /// The provider itself checks what a token signs, and takes one that signs wrongly for broken.
+    const REFUSAL: (u16, &'static str) = (503, "provider_unavailable");
+
+    fn sign_like(&self, wrong: Option<&'static str>) {
+        self.rules(wrong.unwrap_or_default());
     }
 }
 

@@ -1,0 +1,43 @@
+//! What a custodian makes of its back end and of its settings when it starts.
+
+use super::{Installation, Trouble, wait_for_warning};
+
+pub(crate) fn a_back_end_that_is_not_there_yet_is_waited_for<I: Installation>() {
+    let it = I::new();
+    it.begin(Trouble::Away);
+    let mut server = it.spawn(&[]);
+    wait_for_warning(&server, I::AWAY);
+    server.get("/livez").expect_status(200);
+    it.end();
+    server.wait_until_ready();
+    server.make("k1");
+}
+
+pub(crate) fn every_setting_that_cannot_be_right_ends_the_start_with_status_2_and_nothing_is_created<
+    I: Installation,
+>() {
+    let it = I::new();
+    let before = it.place().names();
+    for (flag, value, told) in I::WRONG_SETTINGS {
+        let mut flags = it.flags();
+        match (flags.iter().position(|word| word == flag), value) {
+            (Some(at), Some(value)) => (*value).clone_into(&mut flags[at + 1]),
+            (Some(at), None) => drop(flags.drain(at..at + 2)),
+            (None, value) => flags.extend([*flag, value.unwrap()].map(str::to_owned)),
+        }
+        let refused = it.program().serve_in_vain(it.place(), flags);
+        let refused = refused.expect_status(2);
+        let sentence = refused.sentence();
+        let is_told = value.map_or_else(
+            || sentence == format!("{flag} {told}"),
+            |value| {
+                // Paths stand as they are.
+                let told_of = [format!("{value:?}"), value.to_owned()];
+                let mut told_of = told_of.iter();
+                told_of.any(|value| sentence == format!("{flag} {value}: {told}"))
+            },
+        );
+        assert!(is_told, "{flag} {value:?}: {sentence}");
+    }
+    assert_eq!(it.place().names(), before);
+}
