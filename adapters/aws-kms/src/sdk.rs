@@ -119,7 +119,7 @@ impl AwsKmsProvider {
     async fn see_account(&self, deadline: Deadline) -> Result<(), KeyProviderError> {
         let look = || self.service.keys(None, 1, deadline);
         let keys = match look().await {
-            Err(Refusal::Trouble(Trouble::CredentialsRefused, _)) => {
+            Err(Refusal::Trouble(Trouble::CredentialsRefused | Trouble::Untrusted, _)) => {
                 self.service.renew().await;
                 look().await
             }

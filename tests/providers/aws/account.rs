@@ -236,9 +236,6 @@ impl Served for Account {
 }
 
 impl KeyService for Account {
-    const TRUSTS_ANEW: Result<(), &'static str> =
-        Err("the library of AWS reads the certificates to trust once in a process");
-
     fn issuer(&self) -> Option<&FakeServer> {
         None
     }

@@ -55,9 +55,6 @@ pub(crate) trait Served {
 
 /// A service that knows who calls.
 pub(crate) trait KeyService: Installation + Served {
-    /// Whether a certificate that is trusted late is taken up without a restart; if not, why.
-    const TRUSTS_ANEW: Result<(), &'static str> = Ok(());
-
     /// The server that gives credentials for a service that is trusted, where there is one.
     fn issuer(&self) -> Option<&FakeServer>;
 
@@ -219,10 +216,6 @@ pub(crate) fn a_certificate_that_nobody_vouches_for_is_told_and_gets_no_token_un
         assert!(server.requests().is_empty());
     }
     it.trust(&certificate);
-    if let Err(reason) = I::TRUSTS_ANEW {
-        assert!(server.terminate().success(), "started anew: {reason}");
-        server = it.spawn(&[]);
-    }
     server.wait_until_ready();
     assert_signs(&server);
 }

@@ -4,6 +4,7 @@ mod answers;
 mod client;
 mod limited;
 mod tries;
+mod trust;
 
 use std::sync::Arc;
 
@@ -62,8 +63,8 @@ impl Service {
         }
     }
 
-    /// Connects anew, and reads the credentials of the machine with that: a client never looks again at
-    /// files in which it has found some.
+    /// Connects anew, and reads with that the credentials of the machine and the certificates that it trusts:
+    /// a client never looks again at files in which it has found some.
     pub(super) async fn renew(&self) {
         let renewed = self.configured.connect().await;
         *self.client.write() = renewed;

@@ -15,6 +15,7 @@ use signer_cloud::CloudLimits;
 
 use super::super::settings::AwsKmsSettings;
 use super::limited::limited;
+use super::trust;
 
 const CONNECT_PATIENCE: Duration = Duration::from_secs(2);
 /// How long one try of a call may take, so that a request of usual patience has room for three.
@@ -85,8 +86,11 @@ fn loader(settings: &AwsKmsSettings) -> ConfigLoader {
 /// What asks for a region or for credentials needs as well.
 fn base(profile: Option<&str>) -> ConfigLoader {
     let tls = Provider::Rustls(CryptoMode::Ring);
+    let client = Builder::new()
+        .tls_provider(tls)
+        .tls_context(trust::of_the_machine());
     let loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
-        .http_client(limited(Builder::new().tls_provider(tls).build_https()));
+        .http_client(limited(client.build_https()));
     match profile {
         Some(profile) => loader.profile_name(profile),
         None => loader,
