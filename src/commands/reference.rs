@@ -15,6 +15,9 @@ pub(crate) fn reference(which: Reference, providers: &Catalogue) -> Result<(), F
     })
 }
 
+/// What the table says of every provider that is for development only.
+const DEV_ONLY: &str = "; **dev-only**, the boot log and `/livez` say so";
+
 /// The table of providers.
 fn provider_table(providers: &Catalogue) -> String {
     let mut table = String::from(
@@ -24,8 +27,9 @@ fn provider_table(providers: &Catalogue) -> String {
     for face in faces(providers) {
         for row in face.in_table {
             let way = row.way.map_or_else(String::new, |way| format!(", {way}"));
+            let caution = face.dev_only.map_or("", |_why| DEV_ONLY);
             let row = format!(
-                "| `{}`{way} | {} | {} | {} | {} | {} |\n",
+                "| `{}`{way} | {}{caution} | {} | {} | {} | {} |\n",
                 face.name, row.lives, row.exported_by, row.takes, row.retiring, row.permissions
             );
             table.push_str(&row);

@@ -330,7 +330,14 @@ fn a_part_of_a_provider_is_its_own() {
 
 #[test]
 fn private_keys_are_lent_to_one_provider_for_production_only() {
-    for from in ["signer-audit", "signer-cloud", "signer-pkcs11"] {
+    let denied = [
+        "signer-audit",
+        "signer-aws-kms",
+        "signer-cloud",
+        "signer-gcp-kms",
+        "signer-pkcs11",
+    ];
+    for from in denied {
         let complaints = complaints_with(&Edge::new(from, "signer-key-pair"));
         let expected = format!("{from} must not need signer-key-pair");
         assert!(complaints.contains(&expected), "{complaints:?}");

@@ -36,8 +36,8 @@ const NAMES: [&str; 14] = [
 ];
 
 /// The only directory beside the providers for development whose files may name them, and the one file of the
-/// audit log that holds its checkpoint key. That key signs for no caller and cannot come from the software provider, which
-/// production does not have.
+/// audit log that holds its checkpoint key. That key signs for no caller and cannot come from the software
+/// provider, which production does not have.
 const HOMES: [&str; 2] = ["adapters/key-pair/", "adapters/audit/src/checkpoint_key.rs"];
 
 /// The home that hands two of them out.
@@ -200,7 +200,11 @@ fn a_published_private_key_type_is_noticed() {
 }
 
 #[test]
-fn only_the_software_provider_and_the_checkpoint_key_are_homes() {
+fn no_provider_for_production_is_a_home_and_no_other_file_of_the_audit_log() {
+    for provider in ["aws-kms", "azure-kv", "gcp-kms", "pkcs11"] {
+        let source = Path::new("adapters").join(provider).join("src/lib.rs");
+        assert!(!is_home(&source), "{}", source.display());
+    }
     assert!(is_home(Path::new("adapters/key-pair/src/key_pair.rs")));
     assert!(is_home(Path::new("adapters/software/src/secret_seed.rs")));
     assert!(is_home(Path::new("adapters/audit/src/checkpoint_key.rs")));

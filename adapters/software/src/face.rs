@@ -21,8 +21,7 @@ pub static FACE: Face = Face {
     flags: &[SEED_FILE],
     in_table: &[TableRow {
         way: None,
-        lives: "derived by HKDF-SHA512 from one 32-byte seed file; **dev-only**, the \
-               boot log and `/livez` say so",
+        lives: "derived by HKDF-SHA512 from one 32-byte seed file",
         exported_by: "whoever reads the seed file",
         takes: "microseconds",
         retiring: "is remembered by the registry",
