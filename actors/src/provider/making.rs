@@ -138,7 +138,7 @@ pub(super) async fn complete(
     drop(change);
     completed.map_err(|error| match error {
         KeyRegistryError::Conflict => {
-            tracing::error!(key_id = %pending.key_id, "reservation was completed with another key");
+            tracing::error!(key_id = %pending.key_id, "reservation is gone or was completed with another key");
             CustodyError::Internal
         }
         other => from_registry(other),
