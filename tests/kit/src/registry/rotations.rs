@@ -245,6 +245,10 @@ pub async fn a_reservation_serves_the_purpose_it_was_made_for<F: RegistryFixture
     assert_eq!(rotation.new_handle_id, k2.handle_id);
     let completing = registry.complete(&to_rotate, &k3, at(12), at(20));
     assert_conflict(&completing.await);
+    // The same key again is what stands, and by no disguise a rotation.
+    let again = complete(&registry, &to_generate, &k2, at(12)).await;
+    assert_eq!(again.unwrap(), current(&registry, PLATFORM).await.unwrap());
+    assert_eq!(registry.rotation(&PLATFORM).await.unwrap(), Some(rotation));
 }
 
 pub async fn an_old_key_that_was_retired_before_the_opening_stays_retired<F: RegistryFixture>() {
