@@ -1,6 +1,6 @@
 //! Keys live in the account, under the alias that an operator wants.
 
-use signer_cloud_fakes::aws::with_another_key;
+use signer_cloud_fakes::aws::{SignOtherwise, damaged, prehashed, with_another_key};
 
 use super::account::Account;
 use crate::suite::Installation as _;
@@ -23,9 +23,12 @@ fn the_alias_of_a_key_begins_as_the_operator_wants_and_a_retired_key_is_disabled
 fn a_signature_that_is_not_the_keys_is_asked_for_once_more_and_then_no_more() {
     let account = Account::new();
     let server = account.serve(&[]);
-    account.fake.sign_otherwise(Some(with_another_key));
-    for (number, key_id) in ["k1", "k2", "k3"].into_iter().enumerate() {
-        let refused = server.sign(&server.make(key_id), &[7; 64]);
+    let otherwise: [(&str, SignOtherwise); 3] =
+        [("k1", with_another_key), ("k2", prehashed), ("k3", damaged)];
+    for (number, (key_id, how)) in otherwise.into_iter().enumerate() {
+        let key = server.make(key_id);
+        account.fake.sign_otherwise(Some(how));
+        let refused = server.sign(&key, &[7; 64]);
         let asked = 2 * (number + 1);
         assert_eq!((refused.status, account.count_of("Sign")), (500, asked));
     }

@@ -7,12 +7,18 @@ use crate::suite::Installation as _;
 
 #[test]
 fn the_pin_is_in_nothing_that_a_command_about_tokens_says() {
-    let token = Token::fresh();
+    let token = Token::new();
+    let mut server = token.serve(&[]);
+    server.make("k1");
+    assert!(server.terminate().success());
     let mut traces = Traces::default();
     for command in ["mechanisms", "check"] {
         let finished = token.run(command, &["-o", "json"]).expect_status(0);
         traces.note_run(command, finished);
     }
+    // Nor in what it leaves behind.
+    let log = traces.end(token.serve(&[]), &token.place, Token::KEPT);
+    assert!(!log.is_empty());
     traces.assert_without(&Canary::new("the PIN", PIN.as_bytes()));
 }
 

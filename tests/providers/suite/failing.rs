@@ -45,7 +45,8 @@ pub(crate) fn a_back_end_that_hangs_keeps_nobody_past_the_deadline<I: Installati
     let began = Instant::now();
     let refused = server.sign(&key, &DIGEST);
     assert!(matches!(refused.status, 503 | 504), "{refused:?}");
-    assert!(began.elapsed() < HEALING, "{:?}", began.elapsed());
+    let took = began.elapsed();
+    assert!(took < Duration::from_secs(4), "{took:?}");
     let signed = server.sign(&key, &DIGEST).expect_status(200);
     assert!(key.has_signed(&DIGEST, &signed));
 }

@@ -8,9 +8,8 @@ use super::{Installation, Trouble};
 
 const GENERATE: &str = r#"{"scope":"platform","key_id":"k1"}"#;
 
-/// Makes sure that a custodian that starts now comes to exactly one key that signs, and that asking again leads to
-/// it.
-/// What it listed before it was asked, and the key.
+/// Makes sure that a custodian that starts now comes to exactly one key that signs, and that asking again
+/// leads to it. What it listed before it was asked, and the key.
 pub(crate) fn comes_to_one_key<I: Installation>(it: &I) -> (Value, PublishedKey) {
     let server = it.serve(&[]);
     let listed = server.get("/v1/keys").expect_status(200).json();

@@ -13,7 +13,7 @@ use super::{Installation, Trouble};
 const SEED: u64 = 0x5eed_0011;
 const OLD: &str = "software:platform|k1";
 /// Long enough for each key to sign a good deal.
-const WHILE: Duration = Duration::from_millis(300);
+const WHILE: Duration = Duration::from_millis(500);
 
 fn rotation(server: &Server, line: &[&str]) -> Value {
     let words = [&["rotations"], line, &["--scope", "platform", "-o", "json"]].concat();
@@ -77,6 +77,7 @@ pub(crate) fn a_scope_moves_under_load_and_no_request_fails<I: Installation>() {
     let load = ScopeLoad::on(&server, Random::new(setting("SIGNER_TEST_SEED", SEED)));
     pause(WHILE);
     let new = open(&server, "k2", I::NAME);
+    assert_eq!(it.usable(), [new.handle_id.as_str()]);
     pause(WHILE);
     // Both verify until the rotation is closed.
     let set = server.get("/v1/scopes/platform/jwks").expect_status(200);
