@@ -59,6 +59,8 @@ pub(crate) trait Installation: Sized {
     const AWAY: &'static str;
     /// Settings that cannot be right.
     const WRONG_SETTINGS: &'static [WrongSetting];
+    /// The flag of a file of which the path is told as it stands. Every other value is told in quotes.
+    const TOLD_WITHOUT_QUOTES: Option<&'static str> = None;
     /// The files beside the state of the custodian in which secrets are kept.
     const KEPT: &'static [&'static str];
     /// What the log of [`provoke`](Self::provoke) tells, so that it could have told more.

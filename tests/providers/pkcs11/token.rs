@@ -260,6 +260,7 @@ impl Installation for Token {
             "must be a number from 1 to 256",
         ),
     ];
+    const TOLD_WITHOUT_QUOTES: Option<&'static str> = Some("--pkcs11-pin-file");
     const KEPT: &'static [&'static str] = &["pin", "fault.so"];
     const LOGGED: &'static str = "module initialised";
     const LOST_KEY_ANSWER: u16 = 201;
