@@ -84,6 +84,11 @@ pub(crate) trait Installation: Sized {
     /// The flags of the provider.
     fn provider_flags(&self) -> Vec<String>;
 
+    /// The flags that let a custodian ask as often as a test does.
+    fn unhurried() -> &'static [&'static str] {
+        &[]
+    }
+
     /// The handles of all keys that can sign, as the back end tells them behind the custodian's back.
     fn usable(&self) -> Vec<String>;
 

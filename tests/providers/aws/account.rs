@@ -4,8 +4,8 @@ use std::fs;
 use std::sync::Arc;
 
 use signer_cloud_fakes::aws::{
-    FakeAwsKms, REGION, SignOtherwise, asks_for, damaged, operation_of, prehashed, refusal,
-    with_another_key,
+    ACCOUNT, FakeAwsKms, REGION, SignOtherwise, asks_for, damaged, operation_of, prehashed,
+    refusal, with_another_key,
 };
 use signer_cloud_fakes::{Answer, Certificate, FakeServer, Fault, Request};
 use signer_test_support::{Canary, Program, PublishedKey, Server, Traces, Workplace};
@@ -153,6 +153,10 @@ impl Installation for Account {
         .to_vec()
     }
 
+    fn unhurried() -> &'static [&'static str] {
+        &["--aws-requests-per-second", "1000"]
+    }
+
     fn usable(&self) -> Vec<String> {
         let keys = self.fake.enabled().into_iter();
         let named = keys.inspect(|key| assert!(key.alias.is_some(), "{key:?}"));
@@ -224,7 +228,7 @@ impl Served for Account {
         let expired = refusal(
             400,
             "ExpiredTokenException",
-            "The security token is expired",
+            &format!("The security token is expired: {VENDOR_TEXT}"),
         );
         self.server
             .inject(usize::MAX, |_| true, Fault::Answer(expired));
@@ -236,6 +240,8 @@ impl Served for Account {
 }
 
 impl KeyService for Account {
+    const UNTOLD: &'static [&'static str] = &[ACCOUNT];
+
     fn issuer(&self) -> Option<&FakeServer> {
         None
     }
@@ -256,10 +262,6 @@ impl KeyService for Account {
 
     fn trust(&self, certificate: &str) {
         fs::write(self.place.file("trusted.pem"), certificate).unwrap();
-    }
-
-    fn unhurried() -> &'static [&'static str] {
-        &["--aws-requests-per-second", "1000"]
     }
 }
 

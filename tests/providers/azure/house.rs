@@ -5,7 +5,9 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use serde_json::json;
-use signer_cloud_fakes::{Answer, Certificate, FakeServer, FakeVault, Request, Signing, VaultKind};
+use signer_cloud_fakes::{
+    Answer, Certificate, FakeServer, FakeVault, Fault, Request, Signing, VaultKind,
+};
 use signer_test_support::{Canary, Program, PublishedKey, Server, Traces, Workplace, shipped};
 
 use crate::suite::service::{self, Call, KeyService, Served, VENDOR_TEXT};
@@ -212,16 +214,11 @@ impl<M: Mode> Installation for House<M> {
     }
 
     fn provoke(&self, server: &Server, key: &PublishedKey, traces: &mut Traces) {
-        let refused = |traces: &mut Traces, server: &Server| {
-            let refused = server.sign(key, &[7; 64]).expect_status(503);
-            traces.note("an answer with 503", refused.body);
-        };
         self.vault.deny(M::SIGNING);
-        refused(traces, server);
+        let refused = server.sign(key, &[7; 64]).expect_status(503);
+        traces.note("an answer with 503", refused.body);
         self.vault.permit_all();
-        self.vault.forget_identity();
-        refused(traces, server);
-        self.vault.remember_identity();
+        service::refuse_at_work(self, server, key, traces);
     }
 
     fn secrets(&self) -> Vec<Secret> {
@@ -261,6 +258,8 @@ impl<M: Mode> Served for House<M> {
 }
 
 impl KeyService for House<Envelope> {
+    const UNTOLD: &'static [&'static str] = &["AKV10000", "no managed identity"];
+
     fn issuer(&self) -> Option<&FakeServer> {
         Some(&self.identity)
     }
@@ -276,12 +275,9 @@ impl KeyService for House<Envelope> {
         Answer::json(403, &json!({ "error": error }))
     }
 
+    /// Everything else is permitted.
     fn deny(&self) {
-        self.vault.deny(Envelope::SIGNING);
-    }
-
-    fn permit(&self) {
-        self.vault.permit_all();
+        self.fail(usize::MAX, Call::Sign, Fault::Answer(Self::denied()));
     }
 
     fn of_a_stranger() -> (Self, String) {
@@ -293,11 +289,6 @@ impl KeyService for House<Envelope> {
 
     fn trust(&self, certificate: &str) {
         self.take_for_root(certificate);
-    }
-
-    fn unhurried() -> &'static [&'static str] {
-        // So are all.
-        &[]
     }
 }
 

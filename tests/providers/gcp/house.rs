@@ -173,6 +173,10 @@ impl Installation for House {
         .to_vec()
     }
 
+    fn unhurried() -> &'static [&'static str] {
+        &["--gcp-requests-per-second", "1000"]
+    }
+
     fn usable(&self) -> Vec<String> {
         let versions = self.service.enabled().into_iter();
         versions.map(|it| format!("gcp-kms:{it}")).collect()
@@ -200,13 +204,7 @@ impl Installation for House {
 
     /// Whoever issues tokens repeats the refresh token in its refusal.
     fn provoke(&self, server: &Server, key: &PublishedKey, traces: &mut Traces) {
-        self.service.revoke_tokens();
-        let refused = server.sign(key, &[7; 64]);
-        traces.note("an answer with 503", refused.expect_status(503).body);
-        server.wait_for_log("why no token is issued", |line| {
-            line.contains("invalid_grant")
-        });
-        self.service.issue_again();
+        service::refuse_at_work(self, server, key, traces);
         traces.note_process(server, "environ");
     }
 
@@ -245,6 +243,13 @@ impl Served for House {
 }
 
 impl KeyService for House {
+    const UNTOLD: &'static [&'static str] = &[
+        "test-project",
+        "invalid authentication",
+        "expired or revoked",
+        "invalid_grant",
+    ];
+
     fn issuer(&self) -> Option<&FakeServer> {
         None
     }
@@ -266,10 +271,6 @@ impl KeyService for House {
 
     fn trust(&self, certificate: &str) {
         fs::write(self.place.file("trusted.pem"), certificate).unwrap();
-    }
-
-    fn unhurried() -> &'static [&'static str] {
-        &["--gcp-requests-per-second", "1000"]
     }
 }
 

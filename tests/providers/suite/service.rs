@@ -4,7 +4,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use signer_cloud_fakes::{Answer, FakeServer, Fault, Request};
-use signer_test_support::{Program, Server, Traces, eventually, sign_request};
+use signer_test_support::{
+    Program, PublishedKey, Response, Server, Traces, eventually, sign_request,
+};
 
 use super::{Installation, Trouble, wait_for_readiness, wait_for_warning};
 
@@ -55,6 +57,9 @@ pub(crate) trait Served {
 
 /// A service that knows who calls.
 pub(crate) trait KeyService: Installation + Served {
+    /// What else of the service nobody is to hear: who owns it, and words of its own.
+    const UNTOLD: &'static [&'static str];
+
     /// The server that gives credentials for a service that is trusted, where there is one.
     fn issuer(&self) -> Option<&FakeServer>;
 
@@ -80,9 +85,6 @@ pub(crate) trait KeyService: Installation + Served {
 
     /// Has the custodian trust a certificate.
     fn trust(&self, certificate: &str);
-
-    /// The flags that let a custodian ask as often as a test does.
-    fn unhurried() -> &'static [&'static str];
 }
 
 /// Lets something go wrong with a service.
@@ -119,6 +121,29 @@ pub(crate) fn serve_indiscreetly(
     it.accept_credentials();
     server.wait_until_ready();
     server
+}
+
+/// Lets a custodian that was let in be refused in the midst of its work, and notes what it says until it
+/// is let in again.
+pub(crate) fn refuse_at_work<I: Installation + Served>(
+    it: &I,
+    server: &Server,
+    key: &PublishedKey,
+    traces: &mut Traces,
+) {
+    // What the log told of the start is not what is waited for.
+    server.has_logged(|_| false);
+    it.refuse_credentials();
+    let refused = server.sign(key, &DIGEST).expect_status(503);
+    traces.note("an answer with 503", refused.body);
+    traces.note("/readyz with 503", wait_for_warning(server, UNKNOWN));
+    server.wait_for_log("the cause", |line| line.contains(I::LOGGED));
+    it.accept_credentials();
+    wait_until_ready::<I>(server);
+}
+
+fn wait_until_ready<I: Installation>(server: &Server) {
+    wait_for_readiness(server, 200, &format!("\"{}\":\"ready\"", I::NAME));
 }
 
 /// Makes sure that a key is made and signs, as soon as it can.
@@ -160,14 +185,19 @@ pub(crate) fn readiness_tells_what_is_wrong_and_when_it_is_over<I: KeyService>()
     let it = I::new();
     let mut server = it.serve(&[]);
     let key = server.make("k1");
+    let (_, inner_handle) = key.handle_id.split_once(':').unwrap();
     let is_told = |told| {
         let refused = server.sign(&key, &DIGEST).expect_status(503);
         assert_eq!(refused.problem_code(), "provider_unavailable");
         let readiness = wait_for_warning(&server, told);
-        for text in [refused.text(), &readiness] {
-            assert!(!text.contains(VENDOR_TEXT), "{text}");
+        for untold in [&[VENDOR_TEXT][..], I::UNTOLD].concat() {
+            for text in [refused.text(), &readiness] {
+                assert!(!text.contains(untold), "{text}");
+            }
         }
-        assert!(!refused.text().contains("token"), "{refused:?}");
+        for untold in ["token", inner_handle] {
+            assert!(!refused.text().contains(untold), "{refused:?}");
+        }
     };
     it.deny();
     is_told(FORBIDDEN);
@@ -175,6 +205,9 @@ pub(crate) fn readiness_tells_what_is_wrong_and_when_it_is_over<I: KeyService>()
     it.refuse_credentials();
     is_told(UNKNOWN);
     it.accept_credentials();
+    it.begin(Trouble::Away);
+    is_told(I::AWAY);
+    it.end();
     server.wait_until_ready();
     assert_signs(&server);
 }
@@ -185,25 +218,37 @@ pub(crate) fn a_storm_of_refusals_is_passed_on_with_its_hint_and_ends_with_the_s
     let it = I::new();
     let server = it.serve(&[]);
     let key = server.make("k1");
-    let storm = I::throttled().with("retry-after", "7");
-    it.server()
-        .inject(usize::MAX, |_| true, Fault::Answer(storm));
+    let storm = || Fault::Answer(I::throttled().with("retry-after", "7"));
+    let is_passed_on = |refused: &Response| {
+        assert_eq!(refused.status, 503, "{refused:?}");
+        assert_eq!(refused.problem_code(), "provider_unavailable");
+        assert_eq!(refused.header("retry-after"), Some("7"));
+        assert!(!refused.text().contains(VENDOR_TEXT), "{refused:?}");
+    };
+    let is_over = || {
+        it.server().clear_faults();
+        let signed = server.sign(&key, &DIGEST).expect_status(200);
+        assert!(key.has_signed(&DIGEST, &signed));
+    };
+    // Many ask at once, and nothing else is answered either.
+    it.server().inject(usize::MAX, |_| true, storm());
     std::thread::scope(|scope| {
         for mut connection in (0..20).map(|_| server.connect()) {
             let (path, body) = (key.path_to("sign"), sign_request(&DIGEST));
             scope.spawn(move || {
-                let refused = connection.ask("POST", &path, Some(&body)).unwrap();
-                let refused = refused.expect_status(503);
-                assert_eq!(refused.problem_code(), "provider_unavailable");
-                assert_eq!(refused.header("retry-after"), Some("7"));
-                assert!(!refused.text().contains(VENDOR_TEXT), "{refused:?}");
+                is_passed_on(&connection.ask("POST", &path, Some(&body)).unwrap());
             });
         }
     });
     server.get("/livez").expect_status(200);
-    it.server().clear_faults();
-    let signed = server.sign(&key, &DIGEST).expect_status(200);
-    assert!(key.has_signed(&DIGEST, &signed));
+    is_over();
+    // One goes on asking, and everything but signing is answered.
+    it.fail(usize::MAX, Call::Sign, storm());
+    for _ in 0..20 {
+        is_passed_on(&server.sign(&key, &DIGEST));
+    }
+    server.get("/livez").expect_status(200);
+    is_over();
 }
 
 pub(crate) fn a_certificate_that_nobody_vouches_for_is_told_and_gets_no_token_until_somebody_does<
@@ -254,5 +299,5 @@ pub(crate) fn a_hundred_signatures_by_one_key_overlap<I: KeyService>() {
     });
     let took = began.elapsed();
     assert!(took < Duration::from_secs(2), "{took:?}");
-    wait_for_readiness(&server, 200, I::NAME);
+    wait_until_ready::<I>(&server);
 }
