@@ -4,11 +4,11 @@
     reason = "a helper that fails is a test that fails"
 )]
 
-pub(crate) mod account;
 mod crashing;
+pub(crate) mod harness;
 mod keeping;
 mod starting;
 
-use account::Account;
+use harness::Harness;
 
-crate::suite::process_suite!(Account);
+crate::suite::process_suite!(Harness);

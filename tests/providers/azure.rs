@@ -6,26 +6,26 @@
 )]
 
 mod failing;
-mod house;
+mod harness;
 mod keeping;
 mod starting;
 
-use house::{Envelope, House, Native};
+use harness::{Envelope, Harness, Native};
 
 mod native {
-    use super::{House, Native};
+    use super::{Harness, Native};
 
     crate::suite::process_suite!(
-        House<Native>,
+        Harness<Native>,
         no_service: "the same vault lets in, throttles and is trusted as it is where it holds envelopes"
     );
 }
 
 mod envelope {
-    use super::{Envelope, House};
+    use super::{Envelope, Harness};
 
     crate::suite::process_suite!(
-        House<Envelope>,
+        Harness<Envelope>,
         no_signing: "the custodian signs by itself; what can be wrong is the key that the vault decrypts"
     );
 }

@@ -4,9 +4,9 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod credentials;
-mod house;
+mod harness;
 mod starting;
 
-use house::House;
+use harness::Harness;
 
-crate::suite::process_suite!(House);
+crate::suite::process_suite!(Harness);

@@ -13,7 +13,7 @@ use signer_test_support::{
     Random, ScopeLoad, Server, eventually, openssl_verifies, path_of, pause, setting, sign_request,
 };
 
-use super::aws::account::Account;
+use super::aws::harness::Harness as AwsHarness;
 use super::pkcs11::token::Token;
 use super::suite::Installation as _;
 
@@ -23,7 +23,7 @@ const WHILE: Duration = Duration::from_millis(300);
 
 #[test]
 fn a_scope_moves_from_a_seed_file_into_a_token_and_into_a_cloud_and_no_request_fails() {
-    let (token, account) = (Token::fresh(), Account::new());
+    let (token, account) = (Token::fresh(), AwsHarness::new());
     let server = serve(&token, &account);
     server.generate("k1");
 
@@ -58,7 +58,7 @@ fn a_scope_moves_from_a_seed_file_into_a_token_and_into_a_cloud_and_no_request_f
 }
 
 /// A custodian with all three providers, once each of them is ready.
-fn serve(token: &Token, account: &Account) -> Server {
+fn serve(token: &Token, account: &AwsHarness) -> Server {
     let program = account.equip(token.program());
     let flags = [
         token.software_flags(),

@@ -25,7 +25,7 @@ use signer_test_support::{
 
 /// What goes wrong with any back end, until it [ends](Installation::end).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Trouble {
+pub(crate) enum Disruption {
     /// Nobody is there to be asked.
     Away,
     /// Signatures come this much later, and perhaps everything does.
@@ -96,7 +96,7 @@ pub(crate) trait Installation: Sized {
     fn made(&self) -> usize;
 
     /// Lets something go wrong.
-    fn begin(&self, trouble: Trouble);
+    fn begin(&self, disruption: Disruption);
 
     /// Lets everything be well again.
     fn end(&self);

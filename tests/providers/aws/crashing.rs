@@ -6,7 +6,7 @@ use signer_cloud_fakes::Fault;
 use signer_cloud_fakes::aws::refusal;
 use signer_test_support::eventually;
 
-use super::account::Account;
+use super::harness::Harness;
 use crate::suite::Installation as _;
 use crate::suite::making::comes_to_one_key;
 
@@ -20,43 +20,43 @@ fn a_death_between_any_two_calls_to_aws_leaves_one_key() {
         ("GetPublicKey", 1),
         ("DescribeKey", 0),
     ] {
-        let account = Account::new();
-        let mut server = account.serve(&[]);
+        let harness = Harness::new();
+        let mut server = harness.serve(&[]);
         // AWS does what it is asked, and its answer finds nobody any more.
-        account.fail_at(1, operation, Fault::Slow(Duration::from_secs(30)));
+        harness.fail_at(1, operation, Fault::Slow(Duration::from_secs(30)));
         let mut connection = server.connect();
         connection
             .start("POST", "/v1/keys", Some(GENERATE))
             .unwrap();
         eventually("the call to AWS", || {
-            (account.count_of(operation) > 0).then_some(())
+            (harness.count_of(operation) > 0).then_some(())
         });
         eventually("its effect", || {
-            (account.fake.keys().len() == made_before).then_some(())
+            (harness.fake.keys().len() == made_before).then_some(())
         });
         server.kill();
-        comes_to_one_key(&account);
-        assert_eq!(account.made(), 1);
+        comes_to_one_key(&harness);
+        assert_eq!(harness.made(), 1);
     }
 }
 
 #[test]
 fn a_start_that_cannot_look_leaves_the_doubt_to_the_next_call() {
-    let account = Account::new();
-    let mut server = account.serve(&[]);
-    account.fail_at(1, "CreateKey", Fault::LoseAnswer);
+    let harness = Harness::new();
+    let mut server = harness.serve(&[]);
+    harness.fail_at(1, "CreateKey", Fault::LoseAnswer);
     server.post("/v1/keys", GENERATE).expect_status(503);
     server.kill();
     // The service answers the checks of the start and no search.
     let denied = refusal(400, "AccessDeniedException", "no");
-    account.fail_at(1000, "ListAliases", Fault::Answer(denied));
-    let mut server = account.serve(&[]);
+    harness.fail_at(1000, "ListAliases", Fault::Answer(denied));
+    let mut server = harness.serve(&[]);
     let refused = server.post("/v1/keys", GENERATE);
     assert_eq!(refused.problem_code(), "provider_unavailable");
-    account.server.clear_faults();
+    harness.server.clear_faults();
     server.post("/v1/keys", GENERATE).expect_status(201);
-    assert_eq!(account.fake.keys().len(), 1);
+    assert_eq!(harness.fake.keys().len(), 1);
     assert!(server.terminate().success());
-    comes_to_one_key(&account);
-    assert_eq!(account.made(), 1);
+    comes_to_one_key(&harness);
+    assert_eq!(harness.made(), 1);
 }

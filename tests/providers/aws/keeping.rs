@@ -2,16 +2,16 @@
 
 use signer_cloud_fakes::aws::{SignOtherwise, damaged, prehashed, with_another_key};
 
-use super::account::Account;
+use super::harness::Harness;
 use crate::suite::Installation as _;
 
 #[test]
 fn the_alias_of_a_key_begins_as_the_operator_wants_and_a_retired_key_is_disabled() {
-    let account = Account::new();
-    let server = account.serve(&[]);
+    let harness = Harness::new();
+    let server = harness.serve(&[]);
     server.make("kept");
     server.retire(&server.make("gone")).expect_status(200);
-    let keys = account.fake.keys();
+    let keys = harness.fake.keys();
     assert_eq!((keys[0].state, keys[1].state), ("Enabled", "Disabled"));
     for key in keys {
         let alias = key.alias.unwrap();
@@ -21,15 +21,15 @@ fn the_alias_of_a_key_begins_as_the_operator_wants_and_a_retired_key_is_disabled
 
 #[test]
 fn a_signature_that_is_not_the_keys_is_asked_for_once_more_and_then_no_more() {
-    let account = Account::new();
-    let server = account.serve(&[]);
+    let harness = Harness::new();
+    let server = harness.serve(&[]);
     let otherwise: [(&str, SignOtherwise); 3] =
         [("k1", with_another_key), ("k2", prehashed), ("k3", damaged)];
     for (number, (key_id, how)) in otherwise.into_iter().enumerate() {
         let key = server.make(key_id);
-        account.fake.sign_otherwise(Some(how));
+        harness.fake.sign_otherwise(Some(how));
         let refused = server.sign(&key, &[7; 64]);
         let asked = 2 * (number + 1);
-        assert_eq!((refused.status, account.count_of("Sign")), (500, asked));
+        assert_eq!((refused.status, harness.count_of("Sign")), (500, asked));
     }
 }

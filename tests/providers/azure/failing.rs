@@ -3,7 +3,7 @@
 use serde_json::json;
 use signer_cloud_fakes::{Answer, Fault};
 
-use super::house::{Envelope, House};
+use super::harness::{Envelope, Harness};
 use crate::suite::Installation as _;
 use crate::suite::service::{Call, Served as _};
 
@@ -13,8 +13,8 @@ const DIGEST: [u8; 64] = [7; 64];
 /// knows better.
 #[test]
 fn a_key_that_was_exchanged_in_the_vault_signs_nothing() {
-    let house = House::<Envelope>::new();
-    let mut server = house.serve(&[]);
+    let harness = Harness::<Envelope>::new();
+    let mut server = harness.serve(&[]);
     let (victim, other) = (server.make("victim"), server.make("other"));
     assert!(server.terminate().success());
     let name = |handle: &str| {
@@ -24,11 +24,11 @@ fn a_key_that_was_exchanged_in_the_vault_signs_nothing() {
             .unwrap();
         name.to_owned()
     };
-    let foreign = house.vault.tags(&name(&other.handle_id));
-    house
+    let foreign = harness.vault.tags(&name(&other.handle_id));
+    harness
         .vault
         .change_tags(&name(&victim.handle_id), |tags| *tags = foreign);
-    let server = house.serve(&[]);
+    let server = harness.serve(&[]);
     let refused = server.sign(&victim, &DIGEST);
     assert_ne!(refused.status, 200, "{refused:?}");
     let signed = server.sign(&other, &DIGEST).expect_status(200);
@@ -38,16 +38,16 @@ fn a_key_that_was_exchanged_in_the_vault_signs_nothing() {
 /// In an envelope the custodian signs by itself, so what can be wrong is the key that the vault decrypts.
 #[test]
 fn an_envelope_that_holds_another_key_signs_nothing() {
-    let house = House::<Envelope>::new();
-    let server = house.serve(&[]);
+    let harness = Harness::<Envelope>::new();
+    let server = harness.serve(&[]);
     let key = server.make("k1");
     for seed in ["CQ".repeat(32), "CQkJ".to_owned(), "A".repeat(43)] {
         let answer = Answer::json(200, &json!({ "kid": "k", "value": seed }));
-        house.fail(usize::MAX, Call::Sign, Fault::Answer(answer));
+        harness.fail(usize::MAX, Call::Sign, Fault::Answer(answer));
         let refused = server.sign(&key, &DIGEST);
         assert!(refused.status >= 500, "{seed}: {refused:?}");
         assert!(!refused.text().contains("signature\":"), "{refused:?}");
-        house.server.clear_faults();
+        harness.server.clear_faults();
         let signed = server.sign(&key, &DIGEST).expect_status(200);
         assert!(key.has_signed(&DIGEST, &signed));
     }

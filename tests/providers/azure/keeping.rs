@@ -1,12 +1,12 @@
 //! What an envelope means.
 
-use super::house::{Envelope, House};
+use super::harness::{Envelope, Harness};
 use crate::suite::Installation as _;
 
 #[test]
 fn everybody_is_told_what_an_envelope_means() {
-    let house = House::<Envelope>::new();
-    let mut server = house.serve(&[]);
+    let harness = Harness::<Envelope>::new();
+    let mut server = harness.serve(&[]);
     let caution = "key provider \"azure-kv\": key material in process memory while signing";
     let alive = server.get("/livez").expect_status(200).json();
     assert_eq!(alive["warnings"], serde_json::json!([caution]), "{alive}");

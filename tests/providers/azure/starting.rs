@@ -3,13 +3,13 @@
 use signer_cloud_fakes::FakeVault;
 use signer_test_support::{Program, Server, shipped};
 
-use super::house::{Envelope, House};
+use super::harness::{Envelope, Harness};
 use crate::suite::service::Served as _;
-use crate::suite::{Installation as _, Trouble, wait_for_warning};
+use crate::suite::{Disruption, Installation as _, wait_for_warning};
 
 /// The flags of a custodian that is to keep its keys in native mode, in a vault without Ed25519.
-fn native_flags(house: &House<Envelope>) -> Vec<String> {
-    let mut flags = house.flags();
+fn native_flags(harness: &Harness<Envelope>) -> Vec<String> {
+    let mut flags = harness.flags();
     let at = flags.iter().position(|word| word == "envelope").unwrap();
     "native".clone_into(&mut flags[at]);
     flags
@@ -17,16 +17,16 @@ fn native_flags(house: &House<Envelope>) -> Vec<String> {
 
 #[test]
 fn credentials_that_are_there_by_half_end_the_start_with_status_2() {
-    let house = House::<Envelope>::new();
+    let harness = Harness::<Envelope>::new();
     let refused = |program: Program| {
-        let refused = program.serve_in_vain(&house.place, house.flags());
+        let refused = program.serve_in_vain(&harness.place, harness.flags());
         refused.expect_status(2).sentence().to_owned()
     };
-    let bare = house.without_identity(shipped!());
+    let bare = harness.without_identity(shipped!());
     let half = bare.with_variable("AZURE_CLIENT_SECRET", "throw-away");
     let sentence = refused(half);
     assert!(sentence.contains("AZURE_TENANT_ID is not"), "{sentence}");
-    let no_file = house
+    let no_file = harness
         .application(FakeVault::CLIENT_SECRET)
         .with_variable("AZURE_FEDERATED_TOKEN_FILE", "/nowhere/token");
     let sentence = refused(no_file);
@@ -35,10 +35,10 @@ fn credentials_that_are_there_by_half_end_the_start_with_status_2() {
 
 #[test]
 fn a_vault_without_ed25519_ends_a_native_start_and_names_the_other_mode() {
-    let house = House::<Envelope>::new();
-    let refused = house
+    let harness = Harness::<Envelope>::new();
+    let refused = harness
         .program()
-        .serve_in_vain(&house.place, native_flags(&house))
+        .serve_in_vain(&harness.place, native_flags(&harness))
         .expect_status(2);
     let sentence = refused.sentence();
     assert!(
@@ -49,29 +49,33 @@ fn a_vault_without_ed25519_ends_a_native_start_and_names_the_other_mode() {
         sentence.contains("use --azure-kv-mode envelope"),
         "{sentence}"
     );
-    assert_eq!(house.vault.names(), [""; 0], "nothing is left in the vault");
-    assert_eq!(house.place.names(), ["root.pem"], "nothing is left here");
+    assert_eq!(
+        harness.vault.names(),
+        [""; 0],
+        "nothing is left in the vault"
+    );
+    assert_eq!(harness.place.names(), ["root.pem"], "nothing is left here");
 }
 
 #[test]
 fn a_vault_that_was_not_there_yet_says_then_that_it_has_no_ed25519() {
-    let house = House::<Envelope>::new();
-    house.begin(Trouble::Away);
-    let native = Server::spawn(&house.program(), &house.place, native_flags(&house));
+    let harness = Harness::<Envelope>::new();
+    harness.begin(Disruption::Away);
+    let native = Server::spawn(&harness.program(), &harness.place, native_flags(&harness));
     wait_for_warning(&native, "connecting to the key service");
-    house.end();
+    harness.end();
     wait_for_warning(&native, "use --azure-kv-mode envelope");
 }
 
 #[test]
 fn who_gives_identities_may_be_away_for_a_while() {
-    let house = House::<Envelope>::new();
-    house.refuse_credentials();
-    let mut server = house.spawn(&[]);
+    let harness = Harness::<Envelope>::new();
+    harness.refuse_credentials();
+    let mut server = harness.spawn(&[]);
     wait_for_warning(&server, "credentials are missing, expired or refused");
-    house.identity.stop();
+    harness.identity.stop();
     wait_for_warning(&server, "identity service cannot be reached");
-    house.identity.resume();
-    house.accept_credentials();
+    harness.identity.resume();
+    harness.accept_credentials();
     server.wait_until_ready();
 }

@@ -2,13 +2,13 @@
 
 use signer_test_support::{Server, eventually};
 
-use super::house::House;
+use super::harness::Harness;
 use crate::suite::Installation as _;
 
 #[test]
 fn an_emulator_in_the_configuration_is_told_by_livez() {
-    let house = House::with_emulator();
-    let server = house.serve(&[]);
+    let harness = Harness::with_emulator();
+    let server = harness.serve(&[]);
     let text = server.get("/livez").expect_status(200).text().to_owned();
     assert!(text.contains("emulator"), "{text}");
     let key = server.make("k1");
@@ -18,11 +18,11 @@ fn an_emulator_in_the_configuration_is_told_by_livez() {
 
 #[test]
 fn a_level_at_which_google_has_no_ed25519_is_told_by_the_log_and_by_readiness() {
-    let house = House::new();
-    let mut flags = house.flags();
+    let harness = Harness::new();
+    let mut flags = harness.flags();
     let at = flags.iter().position(|word| word == "software").unwrap();
     "hsm".clone_into(&mut flags[at]);
-    let server = Server::start_with(&house.program(), &house.place, flags);
+    let server = Server::start_with(&harness.program(), &harness.place, flags);
     let wanted = r#"{"scope":"platform","key_id":"k1"}"#;
     let refused = server.post("/v1/keys", wanted).expect_status(503);
     assert_eq!(refused.problem_code(), "provider_unavailable");
@@ -31,7 +31,7 @@ fn a_level_at_which_google_has_no_ed25519_is_told_by_the_log_and_by_readiness() 
     // What there is signs on, so the custodian stays ready.
     let readiness = || server.get("/readyz").expect_status(200).text().to_owned();
     eventually("a warning", || readiness().contains(cure).then_some(()));
-    house.service.offer_hsm();
+    harness.service.offer_hsm();
     server.make("k1");
     eventually("no warning", || (!readiness().contains(cure)).then_some(()));
 }

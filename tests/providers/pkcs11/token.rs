@@ -14,7 +14,7 @@ use signer_test_support::{
 };
 
 use crate::suite::signing::SignsItself;
-use crate::suite::{Installation, Secret, Trouble, WrongSetting};
+use crate::suite::{Disruption, Installation, Secret, WrongSetting};
 
 /// What the token is called.
 pub(crate) const LABEL: &str = "throwaway";
@@ -307,9 +307,9 @@ impl Installation for Token {
             .count()
     }
 
-    fn begin(&self, trouble: Trouble) {
-        self.rules(&match trouble {
-            Trouble::Away => [
+    fn begin(&self, disruption: Disruption) {
+        self.rules(&match disruption {
+            Disruption::Away => [
                 "C_SignInit",
                 "C_OpenSession",
                 "C_GetSessionInfo",
@@ -317,12 +317,12 @@ impl Installation for Token {
             ]
             .map(|function| format!("{function} rv=CKR_DEVICE_REMOVED\n"))
             .concat(),
-            Trouble::Slow(time) => format!("C_Sign delay={}\n", time.as_millis()),
-            Trouble::LostKey => "C_GenerateKeyPair at=1 after=CKR_DEVICE_ERROR\n".to_owned(),
-            Trouble::SilentSigning => "C_Sign at=1 hang\n".to_owned(),
+            Disruption::Slow(time) => format!("C_Sign delay={}\n", time.as_millis()),
+            Disruption::LostKey => "C_GenerateKeyPair at=1 after=CKR_DEVICE_ERROR\n".to_owned(),
+            Disruption::SilentSigning => "C_Sign at=1 hang\n".to_owned(),
             // As a token does whose store was remounted read-only, and its module hides what it did
             // not destroy.
-            Trouble::NoRetiring => "C_DestroyObject hide=CKR_FUNCTION_FAILED\n".to_owned(),
+            Disruption::NoRetiring => "C_DestroyObject hide=CKR_FUNCTION_FAILED\n".to_owned(),
         });
     }
 

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use signer_test_support::eventually;
 
-use super::{Installation, Trouble, wait_for_warning};
+use super::{Disruption, Installation, wait_for_warning};
 
 const DIGEST: [u8; 64] = [7; 64];
 /// How soon everything works again.
@@ -17,7 +17,7 @@ pub(crate) fn a_back_end_that_is_gone_turns_readiness_off_and_comes_back_without
     let server = it.serve(&["--request-deadline", "3s"]);
     let key = server.make("k1");
     let signature = server.sign(&key, &DIGEST).expect_status(200).json();
-    it.begin(Trouble::Away);
+    it.begin(Disruption::Away);
     let began = Instant::now();
     let refused = server.sign(&key, &DIGEST).expect_status(503);
     assert_eq!(refused.problem_code(), "provider_unavailable");
@@ -41,7 +41,7 @@ pub(crate) fn a_back_end_that_hangs_keeps_nobody_past_the_deadline<I: Installati
     let it = I::new();
     let server = it.serve(&["--request-deadline", "2s"]);
     let key = server.make("k1");
-    it.begin(Trouble::SilentSigning);
+    it.begin(Disruption::SilentSigning);
     let began = Instant::now();
     let refused = server.sign(&key, &DIGEST);
     assert!(matches!(refused.status, 503 | 504), "{refused:?}");
@@ -57,7 +57,7 @@ pub(crate) fn a_retirement_that_was_not_done_is_not_answered_and_is_finished_by_
     let it = I::new();
     let mut server = it.serve(&[]);
     let key = server.make("k1");
-    it.begin(Trouble::NoRetiring);
+    it.begin(Disruption::NoRetiring);
     for _ in 0..3 {
         let refused = server.retire(&key).expect_status(503);
         assert_eq!(refused.problem_code(), "provider_unavailable");
@@ -79,7 +79,7 @@ pub(crate) fn one_provider_that_is_down_leaves_the_other_at_work<I: Installation
     let server = it.serve_beside_software();
     let local = server.make("local");
     let remote = server.make_with(I::NAME, "remote");
-    it.begin(Trouble::Away);
+    it.begin(Disruption::Away);
     let refused = server.sign(&remote, &DIGEST);
     assert_eq!(refused.problem_code(), "provider_unavailable");
     let signed = server.sign(&local, &DIGEST).expect_status(200);

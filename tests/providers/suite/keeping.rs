@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use signer_test_support::{eventually, openssl_verifies, sign_request};
 
-use super::{Installation, Trouble};
+use super::{Disruption, Installation};
 
 const DIGEST: [u8; 64] = [7; 64];
 
@@ -66,7 +66,7 @@ pub(crate) fn no_sign_that_is_asked_for_after_the_answer_of_the_retire_is_served
     let it = I::new();
     let server = it.serve(I::unhurried());
     let key = server.make("k1");
-    it.begin(Trouble::Slow(Duration::from_millis(20)));
+    it.begin(Disruption::Slow(Duration::from_millis(20)));
     let (retired, begun) = (OnceLock::new(), AtomicUsize::new(0));
     std::thread::scope(|scope| {
         let signers: Vec<_> = (0..SIGNERS)

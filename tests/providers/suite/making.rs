@@ -4,7 +4,7 @@
 use serde_json::Value;
 use signer_test_support::PublishedKey;
 
-use super::{Installation, Trouble};
+use super::{Disruption, Installation};
 
 const GENERATE: &str = r#"{"scope":"platform","key_id":"k1"}"#;
 
@@ -46,7 +46,7 @@ pub(crate) fn a_death_between_the_key_and_its_record_leaves_one_key<I: Installat
 pub(crate) fn a_death_after_a_lost_answer_leaves_one_key<I: Installation>() {
     let it = I::new();
     let mut server = it.serve(&[]);
-    it.begin(Trouble::LostKey);
+    it.begin(Disruption::LostKey);
     let answer = server.post("/v1/keys", GENERATE);
     answer.expect_status(I::LOST_KEY_ANSWER);
     server.kill();
@@ -58,7 +58,7 @@ pub(crate) fn a_death_after_a_lost_answer_leaves_one_key<I: Installation>() {
 pub(crate) fn an_answer_that_is_lost_is_asked_for_again_and_makes_no_second_key<I: Installation>() {
     let it = I::new();
     let server = it.serve(&[]);
-    it.begin(Trouble::LostKey);
+    it.begin(Disruption::LostKey);
     let answer = server.post("/v1/keys", GENERATE);
     let mut made = answer.expect_status(I::LOST_KEY_ANSWER);
     if I::LOST_KEY_ANSWER == 503 {

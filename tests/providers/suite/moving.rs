@@ -8,7 +8,7 @@ use signer_test_support::{
     sign_request,
 };
 
-use super::{Installation, Trouble};
+use super::{Disruption, Installation};
 
 const SEED: u64 = 0x5eed_0011;
 const OLD: &str = "software:platform|k1";
@@ -73,7 +73,7 @@ pub(crate) fn a_scope_moves_under_load_and_no_request_fails<I: Installation>() {
     let it = I::new();
     let mut server = it.serve_beside_software();
     server.make("k1");
-    it.begin(Trouble::Slow(Duration::from_millis(20)));
+    it.begin(Disruption::Slow(Duration::from_millis(20)));
     let load = ScopeLoad::on(&server, Random::new(setting("SIGNER_TEST_SEED", SEED)));
     pause(WHILE);
     let new = open(&server, "k2", I::NAME);

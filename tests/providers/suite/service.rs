@@ -8,7 +8,7 @@ use signer_test_support::{
     Program, PublishedKey, Response, Server, Traces, eventually, sign_request,
 };
 
-use super::{Installation, Trouble, wait_for_readiness, wait_for_warning};
+use super::{Disruption, Installation, wait_for_readiness, wait_for_warning};
 
 const DIGEST: [u8; 64] = [7; 64];
 const UNKNOWN: &str = "credentials are missing, expired or refused";
@@ -88,13 +88,13 @@ pub(crate) trait KeyService: Installation + Served {
 }
 
 /// Lets something go wrong with a service.
-pub(crate) fn begin(it: &impl Served, trouble: Trouble) {
-    match trouble {
-        Trouble::Away => it.server().stop(),
-        Trouble::Slow(latency) => it.server().set_latency(latency),
-        Trouble::LostKey => it.fail(1, Call::Make, Fault::LoseAnswer),
-        Trouble::SilentSigning => it.fail(1, Call::Sign, Fault::Hang),
-        Trouble::NoRetiring => {
+pub(crate) fn begin(it: &impl Served, disruption: Disruption) {
+    match disruption {
+        Disruption::Away => it.server().stop(),
+        Disruption::Slow(latency) => it.server().set_latency(latency),
+        Disruption::LostKey => it.fail(1, Call::Make, Fault::LoseAnswer),
+        Disruption::SilentSigning => it.fail(1, Call::Sign, Fault::Hang),
+        Disruption::NoRetiring => {
             let failing = Answer::json(500, &json!({ "message": "no" }));
             it.fail(usize::MAX, Call::Retire, Fault::Answer(failing));
         }
@@ -180,7 +180,7 @@ pub(crate) fn a_permission_that_is_missing_is_told_by_readiness<I: KeyService>()
     assert_signs(&server);
 }
 
-/// While it serves, one trouble after the other.
+/// While it serves, one disruption after the other.
 pub(crate) fn readiness_tells_what_is_wrong_and_when_it_is_over<I: KeyService>() {
     let it = I::new();
     let mut server = it.serve(&[]);
@@ -205,7 +205,7 @@ pub(crate) fn readiness_tells_what_is_wrong_and_when_it_is_over<I: KeyService>()
     it.refuse_credentials();
     is_told(UNKNOWN);
     it.accept_credentials();
-    it.begin(Trouble::Away);
+    it.begin(Disruption::Away);
     is_told(I::AWAY);
     it.end();
     server.wait_until_ready();

@@ -1,10 +1,10 @@
 //! What a custodian makes of its back end and of its settings when it starts.
 
-use super::{Installation, Trouble, wait_for_warning};
+use super::{Disruption, Installation, wait_for_warning};
 
 pub(crate) fn a_back_end_that_is_not_there_yet_is_waited_for<I: Installation>() {
     let it = I::new();
-    it.begin(Trouble::Away);
+    it.begin(Disruption::Away);
     let mut server = it.spawn(&[]);
     wait_for_warning(&server, I::AWAY);
     server.get("/livez").expect_status(200);

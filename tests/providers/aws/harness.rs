@@ -12,7 +12,7 @@ use signer_test_support::{Canary, Program, PublishedKey, Server, Traces, Workpla
 
 use crate::suite::service::{self, Call, KeyService, Served, VENDOR_TEXT};
 use crate::suite::signing::SignsItself;
-use crate::suite::{Installation, Secret, Trouble, WrongSetting};
+use crate::suite::{Disruption, Installation, Secret, WrongSetting};
 
 /// Throw-away credentials, each long enough to be found anywhere.
 const KEY_ID: &str = "AKIATHROWAWAY4711OFNOUSE";
@@ -20,25 +20,25 @@ const SECRET: &str = "a-secret-0815-to-throw-away";
 const SESSION: &str = "one-session-2342-for-nobody";
 
 /// An account behind a server, and a place for everything else.
-pub(crate) struct Account {
+pub(crate) struct Harness {
     pub(crate) place: Workplace,
     pub(crate) fake: Arc<FakeAwsKms>,
     pub(crate) server: FakeServer,
 }
 
-impl Account {
+impl Harness {
     fn behind(serve: impl FnOnce(Arc<FakeAwsKms>) -> FakeServer) -> Self {
         let fake = Arc::new(FakeAwsKms::new());
-        let account = Self {
+        let harness = Self {
             place: Workplace::empty(),
             server: serve(Arc::clone(&fake)),
             fake,
         };
-        account.trust(&Certificate::new().pem());
+        harness.trust(&Certificate::new().pem());
         for name in ["aws-config", "aws-credentials"] {
-            fs::write(account.place.file(name), "").unwrap();
+            fs::write(harness.place.file(name), "").unwrap();
         }
-        account
+        harness
     }
 
     /// A program that finds no credentials but those in the file of the workplace.
@@ -74,7 +74,7 @@ impl Account {
     }
 }
 
-impl Installation for Account {
+impl Installation for Harness {
     const NAME: &'static str = "aws-kms";
     const HANDLES: &'static str = "aws-kms:arn:aws:kms:eu-central-1:";
     const AWAY: &'static str = "connecting to the key service";
@@ -169,8 +169,8 @@ impl Installation for Account {
         made
     }
 
-    fn begin(&self, trouble: Trouble) {
-        service::begin(self, trouble);
+    fn begin(&self, disruption: Disruption) {
+        service::begin(self, disruption);
     }
 
     fn end(&self) {
@@ -210,7 +210,7 @@ impl Installation for Account {
     }
 }
 
-impl Served for Account {
+impl Served for Harness {
     fn server(&self) -> &FakeServer {
         &self.server
     }
@@ -239,7 +239,7 @@ impl Served for Account {
     }
 }
 
-impl KeyService for Account {
+impl KeyService for Harness {
     const UNTOLD: &'static [&'static str] = &[ACCOUNT];
 
     fn issuer(&self) -> Option<&FakeServer> {
@@ -256,8 +256,8 @@ impl KeyService for Account {
 
     fn of_a_stranger() -> (Self, String) {
         let certificate = Certificate::new();
-        let account = Self::behind(|fake| FakeServer::start_tls(fake, &certificate));
-        (account, certificate.pem())
+        let harness = Self::behind(|fake| FakeServer::start_tls(fake, &certificate));
+        (harness, certificate.pem())
     }
 
     fn trust(&self, certificate: &str) {
@@ -265,7 +265,7 @@ impl KeyService for Account {
     }
 }
 
-impl SignsItself for Account {
+impl SignsItself for Harness {
     type Wrong = SignOtherwise;
     const WRONGS: &'static [(&'static str, SignOtherwise)] = &[
         ("by-another-key", with_another_key),

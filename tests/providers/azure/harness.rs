@@ -12,7 +12,7 @@ use signer_test_support::{Canary, Program, PublishedKey, Server, Traces, Workpla
 
 use crate::suite::service::{self, Call, KeyService, Served, VENDOR_TEXT};
 use crate::suite::signing::SignsItself;
-use crate::suite::{Installation, Secret, Trouble, WrongSetting};
+use crate::suite::{Disruption, Installation, Secret, WrongSetting};
 
 /// In which mode a custodian keeps its keys, in a vault that offers it.
 pub(crate) trait Mode {
@@ -45,7 +45,7 @@ impl Mode for Envelope {
 }
 
 /// A vault on a port of this machine, and beside it the endpoint that gives the machine its identity.
-pub(crate) struct House<M> {
+pub(crate) struct Harness<M> {
     pub(crate) place: Workplace,
     pub(crate) vault: Arc<FakeVault>,
     pub(crate) server: FakeServer,
@@ -53,7 +53,7 @@ pub(crate) struct House<M> {
     mode: PhantomData<M>,
 }
 
-impl<M: Mode> House<M> {
+impl<M: Mode> Harness<M> {
     fn behind(certificate: &Certificate) -> Self {
         let vault = Arc::new(FakeVault::new(M::KIND));
         Self {
@@ -87,7 +87,7 @@ impl<M: Mode> House<M> {
     }
 }
 
-impl<M: Mode> Installation for House<M> {
+impl<M: Mode> Installation for Harness<M> {
     const NAME: &'static str = "azure-kv";
     const HANDLES: &'static str = "azure-kv:k-8819af2a8b51f9ccd84eb18177f035b924084f2a/";
     const AWAY: &'static str = "connecting to the key service";
@@ -157,9 +157,9 @@ impl<M: Mode> Installation for House<M> {
 
     fn new() -> Self {
         let certificate = Certificate::new();
-        let house = Self::behind(&certificate);
-        house.take_for_root(&certificate.pem());
-        house
+        let harness = Self::behind(&certificate);
+        harness.take_for_root(&certificate.pem());
+        harness
     }
 
     fn place(&self) -> &Workplace {
@@ -200,8 +200,8 @@ impl<M: Mode> Installation for House<M> {
         self.vault.versions()
     }
 
-    fn begin(&self, trouble: Trouble) {
-        service::begin(self, trouble);
+    fn begin(&self, disruption: Disruption) {
+        service::begin(self, disruption);
     }
 
     fn end(&self) {
@@ -235,7 +235,7 @@ impl<M: Mode> Installation for House<M> {
     }
 }
 
-impl<M: Mode> Served for House<M> {
+impl<M: Mode> Served for Harness<M> {
     fn server(&self) -> &FakeServer {
         &self.server
     }
@@ -257,7 +257,7 @@ impl<M: Mode> Served for House<M> {
     }
 }
 
-impl KeyService for House<Envelope> {
+impl KeyService for Harness<Envelope> {
     const UNTOLD: &'static [&'static str] = &["AKV10000", "no managed identity"];
 
     fn issuer(&self) -> Option<&FakeServer> {
@@ -282,9 +282,9 @@ impl KeyService for House<Envelope> {
 
     fn of_a_stranger() -> (Self, String) {
         let certificate = Certificate::new();
-        let house = Self::behind(&certificate);
-        house.trust(&Certificate::new().pem());
-        (house, certificate.pem())
+        let harness = Self::behind(&certificate);
+        harness.trust(&Certificate::new().pem());
+        (harness, certificate.pem())
     }
 
     fn trust(&self, certificate: &str) {
@@ -292,7 +292,7 @@ impl KeyService for House<Envelope> {
     }
 }
 
-impl SignsItself for House<Native> {
+impl SignsItself for Harness<Native> {
     type Wrong = Signing;
     const WRONGS: &'static [(&'static str, Signing)] = &[
         ("another", Signing::ByAnotherKey),

@@ -13,7 +13,7 @@ use signer_test_support::{Canary, Program, PublishedKey, Server, Traces, Workpla
 
 use crate::suite::service::{self, Call, KeyService, Served, VENDOR_TEXT};
 use crate::suite::signing::SignsItself;
-use crate::suite::{Installation, Secret, Trouble, WrongSetting};
+use crate::suite::{Disruption, Installation, Secret, WrongSetting};
 
 const KEY_RING: &str = "projects/test-project/locations/europe-west3/keyRings/signer";
 
@@ -22,30 +22,30 @@ const REFRESH_TOKEN: &str = "throw-away-refresh-token-Qm9ndXM";
 const CLIENT_SECRET: &str = "throw-away-client-secret-WmVyb2s";
 
 /// A place, a service that speaks TLS and asks for an access token, and whoever issues those.
-pub(crate) struct House {
+pub(crate) struct Harness {
     pub(crate) place: Workplace,
     pub(crate) service: Arc<GcpKms>,
     pub(crate) kms: FakeServer,
     pub(crate) tokens: FakeServer,
 }
 
-impl House {
+impl Harness {
     /// The service is an emulator that asks nobody who calls.
     pub(crate) fn with_emulator() -> Self {
         let service = Arc::new(GcpKms::new(KEY_RING));
         let kms = FakeServer::start(Arc::<GcpKms>::clone(&service));
-        let house = Self::with(service, kms);
-        house.trust(&Certificate::new().pem());
-        house
+        let harness = Self::with(service, kms);
+        harness.trust(&Certificate::new().pem());
+        harness
     }
 
     fn behind(certificate: &Certificate) -> Self {
         let service = Arc::new(GcpKms::new(KEY_RING));
         service.require_tokens();
         let kms = FakeServer::start_tls(Arc::<GcpKms>::clone(&service), certificate);
-        let house = Self::with(service, kms);
-        house.write_credentials();
-        house
+        let harness = Self::with(service, kms);
+        harness.write_credentials();
+        harness
     }
 
     fn with(service: Arc<GcpKms>, kms: FakeServer) -> Self {
@@ -72,7 +72,7 @@ impl House {
     }
 }
 
-impl Installation for House {
+impl Installation for Harness {
     const NAME: &'static str = "gcp-kms";
     const HANDLES: &'static str =
         "gcp-kms:projects/test-project/locations/europe-west3/keyRings/signer/cryptoKeys/k-";
@@ -135,9 +135,9 @@ impl Installation for House {
 
     fn new() -> Self {
         let certificate = Certificate::new();
-        let house = Self::behind(&certificate);
-        house.trust(&certificate.pem());
-        house
+        let harness = Self::behind(&certificate);
+        harness.trust(&certificate.pem());
+        harness
     }
 
     fn place(&self) -> &Workplace {
@@ -186,8 +186,8 @@ impl Installation for House {
         self.service.pairs()
     }
 
-    fn begin(&self, trouble: Trouble) {
-        service::begin(self, trouble);
+    fn begin(&self, disruption: Disruption) {
+        service::begin(self, disruption);
     }
 
     fn end(&self) {
@@ -220,7 +220,7 @@ impl Installation for House {
     }
 }
 
-impl Served for House {
+impl Served for Harness {
     fn server(&self) -> &FakeServer {
         &self.kms
     }
@@ -242,7 +242,7 @@ impl Served for House {
     }
 }
 
-impl KeyService for House {
+impl KeyService for Harness {
     const UNTOLD: &'static [&'static str] = &[
         "test-project",
         "invalid authentication",
@@ -264,9 +264,9 @@ impl KeyService for House {
 
     fn of_a_stranger() -> (Self, String) {
         let certificate = Certificate::new();
-        let house = Self::behind(&certificate);
-        house.trust(&Certificate::new().pem());
-        (house, certificate.pem())
+        let harness = Self::behind(&certificate);
+        harness.trust(&Certificate::new().pem());
+        (harness, certificate.pem())
     }
 
     fn trust(&self, certificate: &str) {
@@ -282,7 +282,7 @@ fn sign(seed: &[u8; 32], data: &[u8]) -> Vec<u8> {
     pair.sign(data).as_ref().to_vec()
 }
 
-impl SignsItself for House {
+impl SignsItself for Harness {
     type Wrong = Sign;
     const WRONGS: &'static [(&'static str, Sign)] = &[
         ("wrong", |_, _| vec![7; 64]),
