@@ -161,7 +161,8 @@ impl Desk<'_> {
     /// Destroys an object of this label for good. Unless the module says that it has done so, what is
     /// not seen of the label from now on may only be hidden.
     pub(super) fn destroy(&self, label: &Label, object: ObjectHandle) -> Result<(), Fault> {
-        // Whoever sees the doubt may wait for its end. It is not held up for one that hangs.
+        // Sessions that see the doubt wait for this lock. A destruction that hangs keeps it from others, and
+        // this one goes on without it after a moment.
         let patience = self.until.at_most(Instant::now() + DESTRUCTION);
         let _under_way = patience.wait(|until| self.token.destroying.try_lock_until(until));
         self.doubt(label);
